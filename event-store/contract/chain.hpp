@@ -1,0 +1,22 @@
+// The chain of a user's events (contract 7): change, insertion and reordering show in it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "event-store/contract/sha256.hpp"
+#include "event-store/model/ids.hpp"
+#include "event-store/model/record.hpp"
+
+namespace signalbox::event_store {
+
+// content = SHA-256(C) || SHA-256(value as stored); C = content-type and all ce_* headers but
+// ce_chainhash and ce_traceparent, sorted by name, each as lp(name) || lp(value).
+using ContentHash = std::array<std::uint8_t, 64>;
+
+[[nodiscard]] ContentHash content_hash(const Headers& headers, std::string_view value);
+[[nodiscard]] Hash chain_start(const LogId& log, const UserId& user);  // h0
+[[nodiscard]] Hash chain_next(const Hash& previous, const ContentHash& content);
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,33 @@
+// Every contract there is, for `signalbox contract`, for /contract/asyncapi.json and for the tests
+// that hold schemas, codecs, golden files and released versions against each other.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace signalbox::event_store {
+
+enum class ContractKind {
+  event,
+  command,
+  progress,
+  connection,
+  control,
+  quarantine,
+  client_frame,
+  server_frame
+};
+[[nodiscard]] std::string_view to_text(ContractKind kind);
+
+struct ContractVersion {
+  ContractKind kind;
+  std::string_view name;    // `agent_started`
+  int version;              // 1, 2, ...
+  bool current;             // what encoders write
+  std::string_view schema;  // JSON Schema 2020-12 of `data` (frames: of the whole frame)
+};
+
+// Ordered by kind, name, version.
+[[nodiscard]] std::span<const ContractVersion> contract_versions();
+
+}  // namespace signalbox::event_store

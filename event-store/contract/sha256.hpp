@@ -1,0 +1,38 @@
+// SHA-256 over OpenSSL, with the algorithm fetched once per thread (0.19 us instead of 0.37 us for
+// 300 bytes with an implicit fetch at every call, measured on OpenSSL 3.0).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace signalbox::event_store {
+
+using Hash = std::array<std::uint8_t, 32>;
+
+// Incremental; one thread. After finish() it starts anew.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void update(std::string_view bytes);
+  void update(std::span<const std::uint8_t> bytes);
+  // lp(x) of contract 1: length as u32 big-endian, then the bytes.
+  void update_prefixed(std::string_view bytes);
+  [[nodiscard]] Hash finish();
+
+ private:
+  void* context_;  // EVP_MD_CTX
+};
+
+[[nodiscard]] Hash sha256(std::string_view bytes);
+[[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);  // lowercase
+[[nodiscard]] std::optional<Hash> parse_hash(std::string_view hex);
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,103 @@
+// EventLog: the one door to what happened (seam 1). Topics with partitions of records, offsets
+// counted from 0, asynchronous durable appends, tails. Two implementations in the product,
+// sqlite_event_log and kafka_event_log; simulated_event_log in tests can lie.
+// tests/log/conformance_suite.hpp runs on each.
+//
+// Threads: every function may be called from any thread; every callback runs on the executor it was
+// given with. A log outlives its tails and memberships; callbacks of a destroyed tail or membership
+// never run when the destruction happened on the callback's executor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "event-store/model/clock.hpp"
+#include "event-store/model/record.hpp"
+#include "event-store/model/result.hpp"
+
+namespace signalbox::event_store {
+
+struct LogDescription {
+  LogId log_id;
+  std::int32_t partitions;  // of every topic, fixed for life
+};
+
+struct LogBounds {
+  Offset first;  // oldest offset that can be read; of an empty partition the same as end
+  Offset end;    // the offset the next record will get
+};
+
+// Offset of the record once it is durable (volatile topics: once readers can see it).
+// Errors: disk_full and log_unavailable: not appended, or of unknown outcome; the caller's order of
+// retries decides what that means (ops/decisions/0015). stopped: the log is closing. too_large.
+using AppendDone = std::function<void(Result<Offset>)>;
+
+class TailSink {
+ public:
+  virtual ~TailSink() = default;
+  // Records of one partition in offset order, without a gap in what the log holds; offsets may skip
+  // where retention or the backend left holes. At most one call is in flight per tail: what the
+  // sink does not take in time waits in the log, not in memory.
+  virtual void on_records(std::span<const RecordPtr> records) = 0;
+  // The tail has delivered everything up to `end`, the end of the partition when it was asked last.
+  virtual void on_caught_up(Offset end) = 0;
+  // The tail ends: corrupt (a stored record does not match its checksum, named with its place) or
+  // not_found (retention took the next offset).
+  virtual void on_failed(const Error& error) = 0;
+};
+
+// A subscription; destroying it ends it.
+class Tail {
+ public:
+  virtual ~Tail() = default;
+};
+
+// Who should own which partitions: a hint, never a right (contract 8).
+class MembershipSink {
+ public:
+  virtual ~MembershipSink() = default;
+  // The complete set this member should own from now on.
+  virtual void on_assigned(std::span<const Partition> partitions) = 0;
+};
+
+// Membership in a consumer group; destroying it leaves the group at once.
+class Membership {
+ public:
+  virtual ~Membership() = default;
+};
+
+struct ReadLimits {
+  std::size_t records_max = 1000;
+  std::size_t bytes_max = 1 << 20;  // at least one record is returned however large
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  [[nodiscard]] virtual LogDescription describe() const = 0;
+
+  // Appends of one partition made by one thread are appended in call order, each once if it is
+  // reported ok. `done` runs on `where`, in call order per thread; results come in groups.
+  virtual void append(TopicPartition at, NewRecord record, Executor& where, AppendDone done) = 0;
+
+  // Delivers records from `from` on, and new ones as they come.
+  [[nodiscard]] virtual std::unique_ptr<Tail> tail(TopicPartition at, Offset from, Executor& where,
+                                                   TailSink& sink) = 0;
+
+  // Blocking; not for io threads. Records from `from` on, as many as there are within the limits;
+  // none at or beyond the end. Errors: corrupt, not_found (below the first offset), io_error.
+  [[nodiscard]] virtual Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
+                                                            ReadLimits limits) = 0;
+
+  // Blocking on a broker, a look into memory on the embedded log.
+  [[nodiscard]] virtual Result<LogBounds> bounds(TopicPartition at) = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<Membership> join(std::string group, Executor& where,
+                                                         MembershipSink& sink) = 0;
+};
+
+}  // namespace signalbox::event_store

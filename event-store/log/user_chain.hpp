@@ -1,0 +1,30 @@
+// Whether a user's valid events follow each other (contract 7, 8). A break is damage of that user
+// alone: named once, and judged from the stated values of his newest valid event on.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "event-store/contract/sha256.hpp"
+#include "event-store/model/ids.hpp"
+#include "event-store/model/record.hpp"
+
+namespace signalbox::event_store {
+
+struct UserChain {
+  Seq seq{0};
+  Hash hash;  // h of the event with that seq; h0 at seq 0
+};
+
+struct ChainBreak {
+  enum class Kind { seq, hash, unreadable } kind;
+  Offset offset;
+  std::string what;  // a sentence: expected and found
+};
+
+// h0 of this user.
+[[nodiscard]] UserChain start_of_chain(const LogId& log, const UserId& user);
+// Follows one valid event of that user. On a break the chain goes on from what the event states.
+[[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event);
+
+}  // namespace signalbox::event_store

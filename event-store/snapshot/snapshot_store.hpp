@@ -1,0 +1,36 @@
+// SnapshotStore: keeps bytes by key and knows nothing of their meaning (seam 2). A cache:
+// everything in it can be rebuilt from the log, and a reader must bear a missing, damaged or
+// foreign one. Thread: any; put() does not wait for the disk, get() sees every put() made before it
+// in this process. Puts reach the disk in the order they were made, so a snapshot that relies on
+// others comes after them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event-store/model/ids.hpp"
+#include "event-store/model/result.hpp"
+
+namespace signalbox::event_store {
+
+struct Snapshot {
+  std::int64_t order;  // seq of a user's, X of a partition's: of two, the higher one is kept
+  int fold_version;    // of whoever folded it; another one is ignored by readers
+  std::string bytes;
+};
+
+class SnapshotStore {
+ public:
+  virtual ~SnapshotStore() = default;
+  // Keeps the one with the highest order per key; equal order replaces.
+  virtual void put(std::string_view key, Snapshot snapshot) = 0;
+  // nullopt: none. Error corrupt: its SHA-256 does not match; the caller reports it and folds anew.
+  [[nodiscard]] virtual Result<std::optional<Snapshot>> get(std::string_view key) = 0;
+  // Waits until everything put so far is on disk.
+  [[nodiscard]] virtual Result<void> flush() = 0;
+};
+
+}  // namespace signalbox::event_store
