@@ -1,0 +1,62 @@
+# What ops/run, ops/test and .ci/run share: announcing steps, the Debian packages, building a preset.
+# Sourced with the repository as current folder; needs `set -euo pipefail`.
+
+# Everything that building, running and testing needs beside a minimal Debian 12.
+readonly SIGNALBOX_PACKAGES=(
+  g++ cmake ninja-build pkg-config ccache mold
+  libasio-dev libwebsocketpp-dev librdkafka-dev libsqlite3-dev
+  libsimdjson-dev nlohmann-json3-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
+  libcli11-dev libtomlplusplus-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev
+  libexpected-dev libbenchmark-dev libgtest-dev libgmock-dev
+  python3 python3-websockets python3-pytest)
+
+# step "what it does" command...: says it, does it, says how long it took and whether it worked.
+step() {
+  local what=$1 started=$SECONDS status=0
+  shift
+  printf '==> %s\n' "$what"
+  "$@" || status=$?
+  if ((status == 0)); then
+    printf '    done in %d s\n' $((SECONDS - started))
+  else
+    printf '    FAILED after %d s (exit code %d)\n' $((SECONDS - started)) "$status"
+  fi
+  return "$status"
+}
+
+missing_packages() {
+  local package
+  for package in "${SIGNALBOX_PACKAGES[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
+      printf '%s\n' "$package"
+  done
+}
+
+# Installs what is missing, and touches nothing when nothing is.
+install_packages() {
+  local -a missing as_root=()
+  mapfile -t missing < <(missing_packages)
+  if ((${#missing[@]} == 0)); then
+    printf '    all %d packages are there\n' "${#SIGNALBOX_PACKAGES[@]}"
+    return 0
+  fi
+  printf '    missing: %s\n' "${missing[*]}"
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      printf '    neither root nor sudo here; as root run: apt-get install %s\n' "${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -q &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# build_preset PRESET TARGET: configures if need be and builds, one job per core.
+build_preset() {
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+  step "configure preset $1 in build/$1" cmake --preset "$1" --log-level=WARNING &&
+    step "build $2 of preset $1 with $(nproc) jobs" \
+      cmake --build --preset "$1" --target "$2" --parallel "$(nproc)"
+}
