@@ -1,0 +1,109 @@
+#include "event-store/contract/cursor.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "event-store/contract/base64.hpp"
+#include "event-store/contract/sha256.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+constexpr char kVersion = 1;
+constexpr std::size_t kCheckBytes = 8;
+constexpr std::size_t kBodyBytes = 1 + 16 + 2 + 4 * 8;
+
+void append_big_endian(std::string& bytes, std::uint64_t value, int width) {
+  for (int shift = 8 * (width - 1); shift >= 0; shift -= 8)
+    bytes += static_cast<char>(value >> shift & 0xffu);
+}
+
+// Takes `width` bytes off the front.
+std::uint64_t take_big_endian(std::string_view& bytes, std::size_t width) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < width; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  bytes.remove_prefix(width);
+  return value;
+}
+
+std::int64_t take_count(std::string_view& bytes) {
+  return static_cast<std::int64_t>(take_big_endian(bytes, 8));
+}
+
+std::string check_of(std::string_view body, const UserId& user) {
+  const Hash hash = sha256(std::string(body) + user.value());
+  return std::string(hash.begin(), hash.begin() + kCheckBytes);
+}
+
+LogId take_log_id(std::string_view& bytes) {
+  Uuid uuid;
+  for (std::size_t i = 0; i < uuid.bytes.size(); ++i)
+    uuid.bytes[i] = static_cast<std::uint8_t>(bytes[i]);
+  bytes.remove_prefix(uuid.bytes.size());
+  return LogId(uuid);
+}
+
+// The fields of a body of the right length and version.
+Cursor read_body(std::string_view body) {
+  body.remove_prefix(1);
+  const LogId log = take_log_id(body);
+  const Partition partition(static_cast<std::int32_t>(take_big_endian(body, 2)));
+  const Offset next_offset(take_count(body));
+  const Epoch epoch(take_count(body));
+  const OwnerSeq owner_seq(take_count(body));
+  const Seq last_seq(take_count(body));
+  return Cursor{log, partition, next_offset, epoch, owner_seq, last_seq};
+}
+
+bool has_negative(const Cursor& cursor) {
+  return cursor.next_offset.value() < 0 || cursor.epoch.value() < 0 ||
+         cursor.owner_seq.value() < 0 || cursor.last_seq.value() < 0;
+}
+
+}  // namespace
+
+std::string_view to_text(CursorFault fault) {
+  switch (fault) {
+    case CursorFault::other_user: return "other_user";
+    case CursorFault::other_log: return "other_log";
+    case CursorFault::other_partition: return "other_partition";
+    case CursorFault::beyond_end: return "beyond_end";
+    case CursorFault::expired: return "expired";
+    case CursorFault::damaged: return "damaged";
+  }
+  SIGNALBOX_ASSERT(false && "a CursorFault outside its enum");
+  return "";
+}
+
+std::string encode_cursor(const Cursor& cursor, const UserId& user) {
+  SIGNALBOX_ASSERT(cursor.partition.value() >= 0 && cursor.partition.value() <= 0xffff);
+  std::string bytes(1, kVersion);
+  const Uuid& log = cursor.log_id.value();
+  bytes.append(reinterpret_cast<const char*>(log.bytes.data()), log.bytes.size());
+  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.partition.value()), 2);
+  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.next_offset.value()), 8);
+  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.epoch.value()), 8);
+  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.owner_seq.value()), 8);
+  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.last_seq.value()), 8);
+  bytes += check_of(bytes, user);
+  return to_base64url(bytes);
+}
+
+tl::expected<Cursor, CursorFault> decode_cursor(std::string_view text, const UserId& user,
+                                                const LogId& log, Partition partition) {
+  const std::optional<std::string> bytes = parse_base64url(text);
+  if (!bytes || bytes->size() != kBodyBytes + kCheckBytes || (*bytes)[0] != kVersion)
+    return tl::unexpected(CursorFault::damaged);
+  const std::string_view body = std::string_view(*bytes).substr(0, kBodyBytes);
+  const Cursor cursor = read_body(body);
+  if (check_of(body, user) != std::string_view(*bytes).substr(kBodyBytes))
+    return tl::unexpected(cursor.log_id == log ? CursorFault::other_user : CursorFault::damaged);
+  if (has_negative(cursor)) return tl::unexpected(CursorFault::damaged);
+  if (cursor.log_id != log) return tl::unexpected(CursorFault::other_log);
+  if (cursor.partition != partition) return tl::unexpected(CursorFault::other_partition);
+  return cursor;
+}
+
+}  // namespace signalbox::event_store

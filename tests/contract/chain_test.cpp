@@ -1,0 +1,71 @@
+#include "event-store/contract/chain.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/contract/vectors.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+UserId chain_user() { return UserId(vectors().at("chain").at("user_id").get<std::string>()); }
+
+TEST(Chain, StartsAsInTheVectors) {
+  EXPECT_EQ(to_hex(chain_start(vectors_log(), chain_user())),
+            vectors().at("chain").at("start").get<std::string>());
+}
+
+TEST(Chain, EveryEventHashesAsInTheVectors) {
+  Hash hash = chain_start(vectors_log(), chain_user());
+  ASSERT_EQ(vectors().at("chain").at("events").size(), 5u);
+  for (const auto& event : vectors().at("chain").at("events")) {
+    const auto value = event.at("value").get<std::string>();
+    const ContentHash content = content_hash(vectors_headers(event), value);
+    EXPECT_EQ(to_hex(content), event.at("content_hash").get<std::string>());
+    hash = chain_next(hash, content);
+    EXPECT_EQ(to_hex(hash), event.at("chainhash").get<std::string>());
+  }
+}
+
+struct ChainContent : testing::Test {
+  Headers headers = vectors_headers(vectors().at("chain").at("events").at(0));
+  std::string value = vectors().at("chain").at("events").at(0).at("value").get<std::string>();
+  ContentHash before = content_hash(headers, value);
+
+  void set(std::string_view name, std::string text) {
+    const auto at = std::ranges::find(headers, name, &Header::name);
+    if (at == headers.end())
+      headers.push_back({std::string(name), std::move(text)});
+    else
+      at->value = std::move(text);
+  }
+};
+
+TEST_F(ChainContent, OrderOfHeadersIsNotHashed) {
+  std::ranges::reverse(headers);
+  EXPECT_EQ(content_hash(headers, value), before);
+}
+
+TEST_F(ChainContent, TraceChainAndForeignHeadersAreNotHashed) {
+  set("ce_traceparent", "another");
+  set("ce_chainhash", "another");
+  set("x-mirror", "another");
+  set("x-new", "new");
+  EXPECT_EQ(content_hash(headers, value), before);
+}
+
+TEST_F(ChainContent, UnknownCloudEventHeadersAreHashed) {
+  set("ce_later", "new");
+  EXPECT_NE(content_hash(headers, value), before);
+}
+
+TEST_F(ChainContent, ContentTypeIsHashed) {
+  set("content-type", "application/vnd.signalbox.sealed");
+  EXPECT_NE(content_hash(headers, value), before);
+}
+
+TEST_F(ChainContent, ValueIsHashed) { EXPECT_NE(content_hash(headers, value + " "), before); }
+
+}  // namespace
+}  // namespace signalbox::event_store
