@@ -1,0 +1,160 @@
+#include "ops/cli/config.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::string_view kEnvironmentPrefix = "SIGNALBOX_";
+
+std::string environment_name(std::string_view key) {
+  std::string name(kEnvironmentPrefix);
+  for (const char c : key)
+    name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    items.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return items;
+}
+
+// The texts of a node whose TOML type fits the shape; nullopt where it does not.
+std::optional<std::vector<std::string>> texts_of(const toml::node& node, Setting::Shape shape) {
+  if (shape == Setting::Shape::integer && node.is_integer())
+    return std::vector{std::to_string(node.as_integer()->get())};
+  if (shape == Setting::Shape::boolean && node.is_boolean())
+    return std::vector{std::string(node.as_boolean()->get() ? "true" : "false")};
+  if (shape == Setting::Shape::text && node.is_string())
+    return std::vector{node.as_string()->get()};
+  if (shape != Setting::Shape::list || !node.is_array()) return std::nullopt;
+  std::vector<std::string> items;
+  for (const toml::node& item : *node.as_array()) {
+    if (!item.is_string()) return std::nullopt;
+    items.push_back(item.as_string()->get());
+  }
+  return items;
+}
+
+struct Leaf {
+  std::string key;
+  const toml::node* node;
+  std::string place;  // file:line
+};
+
+void collect_leaves(const toml::table& table, const std::string& prefix, const std::string& file,
+                    std::vector<Leaf>& leaves) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    const std::string place = file + ":" + std::to_string(name.source().begin.line);
+    if (const toml::table* inner = node.as_table()) {
+      // An empty table of an unknown name is refused like any unknown key.
+      if (inner->empty()) leaves.push_back({key, inner, place});
+      collect_leaves(*inner, key + ".", file, leaves);
+    } else {
+      leaves.push_back({key, &node, place});
+    }
+  }
+}
+
+}  // namespace
+
+void Config::add(Setting setting) {
+  std::string key = setting.key;
+  const bool added = entries_.emplace(std::move(key), Entry{std::move(setting)}).second;
+  SIGNALBOX_ASSERT(added);
+}
+
+Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::string>>& texts,
+                         std::string origin) {
+  const Setting& setting = entry.setting;
+  if (!texts || !setting.set(*texts))
+    return failure(Errc::bad_config, origin + ": " + setting.key + " " + setting.allowed,
+                   setting.key);
+  entry.origin = std::move(origin);
+  return {};
+}
+
+Result<void> Config::read_file(const std::string& path) {
+  toml::table table;
+  try {
+    table = toml::parse_file(path);
+  } catch (const toml::parse_error& error) {
+    return failure(Errc::bad_config, path + ":" + std::to_string(error.source().begin.line) + ": " +
+                                         std::string(error.description()));
+  }
+  std::vector<Leaf> leaves;
+  collect_leaves(table, "", path, leaves);
+  for (const Leaf& leaf : leaves) {
+    const auto found = entries_.find(leaf.key);
+    if (found == entries_.end())
+      return failure(
+          Errc::bad_config,
+          leaf.place + ": unknown key " + leaf.key + "; allowed: " + keys_beside(leaf.key),
+          leaf.key);
+    if (auto done =
+            set(found->second, texts_of(*leaf.node, found->second.setting.shape), leaf.place);
+        !done)
+      return done;
+  }
+  return {};
+}
+
+std::string Config::keys_beside(const std::string& unknown) const {
+  const std::string table = unknown.substr(0, unknown.rfind('.') + 1);
+  const bool is_known_table = std::ranges::any_of(
+      entries_, [&](const auto& entry) { return entry.first.starts_with(table); });
+  std::string keys;
+  for (const auto& [key, entry] : entries_)
+    if (!is_known_table || key.starts_with(table)) keys += (keys.empty() ? "" : ", ") + key;
+  return keys;
+}
+
+Result<void> Config::read_environment(const char* const* environment) {
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view variable = *environment;
+    if (!variable.starts_with(kEnvironmentPrefix)) continue;
+    const std::string name(variable.substr(0, variable.find('=')));
+    const std::string text(variable.substr(std::min(name.size() + 1, variable.size())));
+    const auto entry = std::ranges::find_if(
+        entries_, [&](const auto& each) { return environment_name(each.first) == name; });
+    if (entry == entries_.end()) {
+      std::string allowed;
+      for (const auto& [key, unused] : entries_)
+        allowed += (allowed.empty() ? "" : ", ") + environment_name(key);
+      return failure(Errc::bad_config,
+                     "environment: unknown variable " + name + "; allowed: " + allowed, name);
+    }
+    const bool is_list = entry->second.setting.shape == Setting::Shape::list;
+    if (auto done = set(entry->second, is_list ? split_list(text) : std::vector{text},
+                        "environment " + name);
+        !done)
+      return done;
+  }
+  return {};
+}
+
+Result<void> Config::set_flag(const std::string& key, const std::string& text) {
+  Entry& entry = entries_.at(key);
+  const bool is_list = entry.setting.shape == Setting::Shape::list;
+  return set(entry, is_list ? split_list(text) : std::vector{text}, "flag " + entry.setting.flag);
+}
+
+std::string Config::print() const {
+  std::string printed;
+  for (const auto& [key, entry] : entries_)
+    printed += key + " = " + entry.setting.show() + "  # " + entry.origin + "\n";
+  return printed;
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,49 @@
+// Config: the settings of one subcommand and where each value came from: its default, a TOML file,
+// the environment, a flag; later ones win. Unknown keys and values that are not allowed are refused
+// with their place and what is allowed (Errc::bad_config). Used at start-up; one thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event-store/model/result.hpp"
+#include "ops/cli/setting.hpp"
+
+namespace signalbox::cli {
+
+class Config {
+ public:
+  // What the settings refer to must outlive this. A key is added once.
+  void add(Setting setting);
+
+  [[nodiscard]] Result<void> read_file(const std::string& path);
+  // Every variable named SIGNALBOX_* must be a setting: `gateway.listen` is
+  // SIGNALBOX_GATEWAY_LISTEN. `environment` is an array of NAME=value that ends with a null
+  // pointer, like `environ`.
+  [[nodiscard]] Result<void> read_environment(const char* const* environment);
+  // `key` is one that was added with a flag.
+  [[nodiscard]] Result<void> set_flag(const std::string& key, const std::string& text);
+
+  // One line `key = value  # where it came from` per setting, in TOML.
+  [[nodiscard]] std::string print() const;
+
+  struct Entry {
+    Setting setting;
+    std::string origin = "default";
+  };
+  [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
+
+ private:
+  // No texts: the value has another shape than the setting.
+  [[nodiscard]] Result<void> set(Entry& entry, const std::optional<std::vector<std::string>>& texts,
+                                 std::string origin);
+  // The keys of the same table, or all where there is no such table.
+  [[nodiscard]] std::string keys_beside(const std::string& unknown) const;
+
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace signalbox::cli

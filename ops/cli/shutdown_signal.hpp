@@ -1,0 +1,34 @@
+// ShutdownSignal: why and when the program ends. Made by main before any other thread exists: it
+// blocks SIGTERM and SIGINT, which every thread made later inherits, and takes them itself.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace signalbox::cli {
+
+class ShutdownSignal {
+ public:
+  ShutdownSignal();  // throws std::system_error
+  ~ShutdownSignal();
+  ShutdownSignal(const ShutdownSignal&) = delete;
+  ShutdownSignal& operator=(const ShutdownSignal&) = delete;
+
+  struct Reason {
+    bool is_failure;   // exit code 1
+    std::string text;  // for the log
+  };
+  // Any thread, any number of times; the first one counts.
+  void fail(std::string why);
+  // Main thread: waits for SIGTERM, SIGINT or fail().
+  [[nodiscard]] Reason wait();
+
+ private:
+  int signals_;  // signalfd
+  int failed_;   // eventfd
+  std::mutex mutex_;
+  std::optional<std::string> failure_;  // guarded by mutex_
+};
+
+}  // namespace signalbox::cli
