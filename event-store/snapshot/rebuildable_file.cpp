@@ -1,0 +1,93 @@
+#include "event-store/snapshot/rebuildable_file.hpp"
+
+#include <optional>
+
+namespace signalbox::event_store {
+
+namespace {
+
+std::string_view bytes_of(const LogId& log) {
+  const auto& bytes = log.value().bytes;
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Result<void> create(SqliteDatabase& database, const FileFormat& format, const LogId& log) {
+  auto done = database.execute("BEGIN IMMEDIATE; CREATE TABLE owner(log_id BLOB NOT NULL) STRICT;" +
+                               std::string(format.schema) +
+                               "; PRAGMA application_id=" + std::to_string(format.application_id) +
+                               "; PRAGMA user_version=" + std::to_string(format.version));
+  if (!done) return done;
+  auto insert = database.prepare("INSERT INTO owner VALUES(?1)");
+  if (!insert) return tl::unexpected<Error>(insert.error());
+  insert->bind_blob(1, bytes_of(log));
+  if (done = insert->run(); !done) return done;
+  return database.execute("COMMIT");
+}
+
+// Why this file is not one of ours, in the words after "is"; nullopt where it is.
+Result<std::optional<std::string>> what_is_wrong(SqliteDatabase& database, const FileFormat& format,
+                                                 const LogId& log) {
+  const auto id = database.query_number("PRAGMA application_id");
+  if (!id) return tl::unexpected<Error>(id.error());
+  const auto version = database.query_number("PRAGMA user_version");
+  if (!version) return tl::unexpected<Error>(version.error());
+  if (*id != format.application_id) return {"a file of another kind"};
+  if (*version != format.version)
+    return {"of format " + std::to_string(*version) + ", this build writes " +
+            std::to_string(format.version)};
+  auto owner = database.prepare("SELECT log_id FROM owner");
+  if (!owner) return tl::unexpected<Error>(owner.error());
+  const auto row = owner->step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  if (!*row || owner->bytes(0) != bytes_of(log)) return {"of another log"};
+  return {std::nullopt};
+}
+
+struct Opened {
+  std::optional<SqliteDatabase> usable;
+  std::string wrong;  // why there is none
+};
+
+Result<Opened> try_open(const std::string& path, const FileFormat& format, const LogId& log) {
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_write);
+  if (!database) return tl::unexpected<Error>(database.error());
+  const auto tables = database->query_number("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tl::unexpected<Error>(tables.error());
+  if (*tables == 0) {
+    if (auto created = create(*database, format, log); !created)
+      return tl::unexpected<Error>(created.error());
+    return Opened{std::move(*database), {}};
+  }
+  auto wrong = what_is_wrong(*database, format, log);
+  if (!wrong) return tl::unexpected<Error>(wrong.error());
+  if (*wrong) return Opened{std::nullopt, std::move(**wrong)};
+  return Opened{std::move(*database), {}};
+}
+
+}  // namespace
+
+Result<SqliteDatabase> open_rebuildable(const std::string& path, const FileFormat& format,
+                                        const LogId& log,
+                                        const std::function<void(const std::string&)>& warn) {
+  auto opened = try_open(path, format, log);
+  if (opened && opened->usable) return std::move(*opened->usable);
+  if (!opened && opened.error().code != Errc::corrupt)
+    return tl::unexpected<Error>(std::move(opened).error());
+  const std::string why =
+      opened ? path + " is " + opened->wrong : "damaged: " + opened.error().message;
+  return make_anew(path, format, log, why, warn);
+}
+
+Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& format,
+                                 const LogId& log, const std::string& why,
+                                 const std::function<void(const std::string&)>& warn) {
+  auto aside = move_database_aside(path);
+  if (!aside) return tl::unexpected<Error>(aside.error());
+  warn(why + "; moved to " + *aside + ", a new one is made from the log");
+  auto opened = try_open(path, format, log);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  if (!opened->usable) return failure(Errc::io_error, path + ": " + opened->wrong);
+  return std::move(*opened->usable);
+}
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,31 @@
+// A SQLite file whose content can be made again from the log: it belongs to one log and one format,
+// and when it is damaged, foreign or of another format it is moved aside and begun anew.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "event-store/model/ids.hpp"
+#include "event-store/snapshot/sqlite_database.hpp"
+
+namespace signalbox::event_store {
+
+struct FileFormat {
+  std::int32_t application_id;  // tells our files from any other, and one kind from another
+  std::int32_t version;         // a file of another version is made anew
+  const char* schema;           // statements that make the tables of an empty file
+};
+
+// The writing connection. `warn` gets one sentence when a file was moved aside. Errors: as
+// SqliteDatabase, when a new file cannot be made either. The folder exists.
+[[nodiscard]] Result<SqliteDatabase> open_rebuildable(
+    const std::string& path, const FileFormat& format, const LogId& log,
+    const std::function<void(const std::string&)>& warn);
+
+// Moves the file aside and begins anew; no connection has it open any more.
+[[nodiscard]] Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& format,
+                                               const LogId& log, const std::string& why,
+                                               const std::function<void(const std::string&)>& warn);
+
+}  // namespace signalbox::event_store

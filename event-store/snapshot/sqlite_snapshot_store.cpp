@@ -1,0 +1,262 @@
+#include "event-store/snapshot/sqlite_snapshot_store.hpp"
+
+#include <pthread.h>
+#include <zstd.h>
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "event-store/contract/sha256.hpp"
+#include "event-store/snapshot/rebuildable_file.hpp"
+
+namespace signalbox::event_store {
+
+namespace {
+
+constexpr std::chrono::seconds kRetryAfter(1);
+
+// Columns are append only; a change of their meaning is a new version.
+constexpr FileFormat kFormat{
+    .application_id = 0x53427873,  // "SBxs"
+    .version = 1,
+    .schema =
+        "CREATE TABLE snapshots(key TEXT PRIMARY KEY, ordinal INTEGER NOT NULL,"
+        " fold_version INTEGER NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL) STRICT"};
+
+std::string_view as_text(const Hash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+void update_number(Sha256& hash, std::int64_t number) {
+  std::array<std::uint8_t, 8> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(number) >> (56 - 8 * i));
+  hash.update(bytes);
+}
+
+Hash row_hash(std::string_view key, std::int64_t order, std::int64_t fold_version,
+              std::string_view stored) {
+  Sha256 hash;
+  hash.update_prefixed(key);
+  update_number(hash, order);
+  update_number(hash, fold_version);
+  hash.update_prefixed(stored);
+  return hash.finish();
+}
+
+std::string compress(std::string_view bytes, int level) {
+  std::string stored(ZSTD_compressBound(bytes.size()), '\0');
+  const std::size_t size =
+      ZSTD_compress(stored.data(), stored.size(), bytes.data(), bytes.size(), level);
+  stored.resize(size);
+  return stored;
+}
+
+std::optional<std::string> decompress(std::string_view stored, std::size_t bytes_max) {
+  const auto size = ZSTD_getFrameContentSize(stored.data(), stored.size());
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > bytes_max)
+    return std::nullopt;
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  if (ZSTD_decompress(bytes.data(), bytes.size(), stored.data(), stored.size()) != bytes.size())
+    return std::nullopt;
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteSnapshotStore>> SqliteSnapshotStore::open(
+    const std::string& path, const LogId& log, SnapshotStoreOptions options) {
+  auto writer = open_rebuildable(path, kFormat, log, options.warn);
+  if (!writer) return tl::unexpected<Error>(writer.error());
+  auto upsert = writer->prepare(
+      "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(key) DO UPDATE SET"
+      " ordinal=excluded.ordinal, fold_version=excluded.fold_version, bytes=excluded.bytes,"
+      " hash=excluded.hash WHERE excluded.ordinal >= ordinal OR ?6");
+  if (!upsert) return tl::unexpected<Error>(upsert.error());
+  auto reader = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  if (!reader) return tl::unexpected<Error>(reader.error());
+  auto select =
+      reader->prepare("SELECT ordinal, fold_version, bytes, hash FROM snapshots WHERE key=?1");
+  if (!select) return tl::unexpected<Error>(select.error());
+  return std::unique_ptr<SqliteSnapshotStore>(
+      new SqliteSnapshotStore(std::move(*writer), std::move(*upsert), std::move(*reader),
+                              std::move(*select), std::move(options)));
+}
+
+SqliteSnapshotStore::SqliteSnapshotStore(SqliteDatabase writer, SqliteStatement upsert,
+                                         SqliteDatabase reader, SqliteStatement select,
+                                         SnapshotStoreOptions options)
+    : options_(std::move(options)),
+      writer_(std::move(writer)),
+      upsert_(std::move(upsert)),
+      reader_(std::move(reader)),
+      select_(std::move(select)),
+      thread_([this] { write_until_stopped(); }) {}
+
+SqliteSnapshotStore::~SqliteSnapshotStore() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+std::shared_ptr<const Snapshot> SqliteSnapshotStore::find_pending(std::string_view key) const {
+  if (const auto found = waiting_.find(key); found != waiting_.end()) return found->second.snapshot;
+  if (const auto found = in_hand_.find(key); found != in_hand_.end()) return found->second.snapshot;
+  return nullptr;
+}
+
+void SqliteSnapshotStore::put(std::string_view key, Snapshot snapshot) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (gave_up_) return;
+    if (const auto pending = find_pending(key); pending && pending->order > snapshot.order) return;
+    pending_bytes_ += snapshot.bytes.size();
+    Waiting next{std::make_shared<const Snapshot>(std::move(snapshot)), damaged_.contains(key)};
+    if (const auto [place, is_new] = waiting_.try_emplace(std::string(key), next); !is_new) {
+      pending_bytes_ -= place->second.snapshot->bytes.size();
+      place->second = std::move(next);
+    }
+  }
+  changed_.notify_all();
+}
+
+Result<std::optional<Snapshot>> SqliteSnapshotStore::get(std::string_view key) {
+  std::shared_ptr<const Snapshot> pending;
+  {
+    const std::lock_guard lock(mutex_);
+    if (gave_up_) return tl::unexpected<Error>(*failed_);
+    pending = find_pending(key);
+  }
+  // What is not pending any more was committed before it was taken off the list.
+  auto row = read_row(key);
+  if (!row && row.error().code == Errc::corrupt) {
+    const std::lock_guard lock(mutex_);
+    damaged_.emplace(key);
+  }
+  if (!pending) return row;
+  if (row && *row && (*row)->order > pending->order) return row;
+  return std::optional<Snapshot>(*pending);
+}
+
+Result<std::optional<Snapshot>> SqliteSnapshotStore::read_row(std::string_view key) {
+  const std::lock_guard lock(reading_);
+  select_.bind_text(1, key);
+  const auto row = select_.step();
+  Result<std::optional<Snapshot>> result = std::optional<Snapshot>();
+  if (!row) {
+    result = tl::unexpected<Error>(row.error());
+  } else if (*row) {
+    const std::int64_t order = select_.number(0);
+    const std::int64_t fold_version = select_.number(1);
+    const std::string_view stored = select_.bytes(2);
+    const bool whole = select_.bytes(3) == as_text(row_hash(key, order, fold_version, stored));
+    auto bytes = whole ? decompress(stored, options_.snapshot_bytes_max) : std::nullopt;
+    if (bytes) {
+      result = Snapshot{order, static_cast<int>(fold_version), std::move(*bytes)};
+    } else {
+      result = failure(Errc::corrupt, "snapshot of " + std::string(key) +
+                                          ": its SHA-256 does not match what is stored");
+    }
+  }
+  select_.reset();
+  return result;
+}
+
+Result<void> SqliteSnapshotStore::flush() {
+  std::unique_lock lock(mutex_);
+  if (gave_up_) return tl::unexpected<Error>(*failed_);
+  // Everything put so far is in at most two groups: the one in hand and the next.
+  const std::uint64_t groups = (in_hand_.empty() ? 0U : 1U) + (waiting_.empty() ? 0U : 1U);
+  const std::uint64_t last = written_ + groups;
+  const std::uint64_t refused_before = refused_;
+  changed_.wait(lock, [&] { return written_ >= last || refused_ > refused_before; });
+  if (written_ < last) return tl::unexpected<Error>(*failed_);
+  return {};
+}
+
+std::size_t SqliteSnapshotStore::pending_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return pending_bytes_;
+}
+
+void SqliteSnapshotStore::write_until_stopped() {
+  pthread_setname_np(pthread_self(), "snapshots");
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty() || gave_up_) {
+      if (stopping_) return;
+      continue;
+    }
+    in_hand_ = std::exchange(waiting_, {});
+    const Group group = in_hand_;
+    lock.unlock();
+    const Result<void> written = write(group);
+    lock.lock();
+    finish_group(written);
+    changed_.notify_all();
+    if (written) continue;
+    if (stopping_) return;
+    changed_.wait_for(lock, kRetryAfter, [&] { return stopping_; });
+  }
+}
+
+void SqliteSnapshotStore::finish_group(const Result<void>& written) {
+  if (written) {
+    ++written_;
+    failed_.reset();
+    for (const auto& [key, done] : in_hand_) {
+      pending_bytes_ -= done.snapshot->bytes.size();
+      if (done.replaces_damaged) damaged_.erase(key);
+    }
+    in_hand_.clear();
+    return;
+  }
+  if (!failed_) options_.warn("snapshots cannot be written: " + written.error().message);
+  failed_ = written.error();
+  ++refused_;
+  // Back to those that wait; a newer one of the same key has taken the place.
+  for (auto& [key, unwritten] : std::exchange(in_hand_, {})) {
+    const std::size_t bytes = unwritten.snapshot->bytes.size();
+    if (!waiting_.try_emplace(key, std::move(unwritten)).second) pending_bytes_ -= bytes;
+  }
+  if (pending_bytes_ <= options_.pending_bytes_max) return;
+  gave_up_ = true;
+  failed_->code = Errc::io_error;
+  waiting_.clear();
+  pending_bytes_ = 0;
+  options_.warn("too many snapshots wait for the disk: none are kept until the next start");
+}
+
+Result<void> SqliteSnapshotStore::write(const Group& group) {
+  if (auto begun = writer_.execute("BEGIN IMMEDIATE"); !begun) return begun;
+  auto written = write_rows(group);
+  if (written) written = writer_.execute("COMMIT");
+  if (written) return written;
+  // A failed COMMIT may have rolled back already, then this says so and nothing is lost by it.
+  const Result<void> rolled_back = writer_.execute("ROLLBACK");
+  static_cast<void>(rolled_back);
+  return written;
+}
+
+Result<void> SqliteSnapshotStore::write_rows(const Group& group) {
+  for (const auto& [key, waiting] : group) {
+    const Snapshot& snapshot = *waiting.snapshot;
+    const std::string stored = compress(snapshot.bytes, options_.compression_level);
+    const Hash hash = row_hash(key, snapshot.order, snapshot.fold_version, stored);
+    upsert_.bind_text(1, key);
+    upsert_.bind(2, snapshot.order);
+    upsert_.bind(3, snapshot.fold_version);
+    upsert_.bind_blob(4, stored);
+    upsert_.bind_blob(5, as_text(hash));
+    upsert_.bind(6, waiting.replaces_damaged ? 1 : 0);
+    if (auto done = upsert_.run(); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace signalbox::event_store

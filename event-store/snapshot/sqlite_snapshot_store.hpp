@@ -1,0 +1,96 @@
+// SqliteSnapshotStore: snapshots in one SQLite file. A row holds the bytes, compressed with zstd,
+// and the SHA-256 of key, order, fold_version and stored bytes, checked at every get().
+//
+// Threads: any may call; one thread of its own ("snapshots") compresses and writes, get() reads on
+// the caller's. A put waits in memory until its group is committed: one transaction takes all that
+// wait, so a snapshot never reaches the disk without those put before it.
+// Bound: per key only the newest put waits, so memory is bounded by the keys put while one group is
+// being written. When the disk refuses, writing is tried again every second; when more than
+// pending_bytes_max wait by then, the store gives up: what waits is dropped, nothing is written any
+// more, put() does nothing, get() and flush() answer io_error, and whoever asks folds from the log.
+// The file stays as it was, which is whole.
+// A file that is damaged, of another format or of another log is moved aside with a warning.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "event-store/snapshot/snapshot_store.hpp"
+#include "event-store/snapshot/sqlite_database.hpp"
+
+namespace signalbox::event_store {
+
+struct SnapshotStoreOptions {
+  std::size_t pending_bytes_max = 256U << 20;  // of snapshots that a failing disk leaves waiting
+  std::size_t snapshot_bytes_max = 16U << 20;  // of one; a longer one in the file is damage
+  int compression_level = 1;                   // zstd
+  // One sentence for the operator; called on any thread that uses the store.
+  std::function<void(const std::string&)> warn = [](const std::string&) {};
+};
+
+class SqliteSnapshotStore final : public SnapshotStore {
+ public:
+  // `path` is the file; its folder exists. Errors: io_error, disk_full, unavailable.
+  [[nodiscard]] static Result<std::unique_ptr<SqliteSnapshotStore>> open(
+      const std::string& path, const LogId& log, SnapshotStoreOptions options);
+  // Writes what waits, then ends.
+  ~SqliteSnapshotStore() override;
+  SqliteSnapshotStore(const SqliteSnapshotStore&) = delete;
+  SqliteSnapshotStore& operator=(const SqliteSnapshotStore&) = delete;
+
+  void put(std::string_view key, Snapshot snapshot) override;
+  [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override;
+  [[nodiscard]] Result<void> flush() override;
+
+  // Bytes of snapshots that are not on disk yet.
+  [[nodiscard]] std::size_t pending_bytes() const;
+
+ private:
+  struct Waiting {
+    std::shared_ptr<const Snapshot> snapshot;
+    bool replaces_damaged;  // whatever order the row on disk claims to have
+  };
+  using Group = std::map<std::string, Waiting, std::less<>>;
+
+  SqliteSnapshotStore(SqliteDatabase writer, SqliteStatement upsert, SqliteDatabase reader,
+                      SqliteStatement select, SnapshotStoreOptions options);
+  void write_until_stopped();
+  [[nodiscard]] Result<void> write(const Group& group);
+  [[nodiscard]] Result<void> write_rows(const Group& group);
+  void finish_group(const Result<void>& written);
+  [[nodiscard]] std::shared_ptr<const Snapshot> find_pending(std::string_view key) const;
+  [[nodiscard]] Result<std::optional<Snapshot>> read_row(std::string_view key);
+
+  const SnapshotStoreOptions options_;
+
+  // Writer thread only.
+  SqliteDatabase writer_;
+  SqliteStatement upsert_;
+
+  std::mutex reading_;      // never taken together with mutex_
+  SqliteDatabase reader_;   // guarded by reading_
+  SqliteStatement select_;  // guarded by reading_
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Group waiting_;                               // guarded by mutex_
+  Group in_hand_;                               // guarded by mutex_, changed by the writer alone
+  std::size_t pending_bytes_ = 0;               // guarded by mutex_: of both
+  std::set<std::string, std::less<>> damaged_;  // guarded by mutex_: rows that get() refused
+  std::optional<Error> failed_;                 // guarded by mutex_: of the newest try
+  std::uint64_t written_ = 0;                   // guarded by mutex_: groups on disk
+  std::uint64_t refused_ = 0;                   // guarded by mutex_: times the disk refused one
+  bool gave_up_ = false;                        // guarded by mutex_
+  bool stopping_ = false;                       // guarded by mutex_
+
+  std::thread thread_;
+};
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,38 @@
+// MemorySnapshotStore: the seam's second implementation, for tests above it. Thread: any.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "event-store/snapshot/snapshot_store.hpp"
+
+namespace signalbox::event_store {
+
+class MemorySnapshotStore final : public SnapshotStore {
+ public:
+  void put(std::string_view key, Snapshot snapshot) override {
+    const std::lock_guard lock(mutex_);
+    const auto [place, is_new] = kept_.try_emplace(std::string(key), snapshot);
+    if (!is_new && place->second.order <= snapshot.order) place->second = std::move(snapshot);
+  }
+  [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.find(key);
+    if (found == kept_.end()) return std::optional<Snapshot>();
+    return std::optional<Snapshot>(found->second);
+  }
+  [[nodiscard]] Result<void> flush() override { return {}; }
+
+  // For tests that lose the cache, whole or in part.
+  void erase(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    kept_.erase(key);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Snapshot, std::less<>> kept_;  // guarded by mutex_
+};
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,237 @@
+// What every SnapshotStore does, and what the SQLite one does with its file.
+#include "event-store/snapshot/snapshot_store.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "event-store/snapshot/sqlite_snapshot_store.hpp"
+#include "tests/snapshot/memory_snapshot_store.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+namespace fs = std::filesystem;
+
+const LogId kLog(Uuid{{1, 2, 3}});
+const LogId kOtherLog(Uuid{{9, 9, 9}});
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "signalbox-snapshots-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] std::string file() const { return (path_ / "snapshots.db").string(); }
+  [[nodiscard]] std::size_t files_aside() const {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(path_))
+      if (entry.path().filename().string().find(".damaged-") != std::string::npos) ++count;
+    return count;
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::unique_ptr<SqliteSnapshotStore> open(const Folder& folder, const LogId& log = kLog,
+                                          SnapshotStoreOptions options = {}) {
+  auto store = SqliteSnapshotStore::open(folder.file(), log, std::move(options));
+  EXPECT_TRUE(store) << store.error().message;
+  return store ? std::move(*store) : nullptr;
+}
+
+std::string got(SnapshotStore& store, std::string_view key) {
+  const auto snapshot = store.get(key);
+  if (!snapshot) return "error " + std::string(to_text(snapshot.error().code));
+  return *snapshot ? (*snapshot)->bytes : "none";
+}
+
+struct Backend {
+  const char* name;
+  std::function<std::unique_ptr<SnapshotStore>(const Folder&)> make;
+};
+
+class EverySnapshotStore : public testing::TestWithParam<Backend> {
+ protected:
+  Folder folder_;
+  std::unique_ptr<SnapshotStore> store_ = GetParam().make(folder_);
+};
+
+TEST_P(EverySnapshotStore, HasNothingAtFirst) { EXPECT_EQ(got(*store_, "user"), "none"); }
+
+TEST_P(EverySnapshotStore, GivesBackWhatWasPutBeforeAndAfterItIsOnDisk) {
+  store_->put("user", {7, 3, std::string("by\0tes", 6)});
+  for (int round = 0; round < 2; ++round) {
+    const auto snapshot = store_->get("user");
+    ASSERT_TRUE(snapshot && *snapshot);
+    EXPECT_EQ((*snapshot)->order, 7);
+    EXPECT_EQ((*snapshot)->fold_version, 3);
+    EXPECT_EQ((*snapshot)->bytes, std::string("by\0tes", 6));
+    ASSERT_TRUE(store_->flush());
+  }
+}
+
+TEST_P(EverySnapshotStore, KeepsTheHighestOrderPerKeyWhateverComesLate) {
+  store_->put("a", {5, 1, "five"});
+  store_->put("b", {1, 1, "other"});
+  store_->put("a", {4, 1, "late"});
+  EXPECT_EQ(got(*store_, "a"), "five");
+  ASSERT_TRUE(store_->flush());
+  store_->put("a", {3, 1, "later"});
+  EXPECT_EQ(got(*store_, "a"), "five");
+  ASSERT_TRUE(store_->flush());
+  EXPECT_EQ(got(*store_, "a"), "five");
+  store_->put("a", {6, 1, "six"});
+  EXPECT_EQ(got(*store_, "a"), "six");
+  EXPECT_EQ(got(*store_, "b"), "other");
+}
+
+TEST_P(EverySnapshotStore, EqualOrderReplaces) {
+  store_->put("a", {5, 1, "old fold"});
+  ASSERT_TRUE(store_->flush());
+  store_->put("a", {5, 2, "new fold"});
+  ASSERT_TRUE(store_->flush());
+  EXPECT_EQ(got(*store_, "a"), "new fold");
+}
+
+TEST_P(EverySnapshotStore, BearsEmptyBytesAndKeysThatLookLikeSql) {
+  store_->put("!partition/3", {1, 1, ""});
+  store_->put("'; DROP TABLE snapshots; --", {1, 1, "x"});
+  ASSERT_TRUE(store_->flush());
+  EXPECT_EQ(got(*store_, "!partition/3"), "");
+  EXPECT_EQ(got(*store_, "'; DROP TABLE snapshots; --"), "x");
+}
+
+TEST_P(EverySnapshotStore, SeesEveryPutMadeBeforeWhileManyAreWritten) {
+  std::vector<std::thread> users;
+  for (int user = 0; user < 4; ++user)
+    users.emplace_back([this, user] {
+      const std::string key = "user-" + std::to_string(user);
+      for (int order = 1; order <= 300; ++order) {
+        store_->put(key, {order, 1, std::to_string(order)});
+        EXPECT_EQ(got(*store_, key), std::to_string(order));
+      }
+    });
+  for (auto& user : users) user.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Backends, EverySnapshotStore,
+    testing::Values(Backend{"memory",
+                            [](const Folder&) { return std::make_unique<MemorySnapshotStore>(); }},
+                    Backend{"sqlite",
+                            [](const Folder& folder) -> std::unique_ptr<SnapshotStore> {
+                              return open(folder);
+                            }}),
+    [](const auto& backend) { return std::string(backend.param.name); });
+
+TEST(SqliteSnapshotStore, KeepsSnapshotsOverARestartAlsoWithoutAFlush) {
+  const Folder folder;
+  open(folder)->put("user", {4, 1, std::string(100'000, 'x')});
+  EXPECT_EQ(got(*open(folder), "user"), std::string(100'000, 'x'));
+}
+
+TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPlace) {
+  const Folder folder;
+  {
+    const auto store = open(folder);
+    store->put("a", {9, 1, "right"});
+    store->put("b", {1, 1, "right"});
+  }
+  {
+    auto file = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(file->execute("UPDATE snapshots SET ordinal = 1000 WHERE key = 'a'"));
+  }
+  const auto store = open(folder);
+  EXPECT_EQ(got(*store, "a"), "error corrupt");
+  EXPECT_EQ(got(*store, "b"), "right");
+  store->put("a", {10, 1, "anew"});
+  ASSERT_TRUE(store->flush());
+  EXPECT_EQ(got(*store, "a"), "anew");
+}
+
+TEST(SqliteSnapshotStore, MovesAFileThatIsNoDatabaseAsideAndSaysSo) {
+  const Folder folder;
+  std::ofstream(folder.file()) << std::string(8192, 'z');
+  std::string warning;
+  SnapshotStoreOptions options;
+  options.warn = [&](const std::string& text) { warning = text; };
+  const auto store = open(folder, kLog, options);
+  store->put("a", {1, 1, "x"});
+  ASSERT_TRUE(store->flush());
+  EXPECT_EQ(got(*store, "a"), "x");
+  EXPECT_EQ(folder.files_aside(), 1u);
+  EXPECT_NE(warning.find(folder.file() + ".damaged-1"), std::string::npos) << warning;
+}
+
+TEST(SqliteSnapshotStore, NeverShowsTheSnapshotsOfAnotherLog) {
+  const Folder folder;
+  open(folder, kOtherLog)->put("a", {1, 1, "foreign"});
+  EXPECT_EQ(got(*open(folder, kLog), "a"), "none");
+  EXPECT_EQ(folder.files_aside(), 1u);
+}
+
+// Writing fails while this lives, as on a full disk; reading goes on.
+class RefusingFile {
+ public:
+  explicit RefusingFile(const Folder& folder)
+      : file_(*SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write)) {
+    run("CREATE TRIGGER refuse BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'no'); END");
+  }
+  ~RefusingFile() { run("DROP TRIGGER refuse"); }
+  RefusingFile(const RefusingFile&) = delete;
+  RefusingFile& operator=(const RefusingFile&) = delete;
+
+ private:
+  void run(const char* sql) {
+    const auto done = file_.execute(sql);
+    EXPECT_TRUE(done) << done.error().message;
+  }
+  SqliteDatabase file_;
+};
+
+TEST(SqliteSnapshotStore, WritesWhatADiskRefusedOnceItTakesItAgain) {
+  const Folder folder;
+  const auto store = open(folder);
+  {
+    const RefusingFile refusing(folder);
+    store->put("a", {2, 1, "first"});
+    EXPECT_FALSE(store->flush());
+    EXPECT_EQ(got(*store, "a"), "first");
+    store->put("a", {3, 1, "second"});
+  }
+  while (!store->flush()) {
+  }
+  EXPECT_EQ(store->pending_bytes(), 0u);
+  EXPECT_EQ(got(*store, "a"), "second");
+}
+
+TEST(SqliteSnapshotStore, GivesUpWhenTooMuchWaitsForADiskThatRefusesAndLeavesTheFileWhole) {
+  const Folder folder;
+  open(folder)->put("a", {1, 1, "before"});
+  {
+    SnapshotStoreOptions options;
+    options.pending_bytes_max = 10;
+    const auto store = open(folder, kLog, options);
+    const RefusingFile refusing(folder);
+    store->put("a", {2, 1, "longer than ten bytes"});
+    EXPECT_FALSE(store->flush());
+    EXPECT_EQ(got(*store, "a"), "error io_error");
+    EXPECT_EQ(store->pending_bytes(), 0u);
+  }
+  EXPECT_EQ(got(*open(folder), "a"), "before");
+}
+
+}  // namespace
+}  // namespace signalbox::event_store
