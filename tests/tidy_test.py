@@ -26,7 +26,7 @@ ARROWS = {
     "event-store/snapshot": ["event-store/model", "event-store/contract", "event-store/log",
                              "event-store/snapshot"],
     "event-store/archive": ["event-store/model", "event-store/contract", "event-store/log",
-                            "event-store/archive"],
+                            "event-store/snapshot", "event-store/archive"],
     "router": ["event-store", "router"],
     "gateway": ["event-store", "gateway"],
     "replay": ["event-store", "router", "replay"],

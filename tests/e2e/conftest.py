@@ -1,0 +1,30 @@
+"""Options and the running service of the tests that need one."""
+import pytest
+
+from harness import Service
+
+
+def pytest_addoption(parser):
+    parser.addoption("--program", help="the program signalbox")
+    parser.addoption("--rounds", type=int, default=4, help="how often the service is killed")
+
+
+@pytest.fixture
+def make_service(request, tmp_path):
+    """Makes services that are not started yet; what still runs at the end is killed."""
+    made = []
+
+    def make(data="data", **settings):
+        service = Service(request.config.getoption("--program"), tmp_path / data, **settings)
+        made.append(service)
+        return service
+
+    yield make
+    for service in made:
+        if service.is_running():
+            service.kill()
+
+
+@pytest.fixture
+def service(make_service):
+    return make_service().start()

@@ -1,0 +1,207 @@
+"""A running `signalbox serve --dev` and its clients, for tests from outside.
+
+Service starts the program on a free port with a data directory of its own; Client is one socket of
+signalbox.v1 that keeps every frame and every byte it was sent. Every wait is bounded.
+"""
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+import urllib.request
+
+import websockets
+
+ROOT = pathlib.Path(__file__).parents[2]
+PLAYBOOK = ROOT / "tests" / "data" / "conversations.jsonl.gz"
+WAIT_SECONDS = 30
+TERMINAL = {"agent_completed", "agent_failed", "agent_cancelled"}
+
+
+class Service:
+    """The program; `data` survives it, so a second start goes on where the first one stopped."""
+
+    def __init__(self, program, data, **settings):
+        self.command = [str(program), "serve", "--dev", "--listen", "127.0.0.1:0",
+                        "--data", str(data), "--playbook", str(PLAYBOOK)]
+        self.environment = {name: value for name, value in os.environ.items()
+                            if not name.startswith("SIGNALBOX_")}
+        self.environment |= {f"SIGNALBOX_{name.upper()}": value
+                             for name, value in settings.items()}
+        self.data = pathlib.Path(data)
+        self.log = self.data.with_name(self.data.name + ".log")
+        self.process = None
+        self.address = None
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=log,
+                                            env=self.environment, text=True)
+        ready, _, _ = select.select([self.process.stdout], [], [], WAIT_SECONDS)
+        line = self.process.stdout.readline() if ready else ""
+        found = re.fullmatch(r"listening on http://(\S+)\n", line)
+        if not found:
+            self.kill()
+            raise AssertionError(f"not ready, said {line!r}; log:\n{self.log_tail()}")
+        self.address = found[1]
+        return self
+
+    def log_tail(self):
+        return self.log.read_text("utf-8", "replace")[-4000:]
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(WAIT_SECONDS)
+        finally:
+            self.process.stdout.close()
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def token(self, user, roles=None):
+        body = {"user_id": user} | ({"roles": roles} if roles else {})
+        request = urllib.request.Request(
+            f"http://{self.address}/dev/token", json.dumps(body).encode("utf-8"),
+            {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:
+            return json.load(response)["token"]
+
+    def get(self, path, token=None):
+        """(status, body) of a GET."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(f"http://{self.address}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:
+                return response.status, response.read().decode("utf-8")
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode("utf-8")
+
+
+class Client:
+    """One socket. `async with` connects and waits for connection_ready; frames collect in order."""
+
+    def __init__(self, service, user, token=None, way="header", dialect="signalbox.v1", **query):
+        self.token = token or service.token(user)
+        self.user = user
+        self.way = way
+        self.dialect = dialect
+        text = "&".join(f"{name.rstrip('_')}={value}" for name, value in query.items() if value)
+        self.url = f"ws://{service.address}/ws" + (f"?{text}" if text else "")
+        self.frames = []
+        self.bytes = []
+        self.close_code = None
+        self._news = asyncio.Event()
+
+    async def __aenter__(self):
+        await self.connect()
+        await self.wait_for(type="connection_ready")
+        return self
+
+    async def __aexit__(self, *failure):
+        await self.close()
+
+    async def connect(self):
+        protocols = [self.dialect]
+        headers = {}
+        if self.way == "header":
+            headers["Authorization"] = f"Bearer {self.token}"
+        elif self.way == "subprotocol":
+            protocols.append(f"bearer.{self.token}")
+        self.socket = await websockets.connect(
+            self.url, subprotocols=protocols, extra_headers=headers, max_size=None, max_queue=None,
+            compression=None, ping_interval=None, open_timeout=WAIT_SECONDS, close_timeout=5)
+        self._reader = asyncio.create_task(self._read())
+        if self.way == "frame":
+            await self.send({"type": "authenticate", "token": self.token})
+
+    async def _read(self):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for text in self.socket:
+                self.bytes.append(text)
+                self.frames.append(json.loads(text))
+                self._news.set()
+        self.close_code = self.socket.close_code
+        self._news.set()
+
+    async def close(self):
+        await self.socket.close()
+        await self._reader
+
+    async def drop(self):
+        """The network is gone: no closing handshake."""
+        self.socket.transport.abort()
+        await self._reader
+
+    async def send(self, frame):
+        await self.socket.send(json.dumps(frame))
+
+    async def wait_until(self, found, what):
+        """Waits until found() is true; what it returned."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (result := found()):
+            self._news.clear()
+            left = deadline - time.monotonic()
+            if left <= 0 or self.close_code is not None:
+                raise AssertionError(f"{self.user}: no {what}; closed with {self.close_code}; "
+                                     f"last frames: {self.frames[-5:]}")
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
+        return result
+
+    def find(self, **fields):
+        """The first frame with these fields, searched for by equality, or None."""
+        for frame in self.frames:
+            if all(frame.get(name) == value for name, value in fields.items()):
+                return frame
+        return None
+
+    async def wait_for(self, **fields):
+        return await self.wait_until(lambda: self.find(**fields), f"frame with {fields}")
+
+    async def wait_closed(self):
+        await asyncio.wait_for(self._reader, WAIT_SECONDS)
+        return self.close_code
+
+    async def say(self, message_id, content, thread_id="thread-1", agent=None):
+        """Sends a message and waits for its ack; the run id."""
+        await self.send({"type": "user_message", "id": f"send-{message_id}",
+                         "message_id": message_id, "thread_id": thread_id, "content": content}
+                        | ({"agent": agent} if agent else {}))
+        answer = await self.wait_for(id=f"send-{message_id}")
+        assert answer["type"] == "ack", answer
+        return answer["run_id"]
+
+    async def wait_for_end(self, run_id):
+        """Waits for the run's terminal event; all its events."""
+        await self.wait_until(lambda: any(e["type"] in TERMINAL for e in self.run_events(run_id)),
+                              f"end of run {run_id}")
+        return self.run_events(run_id)
+
+    def events(self):
+        return [frame for frame in self.frames if "seq" in frame]
+
+    def run_events(self, run_id):
+        return [frame for frame in self.events() if frame.get("run_id") == run_id]
+
+    def last_cursor(self):
+        """Where this socket's stream goes on: the cursor of the last frame that had one."""
+        return next(frame["cursor"] for frame in reversed(self.frames) if "cursor" in frame)
+
+
+def assert_gapless(events, first=1):
+    """The seqs of these events are first, first + 1, ..."""
+    seqs = [event["seq"] for event in events]
+    assert seqs == list(range(first, first + len(seqs))), seqs

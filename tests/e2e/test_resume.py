@@ -1,0 +1,114 @@
+"""A client that loses the network comes back with its cursor and misses nothing, gets nothing twice."""
+import asyncio
+import random
+
+import log_check
+
+from harness import Client, assert_gapless
+
+USER = "105945141827451681156"
+
+
+def test_what_happened_while_away_comes_after_the_cursor_and_nothing_twice(service):
+    async def story():
+        async with Client(service, USER) as other:
+            client = Client(service, USER, from_="start")
+            seen = []
+            cursor = None
+            for number in range(12):
+                client = Client(service, USER, cursor=cursor, from_=None if cursor else "start")
+                async with client:
+                    run = await client.say(f"m-{number}", f"what is {number} + 1?")
+                    # Cut at different places: before, in and after the run.
+                    if number % 3 == 1:
+                        await client.wait_for(type="agent_started", run_id=run)
+                    elif number % 3 == 2:
+                        await client.wait_for_end(run)
+                    await client.drop()
+                seen += client.events()
+                cursor = client.last_cursor()
+                await other.wait_for_end(run)  # a lost network never cancels a run
+            async with Client(service, USER, cursor=cursor) as client:
+                await client.wait_for(type="caught_up")
+            seen += client.events()
+            assert_gapless(seen)
+            assert [event["seq"] for event in seen] == [event["seq"] for event in other.events()]
+
+    asyncio.run(story())
+    assert service.stop() == 0
+    assert log_check.check(service.data, complete=True).faults == []
+
+
+def test_any_cursor_ever_seen_leads_to_the_same_rest(service):
+    async def story():
+        async with Client(service, USER) as client:
+            for number in range(5):
+                await client.wait_for_end(await client.say(f"m-{number}", f"what is {number}+1?"))
+            events = client.events()
+        for event in random.Random(7).sample(events, 6):
+            async with Client(service, USER, cursor=event["cursor"]) as again:
+                await again.wait_for(type="caught_up")
+                assert again.events() == events[event["seq"]:]
+
+    asyncio.run(story())
+
+
+def test_resume_on_an_open_socket_starts_over_from_the_start(service):
+    async def story():
+        async with Client(service, USER) as client:
+            await client.wait_for_end(await client.say("m", "what is 1 + 1?"))
+            events = client.events()
+            client.frames.clear()
+            await client.send({"type": "resume", "from": "start"})
+            await client.wait_for(type="caught_up")
+            assert client.events() == events
+            await client.wait_for_end(await client.say("m-2", "what is 2 + 2?"))
+            assert_gapless(client.events())
+
+    asyncio.run(story())
+
+
+def test_history_survives_a_restart_and_cursors_stay_good(make_service):
+    first = make_service().start()
+
+    async def before():
+        async with Client(first, USER) as client:
+            await client.wait_for_end(await client.say("m-1", "what is 1 + 1?"))
+            return client.events()
+
+    events = asyncio.run(before())
+    assert first.stop() == 0
+    second = make_service().start()
+
+    async def after():
+        async with Client(second, USER, cursor=events[0]["cursor"]) as client:
+            await client.wait_for(type="caught_up")
+            assert client.events() == events[1:]
+            await client.wait_for_end(await client.say("m-2", "what is 2 + 2?"))
+            assert_gapless(client.events(), first=2)
+        async with Client(second, USER, from_="start") as client:
+            await client.wait_for(type="caught_up")
+            assert_gapless(client.events())
+            assert client.events()[:len(events)] == events
+
+    asyncio.run(after())
+    assert second.stop() == 0
+    assert log_check.check(second.data, complete=True).faults == []
+
+
+def test_a_cursor_of_somebody_else_is_refused_and_nothing_flows_until_resume(service):
+    async def story():
+        async with Client(service, "alice") as alice:
+            await alice.wait_for_end(await alice.say("m", "what is 1 + 1?"))
+            cursor = alice.last_cursor()
+        async with Client(service, "bob", cursor=cursor) as bob:
+            error = await bob.wait_for(type="error", code="cursor_invalid")
+            assert error["reason"] in ("other_user", "other_partition")
+            assert "cursor" not in bob.frames[0]
+            await bob.send({"type": "resume", "from": "start"})
+            await bob.wait_for(type="caught_up")
+            assert bob.events() == []
+            await bob.wait_for_end(await bob.say("m", "what is 1 + 1?"))
+            assert {event["user_id"] for event in bob.events()} == {"bob"}
+
+    asyncio.run(story())
