@@ -1,6 +1,6 @@
 // PartitionReader: a tail of one partition of events with the validity fold applied. Router,
 // gateway and event store read events through it and through nothing else. Thread: constructed,
-// called back and destroyed on its executor.
+// called back and destroyed on its executor; its sink may destroy it from any of its calls.
 #pragma once
 
 #include <array>
@@ -51,9 +51,8 @@ class PartitionReader final : private TailSink {
   Position position_;
   JudgedSink& sink_;
   std::array<std::uint64_t, kVerdictCount> verdicts_{};
-  std::vector<JudgedRecord> batch_;
-  bool stopped_ = false;
   std::unique_ptr<Tail> tail_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // gone: destroyed by the sink
 };
 
 // The newest position near the end of a partition of events that can be trusted, found in the log

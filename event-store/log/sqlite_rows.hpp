@@ -1,0 +1,62 @@
+// How a record lies in the embedded log, and reading rows back with every checksum verified.
+//
+//   headers   lp(name) lp(value) for each header, in order; lp as in contract 1
+//   content   SHA-256( u8 has_key | lp(key) | lp(headers) | lp(value) )
+//   sha256    SHA-256( u8 topic | u32 partition | u64 offset | u64 appended_at | content ),
+//   big-endian place     topic * 2^24 + partition, by Topic's persisted number appended_at
+//   microseconds since 1970
+// tests/log/sqlite_rows_test.cpp holds golden bytes. Private to this folder.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event-store/contract/sha256.hpp"
+#include "event-store/log/event_log.hpp"
+#include "event-store/log/sqlite_handle.hpp"
+
+namespace signalbox::event_store {
+
+[[nodiscard]] std::int64_t place_number(const TopicPartition& at);
+// `inbound partition 3 offset 17`
+[[nodiscard]] std::string name_place(const TopicPartition& at, Offset offset);
+
+[[nodiscard]] std::string pack_headers(const Headers& headers);
+[[nodiscard]] std::optional<Headers> unpack_headers(std::string_view bytes);
+[[nodiscard]] Hash content_checksum(const std::optional<std::string>& key,
+                                    std::string_view packed_headers, std::string_view value);
+[[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
+                                const Hash& content);
+
+// A read-only connection and its one query. Thread: one at a time.
+class SqliteRowReader {
+ public:
+  [[nodiscard]] static Result<SqliteRowReader> open(const std::string& path,
+                                                    const std::string& vfs_name);
+
+  // Rows from `from` on, each verified and each following the one before. A bad or missing row ends
+  // what is returned; it is an error (corrupt, with its place) only when it is the first.
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
+                                                    ReadLimits limits);
+  // From the stored counter and the rows that are left.
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
+  [[nodiscard]] LogDatabase& database() { return database_; }
+
+ private:
+  SqliteRowReader(LogDatabase database, LogStatement select, LogStatement first,
+                  LogStatement counter)
+      : database_(std::move(database)),
+        select_(std::move(select)),
+        first_(std::move(first)),
+        counter_(std::move(counter)) {}
+
+  LogDatabase database_;
+  LogStatement select_;
+  LogStatement first_;
+  LogStatement counter_;
+};
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,38 @@
+// What a log file says about itself, checked before anybody relies on it; also its schema and
+// format numbers. Start-up only. Private to this folder.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "event-store/log/log_tails.hpp"
+#include "event-store/log/sqlite_handle.hpp"
+#include "event-store/log/sqlite_rows.hpp"
+
+namespace signalbox::event_store {
+
+inline constexpr std::array kStoredTopics{Topic::inbound, Topic::events, Topic::connections,
+                                          Topic::snapshots, Topic::quarantine};
+// In counters: how many rows were ever written.
+inline constexpr std::int64_t kRowsCounter = -1;
+
+struct StoredLog {
+  LogDescription description;
+  std::vector<LogTails::Start> starts;  // of every stored topic and partition
+  std::int64_t rows;                    // ever written
+};
+
+// True: a log of a version this build knows; false: an empty file. Errors: bad_config (another
+// program's file, or of a newer version), corrupt, io_error.
+[[nodiscard]] Result<bool> check_format(LogDatabase& database, const std::string& path);
+
+// Creates tables, meta and counters, all at 0. The caller holds a transaction open.
+[[nodiscard]] Result<void> create_schema(LogDatabase& database, const LogDescription& description);
+
+// Errors: corrupt (rows and counters disagree), io_error.
+[[nodiscard]] Result<StoredLog> load_stored_log(SqliteRowReader& reader, const std::string& path);
+
+}  // namespace signalbox::event_store

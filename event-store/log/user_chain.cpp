@@ -1,0 +1,49 @@
+#include "event-store/log/user_chain.hpp"
+
+#include "event-store/contract/chain.hpp"
+#include "event-store/contract/codec.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+std::optional<Hash> stated_hash(const Record& event) {
+  const auto text = event.header("ce_chainhash");
+  return text ? parse_hash(*text) : std::nullopt;
+}
+
+std::string describe_unreadable(bool seq, bool hash) {
+  if (!seq && !hash) return "neither ce_userseq nor ce_chainhash can be read";
+  return seq ? "ce_chainhash is absent or no hash" : "ce_userseq is absent or no number";
+}
+
+}  // namespace
+
+UserChain start_of_chain(const LogId& log, const UserId& user) {
+  return {Seq(0), chain_start(log, user)};
+}
+
+std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
+  const UserChain expected{
+      chain.seq.next(),
+      chain_next(chain.hash, content_hash(valid_event.headers, valid_event.value))};
+  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto hash = stated_hash(valid_event);
+  // From what the event states, so that each break is named once; what it does not state goes on
+  // as if it were right.
+  chain.seq = seq ? Seq(*seq) : expected.seq;
+  chain.hash = hash ? *hash : expected.hash;
+  if (!seq || !hash)
+    return ChainBreak{ChainBreak::Kind::unreadable, valid_event.offset,
+                      describe_unreadable(seq.has_value(), hash.has_value())};
+  if (chain.seq != expected.seq)
+    return ChainBreak{ChainBreak::Kind::seq, valid_event.offset,
+                      "expected ce_userseq " + std::to_string(expected.seq.value()) + ", found " +
+                          std::to_string(*seq)};
+  if (chain.hash != expected.hash)
+    return ChainBreak{
+        ChainBreak::Kind::hash, valid_event.offset,
+        "expected ce_chainhash " + to_hex(expected.hash) + ", found " + to_hex(*hash)};
+  return std::nullopt;
+}
+
+}  // namespace signalbox::event_store
