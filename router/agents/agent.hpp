@@ -129,7 +129,11 @@ class AgentRegistry {
       if (agent->name() == name) return agent.get();
     return nullptr;
   }
-  [[nodiscard]] std::size_t size() const { return agents_.size(); }
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& agent : agents_) names.emplace_back(agent->name());
+    return names;
+  }
 
  private:
   std::vector<std::unique_ptr<Agent>> agents_;

@@ -1,0 +1,68 @@
+// OpenList: the events an owner has stated and not yet read back, in the order it stated them, with
+// their bytes (ownership rules 5 and 6). An event leaves it when the owner's own tail has folded it
+// as valid. After any failure or doubt the whole list is appended again, same bytes, same order,
+// before anything new. Thread: the router's. Bounded: the term states nothing while it is full.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/event.hpp"
+
+namespace signalbox::router {
+
+struct OpenListOptions {
+  std::size_t events_max = 256;                 // contract: unconfirmed records per partition
+  std::chrono::milliseconds resend_after{100};  // from a failure to the next try
+  std::chrono::seconds doubt_after{10};  // reported as appended, yet not read back: send again
+};
+
+class OpenList {
+ public:
+  OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor, Partition partition,
+           OpenListOptions options);
+  ~OpenList();
+
+  void state(Event event, NewRecord record);
+  // The oldest one was read back as valid.
+  [[nodiscard]] Event confirm(OwnerSeq owner_seq);
+  // One of them was read as a hole: an earlier append is missing.
+  void on_hole() { doubt(); }
+
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool is_full() const { return entries_.size() >= options_.events_max; }
+  // False while appends fail or are in doubt: the partition is not ready.
+  [[nodiscard]] bool is_healthy() const { return !in_doubt_; }
+  [[nodiscard]] std::uint64_t resends() const { return resends_; }
+
+ private:
+  struct Entry {
+    Event event;
+    NewRecord record;
+    MonotonicTime stated_at;
+  };
+
+  void append(const NewRecord& record);
+  void doubt();
+  void resend();
+  void watch();
+
+  event_store::EventLog& log_;
+  const Clock& clock_;
+  Executor& executor_;
+  Partition partition_;
+  OpenListOptions options_;
+  std::deque<Entry> entries_;
+  bool in_doubt_ = false;
+  std::uint64_t generation_ = 0;  // of sends: a failure of an earlier one is old news
+  std::uint64_t resends_ = 0;
+  TimerId timer_ = TimerId::none;
+  TimerId watch_ = TimerId::none;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace signalbox::router

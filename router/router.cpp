@@ -1,0 +1,76 @@
+#include "router/router.hpp"
+
+#include <algorithm>
+
+namespace signalbox::router {
+namespace {
+
+constexpr std::chrono::milliseconds kStatusInterval{250};
+
+}  // namespace
+
+Router::Router(RouterServices services, RouterOptions options,
+               std::function<void(const Error&)> on_fatal)
+    : services_(services), options_(std::move(options)), on_fatal_(std::move(on_fatal)) {
+  options_.rules.agents = services_.agents.names();
+}
+
+Router::~Router() { services_.executor.cancel(status_timer_); }
+
+void Router::start() {
+  membership_ = services_.log.join(options_.group, services_.executor, *this);
+  refresh_status();
+}
+
+void Router::on_assigned(std::span<const Partition> partitions) {
+  for (const Partition partition : partitions)
+    if (!workers_.contains(partition))
+      workers_.emplace(partition, std::make_unique<PartitionWorker>(
+                                      services_, options_, counters_, partition,
+                                      [this](Partition, const Error& error) { on_fatal_(error); }));
+  for (auto& [partition, worker] : workers_) {
+    if (std::ranges::find(partitions, partition) != partitions.end()) continue;
+    worker->release([this, gone = partition] { workers_.erase(gone); });
+  }
+}
+
+void Router::drain(std::function<void()> done) {
+  membership_.reset();
+  releasing_ = workers_.size();
+  if (releasing_ == 0) return services_.executor.post(std::move(done));
+  for (auto& [partition, worker] : workers_)
+    worker->release([this, done] {
+      if (--releasing_ == 0) done();
+    });
+}
+
+void Router::refresh_status() {
+  std::vector<std::string> not_ready;
+  std::map<Partition, Offset> floors;
+  if (workers_.empty()) not_ready.push_back("router: no partition is assigned");
+  for (const auto& [partition, worker] : workers_) {
+    floors.emplace(partition, worker->inbound_resume());
+    if (!worker->is_serving())
+      not_ready.push_back("partition " + std::to_string(partition.value()) + ": " +
+                          worker->why_not_serving());
+  }
+  {
+    const std::lock_guard lock(status_mutex_);
+    not_ready_ = std::move(not_ready);
+    floors_ = std::move(floors);
+  }
+  status_timer_ = services_.executor.call_at(services_.clock.monotonic() + kStatusInterval,
+                                             [this] { refresh_status(); });
+}
+
+std::vector<std::string> Router::not_ready() const {
+  const std::lock_guard lock(status_mutex_);
+  return not_ready_;
+}
+
+std::map<Partition, Offset> Router::inbound_floors() const {
+  const std::lock_guard lock(status_mutex_);
+  return floors_;
+}
+
+}  // namespace signalbox::router

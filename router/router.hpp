@@ -1,0 +1,54 @@
+// Router: joins the group, runs one PartitionWorker per partition it is given, and releases them in
+// order. It consumes commands and is the only writer of events of the partitions it owns. Thread:
+// constructed anywhere; start(), drain() and all work happen on its executor. Destroyed there too.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "router/partition_worker.hpp"
+#include "router/router_options.hpp"
+
+namespace signalbox::router {
+
+class Router final : private event_store::MembershipSink {
+ public:
+  // `on_fatal`: a partition can no longer be served by this process (unsupported_version: exit 75).
+  Router(RouterServices services, RouterOptions options,
+         std::function<void(const Error&)> on_fatal);
+  ~Router() override;
+
+  void start();
+  // Releases every partition, then calls back. Once.
+  void drain(std::function<void()> done);
+
+  [[nodiscard]] const RouterCounters& counters() const { return counters_; }
+  // One sentence for every partition that is not served, empty when all are. Any thread; as of the
+  // last second.
+  [[nodiscard]] std::vector<std::string> not_ready() const;
+  // The lowest inbound offset still needed, per owned partition: what is below may be deleted.
+  [[nodiscard]] std::map<Partition, Offset> inbound_floors() const;
+
+ private:
+  void on_assigned(std::span<const Partition> partitions) override;
+  void refresh_status();
+
+  RouterServices services_;
+  RouterOptions options_;
+  std::function<void(const Error&)> on_fatal_;
+  RouterCounters counters_;
+  std::map<Partition, std::unique_ptr<PartitionWorker>> workers_;
+  std::unique_ptr<event_store::Membership> membership_;
+  std::size_t releasing_ = 0;
+  TimerId status_timer_ = TimerId::none;
+
+  mutable std::mutex status_mutex_;
+  std::vector<std::string> not_ready_{"router: not started"};  // GUARDED_BY(status_mutex_)
+  std::map<Partition, Offset> floors_;                         // GUARDED_BY(status_mutex_)
+};
+
+}  // namespace signalbox::router

@@ -1,0 +1,61 @@
+// Options, services and figures shared by the parts of the router.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/clock.hpp"
+#include "event-store/model/random.hpp"
+#include "event-store/snapshot/snapshot_store.hpp"
+#include "router/open_list.hpp"
+#include "router/routing_state.hpp"
+#include "router/supervisor.hpp"
+#include "router/user_states.hpp"
+
+namespace signalbox::router {
+
+struct RouterOptions {
+  std::string instance = "router";  // names this process in ce_source and in claims, for people
+  std::string group = "signalbox-router";
+  Rules rules{};  // `agents` is filled from the registry
+  UserStatesOptions states{};
+  OpenListOptions open_list{};
+  SupervisorOptions supervisor{};
+  std::size_t started_runs_max = 256;  // per partition; further ones wait, oldest message first
+  std::int32_t poison_count = 4;       // owners lost over one record before it is quarantined
+  std::int32_t checkpoint_records = 1000;
+  std::chrono::seconds checkpoint_interval{30};  // of activity
+  std::chrono::seconds snapshot_interval{60};    // of activity, per partition
+  std::chrono::seconds housekeeping{5};          // how often quiet users are looked for
+  std::chrono::seconds release_grace{20};      // for steps under way when the partition is released
+  std::chrono::milliseconds claim_retry{500};  // plus up to as much again, by chance
+};
+
+// What every part of a router works with. All of it outlives the router.
+struct RouterServices {
+  event_store::EventLog& log;
+  event_store::SnapshotStore& snapshots;
+  const Clock& clock;
+  Executor& executor;
+  Random& random;
+  const AgentRegistry& agents;
+};
+
+// Totals since start, over all partitions. Written on the router's thread, read from any.
+struct RouterCounters {
+  std::atomic<std::uint64_t> commands{0};
+  std::atomic<std::uint64_t> events{0};  // read back as valid, of own terms
+  std::atomic<std::uint64_t> quarantined{0};
+  std::atomic<std::uint64_t> runs_started{0};
+  std::atomic<std::uint64_t> runs_ended{0};
+  std::atomic<std::uint64_t> runs_resumed{0};
+  std::atomic<std::uint64_t> terms{0};
+  std::atomic<std::uint64_t> resends{0};
+  std::atomic<std::uint64_t> rebuilds{0};
+  std::atomic<std::int64_t> runs_open{0};
+};
+
+}  // namespace signalbox::router

@@ -1,0 +1,276 @@
+// Taking a partition over and keeping it: poison check, open runs, checkpoints, release. See
+// term.hpp.
+#include "router/term.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::router {
+
+Term::Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
+           event_store::LogDescription log, Partition partition, UserStates& states,
+           const FoldState& fold, Takeover takeover, std::function<void(const Error&)> stop)
+    : services_(services),
+      options_(options),
+      counters_(counters),
+      log_(log),
+      partition_(partition),
+      states_(states),
+      fold_(fold),
+      takeover_(std::move(takeover)),
+      stop_(std::move(stop)),
+      factory_(services.agents, services.clock, options.supervisor),
+      source_("/signalbox/" + log.log_id.value().to_string() + "/router/" + options.instance),
+      open_(services.log, services.clock, services.executor, partition, options.open_list),
+      next_inbound_(takeover_.inbound.next),
+      checkpoint_at_(services.clock.monotonic()),
+      snapshot_at_(services.clock.monotonic()),
+      gate_(std::make_shared<TermGate>()) {
+  gate_->state = [this](const UserExecutionContext& context, EventData data) {
+    return state_run_fact(context, std::move(data));
+  };
+  gate_->respond = [this](const UserExecutionContext& context, Attempt attempt,
+                          AgentResponding piece) { respond(context, attempt, std::move(piece)); };
+  const auto busy = states_.busy_users();
+  std::set<UserId> users(takeover_.open_users.begin(), takeover_.open_users.end());
+  users.insert(busy.begin(), busy.end());
+  to_load_.assign(users.begin(), users.end());
+  ++counters_.terms;
+  house_timer_ =
+      services_.executor.call_at(checkpoint_at_ + options_.housekeeping, [this] { keep_house(); });
+  services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) pump();
+  });
+}
+
+Term::~Term() {
+  counters_.runs_open -= static_cast<std::int64_t>(supervisors_.size());
+  for (const TimerId timer : {house_timer_, retry_timer_, release_timer_})
+    services_.executor.cancel(timer);
+}
+
+void Term::pump() {
+  // What a stage does may come back here; the outer call goes on with it.
+  if (pumping_) return;
+  pumping_ = true;
+  if (!blocked_ && stage_ == Stage::loading) load_users();
+  if (!blocked_ && stage_ == Stage::trying) try_oldest();
+  if (!blocked_ && stage_ == Stage::resuming) resume_runs();
+  state_deferred();
+  if (!blocked_ && stage_ == Stage::serving) serve();
+  if (stage_ == Stage::releasing) try_release();
+  if (checkpoint_due_ && open_.empty() && stage_ != Stage::releasing) append_checkpoint({});
+  pumping_ = false;
+}
+
+// ---- taking over
+
+// The users whose runs may be open, so that everything after this finds them in memory.
+void Term::load_users() {
+  while (!to_load_.empty()) {
+    if (states_.acquire(to_load_.front()) == nullptr) return rebuild(to_load_.front());
+    to_load_.pop_front();
+  }
+  stage_ = Stage::trying;
+}
+
+void Term::rebuild(const UserId& user) {
+  spdlog::warn("a user of partition {} is folded again from the log", partition_.value());
+  ++counters_.rebuilds;
+  blocked_ = true;
+  rebuild_ = std::make_unique<UserRebuild>(services_.log, log_.log_id, partition_, user,
+                                           options_.rules.limits);
+  rebuild_piece();
+}
+
+void Term::rebuild_piece() {
+  const auto complete = rebuild_->advance(fold_.position.next_offset);
+  if (!complete) return stop_(complete.error());
+  if (*complete) {
+    states_.adopt(rebuild_->take(), fold_);
+    rebuild_.reset();
+    blocked_ = false;
+  }
+  // Posted, so that other partitions get their turn between two pieces.
+  services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired()) return;
+    if (rebuild_)
+      rebuild_piece();
+    else
+      pump();
+  });
+}
+
+// Poison (design 3): the record at the resume point of an owner that was lost may be what killed
+// it, so it is taken alone, and the log says so before it is.
+void Term::try_oldest() {
+  if (!tried_ && takeover_.predecessor_lost) {
+    const auto oldest =
+        services_.log.read({Topic::inbound, partition_}, next_inbound_, {.records_max = 1});
+    if (!oldest) return stop_(oldest.error());
+    if (!oldest->empty()) {
+      tried_ = oldest->front();
+      const auto& before = takeover_.inbound.trying;
+      try_count_ = before && before->offset == tried_->offset ? before->count + 1 : 1;
+      try_stated_ = try_count_ >= options_.poison_count;
+      if (!try_stated_) return append_checkpoint(Trying{tried_->offset, try_count_});
+    }
+  }
+  if (tried_) {
+    if (!try_stated_) return;
+    if (!try_taken_)
+      try_taken_ = try_count_ < options_.poison_count ? take(*tried_)
+                                                      : take_unusable(*tried_, poison_of(*tried_));
+    if (!try_taken_ || blocked_ || !open_.empty()) return;
+  }
+  const auto busy = states_.busy_users();
+  to_resume_.assign(busy.begin(), busy.end());
+  stage_ = Stage::resuming;
+}
+
+Unusable Term::poison_of(const Record& record) const {
+  Unusable poison{
+      .reason = "poison",
+      .detail = "its owner was lost " + std::to_string(try_count_ - 1) + " times while deciding it",
+      .user = named_user(record, log_.partitions)};
+  if (poison.user)
+    poison.refusal = Refusal{.code = RejectCode::poison,
+                             .message = poison.detail,
+                             .message_id = std::nullopt,
+                             .causation_id = std::string(record.header("ce_id").value_or("")),
+                             .websocket_client_id = std::nullopt};
+  return poison;
+}
+
+void Term::on_checkpoint(const PartitionCheckpoint& checkpoint) {
+  if (!tried_ || !checkpoint.trying || checkpoint.trying->offset != tried_->offset) return;
+  try_stated_ = true;
+  pump();
+}
+
+// Ownership rule 12.
+void Term::resume_runs() {
+  const auto reason =
+      takeover_.predecessor_lost ? ResumeReason::owner_lost : ResumeReason::released;
+  while (!to_resume_.empty()) {
+    Held* held = states_.find(to_resume_.front());
+    SIGNALBOX_ASSERT(held != nullptr);
+    auto statements = decide_resumption(held->state, reason, options_.rules.limits);
+    if (statements.size() > room() && !open_.empty()) return;
+    started_ += running_count(held->state);
+    for (Statement& statement : statements) state(*held, std::move(statement));
+    start_runs(*held);
+    to_resume_.pop_front();
+  }
+  stage_ = Stage::serving;
+  inbound_ = std::make_unique<InboundSource>(
+      services_.log, services_.executor, partition_, next_inbound_, [this] { pump(); },
+      [this](const Error& error) { stop_(error); });
+}
+
+// ---- read back
+
+void Term::on_counted(const Record& record, const FoldState& before, const FoldState& after) {
+  const Event event = open_.confirm(after.position.owner_seq);
+  states_.confirm(event, before, after, record.offset);
+  ++counters_.events;
+  ++records_since_checkpoint_;
+  active_since_snapshot_ = true;
+  if (std::holds_alternative<AgentStarted>(event.data) ||
+      std::holds_alternative<RunResumed>(event.data)) {
+    supervise(*states_.find(event.user_id), *event.run_id);
+  } else if (event.run_id) {
+    if (const auto found = supervisors_.find(*event.run_id); found != supervisors_.end())
+      found->second->on_counted(event.data);
+  }
+  if (records_since_checkpoint_ >= options_.checkpoint_records) append_checkpoint({});
+  pump();
+}
+
+// ---- keeping
+
+void Term::append_control(ControlData data, std::function<void()> appended) {
+  const ControlRecord control{.id = services_.random.uuid().to_string(),
+                              .source = source_,
+                              .time = services_.clock.now(),
+                              .data = std::move(data)};
+  services_.log.append({Topic::events, partition_}, event_store::encode_control(control),
+                       services_.executor,
+                       [alive = std::weak_ptr<bool>(alive_),
+                        appended = std::move(appended)](const Result<Offset>& result) {
+                         if (!alive.expired() && result && appended) appended();
+                       });
+}
+
+void Term::append_checkpoint(std::optional<Trying> trying) {
+  const Offset settled = open_.empty() ? next_inbound_ : fold_.inbound.next;
+  append_control(
+      PartitionCheckpoint{
+          .log_id = log_.log_id,
+          .epoch = takeover_.epoch,
+          .claim_id = takeover_.claim_id,
+          .inbound_next = settled,
+          .fold_at = FoldPoint{.offset = fold_.position.next_offset,
+                               .epoch = fold_.position.epoch,
+                               .claim_id = fold_.position.claim.value_or(takeover_.claim_id),
+                               .owner_seq = fold_.position.owner_seq,
+                               .inbound_next = fold_.inbound.next},
+          .trying = trying},
+      {});
+  checkpoint_due_ = false;
+  records_since_checkpoint_ = 0;
+  checkpoint_at_ = services_.clock.monotonic();
+}
+
+void Term::keep_house() {
+  const MonotonicTime now = services_.clock.monotonic();
+  states_.tick(fold_);
+  // The record must not be tried before the log says so; should that append have failed, once more.
+  if (stage_ == Stage::trying && tried_ && !try_stated_)
+    append_checkpoint(Trying{tried_->offset, try_count_});
+  if (records_since_checkpoint_ > 0 && now - checkpoint_at_ >= options_.checkpoint_interval)
+    append_checkpoint({});
+  if (active_since_snapshot_ && now - snapshot_at_ >= options_.snapshot_interval) {
+    states_.snapshot_partition(fold_);
+    active_since_snapshot_ = false;
+    snapshot_at_ = now;
+  }
+  house_timer_ = services_.executor.call_at(now + options_.housekeeping, [this] { keep_house(); });
+}
+
+void Term::release(std::function<void()> done) {
+  SIGNALBOX_ASSERT(!released_);
+  released_ = std::move(done);
+  stage_ = Stage::releasing;
+  inbound_.reset();
+  for (auto& [run_id, supervisor] : supervisors_) supervisor->halt();
+  release_timer_ =
+      services_.executor.call_at(services_.clock.monotonic() + options_.release_grace, [this] {
+        release_timer_ = TimerId::none;
+        release_forced_ = true;
+        pump();
+      });
+  pump();
+}
+
+void Term::try_release() {
+  if (!released_ || !gate_) return;
+  const bool in_step = std::ranges::any_of(
+      supervisors_, [](const auto& entry) { return entry.second->is_in_step(); });
+  if ((in_step || !open_.empty() || !deferred_.empty()) && !release_forced_) return;
+  // From here on nothing is written in this epoch but the two control records.
+  gate_.reset();
+  counters_.runs_open -= static_cast<std::int64_t>(supervisors_.size());
+  supervisors_.clear();
+  if (!open_.empty()) return services_.executor.post(released_);  // not in order: no release record
+  states_.snapshot_partition(fold_);
+  append_checkpoint({});
+  append_control(PartitionReleased{.epoch = takeover_.epoch, .claim_id = takeover_.claim_id},
+                 released_);
+}
+
+}  // namespace signalbox::router

@@ -1,0 +1,154 @@
+// Term: one ownership of one partition, from the accepted claim to its loss or release, and all
+// that exists only within it: the events stated and not read back, the commands taken, the
+// supervisors, the emitters' gate. It is destroyed whole when the term ends, so nothing of it can
+// survive into another one (ownership rules 3 and 4). Order of work of a new owner: poison check,
+// users to rebuild, open runs, then inbound. Thread: the router's.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "event-store/model/control.hpp"
+#include "router/inbound_judge.hpp"
+#include "router/inbound_source.hpp"
+#include "router/open_list.hpp"
+#include "router/router_options.hpp"
+#include "router/supervisor.hpp"
+#include "router/user_rebuild.hpp"
+#include "router/user_states.hpp"
+
+namespace signalbox::router {
+
+// What the claim was accepted on.
+struct Takeover {
+  Epoch epoch;
+  ClaimId claim_id;
+  bool predecessor_lost;               // there was one and it did not release
+  event_store::InboundResume inbound;  // as folded before the own claim
+  std::vector<UserId> open_users;      // whose runs may be open: the to-do list
+};
+
+class Term {
+ public:
+  // `stop`: the partition cannot be served on, with the reason. It is called posted, never inside a
+  // call.
+  Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
+       event_store::LogDescription log, Partition partition, UserStates& states,
+       const FoldState& fold, Takeover takeover, std::function<void(const Error&)> stop);
+  ~Term();
+
+  [[nodiscard]] Epoch epoch() const { return takeover_.epoch; }
+  // An event of this term was read back as valid; the fold around it.
+  void on_counted(const Record& record, const FoldState& before, const FoldState& after);
+  // A checkpoint of this term was read back.
+  void on_checkpoint(const PartitionCheckpoint& checkpoint);
+  void on_hole() { open_.on_hole(); }
+
+  // Finishes steps under way (at most release_grace), states a checkpoint and the release, then
+  // calls back.
+  void release(std::function<void()> done);
+
+  // True once commands are taken and nothing is in doubt.
+  [[nodiscard]] bool is_serving() const { return stage_ == Stage::serving && open_.is_healthy(); }
+  // First inbound offset that has not been taken.
+  [[nodiscard]] Offset inbound_next() const { return next_inbound_; }
+  [[nodiscard]] std::size_t open_runs() const { return supervisors_.size(); }
+
+ private:
+  enum class Stage { loading, trying, resuming, serving, releasing };
+  using Held = UserStates::Held;
+
+  // Goes on with whatever the stage is waiting for; called whenever something changed.
+  void pump();
+
+  // taking over (term.cpp)
+  void load_users();
+  void try_oldest();
+  [[nodiscard]] Unusable poison_of(const Record& record) const;
+  void resume_runs();
+  void rebuild(const UserId& user);
+  void rebuild_piece();
+
+  // inbound (term_inbound.cpp)
+  void serve();
+  bool take(const Record& record);
+  bool take_unusable(const Record& record, const Unusable& bad);
+  void quarantine(const Record& record, const Unusable& bad);
+  void after_quarantine(const Record& record, const Unusable& bad);
+  void finish_record(const Record& record);
+
+  // stating (term_runs.cpp)
+  void state(Held& held, Statement statement);
+  Result<void> state_run_fact(const UserExecutionContext& context, EventData data);
+  void state_deferred();
+  void after_statement(Held& held, const Event& event);
+  void respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece);
+  [[nodiscard]] std::size_t room() const;
+
+  // runs (term_runs.cpp)
+  void start_runs(Held& held);
+  void start_waiting_runs();
+  void supervise(Held& held, const RunId& run_id);
+  void drop_supervisor(const RunId& run_id);
+  [[nodiscard]] RunBriefing brief(const Held& held, const OpenRun& run) const;
+
+  // keeping (term.cpp)
+  void append_control(ControlData data, std::function<void()> appended);
+  void append_checkpoint(std::optional<Trying> trying);
+  void keep_house();
+  void try_release();
+
+  RouterServices services_;
+  const RouterOptions& options_;
+  RouterCounters& counters_;
+  event_store::LogDescription log_;
+  Partition partition_;
+  UserStates& states_;
+  const FoldState& fold_;
+  Takeover takeover_;
+  std::function<void(const Error&)> stop_;
+  SupervisorFactory factory_;
+  std::string source_;
+
+  Stage stage_ = Stage::loading;
+  OwnerSeq owner_seq_{0};
+  OpenList open_;
+  Offset next_inbound_;
+  std::unique_ptr<InboundSource> inbound_;
+  bool pumping_ = false;  // pump() is on the stack
+  bool blocked_ = false;  // a quarantine or a rebuild must end before anything else is taken
+  std::deque<UserId> to_load_;
+  std::deque<UserId> to_resume_;
+  RecordPtr tried_;  // taken alone, before any run is resumed
+  std::int32_t try_count_ = 0;
+  bool try_stated_ = false;  // the checkpoint that says so was read back
+  bool try_taken_ = false;
+  std::unique_ptr<UserRebuild> rebuild_;
+
+  std::map<RunId, std::unique_ptr<Supervisor>> supervisors_;
+  std::deque<std::pair<UserExecutionContext, EventData>> deferred_;  // while the open list is full
+  std::size_t started_ = 0;                                          // runs in phase running
+  std::set<UserId> waiting_users_;  // with runs that wait for a place among started_runs_max
+
+  std::int32_t records_since_checkpoint_ = 0;
+  bool checkpoint_due_ = false;
+  MonotonicTime checkpoint_at_;
+  MonotonicTime snapshot_at_;
+  bool active_since_snapshot_ = false;
+  TimerId house_timer_ = TimerId::none;
+  TimerId retry_timer_ = TimerId::none;
+  TimerId release_timer_ = TimerId::none;
+  std::function<void()> released_;
+  bool release_forced_ = false;
+  std::shared_ptr<TermGate> gate_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace signalbox::router

@@ -1,0 +1,105 @@
+// Taking commands in offset order, one outcome event each (ownership rules 8 to 10). See term.hpp.
+#include <spdlog/spdlog.h>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/model/assert.hpp"
+#include "router/term.hpp"
+
+namespace signalbox::router {
+namespace {
+
+// A command states its outcome and at most one more event; runs it starts are counted by room()
+// again.
+constexpr std::size_t kStatementsPerCommand = 2;
+
+constexpr std::chrono::seconds kQuarantineRetry{1};
+
+}  // namespace
+
+void Term::serve() {
+  start_waiting_runs();
+  while (!blocked_ && stage_ == Stage::serving &&
+         open_.size() + kStatementsPerCommand <= options_.open_list.events_max) {
+    const RecordPtr record = inbound_->front();
+    if (!record || !take(*record)) return;
+  }
+}
+
+// False when the record could not be taken yet; pump() comes back to it.
+bool Term::take(const Record& record) {
+  const InboundVerdict verdict = judge_inbound(record, log_.partitions);
+  if (const auto* bad = std::get_if<Unusable>(&verdict)) return take_unusable(record, *bad);
+  const auto& command = std::get<Command>(verdict);
+  Held* held = states_.acquire(command.user_id);
+  if (held == nullptr) {
+    rebuild(command.user_id);
+    return false;
+  }
+  ++counters_.commands;
+  for (Statement& statement : decide(held->state, command, {record.offset}, options_.rules))
+    state(*held, std::move(statement));
+  if (stage_ == Stage::serving) start_runs(*held);
+  finish_record(record);
+  return true;
+}
+
+bool Term::take_unusable(const Record& record, const Unusable& bad) {
+  if (bad.user && states_.acquire(*bad.user) == nullptr) {
+    rebuild(*bad.user);
+    return false;
+  }
+  ++counters_.commands;
+  ++counters_.quarantined;
+  spdlog::warn("inbound {}/{} goes to quarantine: {} ({})", partition_.value(),
+               record.offset.value(), bad.reason, bad.detail);
+  blocked_ = true;
+  quarantine(record, bad);
+  return true;
+}
+
+// Durable before anything later is answered.
+void Term::quarantine(const Record& record, const Unusable& bad) {
+  const Quarantined quarantined{
+      .id = event_store::quarantine_id_of(record.at, record.offset).to_string(),
+      .source = source_,
+      .time = services_.clock.now(),
+      .reason = bad.reason,
+      .origin = record.at,
+      .origin_offset = record.offset,
+      .key = record.key,
+      .headers = record.headers,
+      .value = record.value};
+  services_.log.append(
+      {Topic::quarantine, partition_}, event_store::encode_quarantined(quarantined),
+      services_.executor,
+      [this, record, bad, alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
+        if (alive.expired()) return;
+        if (appended) return after_quarantine(record, bad);
+        retry_timer_ = services_.executor.call_at(services_.clock.monotonic() + kQuarantineRetry,
+                                                  [this, record, bad] { quarantine(record, bad); });
+      });
+}
+
+void Term::after_quarantine(const Record& record, const Unusable& bad) {
+  blocked_ = false;
+  if (bad.refusal) {
+    Held* held = states_.acquire(*bad.user);
+    SIGNALBOX_ASSERT(held != nullptr);
+    Refusal refusal = *bad.refusal;
+    if (held->state.damaged_at) refusal.code = RejectCode::history_damaged;
+    state(*held, decide_refusal(refusal, {record.offset}));
+  } else {
+    checkpoint_due_ = true;  // no event says that this record is done with
+  }
+  finish_record(record);
+  pump();
+}
+
+void Term::finish_record(const Record& record) {
+  next_inbound_ = record.offset.next();
+  ++records_since_checkpoint_;
+  if (inbound_ && inbound_->front() && inbound_->front()->offset == record.offset) inbound_->pop();
+}
+
+}  // namespace signalbox::router

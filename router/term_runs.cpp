@@ -1,0 +1,199 @@
+// Stating events and running agents within a term. See term.hpp.
+#include <algorithm>
+#include <limits>
+
+#include "event-store/contract/chain.hpp"
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/model/assert.hpp"
+#include "router/term.hpp"
+
+namespace signalbox::router {
+
+namespace {
+
+// Places in the open list kept free for the answers to commands, so that runs cannot hold them up.
+constexpr std::size_t kAnswerReserve = 4;
+
+}  // namespace
+
+std::size_t Term::room() const {
+  const std::size_t taken = open_.size() + kAnswerReserve;
+  return taken < options_.open_list.events_max ? options_.open_list.events_max - taken : 0;
+}
+
+// ---- stating
+
+// Gives the next seq and owner seq, chains the bytes, applies the event and gives it to the log:
+// proposal order is log order (ownership rule 5).
+void Term::state(Held& held, Statement statement) {
+  RoutingState& user = held.state;
+  const Seq seq = user.chain.seq.next();
+  ++owner_seq_;
+  Event event{
+      .id = event_store::event_id_of(log_.log_id, partition_, takeover_.epoch, user.user_id, seq),
+      .source = source_,
+      .time = std::max(services_.clock.now(), user.last_time),
+      .user_id = user.user_id,
+      .thread_id = std::move(statement.thread_id),
+      .run_id = statement.run_id,
+      .attempt = statement.attempt,
+      .websocket_client_id = std::move(statement.websocket_client_id),
+      .seq = seq,
+      .inbound_offset = statement.inbound_offset,
+      .epoch = takeover_.epoch,
+      .owner_seq = owner_seq_,
+      .causation_id = std::move(statement.causation_id),
+      .traceparent = std::move(statement.traceparent),
+      .data = std::move(statement.data)};
+  NewRecord record = event_store::encode_event(event);
+  const auto content = event_store::content_hash(record.headers, record.value);
+  user.chain = {.seq = seq, .hash = event_store::chain_next(user.chain.hash, content)};
+  event_store::add_chain_hash(record, user.chain.hash);
+  const std::size_t running = running_count(user);
+  apply(user, event, options_.rules.limits);
+  started_ = started_ + running_count(user) - running;
+  ++held.open_events;
+  open_.state(event, std::move(record));
+  after_statement(held, event);
+}
+
+void Term::after_statement(Held& held, const Event& event) {
+  if (std::holds_alternative<AgentStarted>(event.data)) ++counters_.runs_started;
+  if (std::holds_alternative<RunResumed>(event.data)) ++counters_.runs_resumed;
+  if (is_terminal(event.data)) {
+    ++counters_.runs_ended;
+    drop_supervisor(*event.run_id);
+    if (stage_ == Stage::serving) start_runs(held);
+  }
+  const auto* cancel = std::get_if<CancelRequested>(&event.data);
+  if (cancel == nullptr) return;
+  // A queued or waiting run is ended by the decision itself.
+  const auto run = held.state.runs.find(cancel->run_id);
+  const auto supervisor = supervisors_.find(cancel->run_id);
+  if (run != held.state.runs.end() && run->second.phase == RunPhase::running &&
+      supervisor != supervisors_.end())
+    supervisor->second->cancel(cancel->by);
+}
+
+Result<void> Term::state_run_fact(const UserExecutionContext& context, EventData data) {
+  if (room() == 0 || !deferred_.empty()) {
+    deferred_.emplace_back(context, std::move(data));
+    return {};
+  }
+  Held* held = states_.find(context.user_id);
+  SIGNALBOX_ASSERT(held != nullptr);
+  const auto run = held->state.runs.find(context.run_id);
+  // Ended meanwhile by a decision: what its supervisor still had to say is void.
+  if (run == held->state.runs.end()) return failure(Errc::stopped, "the run has ended");
+  state(*held, statement_of(run->second, std::move(data)));
+  return {};
+}
+
+void Term::state_deferred() {
+  while (!deferred_.empty() && room() > 0) {
+    auto [context, data] = std::move(deferred_.front());
+    deferred_.pop_front();
+    Held* held = states_.find(context.user_id);
+    if (held == nullptr) continue;
+    const auto run = held->state.runs.find(context.run_id);
+    if (run != held->state.runs.end()) state(*held, statement_of(run->second, std::move(data)));
+  }
+}
+
+void Term::respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece) {
+  const Progress progress{.id = services_.random.uuid().to_string(),
+                          .source = source_,
+                          .time = services_.clock.now(),
+                          .context = context,
+                          .attempt = attempt,
+                          .data = std::move(piece)};
+  services_.log.append({Topic::progress, partition_}, event_store::encode_progress(progress),
+                       services_.executor, [](const Result<Offset>&) {});
+}
+
+// ---- runs
+
+void Term::start_runs(Held& held) {
+  const auto version_of = [this](const std::string& name) {
+    const Agent* agent = services_.agents.find(name);
+    return std::string(agent == nullptr ? "unknown" : agent->version());
+  };
+  auto starts = decide_starts(held.state, options_.rules, version_of,
+                              std::numeric_limits<std::size_t>::max());
+  const std::size_t free =
+      options_.started_runs_max > started_ ? options_.started_runs_max - started_ : 0;
+  const std::size_t possible = std::min(free, room());
+  if (starts.size() > possible) {
+    starts.erase(starts.begin() + static_cast<std::ptrdiff_t>(possible), starts.end());
+    waiting_users_.insert(held.state.user_id);
+  } else {
+    waiting_users_.erase(held.state.user_id);
+  }
+  for (Statement& start : starts) state(held, std::move(start));
+}
+
+// Oldest message first.
+void Term::start_waiting_runs() {
+  while (!waiting_users_.empty() && started_ < options_.started_runs_max && room() > 0) {
+    Held* oldest = nullptr;
+    Offset oldest_offset(std::numeric_limits<std::int64_t>::max());
+    for (const UserId& user : waiting_users_) {
+      Held* held = states_.find(user);
+      if (held == nullptr) continue;
+      for (const auto& [run_id, run] : held->state.runs)
+        if (run.phase == RunPhase::queued && run.inbound_offset < oldest_offset)
+          oldest = held, oldest_offset = run.inbound_offset;
+    }
+    if (oldest == nullptr) return waiting_users_.clear();
+    start_runs(*oldest);
+  }
+}
+
+RunBriefing Term::brief(const Held& held, const OpenRun& run) const {
+  const auto memory = held.state.memories.find(run.thread_id);
+  std::chrono::microseconds used{0};
+  if (run.started_at && run.last_event_at) used = *run.last_event_at - *run.started_at - run.waited;
+  return RunBriefing{.context = {.user_id = held.state.user_id,
+                                 .thread_id = run.thread_id,
+                                 .run_id = run.run_id,
+                                 .websocket_client_id = run.websocket_client_id},
+                     .attempt = run.attempt,
+                     .content = run.content.text,
+                     .memory = memory == held.state.memories.end()
+                                   ? std::nullopt
+                                   : std::optional(memory->second.memory),
+                     .steps = run.steps,
+                     .time_left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         options_.supervisor.run_deadline - used)};
+}
+
+// agent_started or run_resumed counts: its effect starts.
+void Term::supervise(Held& held, const RunId& run_id) {
+  const auto found = held.state.runs.find(run_id);
+  if (found == held.state.runs.end() || stage_ == Stage::releasing) return;
+  const OpenRun& run = found->second;
+  if (run.cancelled_by)
+    return state(held,
+                 statement_of(run, AgentCancelled{.reason = "cancelled", .by = *run.cancelled_by}));
+  auto supervisor =
+      factory_.create_supervisor(brief(held, run), run.agent, gate_, services_.executor);
+  if (!supervisor)
+    return state(held, statement_of(run, AgentFailed{.code = FailureCode::agent_error,
+                                                     .message = "this router has no such agent"}));
+  Supervisor& started = *supervisor;
+  supervisors_.insert_or_assign(run_id, std::move(supervisor));
+  ++counters_.runs_open;
+  started.start();
+}
+
+void Term::drop_supervisor(const RunId& run_id) {
+  const auto found = supervisors_.find(run_id);
+  if (found == supervisors_.end()) return;
+  // Later: this may run inside one of its own calls.
+  services_.executor.post([gone = std::shared_ptr<Supervisor>(std::move(found->second))] {});
+  supervisors_.erase(found);
+  --counters_.runs_open;
+}
+
+}  // namespace signalbox::router

@@ -1,0 +1,232 @@
+#include "router/user_states.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::router {
+
+using event_store::follow;
+using event_store::start_of_chain;
+
+std::optional<UserId> user_of(const Record& event) {
+  if (!event.key || !is_opaque_id(*event.key)) return std::nullopt;
+  return UserId(*event.key);
+}
+
+UserStates::UserStates(event_store::EventLog& log, event_store::SnapshotStore& snapshots,
+                       const Clock& clock, LogId log_id, Partition partition, Offset fold_from,
+                       RoutingLimits limits, UserStatesOptions options)
+    : log_(log),
+      snapshots_(snapshots),
+      clock_(clock),
+      log_id_(log_id),
+      partition_(partition),
+      fold_from_(fold_from),
+      limits_(limits),
+      options_(options) {}
+
+UserStates::Held* UserStates::find(const UserId& user) {
+  const auto found = users_.find(user);
+  return found == users_.end() ? nullptr : &found->second;
+}
+
+UserStates::Held* UserStates::acquire(const UserId& user) {
+  if (Held* held = find(user)) {
+    touch(*held);
+    return held;
+  }
+  if (unfolded_.contains(user)) return nullptr;
+  return load(user);
+}
+
+UserStates::Held* UserStates::load(const UserId& user) {
+  auto stored = snapshots_.get(user_snapshot_key(user));
+  if (stored && !*stored) return insert(RoutingState(user, start_of_chain(log_id_, user)));
+  const auto refuse = [&](std::string_view why) -> Held* {
+    ++counters_.snapshots_refused;
+    spdlog::warn("the snapshot of a user of partition {} is not used: {}", partition_.value(), why);
+    mark_unfolded(user);
+    return nullptr;
+  };
+  if (!stored) return refuse(stored.error().message);
+  if ((*stored)->fold_version != kFoldVersion) return refuse("it has another fold version");
+  auto snapshot = decode_user_snapshot((*stored)->bytes);
+  if (!snapshot) return refuse(snapshot.error().message);
+  if (snapshot->log_id != log_id_ || snapshot->partition != partition_ ||
+      snapshot->state.user_id != user)
+    return refuse("it is of another log, partition or user");
+  if (!refill(snapshot->state)) return refuse("the log no longer has a text it refers to");
+  Held* held = insert(std::move(snapshot->state));
+  held->covered_to = snapshot->at.next_offset;
+  return held;
+}
+
+UserStates::Held* UserStates::insert(RoutingState state) {
+  const UserId user = state.user_id;
+  const auto [entry, is_new] = users_.emplace(user, Held(std::move(state)));
+  SIGNALBOX_ASSERT(is_new);
+  entry->second.used = by_use_.insert(by_use_.end(), user);
+  return &entry->second;
+}
+
+void UserStates::touch(Held& held) { by_use_.splice(by_use_.end(), by_use_, held.used); }
+
+void UserStates::adopt(RoutingState rebuilt, const FoldState& now) {
+  unfolded_.erase(rebuilt.user_id);
+  Held* held = insert(std::move(rebuilt));
+  held->chain_checked = true;
+  // At once: until it is there, nothing that relies on this user's snapshot may be written.
+  write_snapshot(*held, now);
+}
+
+void UserStates::mark_unfolded(const UserId& user) {
+  if (Held* held = find(user)) {
+    by_use_.erase(held->used);
+    users_.erase(user);
+  }
+  unfolded_.insert(user);
+}
+
+// Reads the texts that the snapshot left in the log.
+bool UserStates::refill(RoutingState& state) {
+  bool complete = true;
+  for (auto& [run_id, run] : state.runs) {
+    for_each_text(run, [&](StoredText& text) {
+      if (text.loaded || !complete) return;
+      const auto read = log_.read({Topic::events, partition_}, *text.offset, {.records_max = 1});
+      if (!read || read->empty() || read->front()->offset != *text.offset) {
+        complete = false;
+        return;
+      }
+      const auto event = event_store::decode_event(*read->front());
+      const auto found = event ? text_in(event->data) : std::nullopt;
+      complete = found.has_value();
+      if (found) text.text = *found;
+      text.loaded = true;
+    });
+  }
+  return complete;
+}
+
+Result<void> UserStates::fold(const Record& record, const FoldState& before,
+                              const FoldState& after) {
+  const auto user = user_of(record);
+  if (!user) return {};
+  Held* held = acquire(*user);
+  if (held == nullptr || record.offset < held->covered_to) return {};
+  const auto event = event_store::decode_event(record);
+  if (!event && event.error().code == Errc::unsupported_version)
+    return tl::unexpected(event.error());
+  const auto broken = follow(held->state.chain, record);
+  const bool from_snapshot = held->covered_to > Offset(0) || fold_from_ > Offset(0);
+  if (broken && from_snapshot && !held->chain_checked) {
+    // The snapshot, or its absence, may be what is wrong: damage is judged against folded events
+    // only.
+    ++counters_.snapshots_refused;
+    mark_unfolded(*user);
+    return {};
+  }
+  held->chain_checked = true;
+  if ((broken || !event) && !held->state.damaged_at) {
+    freeze(held->state, record.offset);
+    ++counters_.users_damaged;
+    spdlog::error("the history of a user of partition {} is damaged at offset {}: {}",
+                  partition_.value(), record.offset.value(),
+                  broken ? broken->what : event.error().message);
+  }
+  if (event) {
+    apply(held->state, *event, limits_);
+    if (event->run_id) note_offset(held->state, *event->run_id, event->seq, record.offset);
+  }
+  if (!held->dirty_since) held->dirty_since = before;
+  ++held->events_since_snapshot;
+  held->last_event = clock_.monotonic();
+  if (users_.size() > options_.users_max) evict(after);
+  return {};
+}
+
+void UserStates::confirm(const Event& event, const FoldState& before, const FoldState& after,
+                         Offset offset) {
+  Held* held = find(event.user_id);
+  SIGNALBOX_ASSERT(held != nullptr && held->open_events > 0);
+  --held->open_events;
+  if (event.run_id) note_offset(held->state, *event.run_id, event.seq, offset);
+  if (!held->dirty_since) held->dirty_since = before;
+  ++held->events_since_snapshot;
+  held->last_event = clock_.monotonic();
+  if (held->events_since_snapshot >= options_.snapshot_events && held->open_events == 0)
+    write_snapshot(*held, after);
+  if (users_.size() > options_.users_max) evict(after);
+}
+
+void UserStates::write_snapshot(Held& held, const FoldState& now) {
+  SIGNALBOX_ASSERT(held.open_events == 0);
+  snapshots_.put(
+      user_snapshot_key(held.state.user_id),
+      {.order = held.state.chain.seq.value(),
+       .fold_version = kFoldVersion,
+       .bytes = encode_user_snapshot(
+           {.log_id = log_id_, .partition = partition_, .at = now.position, .state = held.state})});
+  held.covered_to = now.position.next_offset;
+  held.dirty_since.reset();
+  held.events_since_snapshot = 0;
+  ++counters_.snapshots_written;
+}
+
+void UserStates::tick(const FoldState& now) {
+  const MonotonicTime quiet_since = clock_.monotonic() - options_.snapshot_idle;
+  for (auto& [user, held] : users_)
+    if (held.dirty_since && held.open_events == 0 && held.last_event <= quiet_since)
+      write_snapshot(held, now);
+  if (users_.size() > options_.users_max) evict(now);
+}
+
+void UserStates::snapshot_partition(const FoldState& now) {
+  const FoldState* oldest = &now;
+  for (auto& [user, held] : users_) {
+    if (held.dirty_since && held.open_events == 0) write_snapshot(held, now);
+    if (held.dirty_since && held.dirty_since->position.next_offset < oldest->position.next_offset)
+      oldest = &*held.dirty_since;
+  }
+  snapshots_.put(partition_snapshot_key(partition_),
+                 {.order = oldest->position.next_offset.value(),
+                  .fold_version = kFoldVersion,
+                  .bytes = encode_partition_snapshot({.log_id = log_id_,
+                                                      .partition = partition_,
+                                                      .at = oldest->position,
+                                                      .inbound = oldest->inbound,
+                                                      .open_users = busy_users()})});
+  ++counters_.snapshots_written;
+}
+
+std::vector<UserId> UserStates::busy_users() const {
+  std::vector<UserId> busy;
+  for (const auto& [user, held] : users_)
+    if (!held.state.runs.empty() || held.open_events > 0) busy.push_back(user);
+  busy.insert(busy.end(), unfolded_.begin(), unfolded_.end());
+  return busy;
+}
+
+std::vector<UserId> UserStates::unfolded_users() const {
+  return {unfolded_.begin(), unfolded_.end()};
+}
+
+void UserStates::evict(const FoldState& now) {
+  for (auto it = by_use_.begin(); it != by_use_.end() && users_.size() > options_.users_max;) {
+    Held& held = users_.at(*it);
+    const bool stays = held.open_events > 0 || !held.state.runs.empty();
+    if (stays) {
+      ++it;
+      continue;
+    }
+    if (held.dirty_since) write_snapshot(held, now);
+    const UserId user = *it;
+    it = by_use_.erase(it);
+    users_.erase(user);
+    ++counters_.evictions;
+  }
+}
+
+}  // namespace signalbox::router

@@ -1,0 +1,115 @@
+// UserStates: the users of one partition that are in memory, each with what is needed to keep,
+// evict and snapshot him (contract 9). States are loaded when a user is first met; at most
+// `users_max` are held, and one with events not yet read back, or with open runs, stays. Thread:
+// the router's. Lifetime: one follow-up of a partition; a lost ownership throws it away whole.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/log/validity_fold.hpp"
+#include "event-store/model/clock.hpp"
+#include "event-store/snapshot/snapshot_store.hpp"
+#include "router/routing_state.hpp"
+#include "router/snapshot_codec.hpp"
+
+namespace signalbox::router {
+
+// Where the fold of a partition stands.
+struct FoldState {
+  event_store::Position position{};
+  event_store::InboundResume inbound{};
+};
+
+struct UserStatesOptions {
+  std::size_t users_max = 10000;
+  std::int32_t snapshot_events = 200;      // of one user since his last snapshot
+  std::chrono::seconds snapshot_idle{60};  // after his last event
+};
+
+struct UserStatesCounters {
+  std::uint64_t snapshots_written = 0;
+  std::uint64_t snapshots_refused = 0;  // damaged, foreign or of another fold version
+  std::uint64_t users_damaged = 0;
+  std::uint64_t evictions = 0;
+};
+
+class UserStates {
+ public:
+  struct Held {
+    explicit Held(RoutingState folded) : state(std::move(folded)) {}
+    RoutingState state;
+    Offset covered_to{0};        // a snapshot already holds all of his before this offset
+    bool chain_checked = false;  // an event was seen to follow on the snapshot's chain
+    std::optional<FoldState> dirty_since{};  // before his first event that no snapshot covers
+    std::int32_t events_since_snapshot = 0;
+    MonotonicTime last_event{};
+    std::size_t open_events = 0;  // stated, not yet read back: the state is ahead of the log
+    std::list<UserId>::iterator used{};
+  };
+
+  // `fold_from`: where the fold of the partition begins; a user without a snapshot is new only if
+  // that is 0 or none of his events come after it.
+  UserStates(event_store::EventLog& log, event_store::SnapshotStore& snapshots, const Clock& clock,
+             LogId log_id, Partition partition, Offset fold_from, RoutingLimits limits,
+             UserStatesOptions options);
+
+  // The user's state: from memory, from his snapshot, or new. Null when his snapshot is refused or
+  // his history does not fit it: he must be folded again from the log (UserRebuild), then given to
+  // adopt().
+  [[nodiscard]] Held* acquire(const UserId& user);
+  [[nodiscard]] Held* find(const UserId& user);
+  void adopt(RoutingState rebuilt, const FoldState& now);
+
+  // A valid event that was read and is not of the term that is on: folds it. `before` is the fold
+  // just before it. Error unsupported_version: this build cannot fold the partition.
+  [[nodiscard]] Result<void> fold(const Record& event, const FoldState& before,
+                                  const FoldState& after);
+
+  // An event of the term that is on was read back; its state has it already.
+  void confirm(const Event& event, const FoldState& before, const FoldState& after, Offset offset);
+
+  // Snapshots of users that have been quiet, and eviction. Call every few seconds.
+  void tick(const FoldState& now);
+  // Writes what is missing and then the partition's own snapshot, as far as open events let it.
+  void snapshot_partition(const FoldState& now);
+
+  // Users with open runs or with events not read back.
+  [[nodiscard]] std::vector<UserId> busy_users() const;
+  // Users of whom it is known that a rebuild is needed.
+  [[nodiscard]] std::vector<UserId> unfolded_users() const;
+  [[nodiscard]] std::size_t size() const { return users_.size(); }
+  [[nodiscard]] const UserStatesCounters& counters() const { return counters_; }
+
+ private:
+  Held* load(const UserId& user);
+  Held* insert(RoutingState state);
+  bool refill(RoutingState& state);
+  void touch(Held& held);
+  void mark_unfolded(const UserId& user);
+  void write_snapshot(Held& held, const FoldState& now);
+  void evict(const FoldState& now);
+
+  event_store::EventLog& log_;
+  event_store::SnapshotStore& snapshots_;
+  const Clock& clock_;
+  LogId log_id_;
+  Partition partition_;
+  Offset fold_from_;
+  RoutingLimits limits_;
+  UserStatesOptions options_;
+  std::unordered_map<UserId, Held> users_;
+  std::list<UserId> by_use_;  // least recently used first
+  std::unordered_set<UserId> unfolded_;
+  UserStatesCounters counters_;
+};
+
+// What the user's own record says his id is: the key.
+[[nodiscard]] std::optional<UserId> user_of(const Record& event);
+
+}  // namespace signalbox::router
