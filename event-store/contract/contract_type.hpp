@@ -1,0 +1,204 @@
+// What it takes to be a contract: a data struct described once, from which encoder, decoder and the
+// expected schema follow. A specialisation looks like this:
+//
+//   template <>
+//   struct Contract<CancelRequested> {
+//     static constexpr ContractKind kind = ContractKind::event;
+//     static constexpr std::string_view name = "cancel_requested";
+//     static constexpr int version = 1;
+//     static constexpr auto fields = std::tuple(field("run_id", &CancelRequested::run_id), ...);
+//     static constexpr std::array<Upcaster, 0> upcasters{};  // exactly version - 1 of them
+//   };
+//
+// `fields` stand in the order of the struct's members, which is also their order in the JSON.
+// Optional: `static constexpr std::array<std::string_view, 2> exactly_one_of{...}`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "event-store/contract/field.hpp"
+#include "event-store/contract/registry.hpp"
+
+namespace signalbox::event_store {
+
+// Data of version n to data of version n + 1, both as JSON text of an object (contract 14).
+using Upcaster = Result<std::string> (*)(std::string_view data);
+
+template <class T>
+inline constexpr std::size_t kFieldCount =
+    std::tuple_size_v<std::remove_cvref_t<decltype(Contract<T>::fields)>>;
+
+template <class T, std::size_t I>
+using FieldType = std::remove_cvref_t<
+    std::tuple_element_t<I, std::remove_cvref_t<decltype(Contract<T>::fields)>>>;
+
+// ---- the struct and its description agree
+template <class T, std::size_t... I>
+consteval bool takes_all_fields(std::index_sequence<I...>) {
+  return requires { T{std::declval<typename FieldType<T, I>::Member>()...}; };
+}
+template <class T, std::size_t... I>
+consteval bool takes_one_more(std::index_sequence<I...>) {
+  return requires { T{std::declval<typename FieldType<T, I>::Member>()..., {}}; };
+}
+
+// Every member of the struct has its field, in the same order.
+template <class T>
+concept DescribesAllMembers =
+    HasFields<T> && takes_all_fields<T>(std::make_index_sequence<kFieldCount<T>>()) &&
+    !takes_one_more<T>(std::make_index_sequence<kFieldCount<T>>());
+
+// Every field has a C++ type that can be written as JSON and read back.
+template <class M>
+concept JsonField = requires(JsonWriter& writer, const M& value, JsonMember& member) {
+  JsonForm<M>::write(writer, value);
+  { JsonForm<M>::read(member, JsonForm<M>::kBounds) } -> std::same_as<Result<M>>;
+};
+template <class T, std::size_t... I>
+consteval bool all_fields_are_json(std::index_sequence<I...>) {
+  return (JsonField<typename FieldType<T, I>::Value> && ...);
+}
+template <class T>
+concept HasEncoderAndDecoder =
+    HasFields<T> && all_fields_are_json<T>(std::make_index_sequence<kFieldCount<T>>());
+
+template <class T>
+concept HasUpcasterChain = requires {
+  Contract<T>::upcasters;
+} && Contract<T>::upcasters.size() + 1 == static_cast<std::size_t>(Contract<T>::version);
+
+template <class T>
+concept ContractType = requires {
+  { Contract<T>::kind } -> std::convertible_to<ContractKind>;
+  { Contract<T>::name } -> std::convertible_to<std::string_view>;
+  { Contract<T>::version } -> std::convertible_to<int>;
+} && DescribesAllMembers<T> && HasEncoderAndDecoder<T> && HasUpcasterChain<T>;
+
+// ---- writing
+template <class T, std::size_t I>
+void write_member(JsonWriter& writer, const T& data) {
+  constexpr const auto& described = std::get<I>(Contract<T>::fields);
+  using Described = FieldType<T, I>;
+  const auto& value = data.*(described.member);
+  if constexpr (Described::kRequired) {
+    writer.key(described.name);
+    JsonForm<typename Described::Value>::write(writer, value);
+  } else if (value) {
+    writer.key(described.name);
+    JsonForm<typename Described::Value>::write(writer, *value);
+  }
+}
+
+template <class T>
+void write_members(JsonWriter& writer, const T& data) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (write_member<T, I>(writer, data), ...);
+  }(std::make_index_sequence<kFieldCount<T>>());
+}
+
+template <class T>
+[[nodiscard]] std::string encode_object(const T& data) {
+  JsonWriter writer;
+  JsonForm<T>::write(writer, data);
+  return writer.take();
+}
+
+// ---- reading
+[[nodiscard]] inline Error below(std::string_view field, Error error) {
+  error.field = error.field.empty() ? std::string(field) : std::string(field) + "." + error.field;
+  return error;
+}
+
+// nullopt once `error` is set, by this field or an earlier one.
+template <class T, std::size_t I>
+std::optional<typename FieldType<T, I>::Member> read_field(JsonMembers& members,
+                                                           std::optional<Error>& error) {
+  using Described = FieldType<T, I>;
+  constexpr const auto& described = std::get<I>(Contract<T>::fields);
+  if (error) return std::nullopt;
+  JsonMember* const member = find_member(members, described.name);
+  if (member == nullptr) {
+    if constexpr (!Described::kRequired) return typename Described::Member();
+    error = Error{Errc::missing_field, "is missing", std::string(described.name)};
+    return std::nullopt;
+  }
+  auto value = JsonForm<typename Described::Value>::read(*member, described.bounds);
+  if (value) return typename Described::Member(std::move(*value));
+  error = below(described.name, std::move(value).error());
+  return std::nullopt;
+}
+
+template <class T>
+[[nodiscard]] std::optional<Error> check_exactly_one(JsonMembers& members) {
+  if constexpr (requires { Contract<T>::exactly_one_of; }) {
+    constexpr const auto& names = Contract<T>::exactly_one_of;
+    const auto present = std::ranges::count_if(
+        names, [&](std::string_view name) { return find_member(members, name) != nullptr; });
+    if (present == 0)
+      return Error{Errc::missing_field,
+                   "is missing, and " + std::string(names[1]) + " too: exactly one must be there",
+                   std::string(names[0])};
+    if (present > 1)
+      return Error{Errc::bad_field, "must not stand beside " + std::string(names[0]),
+                   std::string(names[1])};
+  }
+  return std::nullopt;
+}
+
+// Unknown members are ignored: they may be a later version's.
+template <class T>
+Result<T> read_members_of(JsonMembers& members) {
+  std::optional<Error> error = check_exactly_one<T>(members);
+  return [&]<std::size_t... I>(std::index_sequence<I...>) -> Result<T> {
+    std::tuple<std::optional<typename FieldType<T, I>::Member>...> values{
+        read_field<T, I>(members, error)...};
+    if (error) return tl::unexpected(std::move(*error));
+    return T{std::move(*std::get<I>(values))...};
+  }(std::make_index_sequence<kFieldCount<T>>());
+}
+
+// Through the upcaster chain from `version` on. `version` is known: 1 to the current one.
+template <class T>
+[[nodiscard]] Result<T> decode_object(std::string_view data, int version) {
+  Result<std::string> current{};
+  for (int from = version; from < Contract<T>::version; ++from) {
+    current = Contract<T>::upcasters[static_cast<std::size_t>(from - 1)](data);
+    if (!current) return tl::unexpected(std::move(current).error());
+    data = *current;
+  }
+  auto members = read_json_object(data);
+  if (!members) return tl::unexpected(std::move(members).error());
+  return read_members_of<T>(*members);
+}
+
+// ---- what a schema must say
+template <class T, std::size_t I>
+[[nodiscard]] FieldShape shape_of() {
+  using Value = typename FieldType<T, I>::Value;
+  constexpr const auto& described = std::get<I>(Contract<T>::fields);
+  FieldShape shape{
+      described.name, JsonForm<Value>::kKind, FieldType<T, I>::kRequired, described.bounds, {}};
+  if constexpr (HasFields<Value>) shape.members = shapes_of<Value>();
+  if constexpr (requires {
+                  typename Value::value_type;
+                  requires HasFields<typename Value::value_type>;
+                })
+    shape.members = shapes_of<typename Value::value_type>();
+  return shape;
+}
+
+template <class T>
+std::vector<FieldShape> shapes_of() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::vector<FieldShape>{shape_of<T, I>()...};
+  }(std::make_index_sequence<kFieldCount<T>>());
+}
+
+}  // namespace signalbox::event_store

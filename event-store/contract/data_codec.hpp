@@ -1,0 +1,58 @@
+// From a variant of data structs (EventData, CommandData, ...) to JSON and back, by name and
+// version. Everything is generated from the descriptions in *_contracts.hpp.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "event-store/contract/contract_type.hpp"
+
+namespace signalbox::event_store {
+
+template <class Variant>
+struct DataCodec;
+
+template <class... T>
+struct DataCodec<std::variant<T...>> {
+  static_assert((HasFields<T> && ...),
+                "a data struct has no Contract<T>: describe it in event-store/contract/");
+  static_assert((DescribesAllMembers<T> && ...),
+                "Contract<T>::fields must name every member of the struct, in its order");
+  static_assert((HasEncoderAndDecoder<T> && ...),
+                "a member has a type without JsonForm: nothing could write or read it");
+  static_assert((HasUpcasterChain<T> && ...),
+                "a contract of version N needs exactly N - 1 upcasters");
+  static_assert((ContractType<T> && ...), "a Contract<T> needs kind, name and version");
+
+  using Variant = std::variant<T...>;
+
+  struct Entry {
+    std::string_view name;
+    int version;
+    Result<Variant> (*decode)(std::string_view data, int version);
+  };
+
+  static constexpr std::array<Entry, sizeof...(T)> kEntries{
+      Entry{Contract<T>::name, Contract<T>::version,
+            [](std::string_view data, int version) -> Result<Variant> {
+              return decode_object<T>(data, version).map([](T&& value) {
+                return Variant(std::move(value));
+              });
+            }}...};
+
+  // nullptr where no such data is known.
+  static constexpr const Entry* find(std::string_view name) {
+    const auto found = std::ranges::find(kEntries, name, &Entry::name);
+    return found == kEntries.end() ? nullptr : &*found;
+  }
+  // The alternatives of the variant and the entries stand in the same order.
+  static constexpr const Entry& entry_of(const Variant& data) { return kEntries[data.index()]; }
+
+  static std::string encode(const Variant& data) {
+    return std::visit([](const auto& value) { return encode_object(value); }, data);
+  }
+};
+
+}  // namespace signalbox::event_store

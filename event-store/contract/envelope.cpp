@@ -1,0 +1,141 @@
+#include "event-store/contract/envelope.hpp"
+
+#include <charconv>
+
+namespace signalbox::event_store {
+namespace {
+
+constexpr std::string_view kSchemaPrefix = "urn:signalbox:contract:";
+constexpr std::size_t kSourceBytesMax = 1024;
+constexpr std::size_t kHeaderCountMax = 20;
+
+// Plain decimal without sign, or nothing.
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end || text.starts_with('-')) return std::nullopt;
+  return number;
+}
+
+Error malformed_header(std::string_view name, Error error) {
+  return Error{Errc::malformed, std::move(error.message), std::string(name)};
+}
+
+// The version that ce_dataschema names, which must speak of the same type as ce_type.
+Result<int> read_version(const Record& record, std::string_view name) {
+  const auto header = record.header("ce_dataschema");
+  if (!header) return 1;
+  std::string_view rest = *header;
+  const std::string of_name = std::string(name) + ":";
+  const bool ours =
+      rest.starts_with(kSchemaPrefix) && rest.substr(kSchemaPrefix.size()).starts_with(of_name);
+  if (!ours)
+    return failure(Errc::malformed,
+                   "must be " + std::string(kSchemaPrefix) + of_name + " and a version",
+                   "ce_dataschema");
+  rest.remove_prefix(kSchemaPrefix.size() + of_name.size());
+  const auto version = parse_number(rest);
+  if (!version) return failure(Errc::malformed, "must end in a version", "ce_dataschema");
+  // Out of every range that will ever be used, and so unknown whatever it is.
+  return static_cast<int>(std::min<std::int64_t>(*version, 1'000'000));
+}
+
+}  // namespace
+
+EnvelopeWriter::EnvelopeWriter(const Identity& identity, const Type& type, const UserId* user) {
+  headers_.reserve(kHeaderCountMax);
+  std::string name(type.prefix);
+  name += type.name;
+  std::string schema(kSchemaPrefix);
+  schema.append(type.name).append(":").append(std::to_string(type.version));
+  add("content-type", kContentType);
+  add("ce_specversion", "1.0");
+  add("ce_id", identity.id);
+  add("ce_source", identity.source);
+  add("ce_type", name);
+  add("ce_time", to_text(identity.time));
+  if (user) add("ce_subject", user->value());
+  add("ce_dataschema", schema);
+  if (user) add("ce_partitionkey", user->value());
+}
+
+void EnvelopeWriter::add(std::string_view name, std::string_view value) {
+  headers_.push_back({std::string(name), std::string(value)});
+}
+
+void EnvelopeWriter::add(std::string_view name, std::int64_t value) {
+  headers_.push_back({std::string(name), std::to_string(value)});
+}
+
+Result<Envelope> read_envelope(const Record& record, std::string_view type_prefix) {
+  const auto type = record.header("ce_type");
+  if (!type) return failure(Errc::malformed, "is missing", "ce_type");
+  if (!type->starts_with(type_prefix))
+    return failure(Errc::malformed, "must begin with " + std::string(type_prefix), "ce_type");
+  const std::string_view name = type->substr(type_prefix.size());
+  auto id = text_header(record, "ce_id", JsonForm<UserId>::kBounds);
+  if (!id) return tl::unexpected(std::move(id).error());
+  auto source = text_header(record, "ce_source",
+                            {.bytes_min = 1, .bytes_max = kSourceBytesMax, .form = TextForm::any});
+  if (!source) return tl::unexpected(std::move(source).error());
+  const auto time = text_header(record, "ce_time", JsonForm<Timestamp>::kBounds);
+  if (!time) return tl::unexpected(time.error());
+  const auto version = read_version(record, name);
+  if (!version) return tl::unexpected(version.error());
+  if (record.header("content-type") == kSealedContentType)
+    return failure(Errc::unsupported_version, "sealed values cannot be read yet", "content-type");
+  return Envelope{std::move(*id), std::move(*source), timestamp_of_checked(*time), name, *version};
+}
+
+Result<std::string> text_header(const Record& record, std::string_view name, const Bounds& bounds) {
+  const auto value = record.header(name);
+  if (!value) return failure(Errc::malformed, "is missing", std::string(name));
+  JsonMember member{std::string(name), JsonType::string, *value, std::string(*value), false};
+  auto text = read_text(member, bounds);
+  if (!text) return tl::unexpected(malformed_header(name, std::move(text).error()));
+  return text;
+}
+
+Result<std::int64_t> number_header(const Record& record, std::string_view name,
+                                   const Bounds& bounds) {
+  const auto value = record.header(name);
+  if (!value) return failure(Errc::malformed, "is missing", std::string(name));
+  const auto number = parse_number(*value);
+  if (!number || *number < bounds.smallest || *number > bounds.largest)
+    return failure(Errc::malformed,
+                   "must be a decimal number from " + std::to_string(bounds.smallest) + " to " +
+                       std::to_string(bounds.largest),
+                   std::string(name));
+  return *number;
+}
+
+std::optional<std::int64_t> header_number(const Record& record, std::string_view name) {
+  const auto value = record.header(name);
+  return value ? parse_number(*value) : std::nullopt;
+}
+
+std::optional<std::string> read_traceparent(const Record& record) {
+  const auto value = record.header("ce_traceparent");
+  if (!value || !is_opaque_id(*value)) return std::nullopt;
+  return std::string(*value);
+}
+
+Result<UserId> read_user(const Record& record) {
+  if (!record.key) return failure(Errc::malformed, "is missing", "key");
+  if (!is_opaque_id(*record.key))
+    return failure(Errc::malformed,
+                   "must be a user id: 1 to 128 bytes of UTF-8 without control characters", "key");
+  const auto subject = id_header<UserId>(record, "ce_subject");
+  if (!subject) return subject;
+  if (subject->value() != *record.key)
+    return failure(Errc::key_mismatch, "must equal the key of the record", "ce_subject");
+  return subject;
+}
+
+Error malformed_data(Error error) {
+  const std::string field = error.field.empty() ? "data" : "data." + error.field;
+  return Error{Errc::malformed, std::move(error.message), field};
+}
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,90 @@
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/data_codec.hpp"
+#include "event-store/contract/envelope.hpp"
+#include "event-store/contract/event_contracts.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+using EventCodec = DataCodec<EventData>;
+
+Headers event_headers(const Event& event) {
+  const auto& entry = EventCodec::entry_of(event.data);
+  const std::string id = event.id.value().to_string();
+  EnvelopeWriter writer({id, event.source, event.time},
+                        {kEventTypePrefix, entry.name, entry.version}, &event.user_id);
+  writer.add("ce_wsclientid", event.websocket_client_id.value());
+  writer.add("ce_threadid", event.thread_id);
+  writer.add("ce_runid", event.run_id);
+  writer.add("ce_attempt", event.attempt);
+  writer.add("ce_userseq", event.seq.value());
+  writer.add("ce_inboundoffset", event.inbound_offset.value());
+  writer.add("ce_ownerepoch", event.epoch.value());
+  writer.add("ce_ownerseq", event.owner_seq.value());
+  writer.add("ce_causationid", event.causation_id);
+  writer.add("ce_traceparent", event.traceparent);
+  return writer.take();
+}
+
+}  // namespace
+
+NewRecord encode_event(const Event& event) {
+  return NewRecord{event.user_id.value(), event_headers(event), EventCodec::encode(event.data)};
+}
+
+void add_chain_hash(NewRecord& record, const Hash& chain_hash) {
+  record.headers.push_back({"ce_chainhash", to_hex(chain_hash)});
+}
+
+std::string_view event_name(const EventData& data) { return EventCodec::entry_of(data).name; }
+
+std::string encode_event_value(const EventData& data) { return EventCodec::encode(data); }
+
+Result<Event> decode_event(const Record& record) {
+  const auto envelope = read_envelope(record, kEventTypePrefix);
+  if (!envelope) return tl::unexpected(envelope.error());
+  // Only owners write events, so a type this build does not know is a later build's.
+  const auto entry = find_entry<EventCodec>(*envelope, Errc::unsupported_version);
+  if (!entry) return tl::unexpected(entry.error());
+  const auto id = id_header<EventId>(record, "ce_id");
+  if (!id) return tl::unexpected(id.error());
+  const auto user = read_user(record);
+  if (!user) return tl::unexpected(user.error());
+  const auto client = id_header<WebsocketClientId>(record, "ce_wsclientid");
+  if (!client) return tl::unexpected(client.error());
+  const auto thread = optional_id_header<ThreadId>(record, "ce_threadid");
+  if (!thread) return tl::unexpected(thread.error());
+  const auto run = optional_id_header<RunId>(record, "ce_runid");
+  if (!run) return tl::unexpected(run.error());
+  const auto attempt = optional_id_header<Attempt>(record, "ce_attempt");
+  if (!attempt) return tl::unexpected(attempt.error());
+  const auto seq = id_header<Seq>(record, "ce_userseq");
+  if (!seq) return tl::unexpected(seq.error());
+  const auto inbound_offset = id_header<Offset>(record, "ce_inboundoffset");
+  if (!inbound_offset) return tl::unexpected(inbound_offset.error());
+  const auto epoch = id_header<Epoch>(record, "ce_ownerepoch");
+  if (!epoch) return tl::unexpected(epoch.error());
+  const auto owner_seq = id_header<OwnerSeq>(record, "ce_ownerseq");
+  if (!owner_seq) return tl::unexpected(owner_seq.error());
+  auto causation = text_header(record, "ce_causationid", JsonForm<UserId>::kBounds);
+  if (!causation) return tl::unexpected(std::move(causation).error());
+  auto data = (*entry)->decode(record.value, envelope->version);
+  if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
+  return Event{*id,
+               envelope->source,
+               envelope->time,
+               *user,
+               *thread,
+               *run,
+               *attempt,
+               *client,
+               *seq,
+               *inbound_offset,
+               *epoch,
+               *owner_seq,
+               std::move(*causation),
+               read_traceparent(record),
+               std::move(*data)};
+}
+
+}  // namespace signalbox::event_store

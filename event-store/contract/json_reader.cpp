@@ -1,0 +1,230 @@
+#include "event-store/contract/json_reader.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "event-store/model/utf8.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+std::string_view without_trailing_space(std::string_view raw) {
+  const std::size_t last = raw.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos ? std::string_view() : raw.substr(0, last + 1);
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Takes one digit or more off the front.
+bool take_digits(std::string_view& text) {
+  const auto end = std::ranges::find_if_not(text, is_digit);
+  const auto count = static_cast<std::size_t>(end - text.begin());
+  text.remove_prefix(count);
+  return count > 0;
+}
+
+// The grammar of RFC 8259, without any limit of size.
+bool is_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const bool leading_zero = text.starts_with('0');
+  const std::size_t before = text.size();
+  if (!take_digits(text) || (leading_zero && before - text.size() > 1)) return false;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (!take_digits(text)) return false;
+  }
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (!take_digits(text)) return false;
+  }
+  return text.empty();
+}
+
+bool is_hex_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// Whether every escape of a string has the form of one, so that only its meaning can be wrong.
+bool has_well_formed_escapes(std::string_view raw) {
+  for (std::size_t at = raw.find('\\'); at != std::string_view::npos; at = raw.find('\\', at)) {
+    if (at + 1 >= raw.size()) return false;
+    const char kind = raw[at + 1];
+    if (kind == 'u') {
+      const std::string_view digits = raw.substr(at + 2, 4);
+      if (digits.size() != 4 || !std::ranges::all_of(digits, is_hex_digit)) return false;
+    } else if (std::string_view("\"\\/bfnrt").find(kind) == std::string_view::npos) {
+      return false;
+    }
+    at += 2;
+  }
+  return true;
+}
+
+// Walks one document. simdjson finds the structure and checks UTF-8; on demand it leaves unread
+// what nobody asks for, so the walk asks for everything. nullopt: the text is no JSON, or see
+// reason().
+class Walk {
+ public:
+  Walk(std::string_view text, const char* padded, ondemand::document& document,
+       std::size_t depth_max)
+      : text_(text), padded_(padded), document_(document), depth_max_(depth_max) {}
+
+  std::optional<JsonMembers> members_of(ondemand::object object) {
+    JsonMembers members;
+    for (auto field : object) {
+      std::string_view key;
+      if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
+      if (find_member(members, key)) {
+        reason_ = "names the member " + std::string(key) + " twice";
+        return std::nullopt;
+      }
+      members.push_back({std::string(key), JsonType::null, {}, {}, false});
+      if (!read_member(field.value(), members.back())) return std::nullopt;
+    }
+    return members;
+  }
+
+  std::optional<JsonMembers> members_of(ondemand::array array) {
+    JsonMembers members;
+    for (auto element : array) {
+      members.push_back({{}, JsonType::null, {}, {}, false});
+      if (!read_member(element, members.back())) return std::nullopt;
+    }
+    return members;
+  }
+
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  using MaybeValue = simdjson::simdjson_result<ondemand::value>;
+
+  bool read_member(MaybeValue found, JsonMember& member) {
+    ondemand::value value;
+    if (std::move(found).get(value)) return false;
+    const std::string_view token = value.raw_json_token();
+    const auto type = check(value, 2, member.lone_surrogate, &member.text);
+    if (!type) return false;
+    member.type = *type;
+    const char* end = token.data() + token.size();
+    const bool container = *type == JsonType::object || *type == JsonType::array;
+    if (container && document_.current_location().get(end)) return false;
+    const auto from = static_cast<std::size_t>(token.data() - padded_);
+    const auto size = static_cast<std::size_t>(end - token.data());
+    member.raw = without_trailing_space(text_.substr(from, size));
+    return true;
+  }
+
+  // Checks a value and all below it. `text` takes what a string says.
+  std::optional<JsonType> check(ondemand::value& value, std::size_t depth, bool& lone_surrogate,
+                                std::string* text) {
+    ondemand::json_type type;
+    if (value.type().get(type)) return std::nullopt;
+    switch (type) {
+      case ondemand::json_type::object: return check_object(value, depth, lone_surrogate);
+      case ondemand::json_type::array: return check_array(value, depth, lone_surrogate);
+      case ondemand::json_type::string: return check_string(value, lone_surrogate, text);
+      default: return check_scalar(without_trailing_space(value.raw_json_token()));
+    }
+  }
+
+  std::optional<JsonType> check_object(ondemand::value& value, std::size_t depth,
+                                       bool& lone_surrogate) {
+    ondemand::object object;
+    if (is_too_deep(depth) || value.get_object().get(object)) return std::nullopt;
+    for (auto field : object) {
+      std::string_view key;
+      ondemand::value below;
+      if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
+      if (field.value().get(below)) return std::nullopt;
+      if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
+    }
+    return JsonType::object;
+  }
+
+  std::optional<JsonType> check_array(ondemand::value& value, std::size_t depth,
+                                      bool& lone_surrogate) {
+    ondemand::array array;
+    if (is_too_deep(depth) || value.get_array().get(array)) return std::nullopt;
+    for (auto element : array) {
+      ondemand::value below;
+      if (element.get(below)) return std::nullopt;
+      if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
+    }
+    return JsonType::array;
+  }
+
+  static std::optional<JsonType> check_string(ondemand::value& value, bool& lone_surrogate,
+                                              std::string* text) {
+    const std::string_view quoted = without_trailing_space(value.raw_json_token());
+    std::string_view unescaped;
+    if (!value.get_string().get(unescaped) && is_utf8(unescaped)) {
+      if (text) *text = unescaped;
+      return JsonType::string;
+    }
+    if (!has_well_formed_escapes(quoted)) return std::nullopt;
+    lone_surrogate = true;
+    return JsonType::string;
+  }
+
+  static std::optional<JsonType> check_scalar(std::string_view token) {
+    if (token == "true" || token == "false") return JsonType::boolean;
+    if (token == "null") return JsonType::null;
+    if (is_number(token)) return JsonType::number;
+    return std::nullopt;
+  }
+
+  bool is_too_deep(std::size_t depth) {
+    if (depth <= depth_max_) return false;
+    reason_ = "is nested deeper than " + std::to_string(depth_max_);
+    return true;
+  }
+
+  std::string_view text_;
+  const char* padded_;
+  ondemand::document& document_;
+  std::size_t depth_max_;
+  std::string reason_{};
+};
+
+// Outermost is ondemand::object or ondemand::array.
+template <class Outermost>
+Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max,
+                                 std::string_view wanted) {
+  thread_local ondemand::parser parser;
+  thread_local std::string padded;
+  padded.assign(text);
+  padded.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  ondemand::document document;
+  Outermost outermost;
+  if (parser.iterate(simdjson::padded_string_view(padded.data(), padded.size(), padded.capacity()))
+          .get(document))
+    return failure(Errc::bad_json, "is not JSON in UTF-8");
+  if (document.get(outermost)) return failure(Errc::bad_json, "is not " + std::string(wanted));
+  Walk walk(text, padded.data(), document, depth_max);
+  auto members = walk.members_of(outermost);
+  const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+  if (members && at_end) return std::move(*members);
+  return failure(Errc::bad_json, walk.reason().empty() ? "is not JSON in UTF-8" : walk.reason());
+}
+
+}  // namespace
+
+Result<JsonMembers> read_json_object(std::string_view text, std::size_t depth_max) {
+  return read_members<ondemand::object>(text, depth_max, "a JSON object");
+}
+
+Result<JsonMembers> read_json_array(std::string_view text, std::size_t depth_max) {
+  return read_members<ondemand::array>(text, depth_max, "a JSON array");
+}
+
+JsonMember* find_member(JsonMembers& members, std::string_view key) {
+  const auto found = std::ranges::find(members, key, &JsonMember::key);
+  return found == members.end() ? nullptr : &*found;
+}
+
+}  // namespace signalbox::event_store

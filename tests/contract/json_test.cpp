@@ -1,0 +1,149 @@
+#include <gtest/gtest.h>
+
+#include "event-store/contract/json_reader.hpp"
+#include "event-store/contract/json_writer.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+std::string written(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+TEST(JsonWriter, OnlyQuotesBackslashesAndControlsAreEscaped) {
+  EXPECT_EQ(written("a/b “17 × 23” \x7f"), "\"a/b “17 × 23” \x7f\"");
+  EXPECT_EQ(written("\"\\"), R"("\"\\")");
+  EXPECT_EQ(written("\b\f\n\r\t"), R"("\b\f\n\r\t")");
+  EXPECT_EQ(written(std::string_view("\0\x1f", 2)), R"("\u0000\u001f")");
+}
+
+TEST(JsonWriter, WhatIsNotUtf8BecomesTheReplacementCharacter) {
+  EXPECT_EQ(written("a\xffz\xc3"), "\"a\xef\xbf\xbdz\xef\xbf\xbd\"");
+  EXPECT_EQ(written("\xed\xa0\x80ä"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdä\"");
+}
+
+TEST(JsonWriter, CommasStandBetweenMembers) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("a");
+  writer.begin_array();
+  writer.integer(-1);
+  writer.raw("{}");
+  writer.string("[");
+  writer.begin_object();
+  writer.end_object();
+  writer.end_array();
+  writer.key("b");
+  writer.begin_object();
+  writer.end_object();
+  writer.end_object();
+  EXPECT_EQ(writer.take(), R"({"a":[-1,{},"[",{}],"b":{}})");
+}
+
+TEST(JsonReader, MembersKeepTheirTextAsItStands) {
+  const std::string_view text =
+      " { \"a\" : 105945141827451681156 , \"b\":[ 1 , {\"c\":2} ] , \"d\" : { } ,\n"
+      "\"e\":\"\\u0041\\n\", \"f\":-1.5e+30 , \"g\" : true, \"h\":null }\n";
+  const auto members = read_json_object(text);
+  ASSERT_TRUE(members) << members.error().message;
+  std::vector<std::string> seen;
+  for (const JsonMember& member : *members)
+    seen.push_back(member.key + "=" + std::string(member.raw));
+  EXPECT_EQ(seen,
+            (std::vector<std::string>{"a=105945141827451681156", "b=[ 1 , {\"c\":2} ]", "d={ }",
+                                      "e=\"\\u0041\\n\"", "f=-1.5e+30", "g=true", "h=null"}));
+  EXPECT_EQ((*members)[3].type, JsonType::string);
+  EXPECT_EQ((*members)[3].text, "A\n");
+}
+
+TEST(JsonReader, StringsAreUnescaped) {
+  auto members = read_json_object(R"({"a":"\u0041\ud83d\ude00\/\n\"\\","\u0062":"x"})");
+  ASSERT_TRUE(members);
+  EXPECT_EQ(find_member(*members, "a")->text, "A😀/\n\"\\");
+  EXPECT_EQ(find_member(*members, "b")->text, "x");
+  EXPECT_EQ(find_member(*members, "c"), nullptr);
+}
+
+TEST(JsonReader, AWholeArrayIsReadToo) {
+  const auto members = read_json_array(R"([{"a":1},"b", [] ])");
+  ASSERT_TRUE(members);
+  ASSERT_EQ(members->size(), 3u);
+  EXPECT_EQ((*members)[0].raw, R"({"a":1})");
+  EXPECT_EQ((*members)[1].text, "b");
+  EXPECT_EQ((*members)[2].raw, "[]");
+}
+
+TEST(JsonReader, WhatIsNotJsonIsRefusedHoweverDeepItStands) {
+  for (const std::string_view inside : {"01",
+                                        "1.",
+                                        ".5",
+                                        "1e",
+                                        "+1",
+                                        "-",
+                                        "0x1",
+                                        "NaN",
+                                        "tru",
+                                        "nulll",
+                                        "truefalse",
+                                        "'a'",
+                                        "\"a",
+                                        "\"\\q\"",
+                                        "\"\\u12g4\"",
+                                        "\"\\u12\"",
+                                        "[1,]",
+                                        "[1 2]",
+                                        "[",
+                                        "{\"a\":1,}",
+                                        "{\"a\"}",
+                                        "{a:1}",
+                                        "{\"a\":1",
+                                        "[1}",
+                                        "",
+                                        ",",
+                                        "\"\n\"",
+                                        "1 2",
+                                        "\"a\"b",
+                                        "\xff",
+                                        "\"\xed\xa0\x80\"",
+                                        "{\"\\ud800\":1}"}) {
+    for (const std::string& text :
+         {"{\"a\":" + std::string(inside) + "}", "{\"a\":[{\"b\":" + std::string(inside) + "}]}"}) {
+      EXPECT_FALSE(read_json_object(text)) << text;
+    }
+  }
+  for (const std::string_view text :
+       {"", " ", "{", "}", "[]", "1", "\"a\"", "{}{}", "{} x", "null"})
+    EXPECT_FALSE(read_json_object(text)) << text;
+}
+
+TEST(JsonReader, AMemberNamedTwiceIsRefusedAlsoInDisguise) {
+  EXPECT_FALSE(read_json_object(R"({"a":1,"a":1})"));
+  EXPECT_FALSE(read_json_object(R"({"a":1,"\u0061":1})"));
+}
+
+TEST(JsonReader, HalfACodePointIsToldOfTheMemberThatHasIt) {
+  auto members = read_json_object(
+      R"({"a":"\ud800","b":"\udc00x","c":[{"d":"\ud800\u0041"}],"e":"ok","f":"\\ud800"})");
+  ASSERT_TRUE(members) << members.error().message;
+  EXPECT_TRUE(find_member(*members, "a")->lone_surrogate);
+  EXPECT_TRUE(find_member(*members, "b")->lone_surrogate);
+  EXPECT_TRUE(find_member(*members, "c")->lone_surrogate);
+  EXPECT_FALSE(find_member(*members, "e")->lone_surrogate);
+  EXPECT_FALSE(find_member(*members, "f")->lone_surrogate);
+}
+
+TEST(JsonReader, DepthIsCountedFromTheOutermostValue) {
+  const auto nested = [](std::size_t depth) {
+    return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  };
+  EXPECT_TRUE(read_json_object(nested(64), 64));
+  EXPECT_FALSE(read_json_object(nested(65), 64));
+  EXPECT_TRUE(read_json_object(nested(kRecordDepthMax)));
+  EXPECT_FALSE(read_json_object(nested(kRecordDepthMax + 1)));
+  EXPECT_FALSE(read_json_object(nested(200000)));
+}
+
+}  // namespace
+}  // namespace signalbox::event_store
