@@ -13,7 +13,7 @@ import struct
 from contract import prefixed
 
 TOPICS = {"inbound": 0, "events": 1, "connections": 3, "quarantine": 5}
-LOG_FILE = "log.sqlite"
+LOG_FILE = "log.db"
 
 
 @dataclasses.dataclass

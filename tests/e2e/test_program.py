@@ -1,0 +1,135 @@
+"""The program as an operator meets it: usage, settings, exit codes, signals."""
+import base64
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from harness import ROOT
+
+
+@pytest.fixture
+def signalbox(request, tmp_path):
+    """Runs the program to its end: (exit code, standard output, standard error)."""
+    program = request.config.getoption("--program")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+
+    def run(*arguments, **settings):
+        done = subprocess.run(
+            [program, *map(str, arguments)], capture_output=True, text=True, timeout=60,
+            cwd=tmp_path, check=False,
+            env=clean | {f"SIGNALBOX_{name.upper()}": value for name, value in settings.items()})
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_wrong_usage_is_exit_code_2(signalbox):
+    assert signalbox()[0] == 2
+    assert signalbox("no-such-subcommand")[0] == 2
+    assert signalbox("serve", "--no-such-flag")[0] == 2
+    assert signalbox("token")[0] == 2
+    assert signalbox("--help")[0] == 0
+
+
+def test_print_config_shows_each_value_and_where_it_came_from(signalbox, tmp_path):
+    (tmp_path / "box.toml").write_text('dev = true\n[gateway]\nlisten = "127.0.0.1:1"\n')
+    code, printed, _ = signalbox("serve", "--config", "box.toml", "--listen", "127.0.0.1:2",
+                                 "--print-config", data="from-environment")
+    lines = printed.splitlines()
+    assert code == 0
+    assert "dev = true  # box.toml:1" in lines
+    assert 'gateway.listen = "127.0.0.1:2"  # flag --listen' in lines
+    assert 'data = "from-environment"  # environment SIGNALBOX_DATA' in lines
+    assert "limits.content_bytes_max = 32768  # default" in lines
+    assert not (tmp_path / "from-environment").exists()
+
+
+@pytest.mark.parametrize("text, said", [
+    ("[gateway]\n\nlisten = 8080\n", "box.toml:3: gateway.listen must be HOST:PORT"),
+    ("[gatway]\nlisten = 1\n", "box.toml:2: unknown key gatway.listen; allowed: "),
+    ("[limits]\nqueue_per_thread = -1\n",
+     "box.toml:2: limits.queue_per_thread must be an integer from "),
+    ("[limits\n", "box.toml:1: "),
+])
+def test_a_bad_file_is_refused_with_file_line_and_what_is_allowed(signalbox, tmp_path, text, said):
+    (tmp_path / "box.toml").write_text(text)
+    code, _, complaint = signalbox("serve", "--dev", "--config", "box.toml")
+    assert code == 2
+    assert said in complaint
+
+
+def test_unknown_variables_and_bad_flags_are_refused(signalbox):
+    code, _, complaint = signalbox("serve", "--dev", gateway_lisen="127.0.0.1:0")
+    assert code == 2 and "SIGNALBOX_GATEWAY_LISEN" in complaint
+    code, _, complaint = signalbox("serve", "--dev", "--listen", "8080")
+    assert code == 2 and "flag --listen: gateway.listen must be HOST:PORT" in complaint
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])
+def test_dev_is_refused_on_any_address_but_loopback(signalbox, address):
+    code, printed, complaint = signalbox("serve", "--dev", "--listen", address)
+    assert code == 2
+    assert printed == ""
+    assert "loopback" in complaint
+
+
+def test_a_second_process_on_the_same_data_is_refused_with_a_clear_message(service, signalbox):
+    code, printed, complaint = signalbox("serve", "--dev", "--listen", "127.0.0.1:0",
+                                         "--data", service.data)
+    assert code == 1
+    assert printed == ""
+    assert str(service.data) in complaint and str(service.process.pid) in complaint
+    assert service.stop() == 0
+
+
+def test_a_port_in_use_is_exit_code_1(service, signalbox):
+    code, _, complaint = signalbox("serve", "--dev", "--listen", service.address)
+    assert code == 1
+    assert service.address.rsplit(":", 1)[1] in complaint
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_and_ends_with_0(service, number):
+    service.process.send_signal(number)
+    assert service.process.wait(30) == 0
+
+
+def test_the_development_key_is_secret_and_signs_tokens(service, signalbox):
+    key = service.data / "dev.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(key.read_bytes()) == 32
+    code, printed, _ = signalbox("token", "--user", "alice", "--role", "auditor", "--ttl", "15m",
+                                 "--data", service.data)
+    assert code == 0
+    payload = printed.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["sub"] == "alice"
+    assert claims["roles"] == ["auditor"]
+    assert claims["aud"] in ("signalbox", ["signalbox"])
+
+
+def test_health_readiness_and_metrics_answer(service):
+    assert service.get("/healthz")[0] == 200
+    status, body = service.get("/readyz")
+    assert status == 200, body
+    status, metrics = service.get("/metrics")
+    assert status == 200
+    assert "# TYPE signalbox_" in metrics
+    assert service.get("/no/such/page")[0] == 404
+
+
+def test_logs_are_json_lines_on_standard_error(service):
+    assert service.stop() == 0
+    lines = service.log.read_text("utf-8").splitlines()
+    assert lines
+    for line in lines:
+        assert {"time", "level", "message"} <= json.loads(line).keys()
+
+
+def test_the_two_commands_of_the_readme_are_there():
+    for name in ("run", "test", "lib.sh", "kill_test"):
+        assert subprocess.run(["bash", "-n", ROOT / "ops" / name], check=False).returncode == 0
+    assert subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=False).returncode == 0
