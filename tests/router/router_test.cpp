@@ -1,0 +1,244 @@
+// The router on the real embedded log.
+#include "router/router.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/router/router_on_log.hpp"
+
+namespace signalbox::router {
+namespace {
+
+using Names = std::vector<std::string>;
+const std::string kUser = "105945141827451681156";
+
+TEST(Router, AMessageGoesItsWholeWay) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1");
+  EXPECT_EQ(router.names(kUser, 4),
+            (Names{"message_received", "agent_started", "agent_thinking", "agent_completed"}));
+}
+
+TEST(Router, AnAgentThatThrowsEndsItsRunAndNothingElse) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "crash");
+  EXPECT_EQ(router.names(kUser, 4).back(), "agent_failed");
+  EXPECT_EQ(std::get<AgentFailed>(router.history(kUser).back().data).message, "the agent broke");
+  router.says(kUser, "m2");
+  EXPECT_TRUE(router.has(kUser, "agent_completed"));
+}
+
+TEST(Router, AnAnswerLargerThanAnEventFailsAndALargeToolResultIsAnError) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "huge");
+  ASSERT_TRUE(router.has(kUser, "agent_failed"));
+  EXPECT_EQ(std::get<AgentFailed>(router.history(kUser).back().data).code,
+            FailureCode::output_too_large);
+  router.says(kUser, "m2", "huge", "tool");
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  EXPECT_EQ(std::get<AgentCompleted>(router.history(kUser).back().data).content,
+            "error output_too_large");
+}
+
+TEST(Router, CancelEndsARunningRunWhenItsStepEnds) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "slow");
+  ASSERT_TRUE(router.has(kUser, "tool_executing"));
+  router.cancels(kUser, "m1");
+  ASSERT_TRUE(router.has(kUser, "agent_cancelled"));
+  EXPECT_EQ(router.count(kUser, "agent_completed"), 0u);
+}
+
+TEST(Router, CancelEndsARunThatWaitsForAPerson) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "ask");
+  ASSERT_TRUE(router.has(kUser, "input_requested"));
+  router.cancels(kUser, "m1");
+  ASSERT_TRUE(router.has(kUser, "agent_cancelled"));
+  router.says(kUser, "m2");
+  EXPECT_TRUE(router.has(kUser, "agent_completed")) << "its thread is free again";
+  EXPECT_EQ(router.count(kUser, "agent_cancelled"), 1u);
+}
+
+TEST(Router, AnAnswerOfAPersonLetsTheRunGoOn) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "ask");
+  ASSERT_TRUE(router.has(kUser, "input_requested"));
+  const auto asked = std::get<InputRequested>(router.history(kUser).back().data);
+  router.send(kUser, RunInput{event_store::run_id_of(UserId(kUser), MessageId("m1")),
+                              asked.request_id, JsonText(R"({"confirmed":true})")});
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  EXPECT_EQ(std::get<AgentCompleted>(router.history(kUser).back().data).content, "Confirmed.");
+}
+
+TEST(Router, ARunThatWaitsForAPersonSurvivesACrash) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "ask");
+  ASSERT_TRUE(router.has(kUser, "input_requested"));
+  const auto asked = std::get<InputRequested>(router.history(kUser).back().data);
+  router.crash();
+  router.reopen_log();
+  router.start();
+  ASSERT_TRUE(router.has(kUser, "run_resumed"));
+  router.send(kUser, RunInput{event_store::run_id_of(UserId(kUser), MessageId("m1")),
+                              asked.request_id, JsonText(R"({"confirmed":false})")});
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  EXPECT_EQ(router.count(kUser, "input_requested"), 1u);
+}
+
+TEST(Router, ARunGoesOnAfterACrashFromItsRecordedSteps) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "slow");
+  ASSERT_TRUE(router.has(kUser, "tool_executing"));
+  router.crash();
+  router.start();
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  EXPECT_EQ(router.names(kUser, 7),
+            (Names{"message_received", "agent_started", "tool_executing", "run_resumed",
+                   "tool_executing", "tool_completed", "agent_completed"}));
+  EXPECT_EQ(router.history(kUser).back().attempt, Attempt(2));
+}
+
+TEST(Router, ADrainReleasesSoThatTheNextOwnerResumesWithoutBlame) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1", "ask");
+  ASSERT_TRUE(router.has(kUser, "input_requested"));
+  router.drain();
+  router.start();
+  ASSERT_TRUE(router.has(kUser, "run_resumed"));
+  EXPECT_EQ(std::get<RunResumed>(router.history(kUser).back().data).reason, ResumeReason::released);
+}
+
+TEST(Router, ACodeChangeThatTakesAnotherStepEndsTheRunAsDiverged) {
+  RouterOnLog router;
+  testing::DivergingAgent::take_other_way = false;
+  router.start();
+  router.says(kUser, "m1", "diverging");
+  ASSERT_TRUE(router.has(kUser, "input_requested"));
+  router.crash();
+  testing::DivergingAgent::take_other_way = true;
+  router.start();
+  ASSERT_TRUE(router.has(kUser, "agent_failed"));
+  EXPECT_EQ(std::get<AgentFailed>(router.history(kUser).back().data).code,
+            FailureCode::agent_diverged);
+  testing::DivergingAgent::take_other_way = false;
+}
+
+TEST(Router, SnapshotsAreOnlyACache) {
+  RouterOnLog router;
+  router.options.states.snapshot_events = 5;
+  router.start();
+  for (int i = 0; i < 5; ++i) router.says(kUser, "m" + std::to_string(i));
+  ASSERT_TRUE(router.has(kUser, "agent_completed", 5));
+  router.drain();
+  ASSERT_TRUE(router.snapshots.get(user_snapshot_key(UserId(kUser))).value());
+  router.snapshots.put(user_snapshot_key(UserId(kUser)),
+                       {.order = 1'000'000, .fold_version = kFoldVersion, .bytes = "no snapshot"});
+  router.start();
+  router.says(kUser, "m2");  // known before the snapshot was lost: still a duplicate
+  ASSERT_TRUE(router.has(kUser, "message_duplicate"));
+  router.says(kUser, "m9");
+  ASSERT_TRUE(router.has(kUser, "agent_completed", 6));
+  EXPECT_GE(router.router().counters().rebuilds, 1u);
+}
+
+TEST(Router, AllSnapshotsLostCostsTimeAndNothingElse) {
+  RouterOnLog router;
+  router.start();
+  for (int i = 0; i < 5; ++i) router.says(kUser, "m" + std::to_string(i));
+  ASSERT_TRUE(router.has(kUser, "agent_completed", 5));
+  router.drain();
+  router.snapshots.erase(user_snapshot_key(UserId(kUser)));
+  router.snapshots.erase(partition_snapshot_key(router.partition_of(kUser)));
+  router.start();
+  router.says(kUser, "m2");
+  ASSERT_TRUE(router.has(kUser, "message_duplicate"));
+}
+
+TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
+  RouterOnLog router;
+  router.options.states.users_max = 4;
+  router.start();
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 60; ++i)
+      router.says("user-" + std::to_string(i), "m" + std::to_string(round));
+  for (int i = 0; i < 60; ++i) {
+    const std::string user = "user-" + std::to_string(i);
+    ASSERT_TRUE(router.has(user, "agent_completed", 2)) << user;
+    EXPECT_EQ(std::get<AgentCompleted>(router.history(user).back().data).memory, "2");
+  }
+}
+
+NewRecord command_record(const std::string& user, const std::string& message) {
+  return event_store::encode_command(
+      {.id = "c",
+       .source = "/foreign",
+       .time = Timestamp{},
+       .user_id = UserId(user),
+       .websocket_client_id = WebsocketClientId("ws_f"),
+       .traceparent = std::nullopt,
+       .data = UserMessage{MessageId(message), ThreadId("t"), "hello", "echo"}});
+}
+
+TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
+  RouterOnLog router;
+  router.start();
+  const Partition partition = router.partition_of(kUser);
+  NewRecord broken = command_record(kUser, "m1");
+  broken.value = "{";
+  router.append(broken, partition);
+  NewRecord mismatched = command_record(kUser, "m2");
+  for (Header& header : mismatched.headers)
+    if (header.name == "ce_subject") header.value = "somebody else";
+  router.append(mismatched, partition);
+  router.append(command_record(kUser, "m3"), Partition((partition.value() + 1) % 12));
+  router.append(NewRecord{.key = std::nullopt, .headers = {}, .value = "?"}, partition);
+  router.says(kUser, "m4");
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  EXPECT_EQ(router.names(kUser, 5).front(), "message_rejected");
+  EXPECT_EQ(router.count(kUser, "message_rejected"), 1u);
+  ASSERT_TRUE(RouterOnLog::eventually([&] {
+    return router.records(Topic::quarantine, Partition((partition.value() + 1) % 12)).size() == 1;
+  }));
+  Names reasons;
+  for (const RecordPtr& record : router.records(Topic::quarantine, partition)) {
+    const auto quarantined = event_store::decode_quarantined(*record);
+    ASSERT_TRUE(quarantined) << quarantined.error().message;
+    reasons.push_back(quarantined->reason);
+  }
+  EXPECT_EQ(reasons, (Names{"malformed", "key_mismatch", "malformed"}));
+}
+
+TEST(Router, EveryInboundRecordThatNamesAUserHasOneOutcomeInItsOrder) {
+  RouterOnLog router;
+  router.start();
+  for (int i = 0; i < 40; ++i) {
+    router.says(kUser, "m" + std::to_string(i % 30), "echo", "hello", "t" + std::to_string(i % 7));
+    if (i % 9 == 0) router.cancels(kUser, "m" + std::to_string(i));
+  }
+  const auto inbound = router.records(Topic::inbound, router.partition_of(kUser));
+  std::vector<std::int64_t> outcomes;
+  ASSERT_TRUE(RouterOnLog::eventually([&] {
+    outcomes.clear();
+    for (const Event& event : router.history(kUser)) {
+      const auto name = event_store::event_name(event.data);
+      if (name.starts_with("message_") || name.starts_with("cancel_"))
+        outcomes.push_back(event.inbound_offset.value());
+    }
+    return outcomes.size() >= inbound.size();
+  }));
+  ASSERT_EQ(outcomes.size(), inbound.size());
+  for (std::size_t i = 0; i < inbound.size(); ++i)
+    EXPECT_EQ(outcomes[i], inbound[i]->offset.value());
+}
+
+}  // namespace
+}  // namespace signalbox::router
