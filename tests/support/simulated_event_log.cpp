@@ -1,0 +1,357 @@
+#include "tests/support/simulated_event_log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::test_support {
+
+using event_store::LogBounds;
+using event_store::ReadLimits;
+
+// One session's side of its appends: they land in order, unless a lie says otherwise.
+struct SimulatedEventLog::Producer {
+  bool alive = true;
+  MonotonicTime last_landing{};
+};
+
+struct SimulatedEventLog::Append {
+  std::shared_ptr<Producer> producer;
+  TopicPartition at;
+  NewRecord record;
+  Executor& where;
+  event_store::AppendDone done;
+  AppendFate fate;
+};
+
+struct SimulatedEventLog::Subscription {
+  Place& place;
+  TopicPartition at;
+  Executor& where;
+  event_store::TailSink& sink;
+  Offset next;
+  bool busy = false;
+  bool at_head = false;
+  bool ended = false;
+  bool closed = false;
+};
+
+class SimulatedEventLog::SessionTail final : public event_store::Tail {
+ public:
+  SessionTail(SimulatedEventLog& log, std::shared_ptr<Subscription> reader)
+      : log_(log), reader_(std::move(reader)) {}
+  ~SessionTail() override {
+    if (log_.options_.lies.call_destroyed_tail) return;
+    reader_->closed = true;
+    std::erase(reader_->place.readers, reader_);
+  }
+
+ private:
+  SimulatedEventLog& log_;
+  std::shared_ptr<Subscription> reader_;
+};
+
+class SimulatedEventLog::SessionMembership final : public event_store::Membership {
+ public:
+  SessionMembership(SimulatedEventLog& log, std::string group, Executor& where,
+                    event_store::MembershipSink& sink)
+      : log_(log), group_(std::move(group)), where_(where), sink_(sink) {
+    log_.groups_[group_].push_back(this);
+    log_.rebalance(group_);
+  }
+  ~SessionMembership() override {
+    *left_ = true;
+    std::erase(log_.groups_[group_], this);
+    log_.rebalance(group_);
+  }
+
+  void assign(std::vector<Partition> partitions) {
+    where_.post([this, left = left_, partitions = std::move(partitions)] {
+      if (!*left) sink_.on_assigned(partitions);
+    });
+  }
+
+ private:
+  SimulatedEventLog& log_;
+  std::string group_;
+  Executor& where_;
+  event_store::MembershipSink& sink_;
+  std::shared_ptr<bool> left_ = std::make_shared<bool>(false);
+};
+
+class SimulatedEventLog::Session final : public event_store::EventLog {
+ public:
+  explicit Session(SimulatedEventLog& log) : log_(log) {}
+  ~Session() override { producer_->alive = false; }
+
+  [[nodiscard]] event_store::LogDescription describe() const override { return log_.description_; }
+
+  void append(TopicPartition at, NewRecord record, Executor& where,
+              event_store::AppendDone done) override {
+    log_.append(producer_, at, std::move(record), where, std::move(done));
+  }
+
+  [[nodiscard]] std::unique_ptr<event_store::Tail> tail(TopicPartition at, Offset from,
+                                                        Executor& where,
+                                                        event_store::TailSink& sink) override {
+    Place& place = log_.place(at);
+    const auto reader = std::make_shared<Subscription>(Subscription{place, at, where, sink, from});
+    place.readers.push_back(reader);
+    log_.pump(reader);
+    return std::make_unique<SessionTail>(log_, reader);
+  }
+
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
+                                                    ReadLimits limits) override {
+    const Place& place = log_.place(at);
+    std::vector<RecordPtr> found;
+    if (from >= place.end) return found;
+    if (place.records.empty() || from < place.records.front()->offset)
+      return failure(Errc::not_found, "offset " + std::to_string(from.value()) + " is gone");
+    std::size_t bytes = 0;
+    for (const RecordPtr& record : place.records) {
+      if (record->offset < from) continue;
+      bytes += size_bytes(*record);
+      if (!found.empty() && (found.size() >= limits.records_max || bytes > limits.bytes_max)) break;
+      found.push_back(record);
+    }
+    return found;
+  }
+
+  [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override {
+    const Place& place = log_.place(at);
+    return LogBounds{place.records.empty() ? place.end : place.records.front()->offset, place.end};
+  }
+
+  [[nodiscard]] std::unique_ptr<event_store::Membership> join(
+      std::string group, Executor& where, event_store::MembershipSink& sink) override {
+    return std::make_unique<SessionMembership>(log_, std::move(group), where, sink);
+  }
+
+ private:
+  SimulatedEventLog& log_;
+  std::shared_ptr<Producer> producer_ = std::make_shared<Producer>();
+};
+
+SimulatedEventLog::SimulatedEventLog(SimulatedScheduler& scheduler, SimulatedLogOptions options)
+    : scheduler_(scheduler),
+      options_(options),
+      random_(scheduler.random().next()),
+      description_{LogId(random_.uuid()), options.partitions} {
+  for (std::int32_t p = 0; p < options_.partitions; ++p) {
+    for (int topic = 0; topic < kTopicCount; ++topic)
+      places_.try_emplace(TopicPartition{static_cast<Topic>(topic), Partition(p)});
+    const ControlRecord genesis{
+        random_.uuid().to_string(),
+        "/signalbox/" + description_.log_id.value().to_string() + "/event-store/simulated",
+        scheduler_.clock().now(),
+        LogGenesis{description_.log_id, options_.partitions, "murmur2-java"}};
+    land({Topic::events, Partition(p)}, event_store::encode_control(genesis));
+  }
+}
+
+SimulatedEventLog::~SimulatedEventLog() = default;
+
+std::unique_ptr<event_store::EventLog> SimulatedEventLog::open_session() {
+  if (options_.lies.forget_on_reopen)
+    for (auto& [at, place] : places_)
+      if (!place.records.empty() && place.records.back()->offset > Offset(0)) {
+        place.records.pop_back();
+        place.end = place.end + -1;
+      }
+  return std::make_unique<Session>(*this);
+}
+
+std::vector<RecordPtr> SimulatedEventLog::records(const TopicPartition& at) const {
+  const auto& stored = places_.at(at).records;
+  return {stored.begin(), stored.end()};
+}
+
+Offset SimulatedEventLog::put(const TopicPartition& at, NewRecord record) {
+  return land(at, std::move(record));
+}
+
+bool SimulatedEventLog::chance(unsigned percent) {
+  return percent > 0 && random_.below(100) < percent;
+}
+
+SimulatedScheduler::Duration SimulatedEventLog::delay_up_to(SimulatedScheduler::Duration most) {
+  if (most.count() <= 0) return most;
+  return SimulatedScheduler::Duration(
+      static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(most.count()) + 1)));
+}
+
+SimulatedEventLog::Place& SimulatedEventLog::place(const TopicPartition& at) {
+  const auto found = places_.find(at);
+  SIGNALBOX_ASSERT(found != places_.end());
+  return found->second;
+}
+
+AppendFate SimulatedEventLog::choose_fate(const TopicPartition& at, const NewRecord& record) {
+  if (fate_)
+    if (const auto fate = fate_(at, record)) return *fate;
+  const SimulatedLogLies& lies = options_.lies;
+  AppendFate fate{.delay = delay_up_to(lies.append_delay_max)};
+  if (chance(lies.lose_and_report)) {
+    fate.copies = 0;
+  } else if (chance(lies.land_and_report_error)) {
+    fate.report = AppendFate::Report::error;
+  } else if (chance(lies.land_late_after_error)) {
+    fate.report = AppendFate::Report::error;
+    fate.delay += delay_up_to(lies.late_max);
+    fate.overtaken = true;
+  } else if (chance(lies.land_twice_after_error)) {
+    fate.report = AppendFate::Report::error;
+    fate.copies = 2;
+  } else if (chance(lies.lose_silently)) {
+    fate.copies = 0;
+    fate.report = AppendFate::Report::never;
+  } else if (chance(lies.land_silently)) {
+    fate.report = AppendFate::Report::never;
+  } else if (chance(lies.reorder)) {
+    fate.delay += std::chrono::milliseconds(1);
+    fate.overtaken = true;
+  } else if (chance(lies.land_twice_acknowledged)) {
+    fate.copies = 2;
+  }
+  return fate;
+}
+
+void SimulatedEventLog::append(const std::shared_ptr<Producer>& producer, TopicPartition at,
+                               NewRecord record, Executor& where, event_store::AppendDone done) {
+  const AppendFate fate = choose_fate(at, record);
+  const auto append = std::make_shared<Append>(
+      Append{producer, at, std::move(record), where, std::move(done), fate});
+  const MonotonicTime now = scheduler_.clock().monotonic();
+  MonotonicTime landing = now + fate.delay;
+  if (!fate.overtaken) producer->last_landing = landing = std::max(landing, producer->last_landing);
+  ++in_flight_;
+  // An append that is given up is known to be so long before it lands late.
+  if (fate.overtaken && fate.report == AppendFate::Report::error)
+    report(*append, failure(Errc::log_unavailable, "no answer in time"));
+  scheduler_.call_after(landing - now, [this, append] { arrive(append); });
+}
+
+void SimulatedEventLog::arrive(const std::shared_ptr<Append>& append) {
+  if (!append->producer->alive) {
+    if (!chance(options_.lies.land_after_death)) {
+      --in_flight_;
+      return;
+    }
+    append->fate.report = AppendFate::Report::never;
+    scheduler_.call_after(delay_up_to(options_.lies.late_max),
+                          [this, append] { land_and_report(*append); });
+    return;
+  }
+  land_and_report(*append);
+}
+
+void SimulatedEventLog::land_and_report(Append& append) {
+  --in_flight_;
+  std::optional<Offset> landed;
+  const bool truth = append.fate.report == AppendFate::Report::truth;
+  if (truth && append.fate.copies > 0 && chance(options_.lies.lose_acknowledged)) {
+    landed = place(append.at).end;
+    append.fate.copies = 0;
+  }
+  for (int i = 0; i < append.fate.copies; ++i) {
+    const Offset offset = land(append.at, append.record);
+    if (!landed) landed = offset;
+  }
+  const bool reported_early = append.fate.overtaken && !truth;
+  if (append.fate.report == AppendFate::Report::never || reported_early) return;
+  if (!landed || !truth)
+    report(append, failure(Errc::log_unavailable, "the log did not answer"));
+  else
+    report(append, chance(options_.lies.wrong_offset_in_report) ? landed->next() : *landed);
+}
+
+void SimulatedEventLog::report(Append& append, Result<Offset> result) {
+  append.where.post(
+      [producer = append.producer, done = std::move(append.done), result = std::move(result)] {
+        if (producer->alive) done(result);
+      });
+}
+
+Offset SimulatedEventLog::land(const TopicPartition& at, NewRecord record) {
+  Place& to = place(at);
+  if (chance(options_.lies.change_bytes)) record.value += '!';
+  if (chance(options_.lies.drop_header) && !record.headers.empty()) record.headers.pop_back();
+  if (chance(options_.lies.skip_offset)) ++to.end;
+  const Offset offset = to.end;
+  to.records.push_back(std::make_shared<const Record>(
+      Record{at, offset, scheduler_.clock().now(), std::move(record.key), std::move(record.headers),
+             std::move(record.value)}));
+  ++to.end;
+  if (at.topic == Topic::progress && to.records.size() > options_.volatile_records_max)
+    to.records.pop_front();
+  // A sink may end its own tail or begin another one.
+  const auto readers = to.readers;
+  for (const auto& reader : readers) pump(reader);
+  return offset;
+}
+
+void SimulatedEventLog::pump(const std::shared_ptr<Subscription>& reader) {
+  if (reader->busy || reader->ended || reader->closed) return;
+  if (reader->next >= reader->place.end && reader->at_head) return;
+  reader->busy = true;
+  scheduler_.call_after(delay_up_to(options_.lies.tail_delay_max), [this, reader] {
+    if (!reader->closed) reader->where.post([this, reader] { call(reader); });
+  });
+}
+
+void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
+  if (reader->closed) return;
+  const Place& place = reader->place;
+  const Offset first = place.records.empty() ? place.end : place.records.front()->offset;
+  const bool is_volatile = reader->at.topic == Topic::progress;
+  if (is_volatile) reader->next = std::clamp(reader->next, first, place.end);
+  if (!is_volatile && (reader->next < first || reader->next > place.end)) {
+    reader->ended = true;
+    reader->sink.on_failed({Errc::not_found, "the log does not hold this offset"});
+    return;
+  }
+  if (reader->next < place.end) {
+    reader->at_head = false;
+    const auto batch = batch_for(*reader);
+    if (!batch.empty()) reader->sink.on_records(batch);
+    if (reader->closed) return;
+  }
+  if (reader->next >= place.end && !reader->at_head) {
+    reader->at_head = true;
+    reader->sink.on_caught_up(place.end);
+    if (reader->closed) return;
+  }
+  reader->busy = false;
+  pump(reader);
+}
+
+std::vector<RecordPtr> SimulatedEventLog::batch_for(Subscription& reader) {
+  std::vector<RecordPtr> batch;
+  for (const RecordPtr& record : reader.place.records) {
+    if (record->offset < reader.next) continue;
+    if (batch.size() >= options_.batch_records_max) break;
+    reader.next = record->offset.next();
+    if (chance(options_.lies.tail_skips)) continue;
+    batch.push_back(record);
+    if (chance(options_.lies.tail_repeats)) batch.push_back(record);
+  }
+  return batch;
+}
+
+void SimulatedEventLog::rebalance(const std::string& group) {
+  const auto& members = groups_[group];
+  const auto count = static_cast<std::int32_t>(members.size());
+  std::int32_t next = 0;
+  for (std::int32_t i = 0; i < count; ++i) {
+    const std::int32_t share =
+        options_.partitions / count + (i < options_.partitions % count ? 1 : 0);
+    std::vector<Partition> assigned;
+    for (std::int32_t k = 0; k < share; ++k) assigned.emplace_back(next++);
+    members[static_cast<std::size_t>(i)]->assign(std::move(assigned));
+  }
+}
+
+}  // namespace signalbox::test_support

@@ -1,0 +1,126 @@
+// SimulatedEventLog: an event log in memory on a SimulatedScheduler, shared by any number of
+// sessions (one per simulated process), that can lie. Honest, it passes the conformance suite; with
+// a lie the contract allows it still does; with one the contract forbids it must not.
+//
+// A session that is destroyed is a process that died: what it had appended and what had not landed
+// yet may still land, and its callbacks never run. One real thread; outlives its sessions.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "tests/support/simulated_scheduler.hpp"
+
+namespace signalbox::test_support {
+
+// What becomes of one append.
+struct AppendFate {
+  enum class Report { truth, error, never };
+  int copies = 1;                         // that land; 0: lost
+  Report report = Report::truth;          // of a lost one, the truth is an error
+  SimulatedScheduler::Duration delay{0};  // until it lands; later ones of the session come after it
+  bool overtaken = false;                 // later appends of the session need not wait for it
+};
+
+// Chances in percent, times as upper limits of a seeded choice.
+struct SimulatedLogLies {
+  SimulatedScheduler::Duration append_delay_max{0};
+  SimulatedScheduler::Duration tail_delay_max{0};
+  // Allowed: an append that is not reported ok promises nothing.
+  unsigned lose_and_report = 0;        // it never lands; its error is reported
+  unsigned land_and_report_error = 0;  // it lands, its report says it did not
+  unsigned land_late_after_error = 0;  // the same, up to late_max after the report
+  unsigned land_twice_after_error = 0;
+  unsigned lose_silently = 0;  // it never lands, nothing is reported
+  unsigned land_silently = 0;  // it lands, nothing is reported
+  SimulatedScheduler::Duration late_max = std::chrono::seconds(5);
+  // Of what is in flight when its session dies: lands nevertheless, up to late_max later.
+  unsigned land_after_death = 50;
+  // Forbidden.
+  unsigned lose_acknowledged = 0;
+  unsigned land_twice_acknowledged = 0;
+  unsigned reorder = 0;  // a later append of the same session and partition lands first
+  unsigned change_bytes = 0;
+  unsigned drop_header = 0;
+  unsigned skip_offset = 0;
+  unsigned wrong_offset_in_report = 0;
+  unsigned tail_skips = 0;        // a tail leaves a record out
+  unsigned tail_repeats = 0;      // a tail delivers a record again
+  bool forget_on_reopen = false;  // a new session finds the log without its newest record
+  bool call_destroyed_tail = false;
+};
+
+struct SimulatedLogOptions {
+  std::int32_t partitions = 12;
+  std::size_t volatile_records_max = 1024;
+  std::size_t batch_records_max = 256;
+  SimulatedLogLies lies{};
+};
+
+class SimulatedEventLog {
+ public:
+  explicit SimulatedEventLog(SimulatedScheduler& scheduler, SimulatedLogOptions options = {});
+  ~SimulatedEventLog();
+  SimulatedEventLog(const SimulatedEventLog&) = delete;
+  SimulatedEventLog& operator=(const SimulatedEventLog&) = delete;
+
+  [[nodiscard]] std::unique_ptr<event_store::EventLog> open_session();
+
+  // Asked for every append first; nullopt leaves it to chance. For tests that need one exact fault.
+  using Fate = std::function<std::optional<AppendFate>(const TopicPartition&, const NewRecord&)>;
+  void set_fate(Fate fate) { fate_ = std::move(fate); }
+  void set_lies(SimulatedLogLies lies) { options_.lies = lies; }
+
+  // For checkers: what the log holds, whoever can see it.
+  [[nodiscard]] std::vector<RecordPtr> records(const TopicPartition& at) const;
+  // Lands at once, whoever wrote it: foreign producers, damage.
+  Offset put(const TopicPartition& at, NewRecord record);
+  // Appends that have not landed yet.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
+ private:
+  class Session;
+  class SessionTail;
+  class SessionMembership;
+  struct Subscription;
+  struct Place {
+    std::deque<RecordPtr> records;
+    Offset end{0};
+    std::vector<std::shared_ptr<Subscription>> readers;
+  };
+  struct Producer;
+  struct Append;
+
+  [[nodiscard]] bool chance(unsigned percent);
+  [[nodiscard]] SimulatedScheduler::Duration delay_up_to(SimulatedScheduler::Duration most);
+  [[nodiscard]] Place& place(const TopicPartition& at);
+  [[nodiscard]] AppendFate choose_fate(const TopicPartition& at, const NewRecord& record);
+  void append(const std::shared_ptr<Producer>& producer, TopicPartition at, NewRecord record,
+              Executor& where, event_store::AppendDone done);
+  void arrive(const std::shared_ptr<Append>& append);
+  void land_and_report(Append& append);
+  void report(Append& append, Result<Offset> result);
+  Offset land(const TopicPartition& at, NewRecord record);
+  void pump(const std::shared_ptr<Subscription>& reader);
+  void call(const std::shared_ptr<Subscription>& reader);
+  [[nodiscard]] std::vector<RecordPtr> batch_for(Subscription& reader);
+  void rebalance(const std::string& group);
+
+  SimulatedScheduler& scheduler_;
+  SimulatedLogOptions options_;
+  Random random_;
+  event_store::LogDescription description_;
+  std::map<TopicPartition, Place> places_;
+  std::map<std::string, std::vector<SessionMembership*>> groups_;
+  Fate fate_;
+  std::size_t in_flight_ = 0;
+};
+
+}  // namespace signalbox::test_support

@@ -1,0 +1,77 @@
+#include "tests/support/test_records.hpp"
+
+#include "event-store/contract/chain.hpp"
+#include "event-store/contract/codec.hpp"
+
+namespace signalbox::test_support {
+namespace {
+
+constexpr std::string_view kTime = "2026-11-20T09:30:00.000000Z";
+
+}  // namespace
+
+NewRecord control_record(ControlData data) {
+  return event_store::encode_control(
+      {"00000000-0000-4000-8000-000000000001", "/signalbox/test",
+       Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 20)), std::move(data)});
+}
+
+Record at_offset(NewRecord record, Offset offset, Partition partition) {
+  return {{Topic::events, partition},
+          offset,
+          Timestamp{},
+          std::move(record.key),
+          std::move(record.headers),
+          std::move(record.value)};
+}
+
+NewRecord TestOwner::owned(Offset inbound_next) const {
+  return control_record(PartitionOwned{log_, epoch_, claim_, "router-test", inbound_next});
+}
+
+NewRecord TestOwner::checkpoint(FoldPoint fold_at, Offset inbound_next,
+                                std::optional<Trying> trying) const {
+  return control_record(
+      PartitionCheckpoint{log_, epoch_, claim_, inbound_next, std::move(fold_at), trying});
+}
+
+NewRecord TestOwner::released() const { return control_record(PartitionReleased{epoch_, claim_}); }
+
+TestOwner::UserState& TestOwner::state_of(std::string_view user) {
+  const auto found = users_.find(user);
+  if (found != users_.end()) return found->second;
+  const UserId id{std::string(user)};
+  return users_.emplace(user, UserState{Seq(0), event_store::chain_start(log_, id)}).first->second;
+}
+
+NewRecord TestOwner::event(std::string_view user, Offset cause, std::string_view text) {
+  UserState& state = state_of(user);
+  ++state.seq;
+  ++owner_seq_;
+  NewRecord record{std::string(user),
+                   {{"content-type", "application/json"},
+                    {"ce_specversion", "1.0"},
+                    {"ce_id", std::string(user) + "/" + std::to_string(epoch_.value()) + "/" +
+                                  std::to_string(state.seq.value())},
+                    {"ce_source", "/signalbox/test"},
+                    {"ce_type", "dev.signalbox.agent_thinking"},
+                    {"ce_time", std::string(kTime)},
+                    {"ce_subject", std::string(user)},
+                    {"ce_userseq", std::to_string(state.seq.value())},
+                    {"ce_inboundoffset", std::to_string(cause.value())},
+                    {"ce_ownerepoch", std::to_string(epoch_.value())},
+                    {"ce_ownerseq", std::to_string(owner_seq_.value())}},
+                   "{\"step\":1,\"content\":\"" + std::string(text) + "\"}"};
+  state.hash =
+      event_store::chain_next(state.hash, event_store::content_hash(record.headers, record.value));
+  record.headers.push_back({"ce_chainhash", event_store::to_hex(state.hash)});
+  return record;
+}
+
+void TestOwner::break_seq(std::string_view user, Seq next_seq) {
+  state_of(user).seq = next_seq + -1;
+}
+
+void TestOwner::break_chain(std::string_view user) { state_of(user).hash[0] ^= 1; }
+
+}  // namespace signalbox::test_support
