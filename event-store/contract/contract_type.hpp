@@ -164,14 +164,22 @@ Result<T> read_members_of(JsonMembers& members) {
   }(std::make_index_sequence<kFieldCount<T>>());
 }
 
-// Through the upcaster chain from `version` on. `version` is known: 1 to the current one.
+// Data as the current version has it. `version` is known: 1 to the current one.
+template <class T>
+[[nodiscard]] Result<std::string> upcast(std::string_view data, int version) {
+  Result<std::string> current = std::string(data);
+  for (auto at = static_cast<std::size_t>(version - 1); at < Contract<T>::upcasters.size(); ++at)
+    if (current) current = Contract<T>::upcasters[at](*current);
+  return current;
+}
+
 template <class T>
 [[nodiscard]] Result<T> decode_object(std::string_view data, int version) {
-  Result<std::string> current{};
-  for (int from = version; from < Contract<T>::version; ++from) {
-    current = Contract<T>::upcasters[static_cast<std::size_t>(from - 1)](data);
-    if (!current) return tl::unexpected(std::move(current).error());
-    data = *current;
+  Result<std::string> upcasted{};
+  if (version < Contract<T>::version) {
+    upcasted = upcast<T>(data, version);
+    if (!upcasted) return tl::unexpected(std::move(upcasted).error());
+    data = *upcasted;
   }
   auto members = read_json_object(data);
   if (!members) return tl::unexpected(std::move(members).error());

@@ -32,15 +32,24 @@ struct DataCodec<std::variant<T...>> {
     std::string_view name;
     int version;
     Result<Variant> (*decode)(std::string_view data, int version);
+    Result<Variant> (*read)(JsonMembers& members);  // of the current version
+    Result<std::string> (*upcast)(std::string_view data, int version);
   };
 
-  static constexpr std::array<Entry, sizeof...(T)> kEntries{
-      Entry{Contract<T>::name, Contract<T>::version,
-            [](std::string_view data, int version) -> Result<Variant> {
-              return decode_object<T>(data, version).map([](T&& value) {
-                return Variant(std::move(value));
-              });
-            }}...};
+  template <class Data>
+  static constexpr Entry kEntryOf{Contract<Data>::name, Contract<Data>::version,
+                                  [](std::string_view data, int version) -> Result<Variant> {
+                                    return decode_object<Data>(data, version).map([](Data&& value) {
+                                      return Variant(std::move(value));
+                                    });
+                                  },
+                                  [](JsonMembers& members) -> Result<Variant> {
+                                    return read_members_of<Data>(members).map(
+                                        [](Data&& value) { return Variant(std::move(value)); });
+                                  },
+                                  upcast<Data>};
+
+  static constexpr std::array<Entry, sizeof...(T)> kEntries{kEntryOf<T>...};
 
   // nullptr where no such data is known.
   static constexpr const Entry* find(std::string_view name) {

@@ -1,5 +1,6 @@
 #include "event-store/contract/envelope.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace signalbox::event_store {
@@ -8,6 +9,7 @@ namespace {
 constexpr std::string_view kSchemaPrefix = "urn:signalbox:contract:";
 constexpr std::size_t kSourceBytesMax = 1024;
 constexpr std::size_t kHeaderCountMax = 20;
+constexpr int kVersionMax = 1'000'000;
 
 // Plain decimal without sign, or nothing.
 std::optional<std::int64_t> parse_number(std::string_view text) {
@@ -26,19 +28,12 @@ Error malformed_header(std::string_view name, Error error) {
 Result<int> read_version(const Record& record, std::string_view name) {
   const auto header = record.header("ce_dataschema");
   if (!header) return 1;
-  std::string_view rest = *header;
-  const std::string of_name = std::string(name) + ":";
-  const bool ours =
-      rest.starts_with(kSchemaPrefix) && rest.substr(kSchemaPrefix.size()).starts_with(of_name);
-  if (!ours)
-    return failure(Errc::malformed,
-                   "must be " + std::string(kSchemaPrefix) + of_name + " and a version",
-                   "ce_dataschema");
-  rest.remove_prefix(kSchemaPrefix.size() + of_name.size());
-  const auto version = parse_number(rest);
+  const std::string wanted = std::string(kSchemaPrefix) + std::string(name) + ":";
+  if (!header->starts_with(wanted))
+    return failure(Errc::malformed, "must be " + wanted + " and a version", "ce_dataschema");
+  const auto version = version_of_schema(header->substr(wanted.size() - 1));
   if (!version) return failure(Errc::malformed, "must end in a version", "ce_dataschema");
-  // Out of every range that will ever be used, and so unknown whatever it is.
-  return static_cast<int>(std::min<std::int64_t>(*version, 1'000'000));
+  return *version;
 }
 
 }  // namespace
@@ -108,6 +103,12 @@ Result<std::int64_t> number_header(const Record& record, std::string_view name,
                        std::to_string(bounds.largest),
                    std::string(name));
   return *number;
+}
+
+std::optional<int> version_of_schema(std::string_view schema) {
+  const auto version = parse_number(schema.substr(schema.rfind(':') + 1));
+  if (!version) return std::nullopt;
+  return static_cast<int>(std::min<std::int64_t>(*version, kVersionMax));
 }
 
 std::optional<std::int64_t> header_number(const Record& record, std::string_view name) {

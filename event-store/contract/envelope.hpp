@@ -66,6 +66,10 @@ struct Envelope {
 
 [[nodiscard]] Result<Envelope> read_envelope(const Record& record, std::string_view type_prefix);
 
+// The version at the end of a ce_dataschema; what is beyond every range that will ever be used is
+// cut to it. nullopt: it does not end in one.
+[[nodiscard]] std::optional<int> version_of_schema(std::string_view schema);
+
 // The headers of one record, each checked like a field of data.
 [[nodiscard]] Result<std::string> text_header(const Record& record, std::string_view name,
                                               const Bounds& bounds);

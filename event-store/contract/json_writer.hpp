@@ -14,6 +14,7 @@ void append_json_string(std::string& out, std::string_view text);
 
 class JsonWriter {
  public:
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
   void begin_object() { open('{'); }
   void end_object() { out_ += '}'; }
   void begin_array() { open('['); }
