@@ -1,0 +1,250 @@
+#include "event-store/archive/archive.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::event_store {
+
+// One partition: a reader of the log, a file, and the timer of the open transaction.
+class ArchiveWriter::PartitionWriter final : private JudgedSink {
+ public:
+  PartitionWriter(ArchiveWriter& archive, Partition partition)
+      : archive_(archive),
+        path_(archive_path(archive.folder_, partition)),
+        status_{.partition = partition, .complete_to = {}, .trouble = {}} {}
+
+  ~PartitionWriter() override {
+    cancel_timer();
+    if (!file_) return;
+    if (auto done = file_->commit(position_); !done)
+      archive_.options_.warn("archive " + path_ + ": " + done.error().message);
+  }
+
+  // Opens the file; reading starts with the next call. Errors: those of the file or the log.
+  [[nodiscard]] Result<void> open() {
+    if (auto opened = open_file(); !opened) return opened;
+    const auto bounds = archive_.log_.bounds({Topic::events, status_.partition});
+    if (!bounds) return tl::unexpected<Error>(bounds.error());
+    log_end_ = bounds->end;
+    if (position_.next_offset <= log_end_) return {};
+    // The log was put back to an earlier state: what the file has beyond it never happened.
+    file_.reset();
+    move_aside(path_ + " is ahead of the log");
+    return open_file();
+  }
+
+  [[nodiscard]] Result<void> open_file() {
+    auto opened =
+        PartitionArchive::open(path_, archive_.log_.describe().log_id,
+                               archive_.options_.users_cached_max, archive_.options_.warn);
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    file_ = std::move(*opened);
+    position_ = file_->position();
+    update_status([&](ArchiveStatus& status) { status.complete_to = position_; });
+    return {};
+  }
+
+  void read() {
+    reader_.emplace(archive_.log_, archive_.executor_, status_.partition, position_,
+                    static_cast<JudgedSink&>(*this));
+  }
+
+  [[nodiscard]] Partition partition() const { return status_.partition; }
+  // Records there are to read from now on.
+  [[nodiscard]] std::int64_t start_counting() {
+    counted_from_ = position_.next_offset;
+    return log_end_ - position_.next_offset;
+  }
+  [[nodiscard]] std::int64_t records_done() const { return position_.next_offset - counted_from_; }
+  [[nodiscard]] ArchiveStatus status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
+
+  // The partition stops here; after retry_delay it goes on from what its file states.
+  void fail(const Error& error) {
+    const bool is_news = !status_.trouble;
+    update_status([&](ArchiveStatus& status) { status.trouble = error; });
+    if (is_news) archive_.options_.warn("archive " + path_ + ": " + error.message);
+    reader_.reset();
+    if (file_) file_->rollback();
+    file_.reset();
+    // The damaged file goes aside at once: readers must not go on with it.
+    if (error.code == Errc::corrupt) move_aside(error.message);
+    cancel_timer();
+    timer_ = archive_.executor_.call_at(archive_.clock_.monotonic() + archive_.options_.retry_delay,
+                                        [this] {
+                                          timer_ = TimerId::none;
+                                          start_again();
+                                        });
+  }
+
+ private:
+  void on_judged(std::span<const JudgedRecord> records) override {
+    for (const JudgedRecord& record : records) {
+      if (record.judged.verdict == Verdict::corrupt) break;
+      if (record.judged.verdict == Verdict::valid) {
+        const auto damage = file_->add(*record.record);
+        if (!damage) return fail(damage.error());
+        if (*damage) report(**damage);
+        ++added_;
+      }
+      position_ = record.after;
+      if (added_ - committed_ >= archive_.options_.events_per_commit && !commit()) return;
+    }
+    commit_later();
+  }
+
+  void on_caught_up(const Position& position) override {
+    position_ = position;
+    commit_later();
+  }
+
+  void on_stopped(const Error& error) override {
+    // What was read before it counts; the rest waits until somebody mends the log.
+    cancel_timer();
+    if (!commit()) return;
+    update_status([&](ArchiveStatus& status) { status.trouble = error; });
+    archive_.options_.warn("archive " + path_ + " stops: " + error.message);
+  }
+
+  void report(const Damage& damage) {
+    update_status([](ArchiveStatus& status) { ++status.damages; });
+    archive_.options_.warn("history of user " + damage.user + " is damaged at offset " +
+                           std::to_string(damage.offset.value()) + " of partition " +
+                           std::to_string(partition().value()) + ": " + damage.what);
+  }
+
+  bool commit() {
+    cancel_timer();
+    if (auto done = file_->commit(position_); !done) {
+      fail(done.error());
+      return false;
+    }
+    committed_ = added_;
+    update_status([&](ArchiveStatus& status) {
+      status.complete_to = position_;
+      status.events_added = added_;
+      status.trouble.reset();
+    });
+    archive_.report_progress();
+    return true;
+  }
+
+  void commit_later() {
+    if (timer_ != TimerId::none || position_ == file_->position()) return;
+    timer_ = archive_.executor_.call_at(
+        archive_.clock_.monotonic() + archive_.options_.commit_delay, [this] {
+          timer_ = TimerId::none;
+          commit();
+        });
+  }
+
+  void start_again() {
+    if (auto opened = open(); !opened) return fail(opened.error());
+    added_ = committed_;
+    read();
+  }
+
+  void move_aside(const std::string& why) {
+    auto made = make_anew(path_, archive_format(), archive_.log_.describe().log_id, why,
+                          archive_.options_.warn);
+    if (!made) archive_.options_.warn(made.error().message);
+  }
+
+  void cancel_timer() {
+    if (timer_ != TimerId::none) archive_.executor_.cancel(std::exchange(timer_, TimerId::none));
+  }
+
+  template <class Change>
+  void update_status(Change change) {
+    const std::lock_guard lock(mutex_);
+    change(status_);
+  }
+
+  ArchiveWriter& archive_;
+  const std::string path_;
+  std::optional<PartitionArchive> file_;
+  Position position_;  // of what was added, committed or not
+  Offset log_end_{0};  // when the file was opened
+  Offset counted_from_{0};
+  std::uint64_t added_ = 0;
+  std::uint64_t committed_ = 0;
+  TimerId timer_ = TimerId::none;
+  mutable std::mutex mutex_;
+  ArchiveStatus status_;  // written on the executor under mutex_, read there without
+  std::optional<PartitionReader> reader_;
+};
+
+Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(EventLog& log, Executor& executor,
+                                                           const Clock& clock,
+                                                           const std::string& folder,
+                                                           const std::vector<Partition>& partitions,
+                                                           ArchiveOptions options) {
+  SIGNALBOX_ASSERT(executor.is_current());
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return failure(Errc::io_error, folder + ": " + error.message());
+  std::unique_ptr<ArchiveWriter> archive(
+      new ArchiveWriter(log, executor, clock, folder, std::move(options)));
+  if (auto started = archive->start(partitions); !started)
+    return tl::unexpected<Error>(started.error());
+  return archive;
+}
+
+ArchiveWriter::ArchiveWriter(EventLog& log, Executor& executor, const Clock& clock,
+                             std::string folder, ArchiveOptions options)
+    : log_(log),
+      executor_(executor),
+      clock_(clock),
+      folder_(std::move(folder)),
+      options_(std::move(options)),
+      self_(std::make_shared<ArchiveWriter*>(this)) {}
+
+ArchiveWriter::~ArchiveWriter() {
+  SIGNALBOX_ASSERT(executor_.is_current());
+  reporting_ = false;
+}
+
+Result<void> ArchiveWriter::start(const std::vector<Partition>& partitions) {
+  for (const Partition partition : partitions) {
+    auto writer = std::make_unique<PartitionWriter>(*this, partition);
+    if (auto opened = writer->open(); !opened) return opened;
+    total_ += writer->start_counting();
+    writers_.push_back(std::move(writer));
+  }
+  for (const auto& writer : writers_) writer->read();
+  report_progress();
+  return {};
+}
+
+void ArchiveWriter::report_progress() {
+  if (!reporting_) return;
+  ArchiveProgress progress{.total = total_};
+  for (const auto& writer : writers_) progress.done += writer->records_done();
+  // Records that came since start count as well; what was there may be read a moment later.
+  progress.done = std::min(progress.done, total_);
+  reporting_ = progress.done < total_;
+  options_.progress(progress);
+}
+
+void ArchiveWriter::rebuild(Partition partition, const std::string& why) {
+  executor_.post([self = std::weak_ptr(self_), partition, why] {
+    const auto archive = self.lock();
+    if (!archive) return;
+    for (const auto& writer : (*archive)->writers_)
+      if (writer->partition() == partition) writer->fail({Errc::corrupt, why});
+  });
+}
+
+std::vector<ArchiveStatus> ArchiveWriter::status() const {
+  std::vector<ArchiveStatus> all;
+  for (const auto& writer : writers_) all.push_back(writer->status());
+  return all;
+}
+
+}  // namespace signalbox::event_store

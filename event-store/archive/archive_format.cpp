@@ -1,0 +1,154 @@
+#include "event-store/archive/archive_format.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace signalbox::event_store {
+
+namespace {
+
+using NumberBytes = std::array<std::uint8_t, 8>;
+
+NumberBytes big_endian(std::int64_t number) {
+  NumberBytes bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(number) >> (56 - 8 * i));
+  return bytes;
+}
+
+void append_prefixed(std::string& out, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
+  out += text;
+}
+
+std::optional<std::string_view> take_prefixed(std::string_view& rest) {
+  if (rest.size() < 4) return std::nullopt;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(rest[i]);
+  if (rest.size() - 4 < size) return std::nullopt;
+  const std::string_view text = rest.substr(4, size);
+  rest.remove_prefix(4 + size);
+  return text;
+}
+
+std::string_view bytes_of(const Uuid& uuid) {
+  return {reinterpret_cast<const char*>(uuid.bytes.data()), uuid.bytes.size()};
+}
+
+std::string_view claim_bytes(const Position& position) {
+  return position.claim ? bytes_of(position.claim->value()) : std::string_view();
+}
+
+Hash position_hash(const Position& position) {
+  return row_hash({position.next_offset.value(), position.epoch.value(), claim_bytes(position),
+                   position.owner_seq.value()});
+}
+
+}  // namespace
+
+const FileFormat& archive_format() {
+  static constexpr FileFormat kFormat{
+      .application_id = 0x53426172,  // "SBar"
+      .version = 1,
+      .schema =
+          "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+          " seq INTEGER NOT NULL, chain BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
+          "CREATE TABLE events(id INTEGER PRIMARY KEY, user INTEGER NOT NULL,"
+          " seq INTEGER NOT NULL, place INTEGER NOT NULL, appended_at INTEGER NOT NULL,"
+          " thread TEXT, headers BLOB NOT NULL, value BLOB NOT NULL, hash BLOB NOT NULL,"
+          " UNIQUE(user, seq)) STRICT;"
+          "CREATE INDEX events_by_thread ON events(user, thread, seq) WHERE thread IS NOT NULL;"
+          "CREATE TABLE damage(place INTEGER PRIMARY KEY, user TEXT NOT NULL,"
+          " what TEXT NOT NULL) STRICT;"
+          "CREATE TABLE position(id INTEGER PRIMARY KEY CHECK(id = 1),"
+          " next_offset INTEGER NOT NULL, epoch INTEGER NOT NULL, claim BLOB NOT NULL,"
+          " owner_seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT"};
+  return kFormat;
+}
+
+std::string archive_path(const std::string& folder, Partition partition) {
+  return folder + "/" + std::to_string(partition.value()) + ".db";
+}
+
+Hash row_hash(std::initializer_list<RowPart> parts) {
+  Sha256 hash;
+  for (const RowPart& part : parts) {
+    if (const auto* number = std::get_if<std::int64_t>(&part)) {
+      hash.update(big_endian(*number));
+    } else {
+      hash.update_prefixed(std::get<std::string_view>(part));
+    }
+  }
+  return hash.finish();
+}
+
+std::string_view as_bytes(const Hash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
+
+std::optional<Hash> as_hash(std::string_view bytes) {
+  Hash hash{};
+  if (bytes.size() != hash.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), hash.begin());
+  return hash;
+}
+
+std::string encode_headers(const Headers& headers) {
+  std::size_t size = 0;
+  for (const Header& header : headers) size += 8 + header.name.size() + header.value.size();
+  std::string bytes;
+  bytes.reserve(size);
+  for (const Header& header : headers) {
+    append_prefixed(bytes, header.name);
+    append_prefixed(bytes, header.value);
+  }
+  return bytes;
+}
+
+std::optional<Headers> decode_headers(std::string_view bytes) {
+  Headers headers;
+  while (!bytes.empty()) {
+    const auto name = take_prefixed(bytes);
+    const auto value = name ? take_prefixed(bytes) : std::nullopt;
+    if (!value) return std::nullopt;
+    headers.push_back({std::string(*name), std::string(*value)});
+  }
+  return headers;
+}
+
+Result<Position> read_position(SqliteDatabase& file) {
+  auto select =
+      file.prepare("SELECT next_offset, epoch, claim, owner_seq, hash FROM position WHERE id = 1");
+  if (!select) return tl::unexpected<Error>(select.error());
+  const auto row = select->step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  Position position;
+  if (!*row) return position;
+  position.next_offset = Offset(select->number(0));
+  position.epoch = Epoch(select->number(1));
+  position.owner_seq = OwnerSeq(select->number(3));
+  const std::string_view claim = select->bytes(2);
+  Uuid uuid;
+  if (claim.size() == uuid.bytes.size()) {
+    std::copy(claim.begin(), claim.end(), uuid.bytes.begin());
+    position.claim = ClaimId(uuid);
+  }
+  if (select->bytes(4) != as_bytes(position_hash(position)))
+    return failure(Errc::corrupt, "the archive's position does not match its SHA-256");
+  return position;
+}
+
+Result<void> write_position(SqliteDatabase& file, const Position& position) {
+  auto upsert = file.prepare("INSERT OR REPLACE INTO position VALUES(1, ?1, ?2, ?3, ?4, ?5)");
+  if (!upsert) return tl::unexpected<Error>(upsert.error());
+  const Hash hash = position_hash(position);
+  upsert->bind(1, position.next_offset.value());
+  upsert->bind(2, position.epoch.value());
+  upsert->bind_blob(3, claim_bytes(position));
+  upsert->bind(4, position.owner_seq.value());
+  upsert->bind_blob(5, as_bytes(hash));
+  return upsert->run();
+}
+
+}  // namespace signalbox::event_store

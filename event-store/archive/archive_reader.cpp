@@ -1,0 +1,260 @@
+#include "event-store/archive/archive_reader.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "event-store/archive/archive_format.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::event_store {
+
+namespace {
+
+constexpr std::size_t kEventsMax = 1'000'000;  // of one page, whatever was asked for
+
+struct Inode {
+  dev_t device;
+  ino_t number;
+  friend bool operator==(const Inode&, const Inode&) = default;
+};
+
+std::optional<Inode> inode_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return Inode{status.st_dev, status.st_ino};
+}
+
+// The four ways to page: forward or back, of all threads or of one.
+std::string select_text(bool forward, bool one_thread) {
+  std::string text =
+      "SELECT seq, place, appended_at, headers, value, hash FROM events WHERE user = ?1";
+  if (one_thread) text += " AND thread = ?4";
+  return text + (forward ? " AND seq > ?2 ORDER BY seq" : " AND seq < ?2 ORDER BY seq DESC") +
+         " LIMIT ?3";
+}
+
+}  // namespace
+
+// One partition's file, open for reading.
+class ArchiveReader::File {
+ public:
+  static Result<std::unique_ptr<File>> open(const std::string& path, Partition partition);
+  Result<HistoryPage> read(const HistoryQuery& query);
+  // False once another file has taken the path: the archive was made anew.
+  [[nodiscard]] bool is_current() const { return inode_of(path_) == inode_; }
+
+ private:
+  File(std::string path, Partition partition, Inode inode, SqliteDatabase database,
+       SqliteStatement user, std::array<SqliteStatement, 4> pages)
+      : path_(std::move(path)),
+        partition_(partition),
+        inode_(inode),
+        database_(std::move(database)),
+        user_(std::move(user)),
+        pages_(std::move(pages)) {}
+
+  Result<HistoryPage> read_in_transaction(const HistoryQuery& query);
+  Result<std::optional<std::int64_t>> find_user(const UserId& user);
+  Result<void> read_events(const HistoryQuery& query, std::int64_t user, HistoryPage& page);
+  Result<RecordPtr> record_of(const SqliteStatement& row, const UserId& user) const;
+
+  std::string path_;
+  Partition partition_;
+  Inode inode_;
+  SqliteDatabase database_;
+  SqliteStatement user_;
+  std::array<SqliteStatement, 4> pages_;  // by 2 * forward + one_thread
+};
+
+Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std::string& path,
+                                                                       Partition partition) {
+  const auto inode = inode_of(path);
+  if (!inode) return failure(Errc::unavailable, path + ": there is no archive yet");
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  if (!database) return tl::unexpected<Error>(database.error());
+  auto user = database->prepare("SELECT id FROM users WHERE name = ?1");
+  if (!user) return tl::unexpected<Error>(user.error());
+  std::array<std::optional<SqliteStatement>, 4> pages;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    auto page = database->prepare(select_text((i & 2) != 0, (i & 1) != 0));
+    if (!page) return tl::unexpected<Error>(page.error());
+    pages[i] = std::move(*page);
+  }
+  return std::unique_ptr<File>(new File(
+      path, partition, *inode, std::move(*database), std::move(*user),
+      {std::move(*pages[0]), std::move(*pages[1]), std::move(*pages[2]), std::move(*pages[3])}));
+}
+
+Result<HistoryPage> ArchiveReader::File::read(const HistoryQuery& query) {
+  // One transaction, so that complete_to speaks of exactly these rows.
+  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
+  auto page = read_in_transaction(query);
+  const auto ended = database_.execute("COMMIT");
+  if (page && !ended) return tl::unexpected<Error>(ended.error());
+  return page;
+}
+
+Result<HistoryPage> ArchiveReader::File::read_in_transaction(const HistoryQuery& query) {
+  auto position = read_position(database_);
+  if (!position) return tl::unexpected<Error>(position.error());
+  HistoryPage page{.events = {}, .more = false, .complete_to = std::move(*position)};
+  const auto user = find_user(query.user);
+  if (!user) return tl::unexpected<Error>(user.error());
+  if (!*user) return page;
+  auto read = read_events(query, **user, page);
+  if (!read) return tl::unexpected<Error>(read.error());
+  return page;
+}
+
+Result<std::optional<std::int64_t>> ArchiveReader::File::find_user(const UserId& user) {
+  user_.bind_text(1, user.value());
+  const auto row = user_.step();
+  std::optional<std::int64_t> id;
+  if (row && *row) id = user_.number(0);
+  user_.reset();
+  if (!row) return tl::unexpected<Error>(row.error());
+  return id;
+}
+
+Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, std::int64_t user,
+                                              HistoryPage& page) {
+  const bool forward = query.after.has_value();
+  SqliteStatement& select = pages_[(forward ? 2U : 0U) + (query.thread ? 1U : 0U)];
+  select.bind(1, user);
+  select.bind(2, forward ? query.after->value() : query.before->value());
+  // One more than asked for tells whether there are more.
+  select.bind(3, static_cast<std::int64_t>(std::min(query.events_max, kEventsMax)) + 1);
+  if (query.thread) select.bind_text(4, query.thread->value());
+  std::size_t bytes = 0;
+  Result<void> result;
+  while (true) {
+    const auto row = select.step();
+    if (!row) {
+      result = tl::unexpected<Error>(row.error());
+      break;
+    }
+    if (!*row) break;
+    bytes += select.bytes(3).size() + select.bytes(4).size();
+    const bool full =
+        page.events.size() >= query.events_max || (!page.events.empty() && bytes > query.bytes_max);
+    if (full) {
+      page.more = true;
+      break;
+    }
+    auto record = record_of(select, query.user);
+    if (!record) {
+      result = tl::unexpected<Error>(record.error());
+      break;
+    }
+    page.events.push_back(std::move(*record));
+  }
+  select.reset();
+  return result;
+}
+
+Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row,
+                                                 const UserId& user) const {
+  const std::int64_t seq = row.number(0);
+  const std::int64_t offset = row.number(1);
+  const std::int64_t appended_at = row.number(2);
+  const std::string_view headers = row.bytes(3);
+  const std::string_view value = row.bytes(4);
+  const Hash hash = row_hash({user.value(), seq, offset, appended_at, headers, value});
+  auto decoded = row.bytes(5) == as_bytes(hash) ? decode_headers(headers) : std::nullopt;
+  if (!decoded)
+    return failure(Errc::corrupt, path_ + ": the row of seq " + std::to_string(seq) + " (offset " +
+                                      std::to_string(offset) + ") does not match its SHA-256");
+  return std::make_shared<const Record>(Record{
+      .at = {Topic::events, partition_},
+      .offset = Offset(offset),
+      .appended_at = Timestamp(std::chrono::microseconds(appended_at)),
+      .key = user.value(),
+      .headers = std::move(*decoded),
+      .value = std::string(value),
+  });
+}
+
+ArchiveReader::ArchiveReader(std::string folder, std::int32_t partitions)
+    : folder_(std::move(folder)), partitions_(partitions) {}
+
+ArchiveReader::~ArchiveReader() = default;
+
+Partition ArchiveReader::partition_of(const UserId& user) const {
+  return event_store::partition_of(user, partitions_);
+}
+
+Result<ArchiveReader::File*> ArchiveReader::file_of(Partition partition) {
+  const auto found = files_.find(partition);
+  if (found != files_.end()) {
+    if (found->second->is_current()) return found->second.get();
+    files_.erase(found);
+  }
+  auto opened = File::open(archive_path(folder_, partition), partition);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  return files_.emplace(partition, std::move(*opened)).first->second.get();
+}
+
+Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query) {
+  SIGNALBOX_ASSERT(query.after.has_value() != query.before.has_value());
+  const Partition partition = partition_of(query.user);
+  const Result<File*> file = file_of(partition);
+  if (!file) return tl::unexpected<Error>(file.error());
+  auto page = (*file)->read(query);
+  if (!page) files_.erase(partition);
+  return page;
+}
+
+Result<HistoryPage> ArchiveReader::user_events(const UserId& user, Seq after_seq,
+                                               std::size_t limit) {
+  return read({.user = user,
+               .after = after_seq,
+               .before = std::nullopt,
+               .events_max = limit,
+               .bytes_max = std::numeric_limits<std::size_t>::max()});
+}
+
+struct LocalUserHistory::Shared {
+  ArchiveReader reader;  // on the reading executor
+  const LocalUserHistoryOptions options;
+  std::atomic<std::size_t> waiting = 0;
+};
+
+LocalUserHistory::LocalUserHistory(std::string folder, std::int32_t partitions, Executor& reading,
+                                   LocalUserHistoryOptions options)
+    : reading_(reading), shared_(new Shared{{std::move(folder), partitions}, std::move(options)}) {}
+
+LocalUserHistory::~LocalUserHistory() {
+  // The connections close where they were used.
+  reading_.post([shared = std::move(shared_)]() mutable { shared.reset(); });
+}
+
+void LocalUserHistory::read(HistoryQuery query, Executor& where,
+                            std::function<void(Result<HistoryPage>)> done) {
+  if (shared_->waiting.fetch_add(1) >= shared_->options.reads_waiting_max) {
+    shared_->waiting.fetch_sub(1);
+    where.post([done = std::move(done)] {
+      done(failure(Errc::unavailable, "too many reads wait for the archive"));
+    });
+    return;
+  }
+  reading_.post([shared = std::weak_ptr(shared_), query = std::move(query), &where,
+                 done = std::move(done)]() mutable {
+    const auto history = shared.lock();
+    if (!history) return;
+    Result<HistoryPage> page = history->reader.read(query);
+    history->waiting.fetch_sub(1);
+    if (!page && page.error().code == Errc::corrupt)
+      history->options.on_damage(history->reader.partition_of(query.user), page.error());
+    where.post(
+        [done = std::move(done), page = std::move(page)]() mutable { done(std::move(page)); });
+  });
+}
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,64 @@
+// ArchiveReader: a user's events from the archive files, through read-only connections of its own.
+// Thread: one; reads block on the disk. Every row is checked against its SHA-256. Errors:
+// unavailable (there is no file yet), corrupt (named with file and place), io_error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "event-store/archive/user_history.hpp"
+
+namespace signalbox::event_store {
+
+class ArchiveReader {
+ public:
+  // `partitions`: of every topic of the log, to find a user's file.
+  ArchiveReader(std::string folder, std::int32_t partitions);
+  ~ArchiveReader();
+  ArchiveReader(const ArchiveReader&) = delete;
+  ArchiveReader& operator=(const ArchiveReader&) = delete;
+
+  [[nodiscard]] Result<HistoryPage> read(const HistoryQuery& query);
+  // The user's events after that seq, oldest first, at most `limit`, without a limit in bytes.
+  [[nodiscard]] Result<HistoryPage> user_events(const UserId& user, Seq after_seq,
+                                                std::size_t limit);
+
+  [[nodiscard]] Partition partition_of(const UserId& user) const;
+
+ private:
+  class File;
+  [[nodiscard]] Result<File*> file_of(Partition partition);
+
+  const std::string folder_;
+  const std::int32_t partitions_;
+  std::map<Partition, std::unique_ptr<File>> files_;
+};
+
+struct LocalUserHistoryOptions {
+  std::size_t reads_waiting_max = 256;  // beyond it a read is answered `unavailable` at once
+  // A row or file was found damaged; called on the reading executor.
+  std::function<void(Partition, const Error&)> on_damage = [](Partition, const Error&) {};
+};
+
+// UserHistory over the archive of this process. Lifetime: both executors outlive it; it may be
+// destroyed on any thread, then reads that wait are dropped without an answer.
+class LocalUserHistory final : public UserHistory {
+ public:
+  // Reads run on `reading` (a thread that may block).
+  LocalUserHistory(std::string folder, std::int32_t partitions, Executor& reading,
+                   LocalUserHistoryOptions options);
+  ~LocalUserHistory() override;
+
+  void read(HistoryQuery query, Executor& where,
+            std::function<void(Result<HistoryPage>)> done) override;
+
+ private:
+  struct Shared;
+  Executor& reading_;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,203 @@
+#include "event-store/archive/partition_archive.hpp"
+
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+
+namespace signalbox::event_store {
+
+namespace {
+
+Hash user_hash(std::string_view name, const UserChain& chain) {
+  return row_hash({name, chain.seq.value(), as_bytes(chain.hash)});
+}
+
+}  // namespace
+
+Result<PartitionArchive> PartitionArchive::open(
+    const std::string& path, const LogId& log, std::size_t users_cached_max,
+    const std::function<void(const std::string&)>& warn) {
+  auto file = open_rebuildable(path, archive_format(), log, warn);
+  if (!file) return tl::unexpected<Error>(file.error());
+  auto position = read_position(*file);
+  if (!position && position.error().code == Errc::corrupt) {
+    // The file closes before it is moved.
+    { const SqliteDatabase closing = std::move(*file); }
+    file = make_anew(path, archive_format(), log, path + ": " + position.error().message, warn);
+    if (!file) return tl::unexpected<Error>(file.error());
+    position = Position{};
+  }
+  if (!position) return tl::unexpected<Error>(position.error());
+  // The working set of a rebuild is the newest pages of two indexes: 16 MiB hold them.
+  if (auto set = file->execute("PRAGMA cache_size=-16384"); !set)
+    return tl::unexpected<Error>(set.error());
+  auto statements = prepare(*file);
+  if (!statements) return tl::unexpected<Error>(statements.error());
+  return PartitionArchive(std::move(*file), std::move(*statements), log, users_cached_max,
+                          *position);
+}
+
+PartitionArchive::PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
+                                   std::size_t users_cached_max, Position committed)
+    : file_(std::move(file)),
+      statements_(std::move(statements)),
+      log_(log),
+      users_cached_max_(users_cached_max),
+      committed_(std::move(committed)) {}
+
+Result<PartitionArchive::Statements> PartitionArchive::prepare(SqliteDatabase& file) {
+  auto select_user = file.prepare("SELECT id, seq, chain, hash FROM users WHERE name = ?1");
+  if (!select_user) return tl::unexpected<Error>(select_user.error());
+  auto insert_user =
+      file.prepare("INSERT INTO users(name, seq, chain, hash) VALUES(?1, ?2, ?3, ?4) RETURNING id");
+  if (!insert_user) return tl::unexpected<Error>(insert_user.error());
+  auto update_user = file.prepare("UPDATE users SET seq = ?2, chain = ?3, hash = ?4 WHERE id = ?1");
+  if (!update_user) return tl::unexpected<Error>(update_user.error());
+  // A user whose seq goes back keeps what came first; the break itself is noted as damage.
+  auto insert_event = file.prepare(
+      "INSERT OR IGNORE INTO events(user, seq, place, appended_at, thread, headers, value, hash)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  if (!insert_event) return tl::unexpected<Error>(insert_event.error());
+  auto insert_damage = file.prepare("INSERT OR REPLACE INTO damage VALUES(?1, ?2, ?3)");
+  if (!insert_damage) return tl::unexpected<Error>(insert_damage.error());
+  return Statements{std::move(*select_user), std::move(*insert_user), std::move(*update_user),
+                    std::move(*insert_event), std::move(*insert_damage)};
+}
+
+Result<void> PartitionArchive::begin() {
+  if (in_transaction_) return {};
+  auto begun = file_.execute("BEGIN IMMEDIATE");
+  in_transaction_ = begun.has_value();
+  return begun;
+}
+
+Result<std::optional<Damage>> PartitionArchive::add(const Record& valid_event) {
+  if (auto begun = begin(); !begun) return tl::unexpected<Error>(begun.error());
+  std::optional<Damage> damage;
+  if (!valid_event.key || !is_opaque_id(*valid_event.key)) {
+    damage = Damage{valid_event.offset, "", "the event names no user"};
+  } else {
+    const std::string& name = *valid_event.key;
+    const Result<User*> user = find_user(name);
+    if (!user) return tl::unexpected<Error>(user.error());
+    (*user)->changed = true;
+    if (const auto broken = follow((*user)->chain, valid_event))
+      damage = Damage{broken->offset, name, broken->what};
+    if (auto inserted = insert_event(**user, name, valid_event); !inserted)
+      return tl::unexpected<Error>(inserted.error());
+  }
+  if (damage)
+    if (auto noted = note(*damage); !noted) return tl::unexpected<Error>(noted.error());
+  return damage;
+}
+
+Result<PartitionArchive::User*> PartitionArchive::find_user(const std::string& name) {
+  const auto found = users_.find(name);
+  if (found != users_.end()) return &found->second;
+  auto loaded = load_user(name);
+  if (!loaded) return tl::unexpected<Error>(loaded.error());
+  return &users_.emplace(name, *loaded).first->second;
+}
+
+Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& name) {
+  SqliteStatement& select = statements_.select_user;
+  select.bind_text(1, name);
+  const auto row = select.step();
+  if (!row) {
+    select.reset();
+    return tl::unexpected<Error>(row.error());
+  }
+  if (*row) {
+    const auto hash = as_hash(select.bytes(2));
+    const User user{select.number(0), {Seq(select.number(1)), hash.value_or(Hash{})}, false};
+    const bool whole = hash && select.bytes(3) == as_bytes(user_hash(name, user.chain));
+    select.reset();
+    if (!whole)
+      return failure(Errc::corrupt, "archive row of user " + name + " does not match its SHA-256");
+    return user;
+  }
+  select.reset();
+  const UserChain start = start_of_chain(log_, UserId(name));
+  const Hash hash = user_hash(name, start);
+  SqliteStatement& insert = statements_.insert_user;
+  insert.bind_text(1, name);
+  insert.bind(2, start.seq.value());
+  insert.bind_blob(3, as_bytes(start.hash));
+  insert.bind_blob(4, as_bytes(hash));
+  const auto inserted = insert.step();
+  const std::int64_t id = inserted && *inserted ? insert.number(0) : 0;
+  insert.reset();
+  if (!inserted) return tl::unexpected<Error>(inserted.error());
+  return User{id, start, false};
+}
+
+Result<void> PartitionArchive::insert_event(const User& user, const std::string& name,
+                                            const Record& event) {
+  const std::int64_t appended_at = event.appended_at.time_since_epoch().count();
+  const std::string headers = encode_headers(event.headers);
+  const Hash hash = row_hash(
+      {name, user.chain.seq.value(), event.offset.value(), appended_at, headers, event.value});
+  SqliteStatement& insert = statements_.insert_event;
+  insert.bind(1, user.id);
+  insert.bind(2, user.chain.seq.value());
+  insert.bind(3, event.offset.value());
+  insert.bind(4, appended_at);
+  if (const auto thread = event.header("ce_threadid")) {
+    insert.bind_text(5, *thread);
+  } else {
+    insert.bind_null(5);
+  }
+  insert.bind_blob(6, headers);
+  insert.bind_blob(7, event.value);
+  insert.bind_blob(8, as_bytes(hash));
+  return insert.run();
+}
+
+Result<void> PartitionArchive::note(const Damage& damage) {
+  SqliteStatement& insert = statements_.insert_damage;
+  insert.bind(1, damage.offset.value());
+  insert.bind_text(2, damage.user);
+  insert.bind_text(3, damage.what);
+  return insert.run();
+}
+
+Result<void> PartitionArchive::save_users() {
+  SqliteStatement& update = statements_.update_user;
+  for (auto& [name, user] : users_) {
+    if (!user.changed) continue;
+    const Hash hash = user_hash(name, user.chain);
+    update.bind(1, user.id);
+    update.bind(2, user.chain.seq.value());
+    update.bind_blob(3, as_bytes(user.chain.hash));
+    update.bind_blob(4, as_bytes(hash));
+    if (auto done = update.run(); !done) return done;
+    user.changed = false;
+  }
+  return {};
+}
+
+Result<void> PartitionArchive::commit(const Position& position) {
+  if (!in_transaction_ && position == committed_) return {};
+  if (auto begun = begin(); !begun) return begun;
+  if (auto saved = save_users(); !saved) return saved;
+  if (auto written = write_position(file_, position); !written) return written;
+  if (auto done = file_.execute("COMMIT"); !done) return done;
+  in_transaction_ = false;
+  committed_ = position;
+  if (users_.size() > users_cached_max_) users_.clear();
+  return {};
+}
+
+void PartitionArchive::rollback() {
+  // It may have been rolled back already by what failed; then there is nothing to undo.
+  const Result<void> undone = file_.execute("ROLLBACK");
+  static_cast<void>(undone);
+  in_transaction_ = false;
+  users_.clear();
+}
+
+Result<std::int64_t> PartitionArchive::damage_count() {
+  return file_.query_number("SELECT count(*) FROM damage");
+}
+
+}  // namespace signalbox::event_store

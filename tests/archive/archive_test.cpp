@@ -1,0 +1,340 @@
+#include "event-store/archive/archive.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "event-store/archive/archive_reader.hpp"
+#include "event-store/model/timestamp.hpp"
+#include "tests/archive/written_log.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kUsers{"anna", "105945141827451681156", "björn", "clara", "dora"};
+
+// An archive at work on a thread of its own, taken down in order.
+class RunningArchive {
+ public:
+  RunningArchive(EventLog& log, std::string folder, ArchiveOptions options = {})
+      : log_(log), folder_(std::move(folder)) {
+    options.warn = [this](const std::string& text) {
+      const std::lock_guard lock(mutex_);
+      warnings_.push_back(text);
+    };
+    options.commit_delay = 5ms;
+    options.retry_delay = 5ms;
+    thread_.run([&] {
+      std::vector<Partition> partitions;
+      for (std::int32_t p = 0; p < log.describe().partitions; ++p)
+        partitions.push_back(Partition(p));
+      auto opened = ArchiveWriter::open(log, thread_, clock_, folder_, partitions, options);
+      ASSERT_TRUE(opened) << opened.error().message;
+      writer_ = std::move(*opened);
+    });
+  }
+  ~RunningArchive() {
+    thread_.run([&] { writer_.reset(); });
+  }
+  RunningArchive(const RunningArchive&) = delete;
+  RunningArchive& operator=(const RunningArchive&) = delete;
+
+  [[nodiscard]] ArchiveWriter& writer() { return *writer_; }
+  [[nodiscard]] bool is_complete() const {
+    for (const ArchiveStatus& status : writer_->status()) {
+      const auto bounds = log_.bounds({Topic::events, status.partition});
+      if (status.complete_to.next_offset != bounds->end || status.trouble) return false;
+    }
+    return true;
+  }
+  void wait_until_complete() const {
+    for (int i = 0; i < 5000 && !is_complete(); ++i) std::this_thread::sleep_for(2ms);
+    ASSERT_TRUE(is_complete());
+  }
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+  }
+
+ private:
+  EventLog& log_;
+  std::string folder_;
+  cli::SystemClock clock_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> warnings_;
+  cli::RoleThread thread_{"archive"};
+  std::unique_ptr<ArchiveWriter> writer_;
+};
+
+std::string describe(const Record& record) {
+  std::string text = std::to_string(record.at.partition.value()) + "/" +
+                     std::to_string(record.offset.value()) + " " +
+                     signalbox::to_text(record.appended_at) + " " + record.key.value_or("-");
+  for (const Header& header : record.headers) text += " " + header.name + "=" + header.value;
+  return text + " " + record.value;
+}
+
+std::vector<std::string> archived(const std::string& folder, std::int32_t partitions,
+                                  const std::string& user) {
+  ArchiveReader reader(folder, partitions);
+  const auto page = reader.user_events(UserId(user), Seq(0), 100'000);
+  if (!page) return {"error " + page.error().message};
+  std::vector<std::string> events;
+  for (const RecordPtr& record : page->events) events.push_back(describe(*record));
+  return events;
+}
+
+// What the log holds of the user, duplicates and all.
+std::vector<std::string> logged(EventLog& log, const std::string& user) {
+  std::vector<std::string> events;
+  const TopicPartition at{Topic::events, partition_of(UserId(user), log.describe().partitions)};
+  const auto records = log.read(at, Offset(0), {.records_max = 100'000, .bytes_max = 1U << 30});
+  EXPECT_TRUE(records);
+  for (const RecordPtr& record : *records)
+    if (record->key == user) events.push_back(describe(*record));
+  return events;
+}
+
+class Archive : public testing::Test {
+ protected:
+  void write(int events_per_user) {
+    for (int i = 0; i < events_per_user; ++i)
+      for (const std::string& user : kUsers)
+        written_.add_event(user, i % 3 == 0 ? "shopping" : "work");
+    written_.settle();
+  }
+  [[nodiscard]] std::int64_t records_in_log() {
+    std::int64_t records = 0;
+    for (const Partition partition : {Partition(0), Partition(1)})
+      records += written_.log().bounds({Topic::events, partition})->end.value();
+    return records;
+  }
+  void expect_archive_equals_log() {
+    for (const std::string& user : kUsers)
+      EXPECT_EQ(archived(folder(), 2, user), logged(written_.log(), user)) << user;
+  }
+  [[nodiscard]] std::string folder() const { return temporary_.path() + "/archive"; }
+
+  TemporaryFolder temporary_;
+  WrittenLog written_{temporary_.path()};
+};
+
+TEST_F(Archive, HoldsEveryValidEventAsItStandsInTheLog) {
+  write(20);
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  EXPECT_EQ(archived(folder(), 2, "anna").size(), 20u);
+  EXPECT_TRUE(archive.warnings().empty());
+}
+
+TEST_F(Archive, GoesOnFromItsPositionAfterARestartAndFollowsTheLogLive) {
+  write(10);
+  { RunningArchive(written_.log(), folder()).wait_until_complete(); }
+  write(5);
+  std::vector<ArchiveProgress> seen;
+  ArchiveOptions options;
+  options.progress = [&](const ArchiveProgress& progress) { seen.push_back(progress); };
+  {
+    RunningArchive archive(written_.log(), folder(), options);
+    archive.wait_until_complete();
+    write(5);
+    written_.claim(Partition(0));
+    written_.claim(Partition(1));
+    write(5);
+    archive.wait_until_complete();
+  }
+  expect_archive_equals_log();
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.front().total, 25);  // only what the first run had not seen
+  EXPECT_EQ(seen.back().done, 25);
+}
+
+TEST_F(Archive, MadeAnewFromTheLogIsTheSameAsTheOneKeptLive) {
+  RunningArchive live(written_.log(), folder());
+  write(30);
+  written_.add_event("anna", "work", 3);  // damage is part of what must come out the same
+  write(3);
+  live.wait_until_complete();
+  const std::string anew = temporary_.path() + "/anew";
+  RunningArchive rebuilt(written_.log(), anew);
+  rebuilt.wait_until_complete();
+  for (const std::string& user : kUsers)
+    EXPECT_EQ(archived(folder(), 2, user), archived(anew, 2, user)) << user;
+  EXPECT_EQ(live.warnings(), rebuilt.warnings());
+}
+
+TEST_F(Archive, ReportsHowFarARebuildIs) {
+  write(40);
+  std::vector<ArchiveProgress> seen;
+  ArchiveOptions options;
+  options.events_per_commit = 10;
+  options.progress = [&](const ArchiveProgress& progress) { seen.push_back(progress); };
+  { RunningArchive(written_.log(), folder(), options).wait_until_complete(); }
+  ASSERT_GT(seen.size(), 5u);
+  for (std::size_t i = 1; i < seen.size(); ++i) EXPECT_LE(seen[i - 1].done, seen[i].done);
+  EXPECT_EQ(seen.front().total, records_in_log());
+  EXPECT_EQ(seen.back().done, seen.back().total);
+}
+
+TEST_F(Archive, DropsWhatIsNotValid) {
+  write(2);
+  // Sent again, as after an append of unknown outcome.
+  const Partition partition = written_.partition_of("anna");
+  const auto records = written_.log().read({Topic::events, partition}, Offset(1), {});
+  for (const RecordPtr& record : *records)
+    written_.append(partition, {record->key, record->headers, record->value});
+  written_.append(partition, {std::nullopt, {}, "garbage"});
+  write(1);
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  EXPECT_EQ(archived(folder(), 2, "anna").size(), 3u);
+  EXPECT_TRUE(archive.warnings().empty());
+}
+
+TEST_F(Archive, ConfinesDamageToTheUserItHappenedTo) {
+  write(3);
+  written_.add_event("anna", "work", 2);
+  const Offset broken = written_.settle();
+  write(3);
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  ASSERT_EQ(archive.warnings().size(), 1u);
+  EXPECT_THAT(archive.warnings()[0], testing::HasSubstr("user anna is damaged at offset " +
+                                                        std::to_string(broken.value())));
+  EXPECT_THAT(archive.warnings()[0], testing::HasSubstr("expected ce_userseq 4, found 6"));
+}
+
+TEST_F(Archive, ChecksChainsAcrossARestartAndWithFewerUsersInMemoryThanThereAre) {
+  ArchiveOptions options;
+  options.users_cached_max = 1;
+  options.events_per_commit = 2;
+  write(4);
+  { RunningArchive(written_.log(), folder(), options).wait_until_complete(); }
+  write(4);
+  RunningArchive archive(written_.log(), folder(), options);
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  EXPECT_TRUE(archive.warnings().empty());
+}
+
+TEST_F(Archive, MovesAForeignOrDamagedFileAsideAndMakesItAnew) {
+  write(5);
+  { RunningArchive(written_.log(), folder()).wait_until_complete(); }
+  const std::string file = archive_path(folder(), written_.partition_of("anna"));
+  const std::string other = archive_path(
+      folder(), written_.partition_of("anna") == Partition(0) ? Partition(1) : Partition(0));
+  std::ofstream(file, std::ios::trunc) << std::string(20'000, '?');
+  fs::remove(file + "-wal");
+  {
+    auto foreign = SqliteDatabase::open(other, SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(foreign && foreign->execute("UPDATE owner SET log_id = zeroblob(16)"));
+  }
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  EXPECT_EQ(archive.warnings().size(), 2u);
+  EXPECT_TRUE(fs::exists(file + ".damaged-1"));
+  EXPECT_TRUE(fs::exists(other + ".damaged-1"));
+}
+
+TEST_F(Archive, MakesAFileAnewThatIsAheadOfTheLog) {
+  write(5);
+  const Partition partition = written_.partition_of("anna");
+  { RunningArchive(written_.log(), folder()).wait_until_complete(); }
+  {
+    auto file =
+        SqliteDatabase::open(archive_path(folder(), partition), SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(write_position(*file, {Offset(1'000'000), Epoch(1), ClaimId(Uuid{}), OwnerSeq(9)}));
+  }
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  ASSERT_EQ(archive.warnings().size(), 1u);
+  EXPECT_THAT(archive.warnings()[0], testing::HasSubstr("ahead of the log"));
+}
+
+TEST_F(Archive, IsMadeAnewWhenAReaderFindsADamagedRow) {
+  write(5);
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  const Partition partition = written_.partition_of("anna");
+  {
+    auto file =
+        SqliteDatabase::open(archive_path(folder(), partition), SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file && file->execute("UPDATE events SET value = x'00' WHERE seq = 3"));
+  }
+  ArchiveReader reader(folder(), 2);
+  const auto page = reader.user_events(UserId("anna"), Seq(0), 100);
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code, Errc::corrupt);
+  EXPECT_THAT(page.error().message, testing::HasSubstr("seq 3"));
+  archive.writer().rebuild(partition, page.error().message);
+  const auto mended = [&] {
+    const auto again = reader.user_events(UserId("anna"), Seq(0), 100);
+    return again && again->events.size() == 5;
+  };
+  for (int i = 0; i < 5000 && !mended(); ++i) std::this_thread::sleep_for(2ms);
+  expect_archive_equals_log();
+}
+
+TEST_F(Archive, HasNeitherGapNorDoubleAfterBeingKilledInTheMiddle) {
+  write(60);
+  const std::string log_dir = temporary_.path();
+  written_.close();  // a child must not inherit open databases
+  int killed_in_the_middle = 0;
+  for (int commits = 1; commits <= 5; ++commits) {
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto log = SqliteEventLog::open_read_only(log_dir);
+      cli::RoleThread thread("archive");
+      cli::SystemClock clock;
+      ArchiveOptions options;
+      options.events_per_commit = 7;
+      options.progress = [&](const ArchiveProgress& progress) {
+        const char byte = progress.done < progress.total ? 'm' : 'e';
+        if (::write(pipe[1], &byte, 1) != 1) ::_exit(1);
+        ::usleep(2000);  // leaves the parent time to strike
+      };
+      std::unique_ptr<ArchiveWriter> writer;
+      thread.run([&] {
+        auto opened = ArchiveWriter::open(**log, thread, clock, log_dir + "/archive",
+                                          {Partition(0), Partition(1)}, options);
+        if (!opened) ::_exit(2);
+        writer = std::move(*opened);
+      });
+      ::pause();
+      ::_exit(3);
+    }
+    ::close(pipe[1]);
+    char byte = 0;
+    for (int i = 0; i < commits + 1; ++i) ASSERT_EQ(::read(pipe[0], &byte, 1), 1);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(pipe[0]);
+    if (byte == 'm') ++killed_in_the_middle;
+  }
+  EXPECT_GE(killed_in_the_middle, 3);
+  written_.open();
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  EXPECT_TRUE(archive.warnings().empty());
+}
+
+}  // namespace
+}  // namespace signalbox::event_store
