@@ -1,0 +1,217 @@
+#include "gateway/auth.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "event-store/contract/base64.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+using Json = nlohmann::json;
+
+tl::unexpected<Error> refused(std::string why) {
+  return failure(Errc::token_invalid, std::move(why), "token");
+}
+
+std::string hmac_sha256(std::string_view secret, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(), &size);
+  return std::string(reinterpret_cast<const char*>(bytes.data()), size);
+}
+
+bool has_valid_signature(const TokenKey& key, std::string_view signed_text,
+                         std::string_view signature) {
+  const std::string expected = hmac_sha256(key.secret, signed_text);
+  return signature.size() == expected.size() &&
+         CRYPTO_memcmp(signature.data(), expected.data(), expected.size()) == 0;
+}
+
+struct TokenParts {
+  std::string_view signed_text;  // header.payload, as sent
+  Json header;
+  std::string payload;
+  std::string signature;
+};
+
+std::optional<Json> parse_object(const std::string& text) {
+  Json parsed = Json::parse(text, nullptr, false);
+  if (parsed.is_discarded() || !parsed.is_object()) return std::nullopt;
+  return parsed;
+}
+
+Result<TokenParts> split_token(std::string_view token) {
+  const std::size_t first = token.find('.');
+  const std::size_t second = first == token.npos ? token.npos : token.find('.', first + 1);
+  if (second == token.npos || token.find('.', second + 1) != token.npos)
+    return refused("is not a signed token of three parts");
+  const auto header = event_store::parse_base64url(token.substr(0, first));
+  auto payload = event_store::parse_base64url(token.substr(first + 1, second - first - 1));
+  auto signature = event_store::parse_base64url(token.substr(second + 1));
+  if (!header || !payload || !signature) return refused("is not base64url");
+  auto parsed = parse_object(*header);
+  if (!parsed) return refused("has a header that is no JSON object");
+  return TokenParts{token.substr(0, second), *std::move(parsed), *std::move(payload),
+                    *std::move(signature)};
+}
+
+Result<const TokenKey*> choose_key(const KeySet& keys, const Json& header) {
+  const auto algorithm = header.find("alg");
+  if (algorithm == header.end() || !algorithm->is_string()) return refused("names no algorithm");
+  // Extensions a verifier must understand: there are none we do.
+  if (header.contains("crit")) return refused("asks for an extension that is not supported");
+  std::optional<std::string> kid;
+  if (const auto named = header.find("kid"); named != header.end()) {
+    if (!named->is_string()) return refused("has a kid that is no string");
+    kid = named->get<std::string>();
+  }
+  const TokenKey* key = keys.find(kid, algorithm->get_ref<const std::string&>());
+  if (key == nullptr) return refused("is signed with a key or algorithm that is not accepted");
+  return key;
+}
+
+// Seconds since the epoch; JWT allows fractions.
+std::optional<Timestamp> read_time(const Json& claims, const char* name) {
+  const auto found = claims.find(name);
+  if (found == claims.end() || !found->is_number()) return std::nullopt;
+  const double seconds = found->get<double>();
+  constexpr double kYear9999 = 253402300799.0;
+  if (!std::isfinite(seconds) || seconds < 0 || seconds > kYear9999) return std::nullopt;
+  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6)));
+}
+
+bool names_audience(const Json& claims, const std::string& audience) {
+  const auto found = claims.find("aud");
+  if (found == claims.end()) return false;
+  if (found->is_string()) return *found == audience;
+  return found->is_array() && std::any_of(found->begin(), found->end(), [&](const Json& one) {
+           return one.is_string() && one == audience;
+         });
+}
+
+Result<std::vector<std::string>> read_roles(const Json& claims) {
+  std::vector<std::string> roles;
+  const auto found = claims.find("roles");
+  if (found == claims.end()) return roles;
+  if (!found->is_array()) return refused("has roles that are no array");
+  for (const Json& role : *found) {
+    if (!role.is_string()) return refused("has a role that is no string");
+    roles.push_back(role.get<std::string>());
+  }
+  return roles;
+}
+
+Result<Identity> judge_claims(const TokenRules& rules, const std::string& payload, Timestamp now) {
+  const auto claims = parse_object(payload);
+  if (!claims) return refused("has claims that are no JSON object");
+  const auto expires = read_time(*claims, "exp");
+  if (!expires) return refused("has no valid exp");
+  if (*expires + rules.leeway <= now) return refused("has expired");
+  if (claims->contains("nbf")) {
+    const auto not_before = read_time(*claims, "nbf");
+    if (!not_before || *not_before > now + rules.leeway) return refused("is not valid yet");
+  }
+  if (!names_audience(*claims, rules.audience)) return refused("is for another audience");
+  if (rules.issuer) {
+    const auto issuer = claims->find("iss");
+    if (issuer == claims->end() || *issuer != *rules.issuer)
+      return refused("is from another issuer");
+  }
+  const auto subject = claims->find("sub");
+  if (subject == claims->end() || !subject->is_string()) return refused("names no user in sub");
+  auto user = parse_id<UserId>(subject->get_ref<const std::string&>(), "sub");
+  if (!user) return refused("has a sub that is no user id");
+  auto roles = read_roles(*claims);
+  if (!roles) return tl::unexpected(roles.error());
+  return Identity{*std::move(user), *std::move(roles), *expires};
+}
+
+}  // namespace
+
+bool Identity::has_role(std::string_view role) const {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+std::string_view to_text(TokenAlgorithm algorithm) {
+  switch (algorithm) {
+    case TokenAlgorithm::hs256: return "HS256";
+  }
+  return "";
+}
+
+Result<KeySet> KeySet::make(std::vector<TokenKey> keys) {
+  if (keys.empty()) return failure(Errc::bad_config, "there is no key to check tokens with");
+  std::set<std::string> kids;
+  for (const TokenKey& key : keys) {
+    if (keys.size() > 1 && !key.kid)
+      return failure(Errc::bad_config, "with more than one key each needs a kid", "kid");
+    if (key.kid && !kids.insert(*key.kid).second)
+      return failure(Errc::bad_config, "two keys have the kid " + *key.kid, "kid");
+    if (key.secret.size() < kSecretBytesMin)
+      return failure(Errc::bad_config, "a secret for HS256 needs at least 32 bytes", "k");
+  }
+  return KeySet(std::move(keys));
+}
+
+const TokenKey* KeySet::find(const std::optional<std::string>& kid,
+                             std::string_view algorithm) const {
+  for (const TokenKey& key : keys_) {
+    if (to_text(key.algorithm) != algorithm) continue;
+    if (!kid && keys_.size() == 1) return &key;
+    if (kid && key.kid == kid) return &key;
+  }
+  return nullptr;
+}
+
+Result<Identity> verify_token(const KeySet& keys, const TokenRules& rules, std::string_view token,
+                              Timestamp now) {
+  if (token.size() > rules.token_bytes_max) return refused("is too long");
+  const auto parts = split_token(token);
+  if (!parts) return tl::unexpected(parts.error());
+  const auto key = choose_key(keys, parts->header);
+  if (!key) return tl::unexpected(key.error());
+  if (!has_valid_signature(**key, parts->signed_text, parts->signature))
+    return refused("has a signature that does not match");
+  return judge_claims(rules, parts->payload, now);
+}
+
+Result<Identity> Authenticator::verify(std::string_view token) const {
+  std::shared_ptr<const KeySet> keys;
+  {
+    const std::lock_guard lock(mutex_);
+    keys = keys_;
+  }
+  return verify_token(*keys, rules_, token, clock_.now());
+}
+
+void Authenticator::replace_keys(KeySet keys) {
+  auto replacement = std::make_shared<const KeySet>(std::move(keys));
+  const std::lock_guard lock(mutex_);
+  keys_ = std::move(replacement);
+}
+
+std::string sign_token(const TokenKey& key, const TokenClaims& claims, Timestamp now) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
+  Json header{{"alg", to_text(key.algorithm)}, {"typ", "JWT"}};
+  if (key.kid) header["kid"] = *key.kid;
+  Json payload{{"sub", claims.user_id.value()},
+               {"aud", claims.audience},
+               {"iat", seconds.count()},
+               {"exp", (seconds + claims.time_to_live).count()},
+               {"roles", claims.roles}};
+  if (claims.issuer) payload["iss"] = *claims.issuer;
+  std::string token =
+      event_store::to_base64url(header.dump()) + "." + event_store::to_base64url(payload.dump());
+  return token + "." + event_store::to_base64url(hmac_sha256(key.secret, token));
+}
+
+}  // namespace signalbox::gateway

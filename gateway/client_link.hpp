@@ -1,0 +1,48 @@
+// ClientLink: what a session asks of its socket (seam 4). Two implementations: the one of
+// websocket_server, and a fake one in tests. Thread: the shard of the socket, as everything of a
+// session. Sends after close() or terminate() are dropped. No function calls the session back
+// before it has returned.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "gateway/close_codes.hpp"
+#include "gateway/wire_frame.hpp"
+
+namespace signalbox::gateway {
+
+class ClientLink {
+ public:
+  virtual ~ClientLink() = default;
+  // Queues the frame; frames leave in order. Where the peer reads too slowly for the hard limit of
+  // the server, the queue is dropped and the socket is terminated (4001).
+  virtual void send(const FramePtr& frame) = 0;
+  // Lets what is queued go out, then closes with code and reason (at most 123 bytes).
+  virtual void close(CloseCode code, std::string_view reason) = 0;
+  // Ends the socket at once, for peers that do not read; `code` is only what is recorded.
+  virtual void terminate(CloseCode code, std::string_view reason) = 0;
+  // WebSocket ping; the pong arrives as SocketSession::on_alive.
+  virtual void ping() = 0;
+  // Bytes given to send() that the kernel has not taken yet.
+  [[nodiscard]] virtual std::size_t buffered_bytes() const = 0;
+};
+
+// What is behind a socket: the other direction. Callbacks come on the socket's shard; none after
+// on_closed, and on_closed comes exactly once for every on_open.
+class SocketSession {
+ public:
+  virtual ~SocketSession() = default;
+  // The link lives until on_closed has returned.
+  virtual void on_open(ClientLink& link) = 0;
+  virtual void on_text(std::string_view text) = 0;
+  // A pong, or any other sign of life that is not a text frame.
+  virtual void on_alive() = 0;
+  // buffered_bytes() fell below the server's mark after it had been above.
+  virtual void on_writable() = 0;
+  // About once a second.
+  virtual void on_tick() = 0;
+  virtual void on_closed(CloseCode code, std::string_view reason) = 0;
+};
+
+}  // namespace signalbox::gateway

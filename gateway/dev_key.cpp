@@ -1,0 +1,69 @@
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "gateway/auth.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+// A file descriptor with an owner.
+class File {
+ public:
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+tl::unexpected<Error> failed(Errc code, const std::string& file, const std::string& what) {
+  return failure(code, "the key file " + file + " " + what);
+}
+
+Result<std::string> create(const std::string& file) {
+  std::string secret(kSecretBytesMin, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()),
+                 static_cast<int>(secret.size())) != 1)
+    return failed(Errc::io_error, file, "got no random bytes");
+  const File made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (made.get() < 0 ||
+      ::write(made.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
+      ::fsync(made.get()) != 0)
+    return failed(Errc::io_error, file, std::string("cannot be made: ") + std::strerror(errno));
+  return secret;
+}
+
+}  // namespace
+
+Result<TokenKey> load_dev_key(const std::string& file) {
+  const File opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (opened.get() < 0) {
+    if (errno != ENOENT)
+      return failed(Errc::io_error, file, std::string("cannot be read: ") + std::strerror(errno));
+    auto secret = create(file);
+    if (!secret) return tl::unexpected(secret.error());
+    return TokenKey{std::nullopt, TokenAlgorithm::hs256, *std::move(secret)};
+  }
+  struct stat status {};
+  if (::fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return failed(Errc::bad_config, file, "is no regular file");
+  if ((status.st_mode & 077) != 0)
+    return failed(Errc::bad_config, file, "can be read by others: its mode must be 0600");
+  std::array<char, kSecretBytesMin + 1> bytes{};
+  if (::read(opened.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(kSecretBytesMin))
+    return failed(Errc::bad_config, file, "does not hold exactly 32 bytes");
+  return TokenKey{std::nullopt, TokenAlgorithm::hs256, std::string(bytes.data(), kSecretBytesMin)};
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,63 @@
+// Feed: reads every partition of events and progress once for the whole gateway and hands what
+// users' sockets need to the shards. Everything happens on one executor; the functions below may be
+// called from any thread unless they say otherwise, and take effect in the order they were called.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gateway/partition_feed.hpp"
+
+namespace signalbox::gateway {
+
+// Where to read each partition from: near its end, at a position that can be trusted. Blocking; at
+// start-up. Errors: those of the log.
+[[nodiscard]] Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log);
+
+class Feed {
+ public:
+  struct Parts {
+    event_store::EventLog& log;
+    event_store::UserHistory* history;  // may be null
+    Executor& executor;
+    const Clock& clock;
+    std::vector<Executor*> helpers;  // threads for reads that block: at most log_scans_max
+    std::vector<ShardPort> shards;
+    FrameFactory make_frame;
+    GatewayMetrics& metrics;
+    CallbackCount& callbacks;
+    GatewayLimits limits;
+  };
+  // Made and destroyed anywhere; opened and closed on the executor, in between.
+  explicit Feed(Parts parts);
+  void open(const std::vector<PartitionStart>& starts);
+  // Stops reading; what is asked afterwards is not answered.
+  void close();
+
+  // A session asks once per generation; it is answered through its hub, from stream.hpp.
+  void follow(StreamTicket ticket, StreamRequest request);
+  void more(StreamTicket ticket);
+  void unfollow(Partition partition, SessionId session);
+  // Every stream is told where it stands.
+  void tell_positions();
+
+  // Any thread: partitions that cannot be read, with the reason; at most a second old.
+  [[nodiscard]] std::vector<std::string> stopped_partitions() const;
+
+ private:
+  void tick();
+  [[nodiscard]] PartitionFeed* partition(Partition partition);
+
+  Executor& executor_;
+  ScanQueue scans_;
+  const FeedParts parts_;
+  std::uint64_t last_channel_ = 0;
+  std::vector<std::unique_ptr<PartitionFeed>> partitions_;
+  TimerId timer_ = TimerId::none;
+  mutable std::mutex mutex_;
+  std::vector<std::string> stopped_;  // guarded by mutex_
+};
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,363 @@
+#include "gateway/gateway.hpp"
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "gateway/auth_emitter.hpp"
+#include "gateway/client_registry.hpp"
+#include "gateway/feed.hpp"
+#include "gateway/http_routes.hpp"
+#include "gateway/hub.hpp"
+#include "gateway/listener.hpp"
+#include "gateway/metrics.hpp"
+#include "gateway/session.hpp"
+#include "gateway/websocket_server.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+enum Port { kPublicPort = 0, kAdminPort = 1 };
+constexpr std::chrono::milliseconds kPoll{5};
+constexpr std::chrono::seconds kCloseMax{5};
+
+bool wait_until(std::chrono::milliseconds longest, const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + longest;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return true;
+}
+
+ServerOptions server_options(const GatewayLimits& limits) {
+  return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
+                       .outbox_bytes_max = limits.outbox_bytes_max,
+                       .writable_bytes = limits.page_bytes_max / 2,
+                       .batch_bytes_max = limits.page_bytes_max,
+                       .handshake = limits.handshake};
+}
+
+// POST {"user_id": ..., "roles": [...]}
+HttpResponse give_dev_token(const TokenKey& key, const Clock& clock, const HttpRequest& request) {
+  const auto body = nlohmann::json::parse(request.body, nullptr, false);
+  const auto user = body.is_object() ? body.find("user_id") : body.end();
+  if (!body.is_object() || user == body.end() || !user->is_string())
+    return http_error(400, "missing_field", "send {\"user_id\": \"...\", \"roles\": [...]}");
+  auto id = parse_id<UserId>(user->get_ref<const std::string&>(), "user_id");
+  if (!id) return http_error(400, "bad_field", "user_id " + id.error().message);
+  TokenClaims claims{*std::move(id), {}};
+  if (const auto roles = body.find("roles"); roles != body.end()) {
+    const bool all_text =
+        roles->is_array() &&
+        std::all_of(roles->begin(), roles->end(), [](const auto& r) { return r.is_string(); });
+    if (!all_text) return http_error(400, "bad_field", "roles must be an array of strings");
+    claims.roles = roles->get<std::vector<std::string>>();
+  }
+  return {.body = nlohmann::json{{"token", sign_token(key, claims, clock.now())}}.dump() + "\n"};
+}
+
+}  // namespace
+
+struct Gateway::Parts {
+  // What one shard has for itself.
+  struct ShardParts {
+    ShardParts(std::size_t index, std::uint64_t seed)
+        : thread("gateway-io-" + std::to_string(index)), random(seed) {}
+    IoThread thread;
+    Hub hub;
+    Random random;
+    std::optional<ConnectionJournal> journal;
+    std::optional<SessionParts> sessions;
+  };
+
+  Parts(event_store::EventLog& event_log, const Clock& the_clock,
+        prometheus::Registry& prometheus_registry, GatewayOptions given)
+      : log(event_log),
+        clock(the_clock),
+        registry(prometheus_registry),
+        options(std::move(given)),
+        session_options{.limits = options.limits,
+                        .agents = options.agents,
+                        .gateway = options.instance,
+                        .source = "/signalbox/" + log.describe().log_id.value().to_string() +
+                                  "/gateway/" + options.instance,
+                        .token_leeway = options.tokens.leeway,
+                        .log = log.describe()},
+        metrics(prometheus_registry),
+        clients(options.limits.sockets_per_user_max),
+        authenticator(clock, options.keys, options.tokens),
+        feed_thread("gateway-feed"),
+        listener_thread("gateway-accept") {}
+
+  void make_shards();
+  void make_feed(event_store::UserHistory* history, const std::vector<PartitionStart>& starts);
+  void make_routes();
+  void make_server();
+  Result<void> listen();
+  UpgradeAnswer upgrade(std::size_t shard, const UpgradeRequest& request);
+  UpgradeAnswer refuse(HttpResponse response);
+  [[nodiscard]] HttpResponse readiness() const;
+
+  event_store::EventLog& log;
+  const Clock& clock;
+  prometheus::Registry& registry;
+  GatewayOptions options;
+  SessionOptions session_options;
+  GatewayMetrics metrics;
+  ClientRegistry clients;
+  Authenticator authenticator;
+  CallbackCount callbacks;  // answers of log and history that are still to come
+  std::atomic<std::uint64_t> last_session{0};
+  std::atomic<bool> draining{false};
+  bool stopped = false;
+  HttpRoutes public_routes;
+  HttpRoutes admin_routes;
+  IoThread feed_thread;
+  IoThread listener_thread;
+  std::vector<std::unique_ptr<IoThread>> helpers;
+  std::vector<std::unique_ptr<ShardParts>> shards;
+  std::optional<Feed> feed;
+  std::optional<WebsocketServer> server;
+  std::vector<std::unique_ptr<Listener>> listeners;  // public, then admin
+  std::string address;
+  std::string admin_address;
+};
+
+void Gateway::Parts::make_shards() {
+  Random random(options.seed);
+  const std::size_t count =
+      options.shards != 0 ? options.shards : std::max(1U, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& shard = *shards.emplace_back(std::make_unique<ShardParts>(i, random.next()));
+    shard.thread.start();
+    shard.journal.emplace(
+        log, shard.thread, clock, shard.random, callbacks,
+        ConnectionJournal::Options{.source = session_options.source,
+                                   .partitions = log.describe().partitions,
+                                   .records_max = options.limits.connection_records_max});
+  }
+  const std::string boot = random.uuid().to_string();
+  shards[0]->thread.post([this, boot] { shards[0]->journal->note_start(options.instance, boot); });
+}
+
+void Gateway::Parts::make_feed(event_store::UserHistory* history,
+                               const std::vector<PartitionStart>& starts) {
+  std::vector<Executor*> helper_executors;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, options.limits.log_scans_max); ++i) {
+    helpers.push_back(std::make_unique<IoThread>("gateway-scan-" + std::to_string(i)));
+    helpers.back()->start();
+    helper_executors.push_back(helpers.back().get());
+  }
+  std::vector<ShardPort> ports;
+  for (const auto& shard : shards) ports.push_back({&shard->thread, &shard->hub});
+  feed_thread.start();
+  feed.emplace(Feed::Parts{.log = log,
+                           .history = history,
+                           .executor = feed_thread,
+                           .clock = clock,
+                           .helpers = std::move(helper_executors),
+                           .shards = std::move(ports),
+                           .make_frame = WebsocketServer::make_frame,
+                           .metrics = metrics,
+                           .callbacks = callbacks,
+                           .limits = options.limits});
+  feed_thread.run_and_wait([&] { feed->open(starts); });
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    shards[i]->sessions.emplace(SessionParts{.shard = i,
+                                             .executor = shards[i]->thread,
+                                             .hub = shards[i]->hub,
+                                             .feed = *feed,
+                                             .log = log,
+                                             .clock = clock,
+                                             .random = shards[i]->random,
+                                             .authenticator = authenticator,
+                                             .registry = clients,
+                                             .journal = *shards[i]->journal,
+                                             .metrics = metrics,
+                                             .callbacks = callbacks,
+                                             .make_frame = WebsocketServer::make_frame,
+                                             .options = session_options});
+}
+
+void Gateway::Parts::make_routes() {
+  public_routes.add({"GET", "/healthz", [](const HttpRequest&) {
+                       return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
+                     }});
+  public_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
+  public_routes.add(options.public_routes);
+  if (options.dev && options.dev_key)
+    public_routes.add({"POST", "/dev/token", [this](const HttpRequest& request) {
+                         return give_dev_token(*options.dev_key, clock, request);
+                       }});
+  std::vector<HttpRoute> admin = options.admin_routes;
+  admin.push_back({"GET", "/metrics", [this](const HttpRequest&) {
+                     return HttpResponse{
+                         .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                         .body = prometheus::TextSerializer().Serialize(registry.Collect())};
+                   }});
+  admin_routes.add(admin);
+  admin_routes.add({"GET", "/healthz", [](const HttpRequest&) {
+                      return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
+                    }});
+  admin_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
+  if (options.dev && !options.admin_listen) public_routes.add(admin);
+}
+
+HttpResponse Gateway::Parts::readiness() const {
+  std::vector<std::string> reasons = feed->stopped_partitions();
+  if (draining) reasons.emplace_back("gateway: draining");
+  if (options.not_ready)
+    for (std::string& reason : options.not_ready()) reasons.push_back(std::move(reason));
+  const nlohmann::json body{{"ready", reasons.empty()}, {"reasons", reasons}};
+  return HttpResponse{.status = reasons.empty() ? 200 : 503, .body = body.dump() + "\n"};
+}
+
+UpgradeAnswer Gateway::Parts::refuse(HttpResponse response) {
+  metrics.count_refused_handshake(response.status);
+  return UpgradeAnswer{.subprotocol = {}, .session = nullptr, .refusal = std::move(response)};
+}
+
+UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& request) {
+  auto handshake = judge_handshake(request, options.origins);
+  if (!handshake) return refuse(std::move(handshake.error()));
+  if (draining) return refuse(http_error(503, "overloaded", "the gateway stops"));
+  std::optional<Identity> identity;
+  if (handshake->token) {
+    auto verified = authenticator.verify(*handshake->token);
+    if (!verified) {
+      if (!shards[shard]->journal->note(std::nullopt, AuthRefused{"token_invalid"}))
+        metrics.connection_records_dropped.Increment();
+      HttpResponse refusal =
+          http_error(401, "token_invalid", "the token " + verified.error().message);
+      refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+      return refuse(std::move(refusal));
+    }
+    identity = *std::move(verified);
+  }
+  std::string subprotocol = handshake->subprotocol;
+  return UpgradeAnswer{
+      .subprotocol = std::move(subprotocol),
+      .session = std::make_shared<Session>(*shards[shard]->sessions, SessionId(++last_session),
+                                           *std::move(handshake), std::move(identity)),
+      .refusal = {}};
+}
+
+void Gateway::Parts::make_server() {
+  std::vector<IoThread*> threads;
+  for (const auto& shard : shards) threads.push_back(&shard->thread);
+  server.emplace(
+      std::move(threads), server_options(options.limits),
+      [this](std::size_t shard, const UpgradeRequest& request, int port) {
+        if (port == kAdminPort) return refuse(http_error(404, "not_found", "no sockets here"));
+        return upgrade(shard, request);
+      },
+      [this](const HttpRequest& request, int port) {
+        return (port == kAdminPort ? admin_routes : public_routes).answer(request);
+      });
+}
+
+Result<void> Gateway::Parts::listen() {
+  listener_thread.start();
+  const auto open = [this](const std::string& where, Port port) -> Result<std::string> {
+    auto listener = Listener::open(
+        listener_thread, where,
+        [this, port](AcceptedSocket socket) { server->adopt(std::move(socket), port); },
+        [this](const std::string& why) {
+          metrics.accept_failures.Increment();
+          spdlog::warn("a connection was not accepted: {}", why);
+        });
+    if (!listener) return tl::unexpected(listener.error());
+    listeners.push_back(*std::move(listener));
+    return listeners.back()->address();
+  };
+  const auto bound = open(options.listen, kPublicPort);
+  if (!bound) return tl::unexpected(bound.error());
+  address = *bound;
+  if (options.admin_listen) {
+    const auto admin = open(*options.admin_listen, kAdminPort);
+    if (!admin) return tl::unexpected(admin.error());
+    admin_address = *admin;
+  } else if (options.dev) {
+    admin_address = address;
+  }
+  for (const auto& listener : listeners) listener->start();
+  return {};
+}
+
+Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Gateway::~Gateway() { stop(); }
+
+Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
+                                                event_store::UserHistory* history,
+                                                const Clock& clock, prometheus::Registry& registry,
+                                                GatewayOptions options) {
+  if (options.dev && !is_loopback(options.listen))
+    return failure(
+        Errc::bad_config,
+        "--dev gives tokens to anybody, so it listens on loopback only, not on " + options.listen,
+        "listen");
+  const auto starts = find_partition_starts(log);
+  if (!starts) return tl::unexpected(starts.error());
+  std::unique_ptr<Gateway> gateway(
+      new Gateway(std::make_unique<Parts>(log, clock, registry, std::move(options))));
+  Parts& parts = *gateway->parts_;
+  parts.make_shards();
+  parts.make_feed(history, *starts);
+  parts.make_routes();
+  parts.make_server();
+  if (const auto listening = parts.listen(); !listening) return tl::unexpected(listening.error());
+  return gateway;
+}
+
+const std::string& Gateway::address() const { return parts_->address; }
+const std::string& Gateway::admin_address() const { return parts_->admin_address; }
+void Gateway::replace_keys(KeySet keys) { parts_->authenticator.replace_keys(std::move(keys)); }
+
+void Gateway::drain(std::chrono::milliseconds grace) {
+  Parts& parts = *parts_;
+  if (parts.draining.exchange(true)) return;
+  for (const auto& listener : parts.listeners) listener->close();
+  const auto spread = static_cast<std::uint64_t>(parts.options.reconnect_spread.count()) + 1;
+  for (const auto& shard : parts.shards)
+    shard->thread.run_and_wait([&] {
+      shard->hub.for_each([&](StreamSink& session) {
+        session.drain(std::chrono::milliseconds(shard->random.below(spread)));
+      });
+    });
+  parts.feed->tell_positions();
+  if (!wait_until(grace, [&] { return parts.server->connections() == 0; }))
+    spdlog::warn("{} connections were left after {} ms", parts.server->connections(),
+                 grace.count());
+}
+
+// Sockets end first, then the feed that serves them, then what they gave to the log, and only when
+// nothing can call back any more, the threads.
+void Gateway::stop() {
+  Parts& parts = *parts_;
+  if (std::exchange(parts.stopped, true)) return;
+  if (!parts.draining.exchange(true))
+    for (const auto& listener : parts.listeners) listener->close();
+  if (parts.server) {
+    parts.server->close_all(CloseCode::going_away, "the gateway stops");
+    wait_until(kCloseMax, [&] { return parts.server->connections() == 0; });
+  }
+  for (const auto& helper : parts.helpers) helper->finish();
+  if (parts.feed) parts.feed_thread.run_and_wait([&] { parts.feed->close(); });
+  for (const auto& shard : parts.shards)
+    shard->thread.run_and_wait([&] { shard->journal.reset(); });
+  while (!wait_until(kCloseMax, [&] { return parts.callbacks.pending() == 0; }))
+    spdlog::warn("waiting for the log to answer {} requests", parts.callbacks.pending());
+  parts.listener_thread.finish();
+  parts.feed_thread.finish();
+  for (const auto& shard : parts.shards) shard->thread.finish();
+}
+
+}  // namespace signalbox::gateway

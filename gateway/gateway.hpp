@@ -1,0 +1,75 @@
+// Gateway: the role as a whole, put together from its parts: shards, feed, listeners, server.
+// Threads: its own; the functions below are called by one thread, the wiring's. Lifetime: log,
+// history, clock and registry outlive it; the destructor stops it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/archive/user_history.hpp"
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/clock.hpp"
+#include "event-store/model/http.hpp"
+#include "gateway/auth.hpp"
+#include "gateway/limits.hpp"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace signalbox::gateway {
+
+struct GatewayOptions {
+  std::string listen = "127.0.0.1:8080";      // HOST:PORT; port 0 = any free one
+  std::optional<std::string> admin_listen{};  // none: no admin port, or the public one with dev
+  bool dev = false;                           // /dev/token; refused on any address but loopback
+  std::size_t shards = 0;                     // 0 = one per core
+  std::string instance = "gateway";           // names this gateway in records
+  std::uint64_t seed = 0;                     // of ids; from the system's randomness in the product
+  std::vector<std::string> agents{"assistant", "playbook"};
+  std::vector<std::string> origins{};  // allowed besides the Host itself
+  GatewayLimits limits{};
+  KeySet keys;
+  TokenRules tokens{};
+  std::optional<TokenKey> dev_key{};       // signs what /dev/token gives out
+  std::vector<HttpRoute> public_routes{};  // beside /healthz and /readyz
+  std::vector<HttpRoute> admin_routes{};   // beside /metrics
+  // Reasons of other parts of the process why it is not ready. Any thread.
+  std::function<std::vector<std::string>()> not_ready{};
+  std::chrono::milliseconds reconnect_spread{
+      2'000};  // clients of a draining gateway come back within
+};
+
+class Gateway {
+ public:
+  // Reads where the log stands, opens the listeners and serves. Blocking. Errors: bad_config,
+  // io_error (address in use), those of the log.
+  [[nodiscard]] static Result<std::unique_ptr<Gateway>> start(event_store::EventLog& log,
+                                                              event_store::UserHistory* history,
+                                                              const Clock& clock,
+                                                              prometheus::Registry& registry,
+                                                              GatewayOptions options);
+  ~Gateway();
+
+  // HOST:PORT as bound; the admin address is empty where there is no admin port.
+  [[nodiscard]] const std::string& address() const;
+  [[nodiscard]] const std::string& admin_address() const;
+  void replace_keys(KeySet keys);
+
+  // Stops accepting, tells every client when to come back, answers what was sent, closes (4000).
+  // Blocking, at most `grace`.
+  void drain(std::chrono::milliseconds grace);
+  // Ends what is left. Blocking, until the log has answered every append. Again: no effect.
+  void stop();
+
+ private:
+  struct Parts;
+  explicit Gateway(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,132 @@
+#include "gateway/handshake.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "event-store/model/utf8.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+constexpr std::string_view kSubprotocol = "signalbox.v1";
+constexpr std::string_view kLegacySubprotocol = "signalbox.v1+legacy";
+constexpr std::string_view kTokenSubprotocol = "bearer.";
+constexpr std::size_t kUserAgentBytesMax = 256;
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+bool is_allowed_origin(const HttpRequest& http, std::span<const std::string> origins) {
+  const auto origin = http.header("origin");
+  if (!origin) return true;
+  if (std::find(origins.begin(), origins.end(), *origin) != origins.end()) return true;
+  const std::size_t scheme = origin->find("://");
+  const auto host = http.header("host");
+  return scheme != origin->npos && host && equal_ignoring_case(origin->substr(scheme + 3), *host);
+}
+
+std::optional<int> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const auto high = hex_digit(text[i + 1]);
+    const auto low = hex_digit(text[i + 2]);
+    if (!high || !low) return std::nullopt;
+    decoded += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return decoded;
+}
+
+// `Bearer <token>`, or none where there is no such header.
+tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const UpgradeRequest& request) {
+  if (const auto header = request.http.header("authorization")) {
+    constexpr std::string_view kScheme = "bearer ";
+    if (!equal_ignoring_case(header->substr(0, kScheme.size()), kScheme))
+      return tl::unexpected(
+          http_error(401, "token_invalid", "Authorization must be a Bearer token"));
+    return std::string(header->substr(kScheme.size()));
+  }
+  for (const std::string& offered : request.subprotocols)
+    if (offered.starts_with(kTokenSubprotocol)) return offered.substr(kTokenSubprotocol.size());
+  return std::nullopt;
+}
+
+}  // namespace
+
+HttpResponse http_error(int status, std::string_view code, std::string_view message) {
+  const nlohmann::json body{{"error", {{"code", code}, {"message", message}}}};
+  return HttpResponse{.status = status, .body = body.dump() + "\n"};
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != name) continue;
+    return equals == pair.npos ? "" : percent_decode(pair.substr(equals + 1));
+  }
+  return std::nullopt;
+}
+
+tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& request,
+                                                      std::span<const std::string> origins) {
+  const HttpRequest& http = request.http;
+  if (http.path != "/ws") return tl::unexpected(http_error(404, "not_found", "sockets are at /ws"));
+  if (http.header("sec-websocket-version") != "13") {
+    HttpResponse answer = http_error(426, "protocol", "WebSocket version 13 is needed");
+    answer.headers.emplace_back("Sec-WebSocket-Version", "13");
+    return tl::unexpected(std::move(answer));
+  }
+  if (!is_allowed_origin(http, origins))
+    return tl::unexpected(http_error(403, "forbidden", "this Origin is not allowed"));
+  Handshake handshake{.subprotocol = {},
+                      .dialect = event_store::WireDialect::v1,
+                      .token = std::nullopt,
+                      .from = StreamFrom::latest,
+                      .cursor = {},
+                      .wanted_client = query_value(http.query, "client"),
+                      .user_agent = {}};
+  for (const std::string& offered : request.subprotocols) {
+    if (offered == kLegacySubprotocol) handshake.dialect = event_store::WireDialect::v1_legacy;
+    if (offered == kSubprotocol || offered == kLegacySubprotocol) {
+      handshake.subprotocol = offered;
+      break;
+    }
+  }
+  if (handshake.subprotocol.empty())
+    return tl::unexpected(
+        http_error(400, "protocol", "offer the subprotocol signalbox.v1 (Sec-WebSocket-Protocol)"));
+  auto token = bearer_token(request);
+  if (!token) return tl::unexpected(std::move(token.error()));
+  handshake.token = *std::move(token);
+  if (auto cursor = query_value(http.query, "cursor")) {
+    handshake.from = StreamFrom::cursor;
+    handshake.cursor = *std::move(cursor);
+  } else if (const auto from = query_value(http.query, "from")) {
+    if (*from != "latest" && *from != "start")
+      return tl::unexpected(http_error(400, "bad_field", "from must be latest or start"));
+    if (*from == "start") handshake.from = StreamFrom::start;
+  }
+  const std::string_view agent = http.header("user-agent").value_or("");
+  if (is_utf8(agent)) handshake.user_agent = utf8_prefix(agent, kUserAgentBytesMax);
+  return handshake;
+}
+
+}  // namespace signalbox::gateway

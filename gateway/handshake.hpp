@@ -1,0 +1,44 @@
+// What a client asks for when it opens a WebSocket (contract 11), judged before anything is made
+// for it. Pure; any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "event-store/contract/frame_codec.hpp"
+#include "event-store/model/http.hpp"
+#include "gateway/stream.hpp"
+
+namespace signalbox::gateway {
+
+struct UpgradeRequest {
+  HttpRequest http;
+  std::vector<std::string> subprotocols;  // as offered, in order
+};
+
+struct Handshake {
+  std::string subprotocol;  // to be answered
+  event_store::WireDialect dialect;
+  std::optional<std::string> token;  // none: the first frame must bring it
+  StreamFrom from;
+  std::string cursor;
+  std::optional<std::string> wanted_client;
+  std::string user_agent;
+};
+
+// A handshake, or the HTTP answer that refuses it: 400 (no subprotocol of ours, bad `from`), 401
+// (an Authorization that is no bearer token), 403 (foreign Origin), 404 (not /ws), 426 (version).
+[[nodiscard]] tl::expected<Handshake, HttpResponse> judge_handshake(
+    const UpgradeRequest& request, std::span<const std::string> origins);
+
+// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…}}.
+[[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message);
+
+// The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,40 @@
+#include "gateway/http_routes.hpp"
+
+#include <string_view>
+#include <utility>
+
+#include "gateway/handshake.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+bool matches(const HttpRoute& route, std::string_view path) {
+  if (!route.path.ends_with("/*")) return route.path == path;
+  const std::string_view prefix = std::string_view(route.path).substr(0, route.path.size() - 1);
+  return path.size() > prefix.size() && path.starts_with(prefix);
+}
+
+}  // namespace
+
+void HttpRoutes::add(HttpRoute route) { routes_.push_back(std::move(route)); }
+
+void HttpRoutes::add(const std::vector<HttpRoute>& routes) {
+  routes_.insert(routes_.end(), routes.begin(), routes.end());
+}
+
+HttpResponse HttpRoutes::answer(const HttpRequest& request) const {
+  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  std::string allowed;
+  for (const HttpRoute& route : routes_) {
+    if (!matches(route, request.path)) continue;
+    if (route.method == method) return route.handler(request);
+    allowed += (allowed.empty() ? "" : ", ") + route.method;
+    if (route.method == "GET") allowed += ", HEAD";
+  }
+  if (allowed.empty()) return http_error(404, "not_found", "there is nothing at this path");
+  HttpResponse response = http_error(405, "method_not_allowed", "use " + allowed);
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,24 @@
+// HttpRoutes: which handler answers a request. Filled before the server starts, then read by every
+// shard.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "event-store/model/http.hpp"
+
+namespace signalbox::gateway {
+
+class HttpRoutes {
+ public:
+  void add(HttpRoute route);
+  void add(const std::vector<HttpRoute>& routes);
+  // HEAD is answered by the GET handler; its body is left out by the server. 404 for an unknown
+  // path, 405 with Allow for an unknown method of a known one.
+  [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
+
+ private:
+  std::vector<HttpRoute> routes_;
+};
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,31 @@
+// What a gateway grants its clients (contract 11); each has a stated effect when it is reached.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace signalbox::gateway {
+
+struct GatewayLimits {
+  std::size_t content_bytes_max = 32768;             // too_large, field content
+  std::size_t frame_bytes_max = 256 * 1024;          // close 1009
+  std::size_t depth_max = 64;                        // bad_json
+  std::size_t sockets_per_user_max = 20;             // close 4409
+  std::size_t sends_without_ack_max = 256;           // overloaded
+  std::chrono::milliseconds handshake{10'000};       // closed
+  std::chrono::milliseconds authentication{5'000};   // close 4408
+  std::chrono::milliseconds heartbeat{25'000};       // a ping of the server
+  std::chrono::milliseconds heartbeat_lost{60'000};  // close 4002
+
+  std::size_t window_bytes_max = 64 << 20;            // per partition; the oldest events leave
+  std::chrono::milliseconds window_age_max{600'000};  // the same
+  std::size_t progress_bytes_max = 8 << 20;  // per partition; the oldest run's pieces leave
+  std::size_t page_bytes_max = 64 * 1024;    // of a catch-up, before it waits for the socket
+  std::size_t outbox_bytes_max = 1 << 20;    // of a socket; terminated (4001)
+  std::size_t log_scans_max = 2;             // at a time; further ones wait their turn
+  std::size_t connection_records_max =
+      10'000;  // per shard, waiting to be written; dropped, counted
+};
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,129 @@
+#include "gateway/listener.hpp"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <asio/ip/tcp.hpp>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+namespace signalbox::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kBackOff{100};
+constexpr int kBacklog = 4096;
+
+Result<asio::ip::tcp::endpoint> parse_endpoint(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  std::uint16_t port = 0;
+  const char* const end = address.data() + address.size();
+  if (colon == address.npos || std::from_chars(address.data() + colon + 1, end, port).ptr != end ||
+      colon + 1 == address.size())
+    return failure(Errc::bad_config, "'" + address + "' is not HOST:PORT");
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  std::error_code error;
+  const auto parsed = asio::ip::make_address(host, error);
+  if (error)
+    return failure(Errc::bad_config, "'" + host + "' is no numeric address and not localhost");
+  return asio::ip::tcp::endpoint(parsed, port);
+}
+
+std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" +
+         std::to_string(endpoint.port());
+}
+
+}  // namespace
+
+struct Listener::State {
+  explicit State(asio::io_context& context) : acceptor(context) {}
+  asio::ip::tcp::acceptor acceptor;
+  int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+};
+
+Listener::Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed)
+    : thread_(thread),
+      on_accepted_(std::move(on_accepted)),
+      on_failed_(std::move(on_failed)),
+      state_(std::make_unique<State>(thread.context())) {}
+
+Listener::~Listener() {
+  if (state_->spare >= 0) ::close(state_->spare);
+}
+
+Result<std::unique_ptr<Listener>> Listener::open(IoThread& thread, const std::string& address,
+                                                 OnAccepted on_accepted, OnFailed on_failed) {
+  const auto endpoint = parse_endpoint(address);
+  if (!endpoint) return tl::unexpected(endpoint.error());
+  std::unique_ptr<Listener> listener(
+      new Listener(thread, std::move(on_accepted), std::move(on_failed)));
+  auto& acceptor = listener->state_->acceptor;
+  std::error_code error;
+  acceptor.open(endpoint->protocol(), error);
+  if (!error) acceptor.set_option(asio::ip::tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(*endpoint, error);
+  if (!error) acceptor.listen(kBacklog, error);
+  if (error) return failure(Errc::io_error, "cannot listen on " + address + ": " + error.message());
+  listener->address_ = text_of(acceptor.local_endpoint());
+  return listener;
+}
+
+void Listener::start() {
+  thread_.post([this] { accept(); });
+}
+
+void Listener::accept() {
+  if (!state_->acceptor.is_open()) return;
+  state_->acceptor.async_accept([this](const std::error_code& error, asio::ip::tcp::socket socket) {
+    if (error == asio::error::operation_aborted) return;
+    if (error) {
+      on_failed_(error.message());
+      if (error == asio::error::no_descriptors) drop_one();
+      thread_.call_at(std::chrono::steady_clock::now() + kBackOff, [this] { accept(); });
+      return;
+    }
+    std::error_code ignored;
+    const auto remote = socket.remote_endpoint(ignored);
+    AcceptedSocket accepted{-1, remote.address().is_v6(), remote.address().to_string()};
+    accepted.descriptor = socket.release(ignored);
+    if (!ignored && accepted.descriptor >= 0) {
+      // Set here, because websocketpp offers no moment for it that works.
+      const int on = 1;
+      ::setsockopt(accepted.descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      on_accepted_(std::move(accepted));
+    }
+    accept();
+  });
+}
+
+// With no descriptor left the connection stays in the kernel's queue and would wake us for ever:
+// the spare one is given up for a moment to take it and close it.
+void Listener::drop_one() {
+  if (state_->spare < 0) return;
+  ::close(state_->spare);
+  const int newcomer =
+      ::accept4(state_->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (newcomer >= 0) ::close(newcomer);
+  state_->spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void Listener::close() {
+  thread_.run_and_wait([this] {
+    std::error_code ignored;
+    state_->acceptor.close(ignored);
+  });
+}
+
+bool is_loopback(const std::string& address) {
+  const auto endpoint = parse_endpoint(address);
+  return endpoint && endpoint->address().is_loopback();
+}
+
+}  // namespace signalbox::gateway

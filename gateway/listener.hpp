@@ -1,0 +1,60 @@
+// Listener: accepts connections on one address and hands the file descriptors on. It holds no
+// connection itself. When descriptors run out it drops the newcomer by a spare one, says so, and
+// waits before it accepts again, instead of spinning. Thread: its IoThread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "event-store/model/result.hpp"
+#include "gateway/io_thread.hpp"
+
+namespace signalbox::gateway {
+
+struct AcceptedSocket {
+  int descriptor;  // the receiver owns it
+  bool is_v6;
+  std::string remote_address;  // without port
+};
+
+class Listener {
+ public:
+  using OnAccepted = std::function<void(AcceptedSocket)>;
+  // Called for every connection that could not be taken, with the reason.
+  using OnFailed = std::function<void(const std::string&)>;
+
+  // `address` is HOST:PORT or [HOST]:PORT, numeric or `localhost`; port 0 = any free one. Errors:
+  // bad_config, io_error (the address is in use, ...).
+  [[nodiscard]] static Result<std::unique_ptr<Listener>> open(IoThread& thread,
+                                                              const std::string& address,
+                                                              OnAccepted on_accepted,
+                                                              OnFailed on_failed);
+  ~Listener();  // after close(), or on a thread that has finished
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  void start();
+  // Any thread but its own; returns when nothing is accepted any more.
+  void close();
+  // HOST:PORT as bound.
+  [[nodiscard]] const std::string& address() const { return address_; }
+
+ private:
+  struct State;
+  Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed);
+  void accept();
+  void drop_one();
+
+  IoThread& thread_;
+  OnAccepted on_accepted_;
+  OnFailed on_failed_;
+  std::string address_;
+  std::unique_ptr<State> state_;
+};
+
+// True for addresses only this machine can reach.
+[[nodiscard]] bool is_loopback(const std::string& address);
+
+}  // namespace signalbox::gateway

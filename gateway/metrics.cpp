@@ -1,0 +1,69 @@
+#include "gateway/metrics.hpp"
+
+#include <prometheus/registry.h>
+
+#include <string>
+
+namespace signalbox::gateway {
+namespace {
+
+prometheus::Family<prometheus::Counter>& family(prometheus::Registry& registry,
+                                                const std::string& name, const std::string& help) {
+  return prometheus::BuildCounter().Name("signalbox_gateway_" + name).Help(help).Register(registry);
+}
+prometheus::Counter& counter(prometheus::Registry& registry, const std::string& name,
+                             const std::string& help, const prometheus::Labels& labels = {}) {
+  return family(registry, name, help).Add(labels);
+}
+prometheus::Gauge& gauge(prometheus::Registry& registry, const std::string& name,
+                         const std::string& help) {
+  return prometheus::BuildGauge()
+      .Name("signalbox_gateway_" + name)
+      .Help(help)
+      .Register(registry)
+      .Add({});
+}
+
+}  // namespace
+
+GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
+    : connections(gauge(r, "connections", "Open WebSockets")),
+      connects(counter(r, "connects_total", "WebSockets opened")),
+      client_frames(counter(r, "client_frames_total", "Text frames received")),
+      acks(counter(r, "acks_total", "Commands acknowledged as durable")),
+      append_failures(counter(r, "append_failures_total", "Commands the log did not take")),
+      frames_delivered(counter(r, "frames_delivered_total", "Live frames given to sockets")),
+      events_read(counter(r, "events_read_total", "Valid events read")),
+      slow_consumers(counter(r, "slow_consumers_total", "Sockets terminated as too slow")),
+      history_damaged(counter(r, "history_damaged_total", "Breaks in a user's chain of events")),
+      partitions_stopped(counter(r, "partitions_stopped_total", "Partitions that cannot be read")),
+      caught_up_from_window(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
+                                    {{"source", "window"}})),
+      caught_up_from_history(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
+                                     {{"source", "history"}})),
+      caught_up_from_log(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
+                                 {{"source", "log"}})),
+      log_scans_waiting(gauge(r, "log_scans_waiting", "Scans of the log that wait for their turn")),
+      window_bytes(gauge(r, "window_bytes", "Recent events kept in memory, bytes")),
+      window_events(gauge(r, "window_events", "Recent events kept in memory")),
+      progress_bytes(gauge(r, "progress_bytes", "Pieces of open runs kept in memory, bytes")),
+      connection_records_dropped(
+          counter(r, "connection_records_dropped_total", "Facts about sockets not written")),
+      accept_failures(counter(r, "accept_failures_total", "Connections that were not accepted")),
+      errors_(family(r, "errors_total", "Error frames sent, by code")),
+      closes_(family(r, "closes_total", "Sockets closed, by close code")),
+      refused_(family(r, "refused_handshakes_total", "Handshakes refused, by HTTP status")) {}
+
+void GatewayMetrics::count_error(Errc code) {
+  errors_.Add({{"code", std::string(to_text(code))}}).Increment();
+}
+
+void GatewayMetrics::count_close(CloseCode code) {
+  closes_.Add({{"code", std::to_string(number(code))}}).Increment();
+}
+
+void GatewayMetrics::count_refused_handshake(int status) {
+  refused_.Add({{"status", std::to_string(status)}}).Increment();
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,54 @@
+// What a gateway counts, for /metrics. Counters and gauges are safe to use from any thread; paths
+// that run per delivery add up first and count once per batch.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+
+#include <string_view>
+
+#include "event-store/model/result.hpp"
+#include "gateway/close_codes.hpp"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace signalbox::gateway {
+
+// Lifetime: the registry's.
+struct GatewayMetrics {
+  explicit GatewayMetrics(prometheus::Registry& registry);
+
+  prometheus::Gauge& connections;
+  prometheus::Counter& connects;
+  prometheus::Counter& client_frames;
+  prometheus::Counter& acks;
+  prometheus::Counter& append_failures;
+  prometheus::Counter& frames_delivered;
+  prometheus::Counter& events_read;
+  prometheus::Counter& slow_consumers;
+  prometheus::Counter& history_damaged;
+  prometheus::Counter& partitions_stopped;
+  prometheus::Counter& caught_up_from_window;
+  prometheus::Counter& caught_up_from_history;
+  prometheus::Counter& caught_up_from_log;
+  prometheus::Gauge& log_scans_waiting;
+  prometheus::Gauge& window_bytes;
+  prometheus::Gauge& window_events;
+  prometheus::Gauge& progress_bytes;
+  prometheus::Counter& connection_records_dropped;
+  prometheus::Counter& accept_failures;
+
+  void count_error(Errc code);
+  void count_close(CloseCode code);
+  void count_refused_handshake(int status);
+
+ private:
+  prometheus::Family<prometheus::Counter>& errors_;
+  prometheus::Family<prometheus::Counter>& closes_;
+  prometheus::Family<prometheus::Counter>& refused_;
+};
+
+}  // namespace signalbox::gateway

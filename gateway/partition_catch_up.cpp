@@ -1,0 +1,211 @@
+// The way of a socket from its cursor to the head: window, history or log, then live.
+#include <algorithm>
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "gateway/log_scan.hpp"
+#include "gateway/partition_feed.hpp"
+
+namespace signalbox::gateway {
+
+using event_store::Position;
+using event_store::WireDialect;
+
+namespace {
+
+// A scan gives up its helper after so much, so that scans of others get their turn.
+constexpr std::size_t kScanBytesMax = 8 << 20;
+constexpr std::size_t kHistoryEventsMax = 256;
+
+// A valid event states the position after itself.
+Position position_after(const Record& event) {
+  return Position{
+      event.offset.next(), Epoch(event_store::header_number(event, "ce_ownerepoch").value_or(0)),
+      std::nullopt, OwnerSeq(event_store::header_number(event, "ce_ownerseq").value_or(0))};
+}
+
+}  // namespace
+
+bool PartitionFeed::fits_window(const Subscription& subscription) const {
+  const Position& claimed = subscription.position;
+  if (claimed.next_offset < window_.start().next_offset) return true;  // nobody can tell yet
+  const Position own = window_.position_at(claimed.next_offset);
+  return own.epoch == claimed.epoch && own.owner_seq == claimed.owner_seq;
+}
+
+void PartitionFeed::go_on(Subscription& subscription) {
+  if (subscription.position.next_offset > head_.next_offset) {
+    // An archive may have read further than we have.
+    subscription.phase = Phase::beyond_head;
+    beyond_head_.push_back(subscription.ticket.session);
+    return;
+  }
+  if (subscription.position.next_offset >= window_.start().next_offset) {
+    if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
+    return read_window(subscription);
+  }
+  subscription.phase = Phase::reading;
+  if (parts_.history != nullptr) return read_history(subscription);
+  read_log(subscription, subscription.position);
+}
+
+void PartitionFeed::read_window(Subscription& subscription) {
+  const UserId& user = subscription.follower->user;
+  StreamPage page{{}, false};
+  std::size_t bytes = 0;
+  std::uint64_t number = window_.first_at(user.value(), subscription.position.next_offset);
+  while (number != 0 && bytes < parts_.limits.page_bytes_max) {
+    WindowEvent& event = window_.event(number);
+    take_seq(subscription, event.seq);
+    page.frames.push_back(frame_of(event, user, subscription.dialect));
+    bytes += page.frames.back()->text().size();
+    subscription.position = event.after;
+    number = event.next_of_user;
+  }
+  page.ask = number != 0;
+  if (!page.frames.empty()) {
+    parts_.metrics.caught_up_from_window.Increment();
+    const bool ask = page.ask;
+    post(subscription.ticket, std::move(page));
+    if (ask) {
+      subscription.phase = Phase::asking;
+      return;
+    }
+  }
+  become_live(subscription);
+}
+
+void PartitionFeed::read_history(Subscription& subscription) {
+  parts_.callbacks.begin();
+  parts_.history->read(
+      {.user = subscription.follower->user,
+       .after = subscription.last_seq,
+       .before = std::nullopt,
+       .events_max = kHistoryEventsMax,
+       .bytes_max = 4 * parts_.limits.page_bytes_max},
+      parts_.executor,
+      [this, ticket = subscription.ticket, &callbacks = parts_.callbacks,
+       alive = std::weak_ptr<const bool>(alive_)](Result<event_store::HistoryPage> page) {
+        callbacks.end();
+        if (alive.expired()) return;
+        if (Subscription* const found = find(ticket)) take_history(*found, std::move(page));
+      });
+}
+
+void PartitionFeed::take_history(Subscription& subscription,
+                                 Result<event_store::HistoryPage> page) {
+  // The archive is a cache: whatever is wrong with it, the log has everything.
+  if (!page) return read_log(subscription, subscription.position);
+  parts_.metrics.caught_up_from_history.Increment();
+  const bool posted = post_older(subscription, page->events);
+  if (page->more) {
+    if (!posted && !page->events.empty()) return read_history(subscription);
+    if (!posted) return read_log(subscription, subscription.position);
+    return;
+  }
+  if (page->complete_to.next_offset > subscription.position.next_offset) {
+    subscription.position = page->complete_to;
+  }
+  if (posted) return;
+  if (subscription.position.next_offset < window_.start().next_offset)
+    return read_log(subscription, subscription.position);
+  go_on(subscription);
+}
+
+void PartitionFeed::read_log(Subscription& subscription, const Position& from) {
+  LogScan scan{partition_,
+               from,
+               window_.start().next_offset,
+               subscription.follower->user,
+               parts_.limits.page_bytes_max,
+               kScanBytesMax};
+  parts_.scans.submit([this, &log = parts_.log, scan = std::move(scan),
+                       ticket = subscription.ticket,
+                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+    return [this, ticket, alive, result = scan_log(log, scan)] {
+      if (alive.expired()) return;
+      Subscription* const found = find(ticket);
+      if (found == nullptr) return;
+      parts_.metrics.caught_up_from_log.Increment();
+      if (result.error && result.error->code == Errc::corrupt)
+        return refuse(*found, event_store::CursorFault::damaged);
+      if (result.error && result.error->code == Errc::not_found)
+        return refuse(*found, event_store::CursorFault::expired);
+      if (result.error) return end_unavailable(*found, *result.error);
+      const bool posted = post_older(*found, result.events);
+      found->position = result.reached;
+      if (!posted) go_on(*found);
+    };
+  });
+  parts_.metrics.log_scans_waiting.Set(static_cast<double>(parts_.scans.waiting()));
+}
+
+bool PartitionFeed::post_older(Subscription& subscription, const std::vector<RecordPtr>& events) {
+  const UserId& user = subscription.follower->user;
+  StreamPage page{{}, true};
+  for (const RecordPtr& event : events) {
+    const Seq seq(event_store::header_number(*event, "ce_userseq").value_or(0));
+    if (event->offset < subscription.position.next_offset) {
+      // Before the cursor; only a cursor that did not know its seq makes us read these.
+      subscription.last_seq = seq;
+      continue;
+    }
+    take_seq(subscription, seq);
+    subscription.position = position_after(*event);
+    page.frames.push_back(parts_.make_frame(event_store::encode_event_frame(
+        *event, cursor_text(subscription.position, seq, user), subscription.dialect)));
+  }
+  if (page.frames.empty()) return false;
+  post(subscription.ticket, std::move(page));
+  subscription.phase = Phase::asking;
+  return true;
+}
+
+void PartitionFeed::take_seq(Subscription& subscription, Seq seq) {
+  if (subscription.last_seq.value() != 0 && seq != subscription.last_seq.next()) {
+    parts_.metrics.history_damaged.Increment();
+    post(subscription.ticket,
+         StreamHistoryDamaged{"event " + std::to_string(subscription.last_seq.next().value()) +
+                              " is missing, the next one is " + std::to_string(seq.value())});
+  }
+  subscription.last_seq = seq;
+}
+
+void PartitionFeed::become_live(Subscription& subscription) {
+  Follower& follower = *subscription.follower;
+  const auto dialect = static_cast<std::size_t>(subscription.dialect);
+  subscription.phase = Phase::live;
+  subscription.position = head_;
+  ++follower.live[subscription.ticket.shard][dialect];
+  follower.any_live = true;
+  StreamCaughtUp update{
+      cursor_text(head_, subscription.last_seq, follower.user), follower.channels[dialect], {}};
+  for (const RecordPtr& piece : pieces_.of(follower.user.value()))
+    update.progress.push_back(
+        parts_.make_frame(event_store::encode_progress_frame(*piece, subscription.dialect)));
+  post(subscription.ticket, std::move(update));
+}
+
+void PartitionFeed::stop_live(Subscription& subscription) {
+  if (subscription.phase != Phase::live) return;
+  Follower& follower = *subscription.follower;
+  --follower.live[subscription.ticket.shard][static_cast<std::size_t>(subscription.dialect)];
+  follower.any_live =
+      std::any_of(follower.live.begin(), follower.live.end(), [](const LiveCounts& counts) {
+        return std::any_of(counts.begin(), counts.end(), [](auto count) { return count > 0; });
+      });
+}
+
+void PartitionFeed::refuse(Subscription& subscription, event_store::CursorFault reason) {
+  // Events are kept for ever, so the oldest cursor is the one before everything.
+  post(subscription.ticket,
+       StreamRefused{reason, cursor_text(Position{}, Seq(0), subscription.follower->user)});
+  unfollow(subscription.ticket.session);
+}
+
+void PartitionFeed::end_unavailable(Subscription& subscription, const Error& error) {
+  post(subscription.ticket, StreamUnavailable{error.message});
+  unfollow(subscription.ticket.session);
+}
+
+}  // namespace signalbox::gateway

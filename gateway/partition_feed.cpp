@@ -1,0 +1,299 @@
+#include "gateway/partition_feed.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/model/assert.hpp"
+
+namespace signalbox::gateway {
+
+using event_store::Position;
+using event_store::WireDialect;
+
+PartitionFeed::PartitionFeed(const FeedParts& parts, Partition partition,
+                             const PartitionStart& start, std::uint64_t& last_channel)
+    : parts_(parts),
+      partition_(partition),
+      last_channel_(last_channel),
+      head_(start.events),
+      window_(start.events),
+      pieces_(parts.limits.progress_bytes_max),
+      batches_(parts.shards.size()),
+      reader_(std::make_unique<event_store::PartitionReader>(
+          parts.log, parts.executor, partition, start.events,
+          static_cast<event_store::JudgedSink&>(*this))),
+      progress_(parts.log.tail({Topic::progress, partition}, start.progress, parts.executor,
+                               static_cast<event_store::TailSink&>(*this))) {}
+
+PartitionFeed::~PartitionFeed() = default;
+
+// ---- what the log says
+
+void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records) {
+  for (const event_store::JudgedRecord& judged : records) {
+    head_ = judged.after;
+    if (judged.judged.verdict == event_store::Verdict::control) window_.mark(judged.after);
+    if (judged.judged.verdict == event_store::Verdict::valid) take_event(judged);
+  }
+  post_batches();
+  serve_those_beyond_head();
+  trim();
+}
+
+void PartitionFeed::on_caught_up(const Position& position) {
+  // The log may have holes: the head moves over them without a record.
+  if (position.next_offset > head_.next_offset) head_ = position;
+  serve_those_beyond_head();
+}
+
+void PartitionFeed::on_stopped(const Error& error) {
+  spdlog::error("partition {} cannot be read on: {}", partition_.value(), error.message);
+  parts_.metrics.partitions_stopped.Increment();
+  stopped_ = error;
+  std::vector<StreamTicket> all;
+  for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription.ticket);
+  for (const StreamTicket& ticket : all)
+    if (Subscription* const found = find(ticket)) end_unavailable(*found, error);
+}
+
+void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
+  const RecordPtr& record = judged.record;
+  const Seq seq(event_store::header_number(*record, "ce_userseq").value_or(0));
+  WindowEvent& event = window_.add(record, judged.after, seq, parts_.clock.monotonic());
+  pieces_.follow(*record);
+  parts_.metrics.events_read.Increment();
+  const auto found = followers_.find(*record->key);
+  if (found == followers_.end()) return;
+  Follower& follower = *found->second;
+  check_chain(follower, *record);
+  if (!follower.any_live) return;
+  for (const WireDialect dialect : {WireDialect::v1, WireDialect::v1_legacy})
+    if (std::any_of(follower.live.begin(), follower.live.end(), [&](const LiveCounts& counts) {
+          return counts[static_cast<std::size_t>(dialect)] > 0;
+        }))
+      queue_live(follower, dialect, frame_of(event, follower.user, dialect));
+}
+
+void PartitionFeed::check_chain(Follower& follower, const Record& event) {
+  if (!follower.chain) {
+    const auto stated = event.header("ce_chainhash");
+    const auto hash = stated ? event_store::parse_hash(*stated) : std::nullopt;
+    const auto seq = event_store::header_number(event, "ce_userseq");
+    if (hash && seq) follower.chain = event_store::UserChain{Seq(*seq), *hash};
+    return;
+  }
+  const auto broken = event_store::follow(*follower.chain, event);
+  if (!broken) return;
+  parts_.metrics.history_damaged.Increment();
+  spdlog::error("partition {} offset {}: the chain of one user is broken: {}", partition_.value(),
+                broken->offset.value(), broken->what);
+  for (const SessionId session : follower.sessions) {
+    const Subscription& subscription = subscriptions_.at(session);
+    if (subscription.phase == Phase::live)
+      post(subscription.ticket, StreamHistoryDamaged{broken->what});
+  }
+}
+
+void PartitionFeed::queue_live(const Follower& follower, WireDialect dialect, FramePtr frame) {
+  const auto index = static_cast<std::size_t>(dialect);
+  for (std::size_t shard = 0; shard < follower.live.size(); ++shard)
+    if (follower.live[shard][index] > 0)
+      batches_[shard].push_back({follower.channels[index], frame});
+}
+
+void PartitionFeed::post_batches() {
+  for (std::size_t i = 0; i < batches_.size(); ++i) {
+    if (batches_[i].empty()) continue;
+    parts_.shards[i].executor->post([hub = parts_.shards[i].hub,
+                                     batch = std::exchange(batches_[i], {}),
+                                     &delivered = parts_.metrics.frames_delivered] {
+      delivered.Increment(static_cast<double>(hub->deliver(batch)));
+    });
+  }
+}
+
+void PartitionFeed::on_records(std::span<const RecordPtr> records) {
+  for (const RecordPtr& record : records) {
+    if (!pieces_.add(record)) continue;
+    const auto found = followers_.find(*record->key);
+    if (found == followers_.end() || !found->second->any_live) continue;
+    const Follower& follower = *found->second;
+    for (const WireDialect dialect : {WireDialect::v1, WireDialect::v1_legacy})
+      if (std::any_of(follower.live.begin(), follower.live.end(), [&](const LiveCounts& counts) {
+            return counts[static_cast<std::size_t>(dialect)] > 0;
+          }))
+        queue_live(follower, dialect,
+                   parts_.make_frame(event_store::encode_progress_frame(*record, dialect)));
+  }
+  post_batches();
+}
+
+void PartitionFeed::on_failed(const Error& error) {
+  // Pieces may be lost; a ring that overtook us is no failure of the partition.
+  spdlog::warn("partition {}: progress is read from its end again: {}", partition_.value(),
+               error.message);
+  reopen_progress();
+}
+
+void PartitionFeed::reopen_progress() {
+  parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
+                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+    return [this, bounds = log.bounds(at), alive] {
+      if (alive.expired() || !bounds) return;
+      progress_ = parts_.log.tail({Topic::progress, partition_}, bounds->end, parts_.executor,
+                                  static_cast<event_store::TailSink&>(*this));
+    };
+  });
+}
+
+void PartitionFeed::trim() {
+  window_.trim(parts_.limits.window_bytes_max,
+               parts_.clock.monotonic() - parts_.limits.window_age_max);
+}
+
+// ---- what sessions ask
+
+void PartitionFeed::tell_positions() {
+  for (const auto& [id, subscription] : subscriptions_) {
+    const Follower& follower = *subscription.follower;
+    const bool live = subscription.phase == Phase::live;
+    const Seq seq = live && follower.chain ? follower.chain->seq : subscription.last_seq;
+    post(subscription.ticket,
+         StreamPosition{cursor_text(live ? head_ : subscription.position, seq, follower.user)});
+  }
+}
+
+PartitionFeed::Follower& PartitionFeed::follower_of(const UserId& user) {
+  const auto [found, is_new] = followers_.try_emplace(user.value());
+  if (is_new) {
+    const ChannelId v1(++last_channel_);
+    const ChannelId legacy(++last_channel_);
+    found->second = std::make_unique<Follower>(Follower{
+        user, std::nullopt, {v1, legacy}, std::vector<LiveCounts>(parts_.shards.size()), {}});
+    if (const WindowEvent* newest = window_.newest_of(user.value()))
+      check_chain(*found->second, *newest->record);
+  }
+  return *found->second;
+}
+
+void PartitionFeed::follow(const StreamTicket& ticket, StreamRequest request) {
+  unfollow(ticket.session);
+  Follower& follower = follower_of(request.user);
+  follower.sessions.push_back(ticket.session);
+  Subscription& subscription =
+      subscriptions_
+          .try_emplace(ticket.session, Subscription{ticket, &follower, request.dialect, {}})
+          .first->second;
+  if (stopped_) return end_unavailable(subscription, *stopped_);
+  switch (request.from) {
+    case StreamFrom::latest:
+      subscription.position = head_;
+      if (follower.chain) subscription.last_seq = follower.chain->seq;
+      break;
+    case StreamFrom::start: break;
+    case StreamFrom::cursor: return begin_at_cursor(subscription, request.cursor);
+  }
+  post(ticket,
+       StreamReady{cursor_text(subscription.position, subscription.last_seq, follower.user)});
+  go_on(subscription);
+}
+
+void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::string& text) {
+  const auto cursor = event_store::decode_cursor(text, subscription.follower->user,
+                                                 parts_.description.log_id, partition_);
+  if (!cursor) return refuse(subscription, cursor.error());
+  subscription.position =
+      Position{cursor->next_offset, cursor->epoch, std::nullopt, cursor->owner_seq};
+  subscription.last_seq = cursor->last_seq;
+  if (cursor->next_offset > head_.next_offset) return judge_beyond_head(subscription);
+  if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
+  post(subscription.ticket, StreamReady{text});
+  go_on(subscription);
+}
+
+// The log may hold more than this gateway has read: only the log itself can say what is beyond it.
+void PartitionFeed::judge_beyond_head(const Subscription& subscription) {
+  parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::events, partition_},
+                       ticket = subscription.ticket,
+                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+    return [this, ticket, bounds = log.bounds(at), alive] {
+      if (alive.expired()) return;
+      Subscription* const found = find(ticket);
+      if (found == nullptr) return;
+      if (!bounds) return end_unavailable(*found, bounds.error());
+      if (found->position.next_offset > bounds->end)
+        return refuse(*found, event_store::CursorFault::beyond_end);
+      post(ticket,
+           StreamReady{cursor_text(found->position, found->last_seq, found->follower->user)});
+      go_on(*found);
+    };
+  });
+}
+
+void PartitionFeed::serve_those_beyond_head() {
+  if (beyond_head_.empty()) return;
+  for (const SessionId session : std::exchange(beyond_head_, {})) {
+    const auto found = subscriptions_.find(session);
+    if (found == subscriptions_.end() || found->second.phase != Phase::beyond_head) continue;
+    if (found->second.position.next_offset > head_.next_offset) {
+      beyond_head_.push_back(session);
+    } else {
+      found->second.phase = Phase::reading;
+      go_on(found->second);
+    }
+  }
+}
+
+void PartitionFeed::more(const StreamTicket& ticket) {
+  Subscription* const found = find(ticket);
+  if (found == nullptr || found->phase != Phase::asking) return;
+  found->phase = Phase::reading;
+  go_on(*found);
+}
+
+void PartitionFeed::unfollow(SessionId session) {
+  const auto found = subscriptions_.find(session);
+  if (found == subscriptions_.end()) return;
+  Follower& follower = *found->second.follower;
+  stop_live(found->second);
+  std::erase(follower.sessions, session);
+  subscriptions_.erase(found);
+  if (follower.sessions.empty()) followers_.erase(followers_.find(follower.user.value()));
+}
+
+PartitionFeed::Subscription* PartitionFeed::find(const StreamTicket& ticket) {
+  const auto found = subscriptions_.find(ticket.session);
+  if (found == subscriptions_.end() || found->second.ticket.generation != ticket.generation)
+    return nullptr;
+  return &found->second;
+}
+
+void PartitionFeed::post(const StreamTicket& ticket, StreamUpdate update) {
+  const ShardPort& shard = parts_.shards[ticket.shard];
+  shard.executor->post([hub = shard.hub, ticket, update = std::move(update)]() mutable {
+    hub->update(ticket, std::move(update));
+  });
+}
+
+const FramePtr& PartitionFeed::frame_of(WindowEvent& event, const UserId& user,
+                                        WireDialect dialect) {
+  FramePtr& frame = dialect == WireDialect::v1 ? event.frame : event.legacy_frame;
+  if (!frame) {
+    frame = parts_.make_frame(event_store::encode_event_frame(
+        *event.record, cursor_text(event.after, event.seq, user), dialect));
+    window_.add_bytes(frame->text().size());
+  }
+  return frame;
+}
+
+std::string PartitionFeed::cursor_text(const Position& position, Seq last_seq,
+                                       const UserId& user) const {
+  return event_store::encode_cursor({parts_.description.log_id, partition_, position.next_offset,
+                                     position.epoch, position.owner_seq, last_seq},
+                                    user);
+}
+
+}  // namespace signalbox::gateway

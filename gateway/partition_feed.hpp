@@ -1,0 +1,149 @@
+// PartitionFeed: one partition of events as the users' sockets see it: its window, the users that
+// are followed, and each socket's way from its cursor to the head. A socket is served from the
+// window, from the user's history when it is older than that, or from the log itself; at the head
+// it becomes live. All it gets goes through posts to its shard in order, so that its stream has no
+// gap and no repeat. Thread: the feed's executor, where it is also made and destroyed.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "event-store/archive/user_history.hpp"
+#include "event-store/log/partition_reader.hpp"
+#include "event-store/log/user_chain.hpp"
+#include "gateway/callback_count.hpp"
+#include "gateway/hub.hpp"
+#include "gateway/limits.hpp"
+#include "gateway/metrics.hpp"
+#include "gateway/progress_pieces.hpp"
+#include "gateway/scan_queue.hpp"
+#include "gateway/window.hpp"
+
+namespace signalbox::gateway {
+
+struct ShardPort {
+  Executor* executor;
+  Hub* hub;  // touched only by tasks posted to the executor
+};
+
+// What the partitions of a feed share. All of it outlives them.
+struct FeedParts {
+  event_store::EventLog& log;
+  event_store::UserHistory* history;  // none: the log is scanned
+  Executor& executor;
+  const Clock& clock;
+  ScanQueue& scans;
+  std::vector<ShardPort> shards;
+  FrameFactory make_frame;
+  GatewayMetrics& metrics;
+  CallbackCount& callbacks;
+  GatewayLimits limits;
+  event_store::LogDescription description;
+};
+
+// Where a partition is read from.
+struct PartitionStart {
+  event_store::Position events;
+  Offset progress;
+};
+
+class PartitionFeed final : private event_store::JudgedSink, private event_store::TailSink {
+ public:
+  PartitionFeed(const FeedParts& parts, Partition partition, const PartitionStart& start,
+                std::uint64_t& last_channel);
+  ~PartitionFeed() override;
+
+  void follow(const StreamTicket& ticket, StreamRequest request);
+  void more(const StreamTicket& ticket);
+  void unfollow(SessionId session);
+  void tell_positions();
+
+  // Why nothing more is read; none while all is well.
+  [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
+  [[nodiscard]] const Window& window() const { return window_; }
+  [[nodiscard]] std::size_t progress_bytes() const { return pieces_.bytes(); }
+  // Drops what is too old; for partitions where nothing happens.
+  void trim();
+
+ private:
+  static constexpr std::size_t kDialects = 2;
+  using LiveCounts = std::array<std::uint32_t, kDialects>;
+  enum class Phase { beyond_head, reading, asking, live };
+
+  struct Follower {
+    UserId user;
+    std::optional<event_store::UserChain> chain;
+    std::array<ChannelId, kDialects> channels;
+    std::vector<LiveCounts> live;  // by shard
+    std::vector<SessionId> sessions;
+    bool any_live = false;
+  };
+  struct Subscription {
+    StreamTicket ticket;
+    Follower* follower;
+    event_store::WireDialect dialect;
+    event_store::Position position;  // everything of the user before it was posted
+    Seq last_seq{0};                 // of the last event posted; 0 = not known
+    Phase phase = Phase::reading;
+  };
+
+  // JudgedSink, TailSink (of progress)
+  void on_judged(std::span<const event_store::JudgedRecord> records) override;
+  void on_caught_up(const event_store::Position& position) override;
+  void on_stopped(const Error& error) override;
+  void on_records(std::span<const RecordPtr> records) override;
+  void on_caught_up(Offset) override {}
+  void on_failed(const Error& error) override;
+
+  void take_event(const event_store::JudgedRecord& judged);
+  void check_chain(Follower& follower, const Record& event);
+  void queue_live(const Follower& follower, event_store::WireDialect dialect, FramePtr frame);
+  void post_batches();
+  void serve_those_beyond_head();
+  void reopen_progress();
+
+  Follower& follower_of(const UserId& user);
+  void begin_at_cursor(Subscription& subscription, const std::string& text);
+  void judge_beyond_head(const Subscription& subscription);
+  void go_on(Subscription& subscription);
+  bool fits_window(const Subscription& subscription) const;
+  void read_window(Subscription& subscription);
+  void read_history(Subscription& subscription);
+  void take_history(Subscription& subscription, Result<event_store::HistoryPage> page);
+  void read_log(Subscription& subscription, const event_store::Position& from);
+  // Posts what the stream still lacks of these events; false when there was nothing to post.
+  bool post_older(Subscription& subscription, const std::vector<RecordPtr>& events);
+  void become_live(Subscription& subscription);
+  void stop_live(Subscription& subscription);
+  void take_seq(Subscription& subscription, Seq seq);
+  void refuse(Subscription& subscription, event_store::CursorFault reason);
+  void end_unavailable(Subscription& subscription, const Error& error);
+
+  Subscription* find(const StreamTicket& ticket);
+  void post(const StreamTicket& ticket, StreamUpdate update);
+  const FramePtr& frame_of(WindowEvent& event, const UserId& user,
+                           event_store::WireDialect dialect);
+  [[nodiscard]] std::string cursor_text(const event_store::Position& position, Seq last_seq,
+                                        const UserId& user) const;
+
+  const FeedParts& parts_;
+  const Partition partition_;
+  std::uint64_t& last_channel_;
+  event_store::Position head_;
+  Window window_;
+  ProgressPieces pieces_;
+  std::optional<Error> stopped_;
+  TextMap<std::unique_ptr<Follower>> followers_;
+  std::unordered_map<SessionId, Subscription> subscriptions_;
+  std::vector<SessionId> beyond_head_;
+  std::vector<std::vector<Delivery>> batches_;  // by shard; of the tail batch that is being read
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+  std::unique_ptr<event_store::PartitionReader> reader_;
+  std::unique_ptr<event_store::Tail> progress_;
+};
+
+}  // namespace signalbox::gateway

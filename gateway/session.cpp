@@ -1,0 +1,286 @@
+#include "gateway/session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/frame_codec.hpp"
+#include "event-store/contract/identity.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+constexpr std::int64_t kRetryAfterMs = 1000;
+
+}  // namespace
+
+Session::Session(const SessionParts& parts, SessionId id, Handshake handshake,
+                 std::optional<Identity> identity)
+    : parts_(parts), id_(id), handshake_(std::move(handshake)), identity_(std::move(identity)) {}
+
+// ---- life
+
+void Session::on_open(ClientLink& link) {
+  link_ = &link;
+  opened_ = heard_ = pinged_ = parts_.clock.monotonic();
+  parts_.hub.add(id_, *this, link);
+  parts_.metrics.connects.Increment();
+  parts_.metrics.connections.Increment();
+  if (identity_) admit(*std::move(identity_));
+}
+
+void Session::admit(Identity identity) {
+  auto place = parts_.registry.enter(identity.user_id, handshake_.wanted_client, parts_.clock.now(),
+                                     parts_.random);
+  if (!place) return close(CloseCode::too_many_connections, place.error().message);
+  identity_ = std::move(identity);
+  place_.emplace(*std::move(place));
+  partition_ = event_store::partition_of(identity_->user_id, parts_.options.log.partitions);
+  emitter_ = create_auth_emitter({place_->user(), place_->client()}, parts_.journal);
+  if (!emitter_->emit(ClientConnected{handshake_.user_agent, parts_.options.gateway}) ||
+      !emitter_->emit(AuthAccepted{}))
+    parts_.metrics.connection_records_dropped.Increment();
+  state_ = State::joining;
+  ask_stream(handshake_.from, std::move(handshake_.cursor));
+}
+
+void Session::authenticate(std::string_view text) {
+  auto frame = event_store::decode_client_frame(
+      text, {parts_.options.limits.content_bytes_max, parts_.options.limits.depth_max});
+  const auto* const given = frame ? std::get_if<AuthenticateFrame>(&frame->data) : nullptr;
+  if (given == nullptr) {
+    send_error(
+        frame ? make_error(frame->id, Errc::token_invalid, "the first frame must be authenticate")
+              : std::move(frame.error()));
+    return close(CloseCode::not_authenticated, "the first frame must be authenticate");
+  }
+  auto identity = parts_.authenticator.verify(given->token);
+  if (!identity) {
+    if (!parts_.journal.note(std::nullopt, AuthRefused{"token_invalid"}))
+      parts_.metrics.connection_records_dropped.Increment();
+    ErrorFrame refused =
+        make_error(frame->id, Errc::token_invalid, "the token " + identity.error().message);
+    refused.field = "token";
+    send_error(std::move(refused));
+    return close(CloseCode::not_authenticated, "the token was refused");
+  }
+  admit(*std::move(identity));
+}
+
+void Session::on_closed(CloseCode code, std::string_view reason) {
+  state_ = State::closing;
+  parts_.hub.remove(id_);
+  parts_.metrics.connections.Decrement();
+  parts_.metrics.count_close(code);
+  if (place_) parts_.feed.unfollow(partition_, id_);
+  if (emitter_ && !emitter_->emit(ClientDisconnected{number(code), std::string(reason)}))
+    parts_.metrics.connection_records_dropped.Increment();
+  place_.reset();
+  link_ = nullptr;
+}
+
+void Session::on_alive() { heard_ = parts_.clock.monotonic(); }
+
+void Session::on_tick() {
+  if (state_ == State::closing) return;
+  const GatewayLimits& limits = parts_.options.limits;
+  const MonotonicTime now = parts_.clock.monotonic();
+  if (state_ == State::opening && now - opened_ >= limits.authentication)
+    return close(CloseCode::authentication_timeout, "no authenticate frame in time");
+  if (now - heard_ >= limits.heartbeat_lost)
+    return link_->terminate(CloseCode::heartbeat_lost, "no pong");
+  if (now - pinged_ >= limits.heartbeat) {
+    pinged_ = now;
+    link_->ping();
+  }
+  // A stream that ended has no position to tell; its client comes back as it came.
+  if (draining_ && !draining_told_ && ++ticks_draining_ > 1) {
+    draining_told_ = true;
+    send(DrainingFrame{draining_->count(), std::nullopt});
+    return close_when_answered();
+  }
+  check_expiry();
+}
+
+void Session::check_expiry() {
+  if (state_ == State::opening ||
+      parts_.clock.now() < identity_->expires + parts_.options.token_leeway)
+    return;
+  if (!emitter_->emit(AuthExpired{})) parts_.metrics.connection_records_dropped.Increment();
+  send_error(make_error(std::nullopt, Errc::token_invalid, "the token has expired"));
+  close(CloseCode::not_authenticated, "the token has expired");
+}
+
+void Session::drain(std::chrono::milliseconds reconnect_after) {
+  draining_ = reconnect_after;
+  if (state_ == State::opening) close(CloseCode::draining, "the gateway stops");
+}
+
+void Session::close_when_answered() {
+  if (draining_told_ && unanswered_ == 0) close(CloseCode::draining, "the gateway stops");
+}
+
+void Session::close(CloseCode code, std::string_view reason) {
+  if (state_ == State::closing) return;
+  state_ = State::closing;
+  link_->close(code, reason);
+}
+
+void Session::send(const ServerFrame& frame) {
+  if (link_ != nullptr)
+    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, handshake_.dialect)));
+}
+
+ErrorFrame Session::make_error(std::optional<std::string> id, Errc code, std::string message) {
+  return ErrorFrame{.id = std::move(id),
+                    .code = code,
+                    .message = std::move(message),
+                    .field = std::nullopt,
+                    .hint = std::nullopt,
+                    .message_id = std::nullopt,
+                    .retry_after_ms = std::nullopt,
+                    .reason = std::nullopt,
+                    .oldest_cursor = std::nullopt};
+}
+
+void Session::send_error(ErrorFrame error) {
+  parts_.metrics.count_error(error.code);
+  send(ServerFrame(std::move(error)));
+}
+
+// ---- what the client sends
+
+void Session::on_text(std::string_view text) {
+  heard_ = parts_.clock.monotonic();
+  parts_.metrics.client_frames.Increment();
+  switch (state_) {
+    case State::closing: return;
+    case State::opening: return authenticate(text);
+    case State::ready: return handle_text(text);
+    case State::joining: break;
+  }
+  // Until connection_ready is out, frames wait: nothing may come before it.
+  const GatewayLimits& limits = parts_.options.limits;
+  if (early_frames_.size() >= limits.sends_without_ack_max ||
+      early_bytes_ + text.size() > limits.frame_bytes_max)
+    return close(CloseCode::overloaded, "too much was sent before connection_ready");
+  early_bytes_ += text.size();
+  early_frames_.emplace_back(text);
+}
+
+void Session::handle_text(std::string_view text) {
+  auto frame = event_store::decode_client_frame(
+      text, {parts_.options.limits.content_bytes_max, parts_.options.limits.depth_max});
+  if (!frame) return send_error(std::move(frame.error()));
+  std::visit([&](auto& data) { handle(frame->id, std::move(data)); }, frame->data);
+}
+
+void Session::handle(const std::optional<std::string>& id, AuthenticateFrame) {
+  ErrorFrame error =
+      make_error(id, Errc::unknown_type, "this socket is signed in; use refresh_token");
+  error.field = "type";
+  send_error(std::move(error));
+}
+
+void Session::handle(const std::optional<std::string>& id, UserMessageFrame frame) {
+  const auto& agents = parts_.options.agents;
+  if (frame.agent && std::find(agents.begin(), agents.end(), *frame.agent) == agents.end()) {
+    ErrorFrame error = make_error(id, Errc::unknown_agent, "there is no agent of this name");
+    error.field = "agent";
+    error.message_id = std::move(frame.message_id);
+    return send_error(std::move(error));
+  }
+  AckFrame ack{id, frame.message_id, event_store::run_id_of(place_->user(), frame.message_id)};
+  append(UserMessage{std::move(frame.message_id), std::move(frame.thread_id),
+                     std::move(frame.content), std::move(frame.agent)},
+         std::move(frame.traceparent), std::move(ack));
+}
+
+void Session::handle(const std::optional<std::string>& id, CancelRunFrame frame) {
+  append(CancelRun{frame.run_id}, std::nullopt, AckFrame{id, std::nullopt, frame.run_id});
+}
+
+void Session::handle(const std::optional<std::string>& id, RunInputFrame frame) {
+  AckFrame ack{id, std::nullopt, frame.run_id};
+  append(RunInput{frame.run_id, std::move(frame.request_id), std::move(frame.data)}, std::nullopt,
+         std::move(ack));
+}
+
+void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
+  resume_id_ = id;
+  parts_.hub.leave(id_);
+  if (frame.cursor) return ask_stream(StreamFrom::cursor, *std::move(frame.cursor));
+  ask_stream(frame.from == "start" ? StreamFrom::start : StreamFrom::latest, {});
+}
+
+void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame frame) {
+  auto identity = parts_.authenticator.verify(frame.token);
+  if (!identity || identity->user_id != identity_->user_id) {
+    ErrorFrame error = make_error(
+        id, Errc::token_invalid,
+        identity ? "the token is for another user" : "the token " + identity.error().message);
+    error.field = "token";
+    if (!emitter_->emit(AuthRefused{"token_invalid"}))
+      parts_.metrics.connection_records_dropped.Increment();
+    return send_error(std::move(error));
+  }
+  identity_ = *std::move(identity);
+  if (!emitter_->emit(AuthRefreshed{identity_->expires}))
+    parts_.metrics.connection_records_dropped.Increment();
+  send(AckFrame{id, std::nullopt, std::nullopt});
+}
+
+void Session::handle(const std::optional<std::string>& id, PingFrame frame) {
+  send(PongFrame{id, std::move(frame.nonce)});
+}
+
+void Session::append(CommandData data, std::optional<std::string> traceparent, AckFrame ack) {
+  if (draining_ || unanswered_ >= parts_.options.limits.sends_without_ack_max) {
+    ErrorFrame error = make_error(
+        ack.id, Errc::overloaded,
+        draining_ ? "the gateway stops; come back" : "too many sends wait for their ack");
+    error.message_id = std::move(ack.message_id);
+    error.retry_after_ms = kRetryAfterMs;
+    return send_error(std::move(error));
+  }
+  ++unanswered_;
+  parts_.callbacks.begin();
+  const Command command{.id = parts_.random.uuid().to_string(),
+                        .source = parts_.options.source,
+                        .time = parts_.clock.now(),
+                        .user_id = place_->user(),
+                        .websocket_client_id = place_->client(),
+                        .traceparent = std::move(traceparent),
+                        .data = std::move(data)};
+  parts_.log.append({Topic::inbound, partition_}, event_store::encode_command(command),
+                    parts_.executor,
+                    [self = weak_from_this(), &callbacks = parts_.callbacks,
+                     ack = std::move(ack)](Result<Offset> appended) {
+                      callbacks.end();
+                      if (const auto session = self.lock()) session->finish_append(ack, appended);
+                    });
+}
+
+void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {
+  --unanswered_;
+  if (appended) {
+    parts_.metrics.acks.Increment();
+    send(std::move(ack));
+  } else {
+    parts_.metrics.append_failures.Increment();
+    ErrorFrame error =
+        appended.error().code == Errc::too_large
+            ? make_error(std::move(ack.id), Errc::too_large, appended.error().message)
+            : make_error(std::move(ack.id), Errc::log_unavailable,
+                         "the log did not take it: " + appended.error().message);
+    if (error.code == Errc::too_large)
+      error.field = ack.message_id ? "content" : "data";
+    else
+      error.retry_after_ms = kRetryAfterMs;
+    error.message_id = std::move(ack.message_id);
+    send_error(std::move(error));
+  }
+  close_when_answered();
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,136 @@
+// Session: one client's protocol without a socket (contract 11): sign-in, its stream of events, and
+// one answer to every send. A command is given to the log as it comes and acknowledged when it is
+// durable; nothing else about it is decided here. Lifetime: held by its socket, and by appends in
+// flight only weakly. Thread: its shard.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/command.hpp"
+#include "event-store/model/frame.hpp"
+#include "event-store/model/random.hpp"
+#include "gateway/auth.hpp"
+#include "gateway/auth_emitter.hpp"
+#include "gateway/callback_count.hpp"
+#include "gateway/client_link.hpp"
+#include "gateway/client_registry.hpp"
+#include "gateway/feed.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/hub.hpp"
+#include "gateway/limits.hpp"
+#include "gateway/metrics.hpp"
+
+namespace signalbox::gateway {
+
+struct SessionOptions {
+  GatewayLimits limits;
+  std::vector<std::string> agents{"assistant", "playbook"};
+  std::string gateway;                    // name of this instance, for connection records
+  std::string source;                     // ce_source of commands
+  std::chrono::seconds token_leeway{30};  // as TokenRules has it
+  event_store::LogDescription log;
+};
+
+// What the sessions of one shard share. All of it outlives them.
+struct SessionParts {
+  std::size_t shard;
+  Executor& executor;
+  Hub& hub;
+  Feed& feed;
+  event_store::EventLog& log;
+  const Clock& clock;
+  Random& random;
+  const Authenticator& authenticator;
+  ClientRegistry& registry;
+  ConnectionJournal& journal;
+  GatewayMetrics& metrics;
+  CallbackCount& callbacks;
+  FrameFactory make_frame;
+  const SessionOptions& options;
+};
+
+class Session final : public SocketSession,
+                      public StreamSink,
+                      public std::enable_shared_from_this<Session> {
+ public:
+  // With an identity the socket is signed in when it opens; else its first frame must do it.
+  Session(const SessionParts& parts, SessionId id, Handshake handshake,
+          std::optional<Identity> identity);
+
+  // SocketSession
+  void on_open(ClientLink& link) override;
+  void on_text(std::string_view text) override;
+  void on_alive() override;
+  void on_writable() override;
+  void on_tick() override;
+  void on_closed(CloseCode code, std::string_view reason) override;
+  // StreamSink
+  void on_stream(std::uint32_t generation, StreamUpdate update) override;
+  void drain(std::chrono::milliseconds reconnect_after) override;
+
+ private:
+  enum class State { opening, joining, ready, closing };
+
+  void admit(Identity identity);
+  void authenticate(std::string_view text);
+  void ask_stream(StreamFrom from, std::string cursor);
+  void handle_text(std::string_view text);
+
+  void handle(const std::optional<std::string>& id, AuthenticateFrame frame);
+  void handle(const std::optional<std::string>& id, UserMessageFrame frame);
+  void handle(const std::optional<std::string>& id, CancelRunFrame frame);
+  void handle(const std::optional<std::string>& id, RunInputFrame frame);
+  void handle(const std::optional<std::string>& id, ResumeFrame frame);
+  void handle(const std::optional<std::string>& id, RefreshTokenFrame frame);
+  void handle(const std::optional<std::string>& id, PingFrame frame);
+  // Gives a command to the log; `ack` answers it once it is durable.
+  void append(CommandData data, std::optional<std::string> traceparent, AckFrame ack);
+  void finish_append(AckFrame ack, const Result<Offset>& appended);
+
+  void take(StreamReady update);
+  void take(StreamRefused update);
+  void take(StreamPage update);
+  void take(StreamCaughtUp update);
+  void take(StreamHistoryDamaged update);
+  void take(StreamUnavailable update);
+  void take(StreamPosition update);
+
+  void become_ready(std::optional<std::string> cursor);
+  void ask_more_when_drained();
+  void check_expiry();
+  void close_when_answered();
+  void send(const ServerFrame& frame);
+  void send_error(ErrorFrame error);
+  [[nodiscard]] static ErrorFrame make_error(std::optional<std::string> id, Errc code,
+                                             std::string message);
+  void close(CloseCode code, std::string_view reason);
+  [[nodiscard]] StreamTicket ticket() const;
+
+  const SessionParts& parts_;
+  const SessionId id_;
+  Handshake handshake_;
+  std::optional<Identity> identity_;
+  State state_ = State::opening;
+  ClientLink* link_ = nullptr;
+  std::optional<ClientRegistry::Place> place_;
+  std::optional<AuthEmitter> emitter_;
+  Partition partition_{0};                 // of the user, once signed in
+  std::uint32_t generation_ = 0;           // of what was asked of the feed
+  std::optional<std::string> resume_id_;   // of the resume frame in progress
+  std::vector<std::string> early_frames_;  // came before connection_ready
+  std::size_t early_bytes_ = 0;
+  std::size_t unanswered_ = 0;  // sends given to the log
+  bool wants_more_ = false;
+  std::optional<std::chrono::milliseconds> draining_;
+  bool draining_told_ = false;
+  int ticks_draining_ = 0;
+  MonotonicTime opened_{};
+  MonotonicTime heard_{};
+  MonotonicTime pinged_{};
+};
+
+}  // namespace signalbox::gateway

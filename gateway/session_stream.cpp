@@ -1,0 +1,94 @@
+// A session's stream of events: what it asks of the feed and what the feed answers.
+#include <utility>
+
+#include "gateway/session.hpp"
+
+namespace signalbox::gateway {
+StreamTicket Session::ticket() const { return {partition_, parts_.shard, id_, generation_}; }
+
+void Session::ask_stream(StreamFrom from, std::string cursor) {
+  ++generation_;
+  wants_more_ = false;
+  parts_.feed.follow(ticket(),
+                     StreamRequest{place_->user(), handshake_.dialect, from, std::move(cursor)});
+}
+
+void Session::on_stream(std::uint32_t generation, StreamUpdate update) {
+  if (state_ == State::closing || generation != generation_) return;
+  std::visit([this](auto& one) { take(std::move(one)); }, update);
+}
+
+void Session::take(StreamReady update) {
+  if (state_ == State::joining) become_ready(std::move(update.cursor));
+}
+
+void Session::become_ready(std::optional<std::string> cursor) {
+  const GatewayLimits& limits = parts_.options.limits;
+  state_ = State::ready;
+  send(ConnectionReadyFrame{
+      .websocket_client_id = place_->client(),
+      .user_id = place_->user(),
+      .cursor = std::move(cursor),
+      .heartbeat_seconds =
+          std::chrono::duration_cast<std::chrono::seconds>(limits.heartbeat).count(),
+      .frame_bytes_max = static_cast<std::int64_t>(limits.frame_bytes_max),
+      .shard = partition_.value()});
+  for (const std::string& text : std::exchange(early_frames_, {}))
+    if (state_ == State::ready) handle_text(text);
+}
+
+void Session::take(StreamRefused update) {
+  if (state_ == State::joining) become_ready(std::nullopt);
+  parts_.hub.leave(id_);
+  ErrorFrame error =
+      make_error(std::exchange(resume_id_, std::nullopt), Errc::cursor_invalid,
+                 "the cursor cannot be used: " + std::string(event_store::to_text(update.reason)) +
+                     "; send resume with another cursor or from");
+  error.field = "cursor";
+  error.reason = event_store::to_text(update.reason);
+  error.oldest_cursor = std::move(update.oldest_cursor);
+  send_error(std::move(error));
+}
+
+void Session::take(StreamPage update) {
+  for (const FramePtr& frame : update.frames) link_->send(frame);
+  wants_more_ = update.ask;
+  ask_more_when_drained();
+}
+
+void Session::ask_more_when_drained() {
+  if (!wants_more_ || link_->buffered_bytes() >= parts_.options.limits.page_bytes_max / 2) return;
+  wants_more_ = false;
+  parts_.feed.more(ticket());
+}
+
+void Session::on_writable() {
+  if (state_ == State::ready) ask_more_when_drained();
+}
+
+void Session::take(StreamCaughtUp update) {
+  resume_id_.reset();
+  for (const FramePtr& piece : update.progress) link_->send(piece);
+  send(CaughtUpFrame{std::move(update.cursor)});
+  parts_.hub.join(id_, update.channel);
+}
+
+void Session::take(StreamHistoryDamaged update) {
+  send_error(make_error(std::nullopt, Errc::history_damaged, std::move(update.what)));
+}
+
+void Session::take(StreamUnavailable update) {
+  if (state_ == State::joining) state_ = State::ready;  // there is nothing to wait for any more
+  send_error(make_error(std::exchange(resume_id_, std::nullopt), Errc::log_unavailable,
+                        std::move(update.what)));
+  close(CloseCode::log_unavailable, "events cannot be read");
+}
+
+void Session::take(StreamPosition update) {
+  if (!draining_ || draining_told_) return;
+  draining_told_ = true;
+  send(DrainingFrame{draining_->count(), std::move(update.cursor)});
+  close_when_answered();
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,555 @@
+#include "gateway/websocket_server.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <unordered_map>
+#include <utility>
+#include <websocketpp/concurrency/none.hpp>
+#include <websocketpp/config/asio_no_tls.hpp>
+#include <websocketpp/logger/stub.hpp>
+#include <websocketpp/server.hpp>
+
+namespace signalbox::gateway {
+namespace {
+
+namespace wspp = websocketpp;
+
+// The transport with two things added that websocketpp lacks: it tells when a write is done and how
+// many bytes are in it, and several sends in a row can be made one write.
+template <class Config>
+class TellingConnection : public wspp::transport::asio::connection<Config> {
+ public:
+  using Base = wspp::transport::asio::connection<Config>;
+  using Base::Base;
+
+  using Base::async_write;
+  void async_write(const std::vector<wspp::transport::buffer>& buffers,
+                   wspp::transport::write_handler handler) {
+    std::size_t bytes = 0;
+    for (const auto& buffer : buffers) bytes += buffer.len;
+    in_flight_ = bytes;
+    Base::async_write(buffers, [this, handler = std::move(handler)](const std::error_code& error) {
+      in_flight_ = 0;
+      handler(error);
+      if (!error && on_written) on_written();
+    });
+  }
+
+  // websocketpp asks for a write with every send; between cork and uncork it is asked for once.
+  void cork() { corked_ = true; }
+  void uncork() {
+    corked_ = false;
+    if (const auto write = std::exchange(held_, nullptr)) write();
+  }
+  template <class Handler>
+  std::error_code dispatch(Handler handler) {
+    if (!corked_) return Base::dispatch(std::move(handler));
+    if (!held_) held_ = std::move(handler);
+    return {};
+  }
+
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  std::function<void()> on_written;
+
+ private:
+  bool corked_ = false;
+  std::function<void()> held_;
+  std::size_t in_flight_ = 0;
+};
+
+class SocketState;
+struct ConnectionExtra;
+
+// What sockets and connections ask of their shard.
+class ShardServices {
+ public:
+  virtual ~ShardServices() = default;
+  [[nodiscard]] virtual const ServerOptions& options() const = 0;
+  // flush() is called on the socket once, when the current task is over.
+  virtual void flush_soon(std::shared_ptr<SocketState> socket) = 0;
+  virtual void forget(SocketState& socket) = 0;
+  virtual void connection_gone(ConnectionExtra& extra) = 0;
+};
+
+// Ties a connection to its shard and to what is behind it. It keeps the shard, and with it the
+// endpoint, until the last connection is gone.
+struct ConnectionExtra : wspp::connection_base {
+  ~ConnectionExtra() {
+    if (shard) shard->connection_gone(*this);
+  }
+  std::shared_ptr<ShardServices> shard;
+  int port = 0;
+  std::string remote_address;
+  std::shared_ptr<SocketState> socket;
+};
+
+struct ServerConfig : wspp::config::asio {
+  using type = ServerConfig;
+  using base = wspp::config::asio;
+  using concurrency_type = wspp::concurrency::none;
+  using request_type = base::request_type;
+  using response_type = base::response_type;
+  using message_type = base::message_type;
+  using con_msg_manager_type = base::con_msg_manager_type;
+  using endpoint_msg_manager_type = base::endpoint_msg_manager_type;
+  using alog_type = wspp::log::stub;
+  using elog_type = wspp::log::stub;
+  using rng_type = base::rng_type;
+  using endpoint_base = base::endpoint_base;
+  using connection_base = ConnectionExtra;
+  using permessage_deflate_type = base::permessage_deflate_type;
+  static constexpr bool enable_multithreading = false;
+
+  struct transport_config : base::transport_config {
+    using concurrency_type = type::concurrency_type;
+    using alog_type = type::alog_type;
+    using elog_type = type::elog_type;
+    using request_type = type::request_type;
+    using response_type = type::response_type;
+    using socket_type = wspp::transport::asio::basic_socket::endpoint;
+    static constexpr bool enable_multithreading = false;
+  };
+  struct transport_type : wspp::transport::asio::endpoint<transport_config> {
+    using transport_con_type = TellingConnection<transport_config>;
+    using transport_con_ptr = typename transport_con_type::ptr;
+  };
+
+  static constexpr std::size_t connection_read_buffer_size = 4096;
+  static constexpr bool enable_extensions = false;
+  // A protocol error gets its close code; reading stops, and the close timer ends the connection.
+  static constexpr bool drop_on_protocol_error = false;
+  static constexpr long timeout_pong = 0;  // the session watches the heartbeat
+};
+
+using Endpoint = wspp::server<ServerConfig>;
+using ConnectionPtr = Endpoint::connection_ptr;
+using MessagePtr = ServerConfig::message_type::ptr;
+
+// The one buffer all sockets share: header and payload as they go to the wire.
+class PreparedFrame final : public WireFrame {
+ public:
+  explicit PreparedFrame(MessagePtr message) : message_(std::move(message)) {}
+  [[nodiscard]] std::string_view text() const noexcept override { return message_->get_payload(); }
+  [[nodiscard]] const MessagePtr& message() const { return message_; }
+
+ private:
+  MessagePtr message_;
+};
+
+// One open WebSocket: the link of its session. websocketpp's own queue cannot be measured once it
+// is being written, so frames wait here and go to it in batches, the next when one is written.
+class SocketState final : public ClientLink, public std::enable_shared_from_this<SocketState> {
+ public:
+  SocketState(ShardServices& shard, std::shared_ptr<SocketSession> session)
+      : shard_(shard), session_(std::move(session)) {}
+
+  // ClientLink
+  void send(const FramePtr& frame) override;
+  void close(CloseCode code, std::string_view reason) override { end(code, reason, false); }
+  void terminate(CloseCode code, std::string_view reason) override { end(code, reason, true); }
+  void ping() override;
+  [[nodiscard]] std::size_t buffered_bytes() const override {
+    return outbox_bytes_ + (connection_ == nullptr ? 0 : connection_->in_flight());
+  }
+
+  void opened(Endpoint::connection_type& connection);
+  void closed();
+  void received(const MessagePtr& message);
+  void written();
+  void flush();
+  void tick();
+  void alive() { session_->on_alive(); }
+  [[nodiscard]] bool may_answer_ping() const;
+
+  std::size_t index = 0;  // in the shard's list
+
+ private:
+  void end(CloseCode code, std::string_view reason, bool cut);
+  void hand_over();
+
+  ShardServices& shard_;
+  std::shared_ptr<SocketSession> session_;
+  Endpoint::connection_type* connection_ = nullptr;  // while it is open
+  std::vector<FramePtr> outbox_;
+  std::size_t outbox_head_ = 0;
+  std::size_t outbox_bytes_ = 0;
+  bool dirty_ = false;
+  bool above_mark_ = false;
+  bool ended_ = false;
+  bool cut_ = false;
+  bool close_sent_ = false;
+  CloseCode end_code_ = CloseCode::normal;
+  std::string end_reason_;
+  std::chrono::steady_clock::time_point ended_at_{};
+};
+
+void SocketState::send(const FramePtr& frame) {
+  if (ended_ || connection_ == nullptr) return;
+  outbox_.push_back(frame);
+  outbox_bytes_ += frame->text().size();
+  const std::size_t buffered = buffered_bytes();
+  if (buffered >= shard_.options().writable_bytes) above_mark_ = true;
+  if (buffered > shard_.options().outbox_bytes_max)
+    return end(CloseCode::slow_consumer, "it does not read fast enough", true);
+  if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
+}
+
+void SocketState::ping() {
+  std::error_code ignored;
+  if (connection_ != nullptr && !ended_) connection_->ping("", ignored);
+}
+
+void SocketState::end(CloseCode code, std::string_view reason, bool cut) {
+  if (ended_ || connection_ == nullptr) return;
+  ended_ = true;
+  cut_ = cut;
+  end_code_ = code;
+  end_reason_ = reason;
+  ended_at_ = std::chrono::steady_clock::now();
+  if (cut) {
+    outbox_.clear();
+    outbox_head_ = outbox_bytes_ = 0;
+  }
+  if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
+}
+
+void SocketState::flush() {
+  dirty_ = false;
+  if (connection_ == nullptr) return;
+  if (cut_) return connection_->terminate(wspp::error::make_error_code(wspp::error::general));
+  if (connection_->in_flight() == 0) hand_over();
+  if (!ended_ || close_sent_ || outbox_head_ < outbox_.size()) return;
+  close_sent_ = true;
+  std::error_code ignored;
+  connection_->close(number(end_code_), end_reason_, ignored);
+}
+
+void SocketState::hand_over() {
+  std::size_t bytes = 0;
+  connection_->cork();
+  while (outbox_head_ < outbox_.size() && bytes < shard_.options().batch_bytes_max) {
+    const auto& frame = static_cast<const PreparedFrame&>(*outbox_[outbox_head_]);
+    bytes += frame.text().size();
+    connection_->send(frame.message());
+    outbox_[outbox_head_++].reset();
+  }
+  connection_->uncork();
+  outbox_bytes_ -= bytes;
+  if (outbox_head_ < outbox_.size()) return;
+  outbox_head_ = 0;
+  // An idle socket keeps no queue.
+  if (outbox_.capacity() > 64)
+    outbox_ = {};
+  else
+    outbox_.clear();
+}
+
+void SocketState::written() {
+  if (connection_ == nullptr) return;
+  flush();
+  if (!above_mark_ || buffered_bytes() >= shard_.options().writable_bytes) return;
+  above_mark_ = false;
+  session_->on_writable();
+}
+
+void SocketState::tick() {
+  if (ended_) {
+    if (std::chrono::steady_clock::now() - ended_at_ < shard_.options().close_handshake) return;
+    cut_ = true;
+    if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
+    return;
+  }
+  session_->on_tick();
+}
+
+// A peer that sends pings and does not read must not make us hold the answers.
+bool SocketState::may_answer_ping() const {
+  return connection_ != nullptr && buffered_bytes() + connection_->get_buffered_amount() <
+                                       shard_.options().pings_answered_bytes_max;
+}
+
+void SocketState::opened(Endpoint::connection_type& connection) {
+  connection_ = &connection;
+  connection.on_written = [this] { written(); };
+  session_->on_open(*this);
+}
+
+void SocketState::received(const MessagePtr& message) {
+  if (ended_ || connection_ == nullptr) return;
+  if (message->get_opcode() == wspp::frame::opcode::text)
+    return session_->on_text(message->get_payload());
+  end(CloseCode::unsupported_data, "text frames only", false);
+}
+
+void SocketState::closed() {
+  if (connection_ == nullptr) return;
+  CloseCode code = end_code_;
+  std::string reason = end_reason_;
+  if (!ended_) {
+    const auto remote = connection_->get_remote_close_code();
+    const auto local = connection_->get_local_close_code();
+    const bool peer_closed =
+        remote != wspp::close::status::blank && remote != wspp::close::status::abnormal_close;
+    const auto told = peer_closed ? remote : local;
+    code = told == wspp::close::status::blank ? CloseCode::abnormal : static_cast<CloseCode>(told);
+    reason = peer_closed ? connection_->get_remote_close_reason()
+                         : connection_->get_local_close_reason();
+  }
+  ended_ = true;
+  connection_ = nullptr;
+  outbox_.clear();
+  const auto session = std::exchange(session_, nullptr);
+  const auto self = shared_from_this();
+  shard_.forget(*this);
+  session->on_closed(code, reason);
+}
+
+HttpRequest read_request(const Endpoint::connection_type& connection) {
+  const auto& request = connection.get_request();
+  const std::string& target = request.get_uri();
+  const std::size_t question = target.find('?');
+  HttpRequest read{.method = request.get_method(),
+                   .path = target.substr(0, question),
+                   .query = question == target.npos ? "" : target.substr(question + 1),
+                   .headers = {},
+                   .body = request.get_body(),
+                   .remote_address = connection.remote_address};
+  for (const auto& [name, value] : request.get_headers()) {
+    std::string lower = name;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
+      return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    });
+    read.headers.emplace_back(std::move(lower), value);
+  }
+  return read;
+}
+
+void write_response(Endpoint::connection_type& connection, const HttpResponse& response) {
+  connection.set_status(static_cast<wspp::http::status_code::value>(response.status));
+  connection.replace_header("Connection", "close");
+  connection.replace_header("X-Content-Type-Options", "nosniff");
+  connection.replace_header("Cache-Control", "no-store");
+  for (const auto& [name, value] : response.headers) connection.replace_header(name, value);
+  if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
+  // An answer to HEAD states the length of a body that is not there.
+  if (connection.get_request().get_method() != "HEAD") connection.set_body(response.body);
+  connection.replace_header("Content-Length", std::to_string(response.body.size()));
+}
+
+}  // namespace
+
+FramePtr WebsocketServer::make_frame(std::string text) {
+  static const auto manager = std::make_shared<ServerConfig::con_msg_manager_type>();
+  const auto message = manager->get_message(wspp::frame::opcode::text, 0);
+  const std::size_t size = text.size();
+  message->get_raw_payload() = std::move(text);
+  const wspp::frame::basic_header basic(wspp::frame::opcode::text, size, true, false, false);
+  const wspp::frame::extended_header extended(size);
+  message->set_header(wspp::frame::prepare_header(basic, extended));
+  message->set_prepared(true);
+  return std::make_shared<const PreparedFrame>(message);
+}
+
+class WebsocketServer::Shard final : public ShardServices,
+                                     public std::enable_shared_from_this<Shard> {
+ public:
+  Shard(std::size_t index, IoThread& thread, ServerOptions options, UpgradeHandler on_upgrade,
+        RequestHandler on_request);
+
+  void start();
+  void adopt(const AcceptedSocket& socket, int port);
+  void close_all(CloseCode code, const std::string& reason);
+  [[nodiscard]] IoThread& thread() { return thread_; }
+  // Counted from adopt() on, so that a burst is spread before its first handshake.
+  std::atomic<std::size_t> connections{0};
+
+  // ShardServices
+  [[nodiscard]] const ServerOptions& options() const override { return options_; }
+  void flush_soon(std::shared_ptr<SocketState> socket) override;
+  void forget(SocketState& socket) override;
+  void connection_gone(ConnectionExtra& extra) override;
+
+ private:
+  bool validate(const wspp::connection_hdl& handle);
+  void answer_http(const wspp::connection_hdl& handle);
+  void open(const wspp::connection_hdl& handle);
+  void flush();
+  void tick();
+  [[nodiscard]] ConnectionPtr connection_of(const wspp::connection_hdl& handle) {
+    return endpoint_.get_con_from_hdl(handle);
+  }
+
+  const std::size_t index_;
+  IoThread& thread_;
+  const ServerOptions options_;
+  const UpgradeHandler on_upgrade_;
+  const RequestHandler on_request_;
+  Endpoint endpoint_;
+  bool closing_ = false;
+  std::vector<std::shared_ptr<SocketState>> sockets_;  // open
+  std::unordered_map<ConnectionExtra*, wspp::connection_hdl> unopened_;
+  std::vector<std::shared_ptr<SocketState>> dirty_;  // wait for flush()
+};
+
+WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions options,
+                              UpgradeHandler on_upgrade, RequestHandler on_request)
+    : index_(index),
+      thread_(thread),
+      options_(options),
+      on_upgrade_(std::move(on_upgrade)),
+      on_request_(std::move(on_request)) {
+  endpoint_.init_asio(&thread.context());
+  endpoint_.set_user_agent("");
+  endpoint_.set_max_message_size(options_.frame_bytes_max);
+  endpoint_.set_max_http_body_size(options_.http_body_bytes_max);
+  endpoint_.set_open_handshake_timeout(static_cast<long>(options_.handshake.count()));
+  endpoint_.set_close_handshake_timeout(static_cast<long>(options_.close_handshake.count()));
+  endpoint_.set_validate_handler([this](const auto& handle) { return validate(handle); });
+  endpoint_.set_http_handler([this](const auto& handle) { answer_http(handle); });
+  endpoint_.set_open_handler([this](const auto& handle) { open(handle); });
+  endpoint_.set_close_handler([this](const auto& handle) {
+    if (const auto socket = connection_of(handle)->socket) socket->closed();
+  });
+  endpoint_.set_message_handler([this](const auto& handle, const MessagePtr& message) {
+    if (const auto socket = connection_of(handle)->socket) socket->received(message);
+  });
+  endpoint_.set_ping_handler([this](const auto& handle, const std::string&) {
+    const auto socket = connection_of(handle)->socket;
+    if (socket) socket->alive();
+    return socket && socket->may_answer_ping();
+  });
+  endpoint_.set_pong_handler([this](const auto& handle, const std::string&) {
+    if (const auto socket = connection_of(handle)->socket) socket->alive();
+  });
+}
+
+void WebsocketServer::Shard::start() {
+  thread_.post([this] { tick(); });
+}
+
+void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port) {
+  const ConnectionPtr connection = closing_ ? nullptr : endpoint_.get_connection();
+  if (!connection) {
+    --connections;
+    ::close(socket.descriptor);
+    return;
+  }
+  connection->shard = shared_from_this();
+  connection->port = port;
+  connection->remote_address = socket.remote_address;
+  unopened_.emplace(connection.get(), connection);
+  std::error_code error;
+  connection->get_raw_socket().assign(socket.is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
+                                      socket.descriptor, error);
+  if (error) {
+    ::close(socket.descriptor);
+    connection->terminate(error);
+    return;
+  }
+  connection->start();
+}
+
+bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {
+  const ConnectionPtr connection = connection_of(handle);
+  const UpgradeRequest request{read_request(*connection), connection->get_requested_subprotocols()};
+  UpgradeAnswer answer = on_upgrade_(index_, request, connection->port);
+  if (!answer.session) {
+    write_response(*connection, answer.refusal);
+    return false;
+  }
+  std::error_code error;
+  if (!answer.subprotocol.empty()) connection->select_subprotocol(answer.subprotocol, error);
+  if (error) return false;
+  connection->socket = std::make_shared<SocketState>(*this, std::move(answer.session));
+  return true;
+}
+
+void WebsocketServer::Shard::answer_http(const wspp::connection_hdl& handle) {
+  const ConnectionPtr connection = connection_of(handle);
+  const HttpRequest request = read_request(*connection);
+  const auto length = request.header("content-length");
+  // websocketpp would take such a body for an empty one.
+  if (request.header("transfer-encoding"))
+    return write_response(
+        *connection, http_error(501, "not_implemented", "send the body with a Content-Length"));
+  if (length && (length->empty() || length->find_first_not_of("0123456789") != length->npos))
+    return write_response(*connection, http_error(400, "bad_request", "bad Content-Length"));
+  write_response(*connection, on_request_(request, connection->port));
+}
+
+void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
+  const ConnectionPtr connection = connection_of(handle);
+  unopened_.erase(connection.get());
+  connection->socket->index = sockets_.size();
+  sockets_.push_back(connection->socket);
+  connection->socket->opened(*connection);
+  if (closing_) connection->socket->close(CloseCode::going_away, "the gateway stops");
+}
+
+void WebsocketServer::Shard::flush_soon(std::shared_ptr<SocketState> socket) {
+  dirty_.push_back(std::move(socket));
+  if (dirty_.size() == 1) asio::post(thread_.context(), [this] { flush(); });
+}
+
+void WebsocketServer::Shard::flush() {
+  for (const auto& socket : std::exchange(dirty_, {})) socket->flush();
+}
+
+void WebsocketServer::Shard::forget(SocketState& socket) {
+  std::swap(sockets_[socket.index], sockets_.back());
+  sockets_[socket.index]->index = socket.index;
+  sockets_.pop_back();
+}
+
+void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
+  unopened_.erase(&extra);
+  --connections;
+}
+
+void WebsocketServer::Shard::tick() {
+  // Closing is always deferred to flush(), so the list does not change here.
+  for (const auto& socket : sockets_) socket->tick();
+  thread_.call_at(std::chrono::steady_clock::now() + std::chrono::seconds(1), [this] { tick(); });
+}
+
+void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason) {
+  closing_ = true;
+  for (const auto& socket : sockets_) socket->close(code, reason);
+  for (const auto& [extra, handle] : std::unordered_map(unopened_))
+    if (const auto connection = handle.lock())
+      std::static_pointer_cast<Endpoint::connection_type>(connection)
+          ->terminate(wspp::error::make_error_code(wspp::error::general));
+}
+
+WebsocketServer::WebsocketServer(std::vector<IoThread*> shards, ServerOptions options,
+                                 UpgradeHandler on_upgrade, RequestHandler on_request) {
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    shards_.push_back(std::make_shared<Shard>(i, *shards[i], options, on_upgrade, on_request));
+    shards_.back()->start();
+  }
+}
+
+WebsocketServer::~WebsocketServer() = default;
+
+void WebsocketServer::adopt(AcceptedSocket socket, int port) {
+  const auto& shard = *std::min_element(
+      shards_.begin(), shards_.end(),
+      [](const auto& a, const auto& b) { return a->connections < b->connections; });
+  ++shard->connections;
+  shard->thread().post([shard, socket = std::move(socket), port] { shard->adopt(socket, port); });
+}
+
+std::size_t WebsocketServer::connections() const {
+  std::size_t sum = 0;
+  for (const auto& shard : shards_) sum += shard->connections;
+  return sum;
+}
+
+void WebsocketServer::close_all(CloseCode code, const std::string& reason) {
+  for (const auto& shard : shards_)
+    shard->thread().post([shard, code, reason] { shard->close_all(code, reason); });
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,71 @@
+// WebsocketServer: sockets and HTTP on websocketpp, of which nothing shows here. One shard per
+// thread: a connection lives on one shard from its hand-off to its end. It knows nothing of
+// signalbox's protocol: what is behind a socket is a SocketSession, made by the factory when the
+// client asks for the upgrade; every other request goes to the HTTP handler.
+// Threads: adopt() and the counters from any; all the rest happens on the shards.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event-store/model/http.hpp"
+#include "gateway/client_link.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/io_thread.hpp"
+#include "gateway/listener.hpp"
+#include "gateway/wire_frame.hpp"
+
+namespace signalbox::gateway {
+
+struct ServerOptions {
+  std::size_t frame_bytes_max = 256 * 1024;          // of a client frame; beyond: 1009
+  std::size_t http_body_bytes_max = 64 * 1024;       // beyond: 413
+  std::size_t outbox_bytes_max = 1 << 20;            // of a socket; beyond: terminated, 4001
+  std::size_t writable_bytes = 32 * 1024;            // on_writable when less is buffered again
+  std::size_t batch_bytes_max = 64 * 1024;           // given to websocketpp at once
+  std::size_t pings_answered_bytes_max = 16 * 1024;  // pings are not answered beyond this backlog
+  std::chrono::milliseconds handshake{10'000};       // reading the request and writing the answer
+  std::chrono::milliseconds close_handshake{2'000};
+};
+
+struct UpgradeAnswer {
+  std::string subprotocol{};
+  std::shared_ptr<SocketSession> session{};  // none: refused with `refusal`
+  HttpResponse refusal{};
+};
+
+class WebsocketServer {
+ public:
+  // Runs on the shard of the connection. `port` is the number given to adopt().
+  using UpgradeHandler =
+      std::function<UpgradeAnswer(std::size_t shard, const UpgradeRequest&, int port)>;
+  using RequestHandler = std::function<HttpResponse(const HttpRequest&, int port)>;
+
+  // The threads outlive the server.
+  WebsocketServer(std::vector<IoThread*> shards, ServerOptions options, UpgradeHandler on_upgrade,
+                  RequestHandler on_request);
+  ~WebsocketServer();  // after every shard's thread has finished
+  WebsocketServer(const WebsocketServer&) = delete;
+  WebsocketServer& operator=(const WebsocketServer&) = delete;
+
+  // Takes an accepted connection to the shard that has the fewest.
+  void adopt(AcceptedSocket socket, int port);
+  // Connections of all kinds, from hand-off to the close of the descriptor.
+  [[nodiscard]] std::size_t connections() const;
+  // Closes all sockets; with their threads still running. Returns at once.
+  void close_all(CloseCode code, const std::string& reason);
+
+  // Frames for links of any server of this class.
+  [[nodiscard]] static FramePtr make_frame(std::string text);
+
+ private:
+  class Shard;
+  std::vector<std::shared_ptr<Shard>> shards_;
+};
+
+}  // namespace signalbox::gateway
