@@ -1,0 +1,35 @@
+// HistoryFile: everything the bench's clients did and saw, one JSON object a line, for checkers
+// that judge a run afterwards. Fields of every line: `t` (monotonic nanoseconds), `user`, `kind`.
+//   invoke   op, message_id, thread_id, content_sha256, n (1 = first time)
+//   ok       op, message_id, run_id
+//   fail     op, message_id, code                       (an error frame)
+//   unknown  op, message_id, why                        (the socket ended before an answer)
+//   socket   state: open, ready or ended; client_id, cursor (asked for or given), code, why
+//   frame    type, seq, cursor, run_id, sha256 (of the frame's text), data_sha256 (of its data)
+// Thread: one. Failing to write is reported by ok() at the end.
+#pragma once
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace signalbox::bench {
+
+class HistoryFile {
+ public:
+  // An empty path: nothing is recorded.
+  explicit HistoryFile(const std::string& path);
+
+  [[nodiscard]] bool is_on() const { return file_.is_open(); }
+  // `line` gets its time here.
+  void add(const std::string& user, std::string_view kind, nlohmann::json line);
+  void add_frame(const std::string& user, std::string_view text, const nlohmann::json& frame);
+  // False when something could not be written.
+  [[nodiscard]] bool ok();
+
+ private:
+  std::ofstream file_;
+  bool wanted_;
+};
+
+}  // namespace signalbox::bench
