@@ -40,7 +40,7 @@ class ConfigTest : public ::testing::Test {
 
   std::string path = ::testing::TempDir() + "config_test_" +
                      ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml";
-  HostPort listen{"127.0.0.1", 8080};
+  std::string listen = "127.0.0.1:8080";
   std::vector<std::string> agents{"assistant"};
   int io_threads = 2;
   bool dev = false;
@@ -61,7 +61,7 @@ TEST_F(ConfigTest, LaterSourcesWinAndEachValueSaysWhereItCameFrom) {
                 "gateway.io_threads = 4  # environment SIGNALBOX_GATEWAY_IO_THREADS\n"
                 "gateway.listen = \"127.0.0.1:3\"  # flag --listen\n"
                 "limits.run = \"15m\"  # default\n");
-  EXPECT_EQ(listen.port, 3);
+  EXPECT_EQ(listen, "127.0.0.1:3");
   EXPECT_EQ(io_threads, 4);
 }
 
