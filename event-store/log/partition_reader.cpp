@@ -1,6 +1,7 @@
 #include "event-store/log/partition_reader.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
@@ -40,11 +41,19 @@ Result<std::optional<Position>> search(EventLog& log, TopicPartition at, Offset 
   return best;
 }
 
+std::string name_record(const Record& record) {
+  return "events partition " + std::to_string(record.at.partition.value()) + " offset " +
+         std::to_string(record.offset.value());
+}
+
+Error name_step_back(const Record& record, const Position& position) {
+  return {Errc::corrupt, name_record(record) + " was delivered again; the next one is " +
+                             std::to_string(position.next_offset.value())};
+}
+
 Error name_unclaimed(const JudgedRecord& culprit) {
   const Record& record = *culprit.record;
-  return {Errc::corrupt, "events partition " + std::to_string(record.at.partition.value()) +
-                             " offset " + std::to_string(record.offset.value()) +
-                             ": an event of epoch " +
+  return {Errc::corrupt, name_record(record) + ": an event of epoch " +
                              std::string(record.header("ce_ownerepoch").value_or("?")) +
                              ", which nobody has claimed; the highest is " +
                              std::to_string(culprit.after.epoch.value())};
@@ -63,18 +72,25 @@ PartitionReader::~PartitionReader() = default;
 void PartitionReader::on_records(std::span<const RecordPtr> records) {
   std::vector<JudgedRecord> batch;
   batch.reserve(records.size());
-  bool corrupt = false;
+  std::optional<Error> stop;
   for (const RecordPtr& record : records) {
+    if (record->offset < position_.next_offset) {
+      stop = name_step_back(*record, position_);
+      break;
+    }
     Judged judged = fold(position_, *record);
     ++verdicts_[static_cast<std::size_t>(judged.verdict)];
-    corrupt = judged.verdict == Verdict::corrupt;
+    const bool corrupt = judged.verdict == Verdict::corrupt;
     batch.push_back({record, std::move(judged), position_});
-    if (corrupt) break;
+    if (corrupt) {
+      stop = name_unclaimed(batch.back());
+      break;
+    }
   }
-  if (corrupt) tail_.reset();
+  if (stop) tail_.reset();
   const std::weak_ptr<bool> alive = alive_;
   sink_.on_judged(batch);
-  if (corrupt && !alive.expired()) sink_.on_stopped(name_unclaimed(batch.back()));
+  if (stop && !alive.expired()) sink_.on_stopped(*stop);
 }
 
 void PartitionReader::on_caught_up(Offset end) {

@@ -13,7 +13,7 @@
 namespace signalbox::event_store {
 
 struct SqliteEventLogOptions {
-  std::string dir;  // created with mode 0700 where it does not exist
+  std::string dir{};  // created with mode 0700 where it does not exist
   // Of a new log (12 where not given); one that exists must agree where given.
   std::optional<std::int32_t> partitions{};
   std::string vfs_name{};  // SQLite's VFS; empty: the system's

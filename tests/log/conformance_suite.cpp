@@ -1,0 +1,42 @@
+#include "tests/log/conformance_suite.hpp"
+
+#include "tests/log/conformance_checks.hpp"
+
+namespace signalbox::event_store {
+
+const std::vector<ConformanceCheck>& conformance_checks() {
+  static const std::vector<ConformanceCheck> checks{
+      {"OffsetsBeginAt0WithoutGaps", check_offsets_begin_at_0_without_gaps},
+      {"AppendsOfOneThreadKeepTheirOrder", check_appends_of_one_thread_keep_their_order},
+      {"TwoThreadsKeepEachItsOrder", check_two_threads_keep_each_its_order},
+      {"BytesAreUnchanged", check_bytes_are_unchanged},
+      {"AcknowledgedSurvivesReopening", check_acknowledged_survives_reopening},
+      {"ATailDeliversOldAndThenNew", check_a_tail_delivers_old_and_then_new},
+      {"EveryTailSeesTheSame", check_every_tail_sees_the_same},
+      {"ADestroyedTailIsSilent", check_a_destroyed_tail_is_silent},
+      {"ATailMayEndInsideItsOwnCall", check_a_tail_may_end_inside_its_own_call},
+      {"ReadsKeepTheirLimits", check_reads_keep_their_limits},
+      {"PartitionsAndTopicsAreApart", check_partitions_and_topics_are_apart},
+      {"ASlowReaderGetsEverything", check_a_slow_reader_gets_everything},
+      {"TheVolatileTopicReachesLiveReaders", check_the_volatile_topic_reaches_live_readers},
+      {"EventsBeginWithGenesis", check_events_begin_with_genesis},
+      {"ASingleMemberIsAssignedEverything", check_a_single_member_is_assigned_everything},
+      {"OfRacingClaimsTheFirstInTheLogWins", check_of_racing_claims_the_first_in_the_log_wins},
+      {"WritesOfAZombieAreDroppedByEveryReader",
+       check_writes_of_a_zombie_are_dropped_by_every_reader},
+      {"RepeatsAreDropped", check_repeats_are_dropped},
+      {"AnOpenListSurvivesAppendsOfUnknownOutcome",
+       check_an_open_list_survives_appends_of_unknown_outcome},
+      {"DamageIsConfinedToItsUser", check_damage_is_confined_to_its_user},
+      {"AStartPositionIsFoundInTheLog", check_a_start_position_is_found_in_the_log},
+  };
+  return checks;
+}
+
+TEST_P(EventLogConformance, Holds) {
+  const auto& [make_fixture, check] = GetParam();
+  const auto fixture = make_fixture();
+  check.run(*fixture);
+}
+
+}  // namespace signalbox::event_store
