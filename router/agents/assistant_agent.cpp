@@ -24,6 +24,8 @@ std::optional<std::string> small_talk(const std::vector<Skill>& skills, std::str
   if (is_any(q, {"hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon",
                  "good evening", "good day", "greetings"}))
     return "Hello! Ask me something, or say \"help\" to see what I can do.";
+  if (is_any(q, {"how are you", "how are you doing", "how do you do"}))
+    return "All is well here, thank you. Ask me something, or say \"help\" to see what I can do.";
   if (is_any(q, {"thanks", "thank you", "thank you very much", "thanks a lot", "many thanks"}))
     return "You are welcome.";
   if (is_any(q, {"bye", "goodbye", "good bye", "see you", "good night"})) return "Goodbye!";

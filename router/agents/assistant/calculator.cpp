@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "router/agents/assistant/calendar.hpp"
 #include "router/agents/assistant/phrases.hpp"
 
 namespace signalbox::router {
@@ -28,6 +29,7 @@ struct Token {
   std::string text;
   std::size_t at;  // in the text
   ExactNumber number{};
+  bool after_space = false;
 };
 
 struct Word {
@@ -84,10 +86,13 @@ class Lexer {
   std::optional<std::vector<Token>> run() {
     std::vector<Token> tokens;
     while (true) {
+      const std::size_t end = at_;
       while (at_ < text_.size() && is_space(text_[at_])) ++at_;
       if (at_ == text_.size()) break;
+      const bool after_space = at_ > end;
       auto token = next();
       if (!token) return std::nullopt;
+      token->after_space = after_space;
       depth_ += token->text == "(" ? 1 : token->text == ")" ? -1 : 0;
       tokens.push_back(std::move(*token));
     }
@@ -110,8 +115,19 @@ class Lexer {
       at_ += end;
       return Token{word.kind, std::string(word.text), start};
     }
+    if (is_ascii_letter(text_[at_])) return read_count();
     if (kSigns.find(text_[at_]) == std::string_view::npos) return std::nullopt;
     return Token{Kind::sign, std::string(1, text_[at_++]), start};
+  }
+
+  // "seven"
+  std::optional<Token> read_count() {
+    std::size_t end = at_;
+    while (end < text_.size() && is_ascii_letter(text_[end])) ++end;
+    const std::string_view word = text_.substr(at_, end - at_);
+    const auto count = is_any(word, {"a", "an"}) ? std::nullopt : parse_count(word);
+    if (!count) return std::nullopt;
+    return Token{Kind::number, "", std::exchange(at_, end), ExactNumber(*count)};
   }
 
   std::optional<Token> read_number() {
@@ -262,7 +278,7 @@ class Parser {
     while (true) {
       if (take("!")) {
         value = factorial(value);
-      } else if (is_sign("p") || (is_sign("%") && !begins_operand(peek(1)))) {
+      } else if (is_sign("p") || (is_sign("%") && !parts_operands())) {
         ++at_;
         value = value / ExactNumber(100);
         only_percent_ = true;
@@ -280,8 +296,12 @@ class Parser {
     }
   }
 
-  static bool begins_operand(const Token& token) {
-    return token.kind == Kind::number || token.kind == Kind::name || token.text == "(";
+  // Whether the "%" that comes next is a remainder: an operand follows. "10 % -3" is one, too, but
+  // "10% - 3" and "10% -3" are ten percent less three.
+  [[nodiscard]] bool parts_operands() const {
+    const bool negative = peek().after_space && peek(1).text == "-" && !peek(2).after_space;
+    const Token& next = peek(negative ? 2 : 1);
+    return next.kind == Kind::number || next.kind == Kind::name || next.text == "(";
   }
 
   ExactNumber factorial(const ExactNumber& value) {
