@@ -200,10 +200,10 @@ void LogTails::pump_behind_head(const SubscriptionPtr& reader, PostBatch& posts)
   const Place& read = reader->place;
   reader->at_head = false;
   if (is_volatile(read.at)) reader->next = std::max(reader->next, read.recent.front()->offset);
-  if (!read.recent.empty() && reader->next >= read.recent.front()->offset) {
-    deliver(reader, collect_recent(read, reader->next, options_.batch), posts);
-  } else if (reader->next < read.bounds.first) {
+  if (reader->next < read.bounds.first) {
     fail(reader, beyond_reach(read.at, reader->next, read.bounds), posts);
+  } else if (!read.recent.empty() && reader->next >= read.recent.front()->offset) {
+    deliver(reader, collect_recent(read, reader->next, options_.batch), posts);
   } else {
     reader->busy = true;
     lagging_.push_back(reader);

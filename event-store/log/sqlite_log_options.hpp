@@ -46,6 +46,7 @@ struct SqliteEventLogStatistics {
   std::uint64_t rows;            // committed by this process
   std::uint64_t groups_refused;  // disk full
   std::uint64_t checkpoints;
+  std::uint64_t retention_looks;  // at every partition, to the end
   std::size_t wal_bytes;
 };
 

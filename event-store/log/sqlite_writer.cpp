@@ -90,8 +90,8 @@ void SqliteWriter::set_inbound_floor(Partition partition, Offset resume_point) {
 
 SqliteEventLogStatistics SqliteWriter::statistics() const {
   const std::lock_guard lock(mutex_);
-  return {unanswered_records_,    unanswered_bytes_,   groups_.load(),   rows_.load(),
-          groups_refused_.load(), checkpoints_.load(), wal_bytes_.load()};
+  return {unanswered_records_,    unanswered_bytes_,   groups_.load(),          rows_.load(),
+          groups_refused_.load(), checkpoints_.load(), retention_looks_.load(), wal_bytes_.load()};
 }
 
 void SqliteWriter::write_until_stopped() {
@@ -267,6 +267,7 @@ void SqliteWriter::expire_old_records() {
       }
     }
   }
+  ++retention_looks_;
 }
 
 }  // namespace signalbox::event_store

@@ -87,6 +87,7 @@ class SqliteWriter {
   std::atomic<std::uint64_t> rows_ = 0;
   std::atomic<std::uint64_t> groups_refused_ = 0;
   std::atomic<std::uint64_t> checkpoints_ = 0;
+  std::atomic<std::uint64_t> retention_looks_ = 0;
   std::atomic<std::size_t> wal_bytes_ = 0;
 
   std::thread thread_;

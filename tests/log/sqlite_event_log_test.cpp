@@ -1,0 +1,292 @@
+// What only the embedded log does: its directory, its file, its limits, retention.
+#include "event-store/log/sqlite_event_log.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/log/conformance_support.hpp"
+#include "tests/log/sqlite_file.hpp"
+#include "tests/log/sqlite_fixture.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+constexpr TopicPartition kInbound{Topic::inbound, Partition(1)};
+
+std::vector<NewRecord> numbered(int count) {
+  std::vector<NewRecord> records;
+  for (int i = 0; i < count; ++i) records.push_back(make_record("anna", std::to_string(i)));
+  return records;
+}
+
+TEST(SqliteEventLog, ANewLogHasTwelvePartitionsAndPrivateFiles) {
+  SqliteFixture fixture;
+  EXPECT_EQ(fixture.log().describe().partitions, 12);
+  append_surely(fixture, kInbound, make_record("anna", "x"));
+  for (const auto& entry : std::filesystem::directory_iterator(fixture.directory())) {
+    struct stat status {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0077, 0u) << entry.path();
+  }
+}
+
+TEST(SqliteEventLog, AnotherNumberOfPartitionsIsRefusedInASentence) {
+  SqliteFixture fixture(SqliteEventLogOptions{.partitions = 4});
+  EXPECT_EQ(fixture.log().describe().partitions, 4);
+  fixture.close();
+  MovableClock clock;
+  Random random(1);
+  const auto refused = SqliteEventLog::open(
+      SqliteEventLogOptions{.dir = fixture.directory(), .partitions = 6}, clock, random);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::bad_config);
+  EXPECT_NE(refused.error().message.find("has 4 partitions, fixed for life; 6 were asked for"),
+            std::string::npos)
+      << refused.error().message;
+  const auto unasked =
+      SqliteEventLog::open(SqliteEventLogOptions{.dir = fixture.directory()}, clock, random);
+  ASSERT_TRUE(unasked) << unasked.error().message;
+  EXPECT_EQ((*unasked)->describe().partitions, 4);
+}
+
+TEST(SqliteEventLog, ASecondProcessIsRefusedWithThePidOfTheFirst) {
+  SqliteFixture fixture;
+  // In a child, where this process's log is only a file.
+  const pid_t child = fork();
+  if (child == 0) {
+    MovableClock clock;
+    Random random(1);
+    const auto second =
+        SqliteEventLog::open(SqliteEventLogOptions{.dir = fixture.directory()}, clock, random);
+    const bool refused =
+        !second && second.error().code == Errc::already_running &&
+        second.error().message.find("(pid " + std::to_string(getppid()) + ")") != std::string::npos;
+    _exit(refused ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  // The first goes on, and when it is gone the next may.
+  append_surely(fixture, kInbound, make_record("anna", "x"));
+  fixture.reopen();
+  EXPECT_EQ(fixture.log().bounds(kInbound)->end, Offset(1));
+}
+
+TEST(SqliteEventLog, AFileOfAnotherProgramOrOfANewerVersionIsRefused) {
+  for (const auto& [sql, words] : {std::pair{"PRAGMA application_id=7", "another program"},
+                                   std::pair{"PRAGMA user_version=9", "format 9"}}) {
+    SqliteFixture fixture;
+    fixture.close();
+    execute_sql(fixture.directory(), sql);
+    MovableClock clock;
+    Random random(1);
+    const auto refused =
+        SqliteEventLog::open(SqliteEventLogOptions{.dir = fixture.directory()}, clock, random);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::bad_config);
+    EXPECT_NE(refused.error().message.find(words), std::string::npos) << refused.error().message;
+    const auto read_only = SqliteEventLog::open_read_only(fixture.directory());
+    ASSERT_FALSE(read_only);
+    EXPECT_EQ(read_only.error().code, Errc::bad_config);
+  }
+}
+
+TEST(SqliteEventLog, ARecordBeyondTheLimitIsTooLarge) {
+  SqliteFixture fixture(SqliteEventLogOptions{.record_bytes_max = 10'000});
+  for (const Topic topic : {Topic::inbound, Topic::progress}) {
+    const TopicPartition at{topic, Partition(0)};
+    const Answers answers = append_all(
+        fixture, at, {make_record("k", std::string(20'000, 'x')), make_record("k", "small")});
+    ASSERT_FALSE(answers[0]);
+    EXPECT_EQ(answers[0].error().code, Errc::too_large);
+    EXPECT_TRUE(answers[1]);
+  }
+}
+
+TEST(SqliteEventLog, ClosingWritesWhatWaitsAndAnswersIt) {
+  SqliteFixture fixture;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 3000; ++i)
+    fixture.log().append(kInbound, make_record("k", "v"), fixture.executor(0),
+                         [&](Result<Offset> result) { answered += result ? 1 : 0; });
+  fixture.reopen();
+  fixture.run_on(0, [] {});
+  EXPECT_EQ(answered, 3000);
+  EXPECT_EQ(fixture.log().bounds(kInbound)->end, Offset(3000));
+}
+
+TEST(SqliteEventLog, ATailBeyondTheEndFails) {
+  SqliteFixture fixture;
+  Collector collector;
+  const TailOn tail(fixture, kInbound, Offset(5), collector);
+  ASSERT_TRUE(fixture.wait_until([&] { return collector.failed().has_value(); }));
+  EXPECT_EQ(collector.failed()->code, Errc::not_found);
+}
+
+TEST(SqliteEventLog, TheVolatileTopicIsABoundedRing) {
+  SqliteFixture fixture;
+  const TopicPartition progress{Topic::progress, Partition(0)};
+  Collector slow;
+  std::atomic<bool> wait = true;
+  slow.then = [&] {
+    while (wait) std::this_thread::yield();
+  };
+  const TailOn tail(fixture, progress, Offset(0), slow, 1);
+  append_surely(fixture, progress, make_record("anna", "first"));
+  for (const auto& answer : append_all(fixture, progress, numbered(3000))) ASSERT_TRUE(answer);
+  const auto bounds = fixture.log().bounds(progress);
+  EXPECT_EQ(bounds->end, Offset(3001));
+  EXPECT_EQ(bounds->first, Offset(3001 - 1024));
+  EXPECT_EQ(fixture.log().read(progress, Offset(0), {}).error().code, Errc::not_found);
+  wait = false;
+  ASSERT_TRUE(fixture.wait_until([&] { return slow.caught_up() == Offset(3001); }));
+  EXPECT_EQ(slow.records().size(), 1025u) << "a reader that is too slow skips what was lost";
+  EXPECT_FALSE(slow.failed());
+  for (int i = 0; i < 10; ++i)
+    append_surely(fixture, progress, make_record("anna", std::string(300'000, 'x')));
+  EXPECT_EQ(fixture.log().bounds(progress)->first, Offset(3011 - 3)) << "1 MiB at most";
+}
+
+TEST(SqliteEventLog, TheVolatileTopicIsNeverOnDisk) {
+  SqliteFixture fixture;
+  const TopicPartition progress{Topic::progress, Partition(0)};
+  append_surely(fixture, progress, make_record("anna", "x"));
+  EXPECT_EQ(fixture.sqlite().statistics().rows, 0u);
+  fixture.reopen();
+  EXPECT_EQ(fixture.log().bounds(progress)->end, Offset(0));
+}
+
+TEST(SqliteEventLog, ReadersFarBehindReadTheDiskAndMissNothing) {
+  SqliteFixture fixture(SqliteEventLogOptions{.tails = {.recent_bytes_max = 20'000}});
+  static_cast<void>(append_all(fixture, kInbound, numbered(5000)));
+  std::vector<std::unique_ptr<Collector>> collectors;
+  std::vector<std::unique_ptr<TailOn>> tails;
+  for (const int from : {0, 1, 2500, 4900, 4990, 5000}) {
+    collectors.push_back(std::make_unique<Collector>());
+    tails.push_back(std::make_unique<TailOn>(fixture, kInbound, Offset(from), *collectors.back(),
+                                             from % EventLogFixture::kExecutors));
+    static_cast<void>(append_all(fixture, kInbound, numbered(50)));
+  }
+  const Offset end = fixture.log().bounds(kInbound)->end;
+  std::size_t i = 0;
+  for (const int from : {0, 1, 2500, 4900, 4990, 5000}) {
+    const Collector& collector = *collectors[i++];
+    ASSERT_TRUE(fixture.wait_until([&] { return collector.caught_up() == end; }));
+    const auto records = collector.records();
+    ASSERT_EQ(records.size(), static_cast<std::size_t>(end.value() - from));
+    for (std::size_t k = 0; k < records.size(); ++k)
+      ASSERT_EQ(records[k]->offset, Offset(from + static_cast<std::int64_t>(k)));
+  }
+}
+
+TEST(SqliteEventLog, ToolsReadBesideTheWriter) {
+  SqliteFixture fixture;
+  append_surely(fixture, kInbound, make_record("anna", "first"));
+  const auto tool = SqliteEventLog::open_read_only(fixture.directory());
+  ASSERT_TRUE(tool) << tool.error().message;
+  EXPECT_EQ((*tool)->describe().log_id, fixture.log().describe().log_id);
+  EXPECT_EQ(read_all(**tool, kInbound).size(), 1u);
+  append_surely(fixture, kInbound, make_record("anna", "second"));
+  EXPECT_EQ((*tool)->bounds(kInbound)->end, Offset(2));
+  EXPECT_EQ(read_all(**tool, kInbound).size(), 2u);
+  std::optional<Errc> refused;
+  fixture.run_on(0, [&] {
+    (*tool)->append(kInbound, make_record("k", "v"), fixture.executor(0),
+                    [&](Result<Offset> result) { refused = result.error().code; });
+  });
+  fixture.run_on(0, [] {});
+  EXPECT_EQ(refused, Errc::unavailable);
+  const TemporaryDirectory empty;
+  EXPECT_EQ(SqliteEventLog::open_read_only(empty.path()).error().code, Errc::not_found);
+}
+
+TEST(SqliteEventLog, ToolsReadALogThatIsClosed) {
+  SqliteFixture fixture;
+  append_surely(fixture, kInbound, make_record("anna", "first"));
+  fixture.close();
+  const auto tool = SqliteEventLog::open_read_only(fixture.directory());
+  ASSERT_TRUE(tool) << tool.error().message;
+  EXPECT_EQ(read_all(**tool, kInbound).size(), 1u);
+}
+
+class SqliteRetention : public testing::Test {
+ protected:
+  static SqliteEventLogOptions options() {
+    SqliteEventLogOptions made;
+    made.partitions = 2;
+    made.idle_after = std::chrono::milliseconds(1);
+    made.retention_interval = std::chrono::milliseconds(2);
+    return made;
+  }
+  [[nodiscard]] Offset first(const TopicPartition& at) { return fixture_.log().bounds(at)->first; }
+  // Long enough that retention has looked at everything twice.
+  void let_retention_work() {
+    const std::uint64_t looks = fixture_.sqlite().statistics().retention_looks;
+    EXPECT_TRUE(fixture_.wait_until(
+        [&] { return fixture_.sqlite().statistics().retention_looks >= looks + 2; }));
+  }
+
+  SqliteFixture fixture_{options()};
+};
+
+TEST_F(SqliteRetention, InboundGoesOnlyWhenItIsOldAndHasItsOutcome) {
+  const auto records = numbered(1200);
+  static_cast<void>(append_all(fixture_, kInbound, records));
+  let_retention_work();
+  fixture_.sqlite().set_inbound_floor(kInbound.partition, Offset(1000));
+  let_retention_work();
+  EXPECT_EQ(first(kInbound), Offset(0)) << "not old enough";
+  fixture_.clock().shift(std::chrono::hours(24 * 31));
+  EXPECT_TRUE(fixture_.wait_until([&] { return first(kInbound) == Offset(1000); }));
+  let_retention_work();
+  EXPECT_EQ(first(kInbound), Offset(1000)) << "what has no outcome stays";
+  EXPECT_EQ(fixture_.log().read(kInbound, Offset(999), {}).error().code, Errc::not_found);
+  EXPECT_EQ(read_all(fixture_.log(), kInbound, Offset(1000)).size(), 200u);
+  Collector collector;
+  const TailOn tail(fixture_, kInbound, Offset(0), collector);
+  ASSERT_TRUE(fixture_.wait_until([&] { return collector.failed().has_value(); }));
+  EXPECT_EQ(collector.failed()->code, Errc::not_found);
+}
+
+TEST_F(SqliteRetention, OffsetsComeFromTheCounterWhateverRowsAreLeft) {
+  static_cast<void>(append_all(fixture_, kInbound, numbered(30)));
+  fixture_.sqlite().set_inbound_floor(kInbound.partition, Offset(30));
+  fixture_.clock().shift(std::chrono::hours(24 * 31));
+  ASSERT_TRUE(fixture_.wait_until([&] { return first(kInbound) == Offset(30); }));
+  fixture_.reopen();
+  EXPECT_EQ(fixture_.log().bounds(kInbound)->first, Offset(30));
+  EXPECT_EQ(fixture_.log().bounds(kInbound)->end, Offset(30));
+  EXPECT_EQ(append_surely(fixture_, kInbound, make_record("anna", "next")), Offset(30));
+}
+
+TEST_F(SqliteRetention, ConnectionsAndQuarantineGoAfterTheirTimeAndEventsNever) {
+  const Partition p(0);
+  for (const Topic topic : {Topic::connections, Topic::quarantine, Topic::snapshots})
+    append_surely(fixture_, {topic, p}, make_record("anna", "x"));
+  fixture_.clock().shift(std::chrono::hours(24 * 89));
+  let_retention_work();
+  EXPECT_EQ(first({Topic::connections, p}), Offset(0));
+  fixture_.clock().shift(std::chrono::hours(24 * 2));
+  EXPECT_TRUE(fixture_.wait_until([&] {
+    return first({Topic::connections, p}) == Offset(1) &&
+           first({Topic::quarantine, p}) == Offset(1);
+  }));
+  fixture_.clock().shift(std::chrono::hours(24 * 10'000));
+  let_retention_work();
+  EXPECT_EQ(first({Topic::events, p}), Offset(0));
+  EXPECT_EQ(first({Topic::snapshots, p}), Offset(0));
+}
+
+}  // namespace
+}  // namespace signalbox::event_store

@@ -1,0 +1,46 @@
+// Bytes on disk, held fast: computed independently (Python's hashlib) from the grammar in
+// sqlite_rows.hpp.
+#include "event-store/log/sqlite_rows.hpp"
+
+#include <gtest/gtest.h>
+
+namespace signalbox::event_store {
+namespace {
+
+using namespace std::string_literals;
+
+const Headers kHeaders{{"ce_id", "7"}, {"x", ""}};
+
+TEST(SqliteRows, HeadersArePackedWithTheirLengths) {
+  const std::string packed = "\0\0\0\5ce_id\0\0\0\0017\0\0\0\1x\0\0\0\0"s;
+  EXPECT_EQ(pack_headers(kHeaders), packed);
+  EXPECT_EQ(unpack_headers(packed), kHeaders);
+  EXPECT_EQ(unpack_headers(""), Headers{});
+  for (std::size_t cut = 1; cut < packed.size(); ++cut) {
+    const auto half = unpack_headers(packed.substr(0, cut));
+    EXPECT_TRUE(!half || half->size() < kHeaders.size()) << cut;
+  }
+  EXPECT_FALSE(unpack_headers("\xff\xff\xff\xff"s));
+}
+
+TEST(SqliteRows, ChecksumsAreTheDocumentedBytes) {
+  const Hash with_key = content_checksum("anna", pack_headers(kHeaders), "{}");
+  EXPECT_EQ(to_hex(with_key), "5978f6dc926e7e763852b086d1a99680922dd4ce89c3dd0f7245e00ce215820c");
+  EXPECT_EQ(to_hex(content_checksum(std::nullopt, "", "")),
+            "dd46c3eebb1884ff3b5258c0a2fc9398e560a29e0780d4b53869b6254aa46a96");
+  EXPECT_NE(content_checksum(std::nullopt, "", ""), content_checksum("", "", ""));
+  const TopicPartition at{Topic::quarantine, Partition(258)};
+  EXPECT_EQ(
+      to_hex(row_checksum(at, Offset(1LL << 40),
+                          Timestamp(std::chrono::microseconds(1'795'000'000'000'000)), with_key)),
+      "6e86298dae54986579fd2e466454081b69a7d7758a6f7b7edfe495491273c681");
+}
+
+TEST(SqliteRows, APlaceIsTopicAndPartition) {
+  EXPECT_EQ(place_number({Topic::inbound, Partition(7)}), 7);
+  EXPECT_EQ(place_number({Topic::events, Partition(7)}), (1 << 24) + 7);
+  EXPECT_EQ(place_number({Topic::quarantine, Partition(0)}), 5LL << 24);
+}
+
+}  // namespace
+}  // namespace signalbox::event_store
