@@ -23,12 +23,6 @@ bool is_numeric_address(const std::string& host) {
          inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
-std::string show_address(const HostPort& address) {
-  const bool is_v6 = address.host.find(':') != std::string::npos;
-  return toml_text((is_v6 ? "[" + address.host + "]" : address.host) + ":" +
-                   std::to_string(address.port));
-}
-
 constexpr std::string_view kAddressAllowed =
     "must be HOST:PORT with a numeric address or localhost and a port from 0 (any free one) to "
     "65535";
@@ -60,20 +54,16 @@ std::string to_text(std::chrono::milliseconds duration) {
   return "0s";
 }
 
-std::optional<HostPort> parse_host_port(std::string_view text) {
+bool is_host_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
+  if (colon == std::string_view::npos) return false;
   std::string host(text.substr(0, colon));
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
-  if (!bracketed && host.find(':') != std::string::npos) return std::nullopt;
-  if (host == "localhost") host = "127.0.0.1";
+  if (bracketed != (host.find(':') != std::string::npos)) return false;
   const auto port = parse_integer(text.substr(colon + 1));
-  if (!is_numeric_address(host) || !port || *port < 0 || *port > 65535) return std::nullopt;
-  return HostPort{std::move(host), static_cast<std::uint16_t>(*port)};
+  return (host == "localhost" || is_numeric_address(host)) && port && *port >= 0 && *port <= 65535;
 }
-
-bool is_loopback(std::string_view host) { return host.starts_with("127.") || host == "::1"; }
 
 std::string toml_text(std::string_view text) {
   std::string quoted = "\"";
@@ -132,33 +122,32 @@ Setting optional_text_setting(std::string key, std::string help,
           [&value] { return toml_text(value.value_or("")); }};
 }
 
-Setting address_setting(std::string key, std::string help, HostPort& value) {
+Setting address_setting(std::string key, std::string help, std::string& value) {
   return {std::move(key),
           std::move(help),
           Setting::Shape::text,
           std::string(kAddressAllowed),
           [&value](const std::vector<std::string>& texts) {
-            const auto parsed = parse_host_port(texts.front());
-            if (!parsed) return false;
-            value = *parsed;
+            if (!is_host_port(texts.front())) return false;
+            value = texts.front();
             return true;
           },
-          [&value] { return show_address(value); }};
+          [&value] { return toml_text(value); }};
 }
 
 Setting optional_address_setting(std::string key, std::string help,
-                                 std::optional<HostPort>& value) {
+                                 std::optional<std::string>& value) {
   return {std::move(key),
           std::move(help),
           Setting::Shape::text,
           std::string(kAddressAllowed) + "; empty means none",
           [&value](const std::vector<std::string>& texts) {
-            const auto parsed = parse_host_port(texts.front());
-            if (!parsed && !texts.front().empty()) return false;
-            value = parsed;
+            if (!texts.front().empty() && !is_host_port(texts.front())) return false;
+            value.reset();
+            if (!texts.front().empty()) value = texts.front();
             return true;
           },
-          [&value] { return value ? show_address(*value) : std::string("\"\""); }};
+          [&value] { return toml_text(value.value_or("")); }};
 }
 
 Setting list_setting(std::string key, std::string help, std::vector<std::string>& value) {

@@ -38,14 +38,8 @@ struct Setting {
 // The shortest such text.
 [[nodiscard]] std::string to_text(std::chrono::milliseconds duration);
 
-struct HostPort {
-  std::string host;  // a numeric address, IPv6 without brackets
-  std::uint16_t port;
-};
-// `127.0.0.1:8080`, `[::1]:0`, `localhost:80` (which is 127.0.0.1).
-[[nodiscard]] std::optional<HostPort> parse_host_port(std::string_view text);
-// True for addresses that only this machine can reach.
-[[nodiscard]] bool is_loopback(std::string_view host);
+// `127.0.0.1:8080`, `[::1]:0`, `localhost:80`: a numeric address or localhost, and a port.
+[[nodiscard]] bool is_host_port(std::string_view text);
 
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 // A basic string of TOML, quoted.
@@ -95,9 +89,9 @@ template <class Duration>
 // Empty: none.
 [[nodiscard]] Setting optional_text_setting(std::string key, std::string help,
                                             std::optional<std::string>& value);
-[[nodiscard]] Setting address_setting(std::string key, std::string help, HostPort& value);
+[[nodiscard]] Setting address_setting(std::string key, std::string help, std::string& value);
 [[nodiscard]] Setting optional_address_setting(std::string key, std::string help,
-                                               std::optional<HostPort>& value);
+                                               std::optional<std::string>& value);
 // In the environment and in flags the items are separated by commas.
 [[nodiscard]] Setting list_setting(std::string key, std::string help,
                                    std::vector<std::string>& value);

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "ops/cli/exit_code.hpp"
+
 namespace signalbox::cli {
 
 ShutdownSignal::ShutdownSignal() {
@@ -34,7 +36,7 @@ ShutdownSignal::~ShutdownSignal() {
   close(failed_);
 }
 
-void ShutdownSignal::fail(std::string why) {
+void ShutdownSignal::fail(Reason why) {
   const std::lock_guard lock(mutex_);
   if (failure_) return;
   failure_ = std::move(why);
@@ -46,11 +48,11 @@ ShutdownSignal::Reason ShutdownSignal::wait() {
   while (poll(ready.data(), ready.size(), -1) < 0) {
   }
   const std::lock_guard lock(mutex_);
-  if (failure_) return {true, *failure_};
+  if (failure_) return *failure_;
   signalfd_siginfo taken{};
   const auto bytes = read(signals_, &taken, sizeof taken);
   const int number = bytes == sizeof taken ? static_cast<int>(taken.ssi_signo) : SIGTERM;
-  return {false, strsignal(number)};
+  return {kExitOk, strsignal(number)};
 }
 
 }  // namespace signalbox::cli

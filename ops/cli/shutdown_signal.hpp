@@ -16,11 +16,11 @@ class ShutdownSignal {
   ShutdownSignal& operator=(const ShutdownSignal&) = delete;
 
   struct Reason {
-    bool is_failure;   // exit code 1
+    int exit_code;
     std::string text;  // for the log
   };
   // Any thread, any number of times; the first one counts.
-  void fail(std::string why);
+  void fail(Reason why);
   // Main thread: waits for SIGTERM, SIGINT or fail().
   [[nodiscard]] Reason wait();
 
@@ -28,7 +28,7 @@ class ShutdownSignal {
   int signals_;  // signalfd
   int failed_;   // eventfd
   std::mutex mutex_;
-  std::optional<std::string> failure_;  // guarded by mutex_
+  std::optional<Reason> failure_;  // guarded by mutex_
 };
 
 }  // namespace signalbox::cli

@@ -81,7 +81,7 @@ def test_kill_loses_no_acked_message_doubles_none_and_ends_each_run_once(make_se
     print(f"seed {seed}, {rounds} kills")
     chance = random.Random(seed)
     chatters = [Chatter(f"user-{number}") for number in range(USERS)]
-    service = make_service()
+    service = make_service(playbook_latency_scale="10")
     for _ in range(rounds):
         asyncio.run(chat_until_killed(service.start(), chatters, chance))
         assert log_check.check(service.data).faults == []

@@ -180,7 +180,9 @@ def test_a_message_sent_twice_runs_once(service):
     assert log_check.check(service.data, complete=True).faults == []
 
 
-def test_a_queued_run_is_cancelled_at_once_from_another_device(service):
+def test_a_queued_run_is_cancelled_at_once_from_another_device(make_service):
+    service = make_service(playbook_latency_scale="100").start()
+
     async def story():
         async with Client(service, SEED_USER) as one, Client(service, SEED_USER) as two:
             await two.wait_for(type="caught_up")
@@ -190,7 +192,7 @@ def test_a_queued_run_is_cancelled_at_once_from_another_device(service):
             await two.send({"type": "cancel_run", "id": "cancel", "run_id": second})
             assert (await two.wait_for(id="cancel"))["type"] == "ack"
             names = [event["type"] for event in await one.wait_for_end(second)]
-            assert names == ["message_received", "agent_cancelled"]
+            assert names == ["message_received", "cancel_requested", "agent_cancelled"]
             first_events = await one.wait_for_end(contract.run_id_of(SEED_USER, "first"))
             assert first_events[-1]["type"] == "agent_completed"
 
@@ -199,7 +201,9 @@ def test_a_queued_run_is_cancelled_at_once_from_another_device(service):
     assert log_check.check(service.data, complete=True).faults == []
 
 
-def test_a_running_run_is_cancelled_once_and_an_unknown_one_is_not(service):
+def test_a_running_run_is_cancelled_once_and_an_unknown_one_is_not(make_service):
+    service = make_service(playbook_latency_scale="100").start()
+
     async def story():
         async with Client(service, SEED_USER) as client:
             run = await client.say("m", "one Chai Latte please", agent="playbook")

@@ -1,0 +1,130 @@
+#include "ops/cli/run_serve.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "ops/cli/exit_code.hpp"
+#include "ops/cli/json_log.hpp"
+#include "ops/cli/serve_options.hpp"
+#include "ops/cli/service.hpp"
+#include "ops/cli/shutdown_signal.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kDrainGrace{20'000};
+constexpr std::chrono::milliseconds kReadyPatience{10'000};
+
+struct ServeArguments {
+  ServeOptions options;
+  Config config = describe(options);
+  std::string file;
+  bool print_config = false;
+  std::map<std::string, std::string> flags;  // by setting key, as given
+  std::map<std::string, CLI::Option*> given;
+};
+
+Result<void> read_settings(ServeArguments& arguments) {
+  if (!arguments.file.empty())
+    if (auto done = arguments.config.read_file(arguments.file); !done) return done;
+  if (auto done = arguments.config.read_environment(environ); !done) return done;
+  for (const auto& [key, option] : arguments.given)
+    if (option->count() > 0)
+      if (auto done = arguments.config.set_flag(key, arguments.flags[key]); !done) return done;
+  return {};
+}
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "signalbox serve: %s\n", error.message.c_str());
+  return exit_code_of(error.code);
+}
+
+// As many sockets as the system allows this process.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void stop_at_once(const Error& error) {
+  spdlog::critical("the log has ended: {}", error.message);
+  std::_Exit(kExitFailed);
+}
+
+void partition_stopped(ShutdownSignal& shutdown, const Error& error) {
+  spdlog::critical("a partition is not served any longer: {}: {}", to_text(error.code),
+                   error.message);
+  if (error.code == Errc::unsupported_version)
+    shutdown.fail({kExitTryAgain, "this version cannot fold an event of its log"});
+}
+
+int run_serve(ServeArguments& arguments) {
+  if (auto done = read_settings(arguments); !done) return refuse(done.error());
+  if (arguments.print_config) {
+    std::fputs(arguments.config.print().c_str(), stdout);
+    return kExitOk;
+  }
+  if (auto done = check(arguments.options); !done) return refuse(done.error());
+
+  ShutdownSignal shutdown;
+  log_as_json_lines();
+  raise_descriptor_limit();
+  const auto on_stopped = [&](const Error& error) { partition_stopped(shutdown, error); };
+  auto service = Service::start(arguments.options,
+                                {.log_ended = stop_at_once, .partition_stopped = on_stopped});
+  if (!service) return refuse(service.error());
+  for (const std::string& reason : (*service)->wait_until_ready(kReadyPatience))
+    spdlog::warn("serving without being ready: {}", reason);
+  std::printf("listening on http://%s\n", (*service)->address().c_str());
+  std::fflush(stdout);
+  spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
+
+  const ShutdownSignal::Reason reason = shutdown.wait();
+  spdlog::info("stopping: {}", reason.text);
+  (*service)->drain(kDrainGrace);
+  service->reset();
+  spdlog::info("stopped");
+  return reason.exit_code;
+}
+
+void add_flags(CLI::App& app, ServeArguments& arguments) {
+  for (const auto& [key, entry] : arguments.config.entries()) {
+    const Setting& setting = entry.setting;
+    if (setting.flag.empty()) continue;
+    if (setting.shape == Setting::Shape::boolean)
+      arguments.given[key] = app.add_flag_function(
+          setting.flag, [&arguments, key = key](std::int64_t) { arguments.flags[key] = "true"; },
+          setting.help);
+    else
+      arguments.given[key] = app.add_option(setting.flag, arguments.flags[key],
+                                            setting.help + " (default " + setting.show() + ")");
+  }
+}
+
+}  // namespace
+
+Subcommand add_serve(CLI::App& program) {
+  const auto arguments = std::make_shared<ServeArguments>();
+  CLI::App* app = program.add_subcommand(
+      "serve", "Gateway, router and event store in one process, with an embedded log.");
+  add_flags(*app, *arguments);
+  app->add_option("--config", arguments->file, "settings in TOML");
+  app->add_flag("--print-config", arguments->print_config,
+                "print every setting and where its value came from, and end");
+  app->footer(
+      "Every setting may also stand in the environment: gateway.listen is "
+      "SIGNALBOX_GATEWAY_LISTEN.");
+  return {app, [arguments] { return run_serve(*arguments); }};
+}
+
+}  // namespace signalbox::cli

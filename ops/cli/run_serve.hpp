@@ -1,0 +1,10 @@
+// `signalbox serve`: gateway, router and event store in one process over the embedded log.
+#pragma once
+
+#include "ops/cli/subcommand.hpp"
+
+namespace signalbox::cli {
+
+[[nodiscard]] Subcommand add_serve(CLI::App& program);
+
+}  // namespace signalbox::cli

@@ -1,0 +1,60 @@
+#include "ops/cli/run_token.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/auth.hpp"
+#include "ops/cli/exit_code.hpp"
+#include "ops/cli/setting.hpp"
+#include "ops/cli/system_clock.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+struct TokenArguments {
+  std::string user;
+  std::vector<std::string> roles;
+  std::string time_to_live = "1h";
+  std::string data = "signalbox-data";
+};
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "signalbox token: %s: %s\n", error.field.c_str(), error.message.c_str());
+  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+}
+
+int run_token(const TokenArguments& arguments) {
+  const auto user = parse_id<UserId>(arguments.user, "--user");
+  if (!user) return refuse(user.error());
+  const auto time_to_live = parse_duration(arguments.time_to_live);
+  if (!time_to_live || *time_to_live < std::chrono::seconds(1))
+    return refuse(
+        {Errc::bad_field, "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
+  const std::string file = arguments.data + "/dev.key";
+  const auto key = gateway::load_dev_key(file);
+  if (!key) return refuse({key.error().code, key.error().message, file});
+  const gateway::TokenClaims claims{
+      .user_id = *user,
+      .roles = arguments.roles,
+      .time_to_live = std::chrono::duration_cast<std::chrono::seconds>(*time_to_live)};
+  std::printf("%s\n", gateway::sign_token(*key, claims, SystemClock().now()).c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+Subcommand add_token(CLI::App& program) {
+  const auto arguments = std::make_shared<TokenArguments>();
+  CLI::App* app = program.add_subcommand("token", "Prints a token for development.");
+  app->add_option("--user", arguments->user, "whose token")->required();
+  app->add_option("--role", arguments->roles, "a role it grants, such as auditor; may be repeated");
+  app->add_option("--ttl", arguments->time_to_live, "how long it is good for")
+      ->capture_default_str();
+  app->add_option("--data", arguments->data, "data directory of the service")
+      ->capture_default_str();
+  return {app, [arguments] { return run_token(*arguments); }};
+}
+
+}  // namespace signalbox::cli

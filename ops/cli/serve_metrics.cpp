@@ -1,0 +1,98 @@
+#include "ops/cli/serve_metrics.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace signalbox::cli {
+
+ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsParts& parts)
+    : registry_(registry) {
+  add_log(parts.log);
+  add_router(parts.router.counters());
+  add_archive(parts.archive);
+  add_gauge("signalbox_snapshots_pending_bytes", "Snapshots that are not on disk yet",
+            [&store = parts.snapshots] { return static_cast<double>(store.pending_bytes()); });
+  for (const auto& [name, thread] : parts.threads)
+    add_gauge("signalbox_thread_queued_tasks", "Tasks posted to a thread and not yet begun",
+              [thread = thread] { return static_cast<double>(thread->queued()); },
+              {{"thread", name}});
+  update();
+}
+
+void ServeMetrics::add_gauge(const std::string& name, const std::string& help, Read read,
+                             const prometheus::Labels& labels) {
+  auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
+  gauges_.push_back({family.Add(labels), std::move(read)});
+}
+
+void ServeMetrics::add_counter(const std::string& name, const std::string& help, Read read) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+  counters_.push_back({family.Add({}), std::move(read)});
+}
+
+void ServeMetrics::add_log(const event_store::SqliteEventLog& log) {
+  using Statistics = event_store::SqliteEventLogStatistics;
+  const auto read = [&log](auto Statistics::*figure) {
+    return [&log, figure] { return static_cast<double>(log.statistics().*figure); };
+  };
+  add_gauge("signalbox_log_queue_records", "Appends that are not durable yet",
+            read(&Statistics::queue_records));
+  add_gauge("signalbox_log_queue_bytes", "Bytes of appends that are not durable yet",
+            read(&Statistics::queue_bytes));
+  add_gauge("signalbox_log_wal_bytes", "Length of the write-ahead log",
+            read(&Statistics::wal_bytes));
+  add_counter("signalbox_log_groups_total", "Groups committed and synced",
+              read(&Statistics::groups));
+  add_counter("signalbox_log_rows_total", "Records committed", read(&Statistics::rows));
+  add_counter("signalbox_log_groups_refused_total", "Groups a full disk refused",
+              read(&Statistics::groups_refused));
+  add_counter("signalbox_log_checkpoints_total", "Moves of the write-ahead log into the file",
+              read(&Statistics::checkpoints));
+}
+
+void ServeMetrics::add_router(const router::RouterCounters& counters) {
+  const auto read = [&counters](auto router::RouterCounters::*figure) {
+    return [&counters, figure] {
+      return static_cast<double>((counters.*figure).load(std::memory_order_relaxed));
+    };
+  };
+  using Counters = router::RouterCounters;
+  add_counter("signalbox_router_commands_total", "Commands taken", read(&Counters::commands));
+  add_counter("signalbox_router_events_total", "Events stated and read back as valid",
+              read(&Counters::events));
+  add_counter("signalbox_router_quarantined_total", "Records nobody may act on",
+              read(&Counters::quarantined));
+  add_counter("signalbox_router_runs_started_total", "Runs started", read(&Counters::runs_started));
+  add_counter("signalbox_router_runs_ended_total", "Runs ended", read(&Counters::runs_ended));
+  add_counter("signalbox_router_runs_resumed_total", "Runs taken over from another owner",
+              read(&Counters::runs_resumed));
+  add_counter("signalbox_router_terms_total", "Ownerships of partitions begun",
+              read(&Counters::terms));
+  add_counter("signalbox_router_resends_total", "Open lists sent again", read(&Counters::resends));
+  add_counter("signalbox_router_rebuilds_total", "Users folded again from the log",
+              read(&Counters::rebuilds));
+  add_gauge("signalbox_router_runs_open", "Runs with a supervisor", read(&Counters::runs_open));
+}
+
+void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {
+  const auto sum = [&archive](auto event_store::ArchiveStatus::*figure) {
+    return [&archive, figure] {
+      double total = 0;
+      for (const auto& status : archive.status()) total += static_cast<double>(status.*figure);
+      return total;
+    };
+  };
+  add_counter("signalbox_archive_events_total", "Events added to the archive",
+              sum(&event_store::ArchiveStatus::events_added));
+  add_counter("signalbox_archive_damages_total", "Breaks of users' chains met",
+              sum(&event_store::ArchiveStatus::damages));
+}
+
+void ServeMetrics::update() {
+  for (const CopiedGauge& copied : gauges_) copied.gauge.Set(copied.read());
+  for (const CopiedCounter& copied : counters_)
+    copied.counter.Increment(std::max(0.0, copied.read() - copied.counter.Value()));
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,164 @@
+#include "ops/cli/serve_options.hpp"
+
+#include <chrono>
+
+#include "gateway/listener.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::int64_t kMebibyte = 1 << 20;
+
+void add_program(Config& config, ServeOptions& options) {
+  config.add(boolean_setting("dev", "development: signs tokens itself; loopback only", options.dev)
+                 .with_flag("--dev"));
+  config.add(text_setting("data", "data directory, made where it does not exist", options.data)
+                 .with_flag("--data"));
+  config.add(optional_text_setting("playbook", "recorded dialogues for the agent playbook",
+                                   options.playbook)
+                 .with_flag("--playbook"));
+  config.add(integer_setting("playbook_latency_scale", "times the 1 to 8 ms of a playbook's tool",
+                             options.playbook_latency_scale, 0, 10'000));
+}
+
+void add_gateway(Config& config, ServeOptions& options) {
+  config.add(address_setting("gateway.listen", "where clients connect, HOST:PORT", options.listen)
+                 .with_flag("--listen"));
+  config.add(optional_address_setting("gateway.admin_listen",
+                                      "where operators and auditors connect, HOST:PORT",
+                                      options.admin_listen)
+                 .with_flag("--admin-listen"));
+  config.add(list_setting("gateway.origins", "Origins of pages that may connect beside the Host",
+                          options.origins));
+  config.add(list_setting("gateway.agents", "agents a client may name", options.agents));
+  config.add(integer_setting("gateway.io_threads", "threads that hold sockets; 0: one per core",
+                             options.io_threads, 0, 256));
+}
+
+void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
+  config.add(integer_setting("limits.content_bytes_max", "bytes of a message's content",
+                             limits.content_bytes_max, 1, 262'144));
+  config.add(integer_setting("limits.frame_bytes_max", "bytes of a client's frame",
+                             limits.frame_bytes_max, 1024, 16 * kMebibyte));
+  config.add(
+      integer_setting("limits.depth_max", "nesting of a client's frame", limits.depth_max, 2, 256));
+  config.add(integer_setting("limits.sockets_per_user_max", "sockets of one user on this gateway",
+                             limits.sockets_per_user_max, 1, 10'000));
+  config.add(integer_setting("limits.sends_without_ack_max", "sends of one socket not answered yet",
+                             limits.sends_without_ack_max, 1, 65'536));
+  config.add(duration_setting("limits.handshake", "for the whole HTTP handshake", limits.handshake,
+                              milliseconds(100), minutes(5)));
+  config.add(duration_setting("limits.authentication", "for the first frame to bring a token",
+                              limits.authentication, milliseconds(100), minutes(5)));
+  config.add(duration_setting("limits.heartbeat", "between two pings of the server",
+                              limits.heartbeat, seconds(1), minutes(10)));
+  config.add(duration_setting("limits.heartbeat_lost", "without a sign of life until 4002",
+                              limits.heartbeat_lost, seconds(2), hours(1)));
+  config.add(integer_setting("limits.window_bytes_max", "bytes of recent events per partition",
+                             limits.window_bytes_max, 64 * 1024, 4096 * kMebibyte));
+  config.add(duration_setting("limits.window_age_max", "age of recent events kept in memory",
+                              limits.window_age_max, seconds(1), hours(24)));
+  config.add(integer_setting("limits.progress_bytes_max", "bytes of open answers per partition",
+                             limits.progress_bytes_max, 64 * 1024, 1024 * kMebibyte));
+  config.add(integer_setting("limits.page_bytes_max", "bytes of a catch-up before it waits",
+                             limits.page_bytes_max, 4096, 16 * kMebibyte));
+  config.add(integer_setting("limits.outbox_bytes_max", "bytes a socket may be behind",
+                             limits.outbox_bytes_max, 64 * 1024, 1024 * kMebibyte));
+  config.add(integer_setting("limits.log_scans_max", "reads of old log at a time",
+                             limits.log_scans_max, 1, 64));
+  config.add(integer_setting("limits.connection_records_max", "socket facts waiting to be written",
+                             limits.connection_records_max, 1, 1'000'000));
+}
+
+void add_run_limits(Config& config, router::RouterOptions& options) {
+  router::RoutingLimits& limits = options.rules.limits;
+  config.add(integer_setting("limits.queue_per_thread", "runs that wait behind one of their thread",
+                             limits.queue_per_thread, 0, 1024));
+  config.add(integer_setting("limits.runs_per_user", "runs of one user at a time",
+                             limits.runs_per_user, 1, 256));
+  config.add(integer_setting("limits.waiting_per_user", "runs of one user that wait",
+                             limits.waiting_per_user, 1, 4096));
+  config.add(integer_setting("limits.started_runs_max", "runs of one partition at a time",
+                             options.started_runs_max, 1, 65'536));
+  config.add(duration_setting("limits.step", "for one step of a run",
+                              options.supervisor.step_deadline, milliseconds(100), hours(24)));
+  config.add(duration_setting("limits.run", "for a whole run", options.supervisor.run_deadline,
+                              seconds(1), hours(24 * 30)));
+  config.add(integer_setting("limits.event_value_bytes_max", "bytes of an event's value",
+                             options.supervisor.event_value_bytes_max, 4096, 524'288));
+}
+
+void add_log(Config& config, ServeOptions& options) {
+  event_store::SqliteEventLogOptions& log = options.log;
+  config.add(integer_setting("log.partitions", "of a new log, fixed for life; 0: its default",
+                             options.partitions, 0, 10'000));
+  config.add(integer_setting("log.queue_records_max", "appends not yet durable",
+                             log.queue_records_max, 1, 10'000'000));
+  config.add(integer_setting("log.queue_bytes_max", "bytes of appends not yet durable",
+                             log.queue_bytes_max, kMebibyte, 4096 * kMebibyte));
+  config.add(integer_setting("log.group_records_max", "records of one commit",
+                             log.group_records_max, 1, 100'000));
+  config.add(integer_setting("log.group_bytes_max", "bytes of one commit", log.group_bytes_max,
+                             4096, 64 * kMebibyte));
+  config.add(duration_setting("log.inbound_retention", "for answered commands",
+                              log.inbound_retention, hours(24), hours(24 * 3650)));
+  config.add(duration_setting("log.connections_retention", "for facts about sockets",
+                              log.connections_retention, hours(24), hours(24 * 3650)));
+  config.add(duration_setting("log.quarantine_retention", "for records nobody may act on",
+                              log.quarantine_retention, hours(24), hours(24 * 3650)));
+}
+
+void add_router(Config& config, router::RouterOptions& options) {
+  config.add(integer_setting("router.users_max", "user states in memory, per partition",
+                             options.states.users_max, 1, 10'000'000));
+  config.add(integer_setting("router.snapshot_events", "events of a user between two snapshots",
+                             options.states.snapshot_events, 1, 1'000'000));
+  config.add(integer_setting("router.open_events_max", "stated events not yet read back",
+                             options.open_list.events_max, 1, 65'536));
+  config.add(duration_setting("router.checkpoint_interval", "of activity between two checkpoints",
+                              options.checkpoint_interval, seconds(1), hours(1)));
+  config.add(duration_setting("router.snapshot_interval", "of activity between two snapshots",
+                              options.snapshot_interval, seconds(1), hours(1)));
+  config.add(duration_setting("router.release_grace", "for steps under way when it ends",
+                              options.release_grace, seconds(0), minutes(10)));
+}
+
+}  // namespace
+
+Config describe(ServeOptions& options) {
+  Config config;
+  add_program(config, options);
+  add_gateway(config, options);
+  add_socket_limits(config, options.limits);
+  add_run_limits(config, options.router);
+  add_log(config, options);
+  add_router(config, options.router);
+  return config;
+}
+
+Result<void> check(const ServeOptions& options) {
+  if (!options.dev)
+    return failure(Errc::bad_config,
+                   "serve needs --dev: key sets ([auth] jwks) are not part of this version", "dev");
+  if (!gateway::is_loopback(options.listen))
+    return failure(Errc::bad_config,
+                   "--dev signs tokens for anybody, so gateway.listen must be a loopback address "
+                   "(127.0.0.0/8 or ::1)",
+                   "gateway.listen");
+  if (options.admin_listen && !gateway::is_loopback(*options.admin_listen))
+    return failure(Errc::bad_config,
+                   "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
+                   "address (127.0.0.0/8 or ::1)",
+                   "gateway.admin_listen");
+  if (options.limits.heartbeat_lost <= options.limits.heartbeat)
+    return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
+                   "limits.heartbeat_lost");
+  return {};
+}
+
+}  // namespace signalbox::cli

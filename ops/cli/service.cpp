@@ -1,0 +1,249 @@
+#include "ops/cli/service.hpp"
+
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include <future>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "event-store/archive/archive.hpp"
+#include "event-store/archive/archive_reader.hpp"
+#include "event-store/log/sqlite_event_log.hpp"
+#include "event-store/snapshot/sqlite_snapshot_store.hpp"
+#include "gateway/gateway.hpp"
+#include "ops/cli/role_thread.hpp"
+#include "ops/cli/serve_metrics.hpp"
+#include "ops/cli/system_clock.hpp"
+#include "router/agents/default_agents.hpp"
+#include "router/router.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::chrono::seconds kHousekeeping{1};
+constexpr std::chrono::seconds kProgressLine{1};
+constexpr std::chrono::milliseconds kReadyPoll{10};
+
+// A part that lives on a thread: it is destroyed there.
+template <class Part>
+class Hosted {
+ public:
+  explicit Hosted(RoleThread& thread) : thread_(thread) {}
+  ~Hosted() {
+    thread_.run([this] { part_.reset(); });
+  }
+  Hosted(const Hosted&) = delete;
+  Hosted& operator=(const Hosted&) = delete;
+
+  [[nodiscard]] std::unique_ptr<Part>& part() { return part_; }
+  Part* operator->() { return part_.get(); }
+  Part& operator*() { return *part_; }
+
+ private:
+  RoleThread& thread_;
+  std::unique_ptr<Part> part_;
+};
+
+std::uint64_t system_random() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
+
+std::vector<Partition> all_partitions(std::int32_t count) {
+  std::vector<Partition> all;
+  for (std::int32_t i = 0; i < count; ++i) all.emplace_back(i);
+  return all;
+}
+
+// Says how far a rebuild of the archive is, at most once a second; nothing where there is little.
+class RebuildProgress {
+ public:
+  explicit RebuildProgress(const Clock& clock) : clock_(clock), said_at_(clock.monotonic()) {}
+  void operator()(const event_store::ArchiveProgress& progress) {
+    const bool is_due = clock_.monotonic() - said_at_ >= kProgressLine;
+    if (!is_due && (progress.done < progress.total || !said_)) return;
+    spdlog::info("archive: {} of {} records read", progress.done, progress.total);
+    said_at_ = clock_.monotonic();
+    said_ = true;
+  }
+
+ private:
+  const Clock& clock_;
+  MonotonicTime said_at_;
+  bool said_ = false;
+};
+
+}  // namespace
+
+// In the order they are made; threads come first because answers of the log may still be on their
+// way to them when it closes.
+struct Service::Parts {
+  Parts() : log_random(system_random()), router_random(system_random()) {}
+
+  Result<void> open_stores(const ServeOptions& options, const Alarms& alarms);
+  Result<void> open_archive(const std::string& folder);
+  Result<void> start_router(const ServeOptions& options, const Alarms& alarms);
+  Result<void> start_gateway(const ServeOptions& options);
+  void keep_house();
+
+  SystemClock clock;
+  Random log_random;
+  Random router_random;
+  prometheus::Registry registry;
+  RoleThread router_thread{"router"};
+  RoleThread archive_thread{"archive"};
+  RoleThread history_thread{"history"};
+  std::unique_ptr<event_store::SqliteEventLog> log;
+  std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;
+  Hosted<event_store::ArchiveWriter> archive{archive_thread};
+  std::optional<event_store::LocalUserHistory> history;
+  std::optional<router::AgentRegistry> agents;
+  Hosted<router::Router> router{router_thread};
+  Hosted<ServeMetrics> metrics{archive_thread};
+  std::unique_ptr<gateway::Gateway> gateway;
+  TimerId housekeeping = TimerId::none;  // on the archive's thread
+};
+
+Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alarms& alarms) {
+  event_store::SqliteEventLogOptions log_options = options.log;
+  log_options.dir = options.data;
+  if (options.partitions != 0) log_options.partitions = options.partitions;
+  log_options.fatal = alarms.log_ended;
+  auto opened = event_store::SqliteEventLog::open(std::move(log_options), clock, log_random);
+  if (!opened) return tl::unexpected(opened.error());
+  log = *std::move(opened);
+  auto store = event_store::SqliteSnapshotStore::open(options.data + "/snapshots.db",
+                                                      log->describe().log_id, {.warn = warn});
+  if (!store) return tl::unexpected(store.error());
+  snapshots = *std::move(store);
+  return {};
+}
+
+Result<void> Service::Parts::open_archive(const std::string& folder) {
+  const std::int32_t partitions = log->describe().partitions;
+  Result<void> opened;
+  archive_thread.run([&] {
+    auto writer = event_store::ArchiveWriter::open(
+        *log, archive_thread, clock, folder, all_partitions(partitions),
+        {.warn = warn, .progress = RebuildProgress(clock)});
+    if (writer)
+      archive.part() = *std::move(writer);
+    else
+      opened = tl::unexpected(writer.error());
+  });
+  if (!opened) return opened;
+  history.emplace(folder, partitions, history_thread,
+                  event_store::LocalUserHistoryOptions{
+                      .on_damage = [this](Partition partition, const Error& error) {
+                        archive->rebuild(partition, error.message);
+                      }});
+  return {};
+}
+
+Result<void> Service::Parts::start_router(const ServeOptions& options, const Alarms& alarms) {
+  auto made = router::make_default_agents(
+      {.playbook = options.playbook,
+       .history = &*history,
+       .playbook_latency_scale = static_cast<double>(options.playbook_latency_scale)});
+  if (!made) return tl::unexpected(made.error());
+  agents.emplace(*std::move(made));
+  router_thread.run([&] {
+    router.part() = std::make_unique<router::Router>(
+        router::RouterServices{*log, *snapshots, clock, router_thread, router_random, *agents},
+        options.router, alarms.partition_stopped);
+    router->start();
+  });
+  return {};
+}
+
+Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
+  auto key = gateway::load_dev_key(options.data + "/dev.key");
+  if (!key) return tl::unexpected(key.error());
+  auto keys = gateway::KeySet::make({*key});
+  if (!keys) return tl::unexpected(keys.error());
+  auto started = gateway::Gateway::start(
+      *log, &*history, clock, registry,
+      gateway::GatewayOptions{.listen = options.listen,
+                              .admin_listen = options.admin_listen,
+                              .dev = options.dev,
+                              .shards = options.io_threads,
+                              .seed = system_random(),
+                              .agents = options.agents,
+                              .origins = options.origins,
+                              .limits = options.limits,
+                              .keys = *std::move(keys),
+                              .dev_key = *std::move(key),
+                              .not_ready = [this] { return router->not_ready(); }});
+  if (!started) return tl::unexpected(started.error());
+  gateway = *std::move(started);
+  return {};
+}
+
+void Service::Parts::keep_house() {
+  metrics->update();
+  for (const auto& [partition, floor] : router->inbound_floors())
+    log->set_inbound_floor(partition, floor);
+  housekeeping =
+      archive_thread.call_at(clock.monotonic() + kHousekeeping, [this] { keep_house(); });
+}
+
+Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Service::~Service() {
+  parts_->archive_thread.run([this] { parts_->archive_thread.cancel(parts_->housekeeping); });
+}
+
+Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Alarms alarms) {
+  std::unique_ptr<Service> service(new Service(std::make_unique<Parts>()));
+  Parts& parts = *service->parts_;
+  if (auto done = parts.open_stores(options, alarms); !done) return tl::unexpected(done.error());
+  if (auto done = parts.open_archive(options.data + "/archive"); !done)
+    return tl::unexpected(done.error());
+  if (auto done = parts.start_router(options, alarms); !done) return tl::unexpected(done.error());
+  if (auto done = parts.start_gateway(options); !done) return tl::unexpected(done.error());
+  parts.archive_thread.run([&parts] {
+    parts.metrics.part() = std::make_unique<ServeMetrics>(
+        parts.registry, ServeMetricsParts{*parts.log,
+                                          *parts.snapshots,
+                                          *parts.archive,
+                                          *parts.router,
+                                          {{"router", &parts.router_thread},
+                                           {"archive", &parts.archive_thread},
+                                           {"history", &parts.history_thread}}});
+    parts.keep_house();
+  });
+  return service;
+}
+
+const std::string& Service::address() const { return parts_->gateway->address(); }
+const std::string& Service::admin_address() const { return parts_->gateway->admin_address(); }
+
+std::vector<std::string> Service::wait_until_ready(std::chrono::milliseconds patience) const {
+  const auto give_up = parts_->clock.monotonic() + patience;
+  std::vector<std::string> reasons = parts_->router->not_ready();
+  while (!reasons.empty() && parts_->clock.monotonic() < give_up) {
+    std::this_thread::sleep_for(kReadyPoll);
+    reasons = parts_->router->not_ready();
+  }
+  return reasons;
+}
+
+void Service::drain(std::chrono::milliseconds grace) {
+  parts_->gateway->drain(grace);
+  // Shared with the router, which may finish after the wait was given up.
+  const auto released = std::make_shared<std::promise<void>>();
+  parts_->router_thread.post(
+      [this, released] { parts_->router->drain([released] { released->set_value(); }); });
+  if (released->get_future().wait_for(grace) != std::future_status::ready)
+    spdlog::warn(
+        "the partitions were not released in time; their next owner takes over as after "
+        "a crash");
+}
+
+}  // namespace signalbox::cli
