@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "ops/bench/latency_bench.hpp"
 #include "tests/ops/bench/python_server.hpp"
 
 namespace signalbox::bench {
@@ -116,6 +117,21 @@ TEST_F(ChatBench, RecordsEveryOperationWithItsEndAndEveryFrame) {
   EXPECT_EQ(kinds["invoke"], kinds["ok"] + kinds["unknown"]);
   for (const auto& [message, count] : open) EXPECT_EQ(count, 0) << message;
   EXPECT_EQ(last_seq.size(), 5u);
+}
+
+TEST_F(ChatBench, MeasuresLatencyBesideTheDisk) {
+  const PythonServer service(SIGNALBOX_SOURCE_DIR "/tests/ops/bench/fake_service.py",
+                             {conversations()});
+  LatencyBenchOptions options;
+  options.url = service.url("/ws");
+  options.conversations = conversations();
+  options.folder = folder_;
+  options.conversations_max = 3;
+  options.pause = std::chrono::milliseconds(1);
+  options.syncs = 3;
+  EXPECT_EQ(run_latency_bench(options, out_, err_), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("messages        9 (0 sent again)"));
+  EXPECT_THAT(out_.str(), HasSubstr("fdatasync       p50 "));
 }
 
 TEST_F(ChatBench, SaysTryAgainWhenTheServiceStaysAway) {

@@ -1,0 +1,21 @@
+// Under which conditions a figure was measured, and what the disk alone can do.
+#pragma once
+
+#include <string>
+
+#include "event-store/model/result.hpp"
+
+namespace signalbox::bench {
+
+// Cores, CPU, kernel, commit and build type, one line each. The commit comes from SIGNALBOX_COMMIT
+// or from git.
+[[nodiscard]] std::string describe_conditions();
+
+struct SyncFloor {
+  double p50_ms;
+  double p99_ms;
+};
+// One fdatasync after appending 4 KiB to a file in `folder`, `samples` times.
+[[nodiscard]] Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples);
+
+}  // namespace signalbox::bench
