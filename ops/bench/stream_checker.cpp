@@ -209,7 +209,12 @@ Verdict StreamChecker::run_event(const std::string& type, const json& frame, Run
     return std::nullopt;
   }
   if (!run.started) return violation("not_started", run, type + " before agent_started");
-  if (type == "run_resumed") return std::nullopt;
+  if (type == "run_resumed") {
+    // A call that was at work when its owner was lost is stated again, as the same step.
+    if (!run.open_call.empty()) --run.last_step;
+    run.open_call.clear();
+    return std::nullopt;
+  }
   if (type == "agent_thinking") return next_step(data, run);
   if (type == "tool_executing") return tool_executing(data, run);
   if (type == "tool_completed") return tool_completed(data, run);

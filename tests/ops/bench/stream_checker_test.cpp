@@ -203,11 +203,23 @@ TEST(StreamChecker, FindsAnotherAnswer) {
 }
 
 TEST(StreamChecker, CountsAttemptsByRunResumed) {
+  // The owner is lost while a call is at work; the next one states it again.
   const auto resume = [](std::vector<json>& frames) {
-    frames.insert(frames.begin() + 4, frame("run_resumed", {{"reason", "owner_lost"}}));
+    const json again = frames[3];
+    frames.insert(frames.begin() + 4, {frame("run_resumed", {{"reason", "owner_lost"}}), again});
     for (std::size_t i = 4; i < frames.size(); ++i) frames[i]["attempt"] = 2;
   };
   EXPECT_EQ(with(resume), "right");
+  EXPECT_EQ(with([&](auto& frames) {
+              resume(frames);
+              frames.erase(frames.begin() + 5);  // not stated again
+            }),
+            "tool_order");
+  EXPECT_EQ(with([&](auto& frames) {
+              resume(frames);
+              frames[5]["data"]["step"] = 3;  // as another step
+            }),
+            "wrong_step");
   EXPECT_EQ(with([](auto& frames) { frames[4]["attempt"] = 2; }), "wrong_attempt");
   EXPECT_EQ(with([&](auto& frames) {
               resume(frames);
