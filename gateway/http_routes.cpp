@@ -23,7 +23,8 @@ void HttpRoutes::add(const std::vector<HttpRoute>& routes) {
 }
 
 HttpResponse HttpRoutes::answer(const HttpRequest& request) const {
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  const std::string_view method =
+      request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   std::string allowed;
   for (const HttpRoute& route : routes_) {
     if (!matches(route, request.path)) continue;

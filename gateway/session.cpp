@@ -72,6 +72,7 @@ void Session::on_closed(CloseCode code, std::string_view reason) {
   parts_.hub.remove(id_);
   parts_.metrics.connections.Decrement();
   parts_.metrics.count_close(code);
+  if (code == CloseCode::slow_consumer) parts_.metrics.slow_consumers.Increment();
   if (place_) parts_.feed.unfollow(partition_, id_);
   if (emitter_ && !emitter_->emit(ClientDisconnected{number(code), std::string(reason)}))
     parts_.metrics.connection_records_dropped.Increment();

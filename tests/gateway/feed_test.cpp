@@ -1,0 +1,419 @@
+// Streams of events as sessions get them: no gap, no repeat, whatever is in the way.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "event-store/contract/codec.hpp"
+#include "tests/gateway/gateway_world.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+using testing::ElementsAre;
+using Story = std::vector<std::string>;
+
+Story events(int from, int to) {
+  Story told;
+  for (int i = from; i <= to; ++i) told.push_back("event " + std::to_string(i));
+  return told;
+}
+Story operator+(Story a, const Story& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+std::string cursor_of(const GatewayWorld::Client& client, std::size_t frame) {
+  return client.link->frame(frame)["cursor"];
+}
+// Genesis, then the claim, then the first event: event n of the owner is at offset n + 1.
+constexpr std::int64_t after_event(std::int64_t number) { return number + 2; }
+std::string cursor_at(const GatewayWorld& world, const std::string& user, std::int64_t next,
+                      std::int64_t epoch, std::int64_t owner_seq, std::int64_t seq = 0) {
+  return event_store::encode_cursor({world.log->describe().log_id, Partition(0), Offset(next),
+                                     Epoch(epoch), OwnerSeq(owner_seq), Seq(seq)},
+                                    UserId(user));
+}
+
+TEST(Feed, a_new_socket_starts_at_the_head_and_gets_what_comes) {
+  GatewayWorld world;
+  world.state("ann", 3);
+  world.settle();
+  auto client = world.connect("ann");
+  EXPECT_EQ(cursor_of(client, 0), cursor_of(client, 1));
+  world.state("ann", 2);
+  world.state("bob", 2);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up"} + events(4, 5)));
+  EXPECT_EQ(client.link->frame(2)["user_id"], "ann");
+}
+
+TEST(Feed, every_socket_of_a_user_gets_the_same_frame_object) {
+  GatewayWorld world;
+  auto one = world.connect("ann");
+  auto two = world.connect("ann");
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(one.link->frames.back(), two.link->frames.back());
+}
+
+TEST(Feed, the_cursor_of_any_frame_resumes_right_after_it) {
+  GatewayWorld world;
+  world.state("bob", 5);
+  world.state("ann", 9);
+  world.settle();
+  auto whole = world.connect("ann", StreamFrom::start);
+  ASSERT_EQ(whole.link->story(), (Story{"connection_ready"} + events(1, 9) + Story{"caught_up"}));
+  for (int seen = 0; seen <= 9; ++seen) {
+    const std::string cursor = cursor_of(whole, static_cast<std::size_t>(seen));
+    auto again = world.connect("ann", StreamFrom::cursor, cursor);
+    EXPECT_EQ(again.link->story(),
+              (Story{"connection_ready"} + events(seen + 1, 9) + Story{"caught_up"}));
+    EXPECT_EQ(cursor_of(again, 0), cursor);
+    world.disconnect(again);
+  }
+}
+
+TEST(Feed, resume_on_a_live_socket_sends_again_and_then_goes_on_live) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  const std::string cursor = cursor_of(client, 0);
+  world.state("ann", 3);
+  world.settle();
+  client.link->frames.clear();
+  client.say({{"type", "resume"}, {"cursor", cursor}});
+  world.state("ann", 2);
+  world.settle();
+  const Story story = client.link->story();
+  Story seen;
+  for (const std::string& one : story)
+    if (one != "caught_up") seen.push_back(one);
+  EXPECT_EQ(seen, events(1, 5));
+  EXPECT_EQ(story.size(), 6U);
+}
+
+TEST(Feed, events_that_do_not_count_reach_nobody) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  const NewRecord first = world.owner.event("ann", Offset(0));
+  world.put(first);
+  world.put(first);  // a repeat
+  test_support::TestOwner next(world.log->describe().log_id, Epoch(2), world.random);
+  next.continue_users_of(world.owner);
+  world.put(next.owned());
+  world.state("ann");  // of the old owner, too late
+  world.put(next.event("ann", Offset(0)));
+  world.settle();
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up"} + events(1, 2)));
+  auto again = world.connect("ann", StreamFrom::cursor, cursor_of(client, 2));
+  EXPECT_EQ(again.link->story(), (Story{"connection_ready", "event 2", "caught_up"}));
+}
+
+class FeedOlderThanWindow : public testing::TestWithParam<bool> {
+ protected:
+  static GatewayWorld::Setup setup() {
+    GatewayLimits limits;
+    limits.window_bytes_max = 8000;
+    limits.page_bytes_max = 2000;
+    return {.limits = limits, .with_history = GetParam()};
+  }
+};
+
+TEST_P(FeedOlderThanWindow, a_stream_from_the_start_has_no_gap_and_no_repeat) {
+  GatewayWorld world(setup());
+  for (int i = 0; i < 60; ++i) {
+    world.state("ann");
+    world.state("bob", 2);
+  }
+  world.settle();
+  // The archive lags behind: what it has not is in the log, between it and the window.
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)})) {
+    if (record->offset == Offset(100)) break;
+    if (!record->key) continue;
+    world.history.events.push_back(record);
+    world.history.complete_to = {record->offset.next(), Epoch(1), world.owner.claim(),
+                                 OwnerSeq(*event_store::header_number(*record, "ce_ownerseq"))};
+  }
+  auto client = world.connect("ann", StreamFrom::start);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(1, 60) + Story{"caught_up"}));
+  EXPECT_EQ(world.history.reads > 0, GetParam());
+  for (const int seen : {1, 17, 33, 34, 59}) {
+    const std::string cursor = cursor_of(client, static_cast<std::size_t>(seen));
+    auto again = world.connect("ann", StreamFrom::cursor, cursor);
+    EXPECT_EQ(again.link->story(),
+              (Story{"connection_ready"} + events(seen + 1, 60) + Story{"caught_up"}));
+  }
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(client.link->story().back(), "event 61");
+}
+
+TEST_P(FeedOlderThanWindow, a_cursor_that_never_saw_an_event_gets_only_what_came_after_it) {
+  GatewayWorld world(setup());
+  world.state("ann", 5);
+  world.settle();
+  // As of a gateway that did not know the user's last seq.
+  const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3);
+  world.state("bob", 100);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(105)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(105)};
+  auto client = world.connect("ann", StreamFrom::cursor, cursor);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(4, 5) + Story{"caught_up"}));
+}
+
+TEST_P(FeedOlderThanWindow, pages_wait_for_a_socket_that_does_not_read) {
+  GatewayWorld world(setup());
+  world.state("ann", 200, std::string(100, 'x'));
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(200)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(200)};
+  GatewayWorld::Client client;
+  client.session = std::make_shared<Session>(
+      *world.session_parts, SessionId(1000),
+      Handshake{.subprotocol = "signalbox.v1",
+                .dialect = event_store::WireDialect::v1,
+                .token = std::nullopt,
+                .from = StreamFrom::start,
+                .cursor = {},
+                .wanted_client = std::nullopt,
+                .user_agent = {}},
+      Identity{UserId("ann"), {}, world.scheduler.clock().now() + std::chrono::hours(1)});
+  client.link->stalled = true;
+  client.session->on_open(*client.link);
+  world.settle();
+  EXPECT_LT(client.link->buffered, 20'000U);
+  EXPECT_LT(client.link->frames.size(), 60U);
+  world.state("ann", 10);  // the world goes on
+  for (int i = 0; i < 300; ++i) {
+    client.link->buffered = 0;
+    client.session->on_writable();
+    world.settle();
+  }
+  EXPECT_EQ(client.link->story(),
+            (Story{"connection_ready"} + events(1, 210) + Story{"caught_up"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(LogAlone, FeedOlderThanWindow, testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(WithHistory, FeedOlderThanWindow, testing::Values(true));
+
+TEST(Feed, a_history_that_fails_is_replaced_by_the_log) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.history.fails = true;
+  world.state("ann", 20);
+  world.settle();
+  auto client = world.connect("ann", StreamFrom::start);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(1, 20) + Story{"caught_up"}));
+}
+
+TEST(Feed, a_history_that_has_read_further_than_the_gateway_repeats_nothing) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 20);
+  world.settle();
+  world.scheduler.pause(world.feed_thread);
+  world.state("ann", 5);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(25)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(25)};
+  world.history.page_events = 100;
+  auto client = world.connect("ann", StreamFrom::start);
+  world.scheduler.resume(world.feed_thread);
+  world.settle();
+  world.state("ann");
+  world.settle();
+  Story seen;
+  for (const std::string& one : client.link->story())
+    if (one.starts_with("event")) seen.push_back(one);
+  EXPECT_EQ(seen, events(1, 26));
+}
+
+TEST(Feed, a_gateway_that_was_restarted_serves_cursors_of_before) {
+  GatewayWorld world;
+  world.state("ann", 10);
+  world.settle();
+  auto before = world.connect("ann", StreamFrom::start);
+  const std::string cursor = cursor_of(before, 5);
+  world.disconnect(before);
+  const auto at = world.state("bob");
+  world.put(world.owner.checkpoint(
+      {at.next(), Epoch(1), world.owner.claim(), OwnerSeq(11), Offset(0)}, Offset(0)));
+  world.restart_feed();
+  auto after = world.connect("ann", StreamFrom::cursor, cursor);
+  EXPECT_EQ(after.link->story(), (Story{"connection_ready"} + events(6, 10) + Story{"caught_up"}));
+}
+
+TEST(Feed, a_cursor_ahead_of_what_the_gateway_read_waits_for_it) {
+  GatewayWorld world;
+  world.state("ann", 2);
+  world.settle();
+  world.scheduler.pause(world.feed_thread);
+  world.state("ann", 3);
+  auto client =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(4), 1, 4, 4));
+  world.scheduler.resume(world.feed_thread);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "event 5", "caught_up"}));
+}
+
+struct CursorFaultCase {
+  std::string name;
+  std::string reason;
+  std::function<std::string(const GatewayWorld&)> make;
+  friend void PrintTo(const CursorFaultCase& fault, std::ostream* out) { *out << fault.name; }
+};
+class FeedCursorFaults : public testing::TestWithParam<CursorFaultCase> {};
+
+TEST_P(FeedCursorFaults, are_told_and_nothing_flows_until_resume) {
+  GatewayWorld world;
+  world.state("ann", 4);
+  world.settle();
+  auto client = world.connect("ann", StreamFrom::cursor, GetParam().make(world));
+  ASSERT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
+  EXPECT_FALSE(client.link->frame(0).contains("cursor"));
+  EXPECT_EQ(client.link->frame(1)["reason"], GetParam().reason);
+  EXPECT_EQ(client.link->frame(1)["field"], "cursor");
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(client.link->frames.size(), 2U);
+  client.say({{"type", "resume"}, {"cursor", client.link->frame(1)["oldest_cursor"]}});
+  world.settle();
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"} +
+                                   events(1, 5) + Story{"caught_up"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, FeedCursorFaults,
+    testing::Values(CursorFaultCase{"garbage", "damaged", [](const GatewayWorld&) { return "!!"; }},
+                    CursorFaultCase{"empty", "damaged", [](const GatewayWorld&) { return ""; }},
+                    CursorFaultCase{"of_another_user", "other_user",
+                                    [](const GatewayWorld& w) {
+                                      return cursor_at(w, "bob", after_event(1), 1, 1);
+                                    }},
+                    CursorFaultCase{"of_another_log", "other_log",
+                                    [](const GatewayWorld&) {
+                                      return event_store::encode_cursor(
+                                          {LogId(Uuid{}), Partition(0), Offset(2), Epoch(1),
+                                           OwnerSeq(1), Seq(1)},
+                                          UserId("ann"));
+                                    }},
+                    CursorFaultCase{"of_another_partition", "other_partition",
+                                    [](const GatewayWorld& w) {
+                                      return event_store::encode_cursor(
+                                          {w.log->describe().log_id, Partition(7), Offset(2),
+                                           Epoch(1), OwnerSeq(1), Seq(1)},
+                                          UserId("ann"));
+                                    }},
+                    CursorFaultCase{"beyond_the_end", "beyond_end",
+                                    [](const GatewayWorld& w) {
+                                      return cursor_at(w, "ann", after_event(5), 1, 5);
+                                    }},
+                    CursorFaultCase{"of_another_epoch", "damaged",
+                                    [](const GatewayWorld& w) {
+                                      return cursor_at(w, "ann", after_event(2), 2, 2);
+                                    }},
+                    CursorFaultCase{"of_another_owner_seq", "damaged",
+                                    [](const GatewayWorld& w) {
+                                      return cursor_at(w, "ann", after_event(2), 1, 1);
+                                    }}),
+    [](const auto& param_info) { return param_info.param.name; });
+
+TEST(Feed, a_false_position_older_than_the_window_is_damage_of_that_socket_alone) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits});
+  world.state("ann", 10);
+  world.settle();
+  auto good = world.connect("ann");
+  auto bad =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 0, 0));
+  EXPECT_EQ(bad.link->story().back(), "error cursor_invalid");
+  EXPECT_EQ(bad.link->frame(bad.link->frames.size() - 1)["reason"], "damaged");
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(good.link->story().back(), "event 11");
+}
+
+TEST(Feed, a_user_s_broken_chain_is_told_to_his_sockets_once_and_he_gets_his_events_on) {
+  GatewayWorld world;
+  world.state("ann", 2);
+  world.settle();
+  auto ann = world.connect("ann");
+  auto bob = world.connect("bob");
+  world.owner.break_chain("ann");
+  world.state("ann", 2);
+  world.state("bob");
+  world.settle();
+  EXPECT_EQ(bob.link->story(), (Story{"connection_ready", "caught_up", "event 1"}));
+  Story told = ann.link->story();
+  EXPECT_EQ(std::count(told.begin(), told.end(), "error history_damaged"), 1);
+  std::erase(told, "error history_damaged");
+  EXPECT_EQ(told, (Story{"connection_ready", "caught_up"} + events(3, 4)));
+}
+
+TEST(Feed, a_gap_in_seq_is_found_while_catching_up) {
+  GatewayWorld world;
+  world.state("ann", 2);
+  world.owner.break_seq("ann", Seq(9));
+  world.state("ann", 2);
+  world.settle();
+  auto client = world.connect("ann", StreamFrom::start);
+  EXPECT_THAT(client.link->story(),
+              ElementsAre("connection_ready", "error history_damaged", "event 1", "event 2",
+                          "event 9", "event 10", "caught_up"));
+}
+
+TEST(Feed, a_partition_that_cannot_be_read_closes_its_sockets_and_no_others) {
+  GatewayWorld world({.partitions = 2});
+  std::string other = "bob";
+  while (event_store::partition_of_key(other, 2) == event_store::partition_of_key("ann", 2))
+    other += "b";
+  auto ann = world.connect("ann");
+  auto bob = world.connect(other);
+  test_support::TestOwner unclaimed(world.log->describe().log_id, Epoch(9), world.random);
+  world.put(unclaimed.event("ann", Offset(0)), event_store::partition_of_key("ann", 2));
+  world.settle();
+  ASSERT_TRUE(ann.link->ended);
+  EXPECT_EQ(ann.link->ended->first, CloseCode::log_unavailable);
+  EXPECT_FALSE(bob.link->ended);
+  world.scheduler.advance(std::chrono::seconds(2));
+  EXPECT_EQ(world.feed->stopped_partitions().size(), 1U);
+}
+
+TEST(Feed, drain_tells_each_socket_where_it_stands) {
+  GatewayWorld world;
+  world.state("ann", 3);
+  world.settle();
+  auto client = world.connect("ann", StreamFrom::start);
+  client.session->drain(std::chrono::milliseconds(1234));
+  world.feed->tell_positions();
+  world.settle();
+  const auto draining = client.link->frame(client.link->frames.size() - 1);
+  EXPECT_EQ(draining["type"], "draining");
+  EXPECT_EQ(draining["reconnect_after_ms"], 1234);
+  ASSERT_TRUE(client.link->ended);
+  EXPECT_EQ(client.link->ended->first, CloseCode::draining);
+  world.state("ann", 2);
+  world.settle();
+  auto again = world.connect("ann", StreamFrom::cursor, draining["cursor"]);
+  EXPECT_EQ(again.link->story(), (Story{"connection_ready"} + events(4, 5) + Story{"caught_up"}));
+}
+
+TEST(Feed, after_a_socket_has_left_nothing_of_it_is_kept) {
+  GatewayWorld world;
+  for (int i = 0; i < 100; ++i) {
+    auto client = world.connect("user" + std::to_string(i), StreamFrom::start);
+    world.disconnect(client);
+  }
+  EXPECT_EQ(world.hub.sessions(), 0U);
+  EXPECT_EQ(world.clients.sockets(), 0U);
+}
+
+}  // namespace
+}  // namespace signalbox::gateway

@@ -1,0 +1,211 @@
+// A gateway over a real embedded log, with an owner that answers every user_message by one
+// message_received, for tests that come through real sockets. Prints where it listens; does what
+// the lines of its standard input say, answers each with `ok`, and ends with its standard input:
+//   state USER COUNT BYTES   appends COUNT events of that user
+//   progress USER RUN INDEX  appends a piece of an answer
+//   break USER               the user's next event has a seq that does not follow
+//   inbound                  prints how many commands were read
+//   drain                    drains the gateway
+// Arguments: DATA_DIR, then limits as NAME=NUMBER.
+#include <prometheus/registry.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/log/sqlite_event_log.hpp"
+#include "gateway/gateway.hpp"
+#include "gateway/io_thread.hpp"
+#include "tests/support/test_records.hpp"
+
+namespace signalbox {
+namespace {
+
+using event_store::EventLog;
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] Timestamp now() const override {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now());
+  }
+  [[nodiscard]] MonotonicTime monotonic() const override {
+    return std::chrono::steady_clock::now();
+  }
+};
+
+// Owns every partition; thread: its executor.
+class AnsweringOwner {
+ public:
+  AnsweringOwner(EventLog& log, Executor& executor, Random& random)
+      : log_(log), executor_(executor) {
+    for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
+      owners_.emplace_back(log.describe().log_id, Epoch(1), random);
+      append(Partition(i), owners_.back().owned());
+      readers_.push_back(std::make_unique<Reader>(*this));
+      tails_.push_back(
+          log.tail({Topic::inbound, Partition(i)}, Offset(0), executor, *readers_.back()));
+    }
+  }
+
+  void state(const std::string& user, Offset cause, const std::string& text) {
+    const Partition partition = event_store::partition_of_key(user, log_.describe().partitions);
+    append(partition, owner(partition).event(user, cause, text));
+  }
+  void break_seq(const std::string& user) {
+    const Partition partition = event_store::partition_of_key(user, log_.describe().partitions);
+    owner(partition).break_seq(user, Seq(1'000'000));
+  }
+  void progress(const std::string& user, const std::string& message, std::int32_t index) {
+    const UserId id(user);
+    const Progress piece{
+        .id = "00000000-0000-4000-8000-000000000000",
+        .source = "/test",
+        .time = Timestamp{},
+        .context = {id, ThreadId("t"), event_store::run_id_of(id, MessageId(message)),
+                    WebsocketClientId("ws_test")},
+        .attempt = Attempt(1),
+        .data = {index, index * 5, "piece"}};
+    log_.append({Topic::progress, event_store::partition_of(id, log_.describe().partitions)},
+                event_store::encode_progress(piece), executor_, [](Result<Offset>) {});
+  }
+  [[nodiscard]] std::size_t commands() const { return commands_; }
+
+ private:
+  class Reader final : public event_store::TailSink {
+   public:
+    explicit Reader(AnsweringOwner& owner) : owner_(owner) {}
+    void on_records(std::span<const RecordPtr> records) override {
+      for (const RecordPtr& record : records) owner_.answer(*record);
+    }
+    void on_caught_up(Offset) override {}
+    void on_failed(const Error& error) override { spdlog::error("{}", error.message); }
+
+   private:
+    AnsweringOwner& owner_;
+  };
+
+  void answer(const Record& record) {
+    ++commands_;
+    const auto command = event_store::decode_command(record);
+    if (!command) {
+      spdlog::error("a command cannot be read: {} {}", command.error().message,
+                    command.error().field);
+      return;
+    }
+    if (const auto* message = std::get_if<UserMessage>(&command->data))
+      state(command->user_id.value(), record.offset, message->content);
+  }
+  void append(Partition partition, NewRecord record) {
+    log_.append({Topic::events, partition}, std::move(record), executor_, [](Result<Offset>) {});
+  }
+  test_support::TestOwner& owner(Partition partition) {
+    return owners_[static_cast<std::size_t>(partition.value())];
+  }
+
+  EventLog& log_;
+  Executor& executor_;
+  std::vector<test_support::TestOwner> owners_;
+  std::vector<std::unique_ptr<Reader>> readers_;
+  std::vector<std::unique_ptr<event_store::Tail>> tails_;
+  std::size_t commands_ = 0;
+};
+
+gateway::GatewayLimits read_limits(int argc, char** argv) {
+  gateway::GatewayLimits limits;
+  const std::map<std::string, std::function<void(long)>> known{
+      {"sockets_per_user_max",
+       [&](long n) { limits.sockets_per_user_max = static_cast<std::size_t>(n); }},
+      {"authentication", [&](long n) { limits.authentication = std::chrono::milliseconds(n); }},
+      {"heartbeat", [&](long n) { limits.heartbeat = std::chrono::milliseconds(n); }},
+      {"heartbeat_lost", [&](long n) { limits.heartbeat_lost = std::chrono::milliseconds(n); }},
+      {"window_bytes_max", [&](long n) { limits.window_bytes_max = static_cast<std::size_t>(n); }},
+      {"outbox_bytes_max", [&](long n) { limits.outbox_bytes_max = static_cast<std::size_t>(n); }},
+  };
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    known.at(argument.substr(0, equals))(std::stol(argument.substr(equals + 1)));
+  }
+  return limits;
+}
+
+void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thread,
+          gateway::Gateway& gateway) {
+  std::istringstream words(line);
+  std::string verb;
+  std::string user;
+  words >> verb;
+  if (verb == "drain") {
+    gateway.drain(std::chrono::seconds(10));
+  } else if (verb == "inbound") {
+    thread.run_and_wait([&] { std::cout << owner.commands() << "\n"; });
+  } else if (verb == "state") {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    words >> user >> count >> bytes;
+    thread.run_and_wait([&] {
+      for (std::size_t i = 0; i < count; ++i) owner.state(user, Offset(0), std::string(bytes, 'x'));
+    });
+  } else if (verb == "break") {
+    words >> user;
+    thread.run_and_wait([&] { owner.break_seq(user); });
+  } else if (verb == "progress") {
+    std::string message;
+    std::int32_t index = 0;
+    words >> user >> message >> index;
+    thread.run_and_wait([&] { owner.progress(user, message, index); });
+  }
+  std::cout << "ok" << std::endl;
+}
+
+int serve(int argc, char** argv) {
+  const SystemClock clock;
+  Random random(7);
+  auto log =
+      event_store::SqliteEventLog::open({.dir = std::string(argv[1]) + "/log"}, clock, random);
+  if (!log) throw std::runtime_error(log.error().message);
+  auto key = gateway::load_dev_key(std::string(argv[1]) + "/dev.key");
+  if (!key) throw std::runtime_error(key.error().message);
+  auto keys = gateway::KeySet::make({*key});
+  prometheus::Registry registry;
+  gateway::IoThread owner_thread("owner");
+  owner_thread.start();
+  std::optional<AnsweringOwner> owner;
+  owner_thread.run_and_wait([&] { owner.emplace(**log, owner_thread, random); });
+  auto gateway = gateway::Gateway::start(**log, nullptr, clock, registry,
+                                         gateway::GatewayOptions{.listen = "127.0.0.1:0",
+                                                                 .dev = true,
+                                                                 .shards = 2,
+                                                                 .seed = 11,
+                                                                 .limits = read_limits(argc, argv),
+                                                                 .keys = *keys,
+                                                                 .dev_key = *key});
+  if (!gateway) throw std::runtime_error(gateway.error().message);
+  std::cout << "listening on http://" << (*gateway)->address() << std::endl;
+  std::string line;
+  while (std::getline(std::cin, line)) obey(line, *owner, owner_thread, **gateway);
+  (*gateway)->stop();
+  owner_thread.run_and_wait([&] { owner.reset(); });
+  log->reset();
+  owner_thread.finish();
+  return 0;
+}
+
+}  // namespace
+}  // namespace signalbox
+
+int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("test"));
+  try {
+    return signalbox::serve(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,255 @@
+// A gateway without sockets, in virtual time: sessions on fake links, one feed, a log that can lie.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "gateway/session.hpp"
+#include "tests/support/simulated_event_log.hpp"
+#include "tests/support/simulated_scheduler.hpp"
+#include "tests/support/test_records.hpp"
+
+namespace signalbox::gateway {
+
+class PlainFrame final : public WireFrame {
+ public:
+  explicit PlainFrame(std::string text) : text_(std::move(text)) {}
+  [[nodiscard]] std::string_view text() const noexcept override { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// Keeps what it is given; buffers only when told to.
+class FakeLink final : public ClientLink {
+ public:
+  void send(const FramePtr& frame) override {
+    if (ended) return;
+    frames.push_back(frame);
+    if (stalled) buffered += frame->text().size();
+  }
+  void close(CloseCode code, std::string_view reason) override { end(code, reason); }
+  void terminate(CloseCode code, std::string_view reason) override {
+    cut = true;
+    end(code, reason);
+  }
+  void ping() override { ++pings; }
+  [[nodiscard]] std::size_t buffered_bytes() const override { return buffered; }
+
+  [[nodiscard]] nlohmann::json frame(std::size_t index) const {
+    return nlohmann::json::parse(frames.at(index)->text());
+  }
+  // Types of the frames; of an event its seq, of an error its code.
+  [[nodiscard]] std::vector<std::string> story() const {
+    std::vector<std::string> told;
+    for (const FramePtr& one : frames) {
+      const auto frame = nlohmann::json::parse(one->text());
+      if (frame.contains("seq"))
+        told.push_back("event " + std::to_string(frame["seq"].get<int>()));
+      else if (frame["type"] == "error")
+        told.push_back("error " + frame["code"].get<std::string>());
+      else
+        told.push_back(frame["type"]);
+    }
+    return told;
+  }
+
+  std::vector<FramePtr> frames;
+  std::size_t buffered = 0;
+  bool stalled = false;
+  bool cut = false;
+  int pings = 0;
+  std::optional<std::pair<CloseCode, std::string>> ended;
+
+ private:
+  void end(CloseCode code, std::string_view reason) {
+    if (!ended) ended.emplace(code, std::string(reason));
+  }
+};
+
+// History of one gateway: pages of what the test put in.
+class FakeHistory final : public event_store::UserHistory {
+ public:
+  void read(event_store::HistoryQuery query, Executor& where,
+            std::function<void(Result<event_store::HistoryPage>)> done) override {
+    ++reads;
+    if (fails) return where.post([done] { done(failure(Errc::unavailable, "not now")); });
+    event_store::HistoryPage page{{}, false, complete_to};
+    for (const RecordPtr& event : events) {
+      if (*event->key != query.user.value()) continue;
+      if (*event_store::header_number(*event, "ce_userseq") <= query.after->value()) continue;
+      if (page.events.size() == page_events) {
+        page.more = true;
+        break;
+      }
+      page.events.push_back(event);
+    }
+    where.post([done, page] { done(page); });
+  }
+
+  std::vector<RecordPtr> events;
+  event_store::Position complete_to{};
+  std::size_t page_events = 10;
+  int reads = 0;
+  bool fails = false;
+};
+
+class GatewayWorld {
+ public:
+  struct Setup {
+    std::int32_t partitions = 1;
+    GatewayLimits limits{};
+    bool with_history = false;
+    test_support::SimulatedLogLies lies{};
+  };
+
+  GatewayWorld() : GatewayWorld(Setup{}) {}
+  explicit GatewayWorld(Setup setup)
+      : simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
+        log(simulated.open_session()),
+        metrics(registry),
+        clients(setup.limits.sockets_per_user_max),
+        key{std::nullopt, TokenAlgorithm::hs256, std::string(32, 'k')},
+        authenticator(scheduler.clock(), *KeySet::make({key}), {}),
+        options{.limits = setup.limits,
+                .gateway = "g1",
+                .source = "/signalbox/test/gateway/g1",
+                .log = log->describe()},
+        owner(log->describe().log_id, Epoch(1), random) {
+    journal.emplace(
+        *log, shard, scheduler.clock(), random, callbacks,
+        ConnectionJournal::Options{.source = options.source, .partitions = setup.partitions});
+    for (std::int32_t i = 0; i < setup.partitions; ++i)
+      simulated.put({Topic::events, Partition(i)}, owner.owned());
+    make_feed(setup.with_history ? &history : nullptr);
+  }
+  ~GatewayWorld() {
+    scheduler.run_on(feed_thread, [this] { feed->close(); });
+    scheduler.run_until_idle();
+    feed.reset();
+    journal.reset();
+  }
+
+  // As a gateway that starts now: it reads from the newest checkpoint on.
+  void restart_feed() {
+    if (feed) {
+      scheduler.run_on(feed_thread, [this] { feed->close(); });
+      scheduler.run_until_idle();
+    }
+    make_feed(history_in_use);
+  }
+
+  Offset state(const std::string& user, int count = 1, const std::string& text = "hello") {
+    const Partition partition = event_store::partition_of_key(user, log->describe().partitions);
+    Offset last(0);
+    for (int i = 0; i < count; ++i)
+      last = simulated.put({Topic::events, partition}, owner.event(user, Offset(0), text));
+    return last;
+  }
+  Offset put(NewRecord record, Partition partition = Partition(0)) {
+    return simulated.put({Topic::events, partition}, std::move(record));
+  }
+  void settle() { scheduler.run_until_idle(); }
+
+  struct Client {
+    std::shared_ptr<FakeLink> link = std::make_shared<FakeLink>();
+    std::shared_ptr<Session> session;
+    void say(const nlohmann::json& frame) const { session->on_text(frame.dump()); }
+  };
+  Client connect(const std::string& user, StreamFrom from = StreamFrom::latest,
+                 std::string cursor = {},
+                 event_store::WireDialect dialect = event_store::WireDialect::v1) {
+    return connect(Handshake{.subprotocol = "signalbox.v1",
+                             .dialect = dialect,
+                             .token = std::nullopt,
+                             .from = from,
+                             .cursor = std::move(cursor),
+                             .wanted_client = std::nullopt,
+                             .user_agent = "test"},
+                   Identity{UserId(user), {}, scheduler.clock().now() + std::chrono::hours(1)});
+  }
+  Client connect(Handshake handshake, std::optional<Identity> identity) {
+    Client client;
+    client.session = std::make_shared<Session>(*session_parts, SessionId(++last_session),
+                                               std::move(handshake), std::move(identity));
+    kept.push_back(client);
+    client.session->on_open(*client.link);
+    scheduler.run_until_idle();
+    return client;
+  }
+  void disconnect(Client& client) {
+    client.session->on_closed(CloseCode::abnormal, "");
+    std::erase_if(kept, [&](const Client& one) { return one.session == client.session; });
+    client.session.reset();
+    scheduler.run_until_idle();
+  }
+
+  test_support::SimulatedScheduler scheduler{{.seed = 3, .fifo = true}};
+  Executor& shard = scheduler.make_executor("shard");
+  Executor& feed_thread = scheduler.make_executor("feed");
+  Executor& helper = scheduler.make_executor("helper");
+  test_support::SimulatedEventLog simulated;
+  std::unique_ptr<event_store::EventLog> log;
+  prometheus::Registry registry;
+  GatewayMetrics metrics;
+  ClientRegistry clients;
+  TokenKey key;
+  Authenticator authenticator;
+  CallbackCount callbacks;
+  Random random{5};
+  Hub hub;
+  SessionOptions options;
+  test_support::TestOwner owner;
+  FakeHistory history;
+  std::optional<ConnectionJournal> journal;
+  std::optional<Feed> feed;
+  std::optional<SessionParts> session_parts;
+  std::uint64_t last_session = 0;
+  std::vector<Client> kept;  // as a server keeps them: until they are disconnected
+  event_store::UserHistory* history_in_use = nullptr;
+
+ private:
+  void make_feed(event_store::UserHistory* history_or_none) {
+    history_in_use = history_or_none;
+    const auto starts = find_partition_starts(*log);
+    const FrameFactory make_frame = [](std::string text) -> FramePtr {
+      return std::make_shared<const PlainFrame>(std::move(text));
+    };
+    feed.emplace(Feed::Parts{.log = *log,
+                             .history = history_or_none,
+                             .executor = feed_thread,
+                             .clock = scheduler.clock(),
+                             .helpers = {&helper},
+                             .shards = {ShardPort{&shard, &hub}},
+                             .make_frame = make_frame,
+                             .metrics = metrics,
+                             .callbacks = callbacks,
+                             .limits = options.limits});
+    scheduler.run_on(feed_thread, [&] { feed->open(*starts); });
+    session_parts.emplace(SessionParts{.shard = 0,
+                                       .executor = shard,
+                                       .hub = hub,
+                                       .feed = *feed,
+                                       .log = *log,
+                                       .clock = scheduler.clock(),
+                                       .random = random,
+                                       .authenticator = authenticator,
+                                       .registry = clients,
+                                       .journal = *journal,
+                                       .metrics = metrics,
+                                       .callbacks = callbacks,
+                                       .make_frame = make_frame,
+                                       .options = options});
+    scheduler.run_until_idle();
+  }
+};
+
+}  // namespace signalbox::gateway

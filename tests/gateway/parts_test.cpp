@@ -1,0 +1,265 @@
+// The small parts: hub, window, pieces of open runs, handshake, routes, close codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "gateway/client_registry.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/http_routes.hpp"
+#include "tests/gateway/gateway_world.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+using event_store::Position;
+
+FramePtr frame(const std::string& text) { return std::make_shared<const PlainFrame>(text); }
+
+class QuietSink final : public StreamSink {
+ public:
+  void on_stream(std::uint32_t, StreamUpdate) override { ++updates; }
+  void drain(std::chrono::milliseconds) override {}
+  int updates = 0;
+};
+
+TEST(Hub, gives_a_frame_to_every_socket_of_its_channel_and_to_no_other) {
+  Hub hub;
+  QuietSink sink;
+  FakeLink one;
+  FakeLink two;
+  FakeLink other;
+  hub.add(SessionId(1), sink, one);
+  hub.add(SessionId(2), sink, two);
+  hub.add(SessionId(3), sink, other);
+  hub.join(SessionId(1), ChannelId(1));
+  hub.join(SessionId(2), ChannelId(1));
+  hub.join(SessionId(3), ChannelId(2));
+  const std::vector<Delivery> batch{{ChannelId(1), frame("a")}, {ChannelId(9), frame("b")}};
+  EXPECT_EQ(hub.deliver(batch), 2U);
+  EXPECT_EQ(one.frames, two.frames);
+  EXPECT_TRUE(other.frames.empty());
+}
+
+TEST(Hub, a_socket_that_left_or_moved_gets_nothing_of_its_old_channel) {
+  Hub hub;
+  QuietSink sink;
+  FakeLink link;
+  hub.add(SessionId(1), sink, link);
+  hub.join(SessionId(1), ChannelId(1));
+  hub.join(SessionId(1), ChannelId(2));
+  const std::vector<Delivery> old{{ChannelId(1), frame("a")}};
+  const std::vector<Delivery> now{{ChannelId(2), frame("b")}};
+  EXPECT_EQ(hub.deliver(old), 0U);
+  EXPECT_EQ(hub.deliver(now), 1U);
+  hub.remove(SessionId(1));
+  EXPECT_EQ(hub.deliver(now), 0U);
+  hub.update({Partition(0), 0, SessionId(1), 1}, StreamReady{"c"});
+  EXPECT_EQ(sink.updates, 0);
+}
+
+RecordPtr event_at(const std::string& user, std::int64_t offset, std::size_t bytes = 10) {
+  return std::make_shared<const Record>(Record{.at = {Topic::events, Partition(0)},
+                                               .offset = Offset(offset),
+                                               .appended_at = {},
+                                               .key = user,
+                                               .headers = {},
+                                               .value = std::string(bytes, 'x')});
+}
+Position position(std::int64_t next, std::int64_t epoch, std::int64_t owner_seq) {
+  return {Offset(next), Epoch(epoch), std::nullopt, OwnerSeq(owner_seq)};
+}
+
+TEST(Window, knows_the_position_at_every_offset_it_covers) {
+  Window window(position(10, 1, 5));
+  window.add(event_at("ann", 10), position(11, 1, 6), Seq(1), {});
+  window.mark(position(13, 2, 0));
+  window.add(event_at("ann", 15), position(16, 2, 1), Seq(2), {});
+  EXPECT_EQ(window.position_at(Offset(10)), position(10, 1, 5));
+  EXPECT_EQ(window.position_at(Offset(11)), position(11, 1, 6));
+  EXPECT_EQ(window.position_at(Offset(12)), position(12, 1, 6));
+  EXPECT_EQ(window.position_at(Offset(13)), position(13, 2, 0));
+  EXPECT_EQ(window.position_at(Offset(15)), position(15, 2, 0));
+  EXPECT_EQ(window.position_at(Offset(99)), position(99, 2, 1));
+}
+
+TEST(Window, finds_a_user_s_events_from_any_offset_also_after_the_oldest_left) {
+  Window window(position(0, 1, 0));
+  for (std::int64_t i = 0; i < 30; ++i)
+    window.add(event_at(i % 3 == 0 ? "ann" : "bob", i), position(i + 1, 1, i + 1), Seq(i), {});
+  const std::size_t full = window.bytes();
+  EXPECT_EQ(window.event(window.first_at("ann", Offset(4))).record->offset, Offset(6));
+  window.trim(full / 2, {});
+  EXPECT_LE(window.bytes(), full / 2);
+  const std::int64_t start = window.start().next_offset.value();
+  EXPECT_GT(start, 10);
+  std::vector<std::int64_t> seen;
+  for (std::uint64_t n = window.first_at("ann", Offset(0)); n != 0;
+       n = window.event(n).next_of_user)
+    seen.push_back(window.event(n).record->offset.value());
+  std::vector<std::int64_t> expected;
+  for (std::int64_t i = start; i < 30; ++i)
+    if (i % 3 == 0) expected.push_back(i);
+  EXPECT_EQ(seen, expected);
+  EXPECT_EQ(window.first_at("ann", Offset(30)), 0U);
+  EXPECT_EQ(window.first_at("cid", Offset(0)), 0U);
+}
+
+TEST(Window, drops_what_is_too_old_and_ends_with_nothing_counted) {
+  Window window(position(0, 1, 0));
+  const MonotonicTime t0{};
+  for (std::int64_t i = 0; i < 10; ++i)
+    window.add(event_at("ann", i), position(i + 1, 1, i + 1), Seq(i), t0 + std::chrono::seconds(i));
+  window.trim(1 << 20, t0 + std::chrono::seconds(4));
+  EXPECT_EQ(window.size(), 6U);
+  window.trim(1 << 20, t0 + std::chrono::seconds(60));
+  EXPECT_EQ(window.size(), 0U);
+  EXPECT_EQ(window.bytes(), 0U);
+  EXPECT_EQ(window.start(), position(10, 1, 10));
+  EXPECT_EQ(window.newest_of("ann"), nullptr);
+}
+
+RecordPtr piece(const std::string& user, const std::string& run, int attempt,
+                const std::string& type = "dev.signalbox.agent_responding") {
+  return std::make_shared<const Record>(Record{
+      .at = {Topic::progress, Partition(0)},
+      .offset = Offset(0),
+      .appended_at = {},
+      .key = user,
+      .headers = {{"ce_type", type}, {"ce_runid", run}, {"ce_attempt", std::to_string(attempt)}},
+      .value = std::string(100, 'p')});
+}
+
+TEST(ProgressPieces, are_kept_while_the_run_is_open_and_its_attempt_goes_on) {
+  ProgressPieces pieces(1 << 20);
+  EXPECT_TRUE(pieces.add(piece("ann", "r1", 1)));
+  EXPECT_TRUE(pieces.add(piece("ann", "r1", 1)));
+  EXPECT_TRUE(pieces.add(piece("ann", "r2", 1)));
+  EXPECT_TRUE(pieces.add(piece("bob", "r3", 1)));
+  EXPECT_EQ(pieces.of("ann").size(), 3U);
+  EXPECT_TRUE(pieces.add(piece("ann", "r1", 2)));   // the first attempt's are void
+  EXPECT_FALSE(pieces.add(piece("ann", "r1", 1)));  // a late one, too
+  EXPECT_EQ(pieces.of("ann").size(), 2U);
+  pieces.follow(*piece("ann", "r1", 3, "dev.signalbox.run_resumed"));
+  EXPECT_EQ(pieces.of("ann").size(), 1U);
+  pieces.follow(*piece("ann", "r2", 1, "dev.signalbox.agent_completed"));
+  EXPECT_FALSE(pieces.add(piece("ann", "r2", 1)));  // came after its run had ended
+  EXPECT_TRUE(pieces.of("ann").empty());
+  EXPECT_EQ(pieces.of("bob").size(), 1U);
+  pieces.follow(*piece("bob", "r3", 1, "dev.signalbox.agent_failed"));
+  EXPECT_EQ(pieces.bytes(), 0U);
+}
+
+TEST(ProgressPieces, are_bounded_and_the_run_that_began_first_leaves_first) {
+  ProgressPieces pieces(3000);
+  for (int run = 0; run < 100; ++run)
+    for (int i = 0; i < 3; ++i) pieces.add(piece("ann", "r" + std::to_string(run), 1));
+  EXPECT_LE(pieces.bytes(), 3000U);
+  const auto kept = pieces.of("ann");
+  ASSERT_FALSE(kept.empty());
+  EXPECT_EQ(kept.back()->header("ce_runid"), "r99");
+}
+
+UpgradeRequest upgrade_request() {
+  return {HttpRequest{.method = "GET",
+                      .path = "/ws",
+                      .query = "",
+                      .headers = {{"host", "box.example:8080"}, {"sec-websocket-version", "13"}},
+                      .body = "",
+                      .remote_address = "127.0.0.1"},
+          {"signalbox.v1"}};
+}
+
+TEST(Handshake, takes_cursor_from_and_client_from_the_query) {
+  UpgradeRequest request = upgrade_request();
+  request.http.query = "shard=3&cursor=ab%2Dc&from=start&client=ws_x";
+  const auto handshake = judge_handshake(request, {});
+  ASSERT_TRUE(handshake);
+  EXPECT_EQ(handshake->from, StreamFrom::cursor);
+  EXPECT_EQ(handshake->cursor, "ab-c");
+  EXPECT_EQ(handshake->wanted_client, "ws_x");
+  EXPECT_FALSE(handshake->token);
+}
+
+TEST(Handshake, answers_the_first_subprotocol_of_ours_that_was_offered) {
+  UpgradeRequest request = upgrade_request();
+  request.subprotocols = {"bearer.tok", "other", "signalbox.v1+legacy", "signalbox.v1"};
+  const auto handshake = judge_handshake(request, {});
+  ASSERT_TRUE(handshake);
+  EXPECT_EQ(handshake->subprotocol, "signalbox.v1+legacy");
+  EXPECT_EQ(handshake->dialect, event_store::WireDialect::v1_legacy);
+  EXPECT_EQ(handshake->token, "tok");
+}
+
+TEST(Handshake, checks_the_origin_against_host_and_list) {
+  const std::vector<std::string> list{"https://chat.example"};
+  const auto status = [&](const std::string& origin) {
+    UpgradeRequest request = upgrade_request();
+    request.http.headers.emplace_back("origin", origin);
+    const auto handshake = judge_handshake(request, list);
+    return handshake ? 101 : handshake.error().status;
+  };
+  EXPECT_EQ(status("http://box.example:8080"), 101);
+  EXPECT_EQ(status("https://BOX.example:8080"), 101);
+  EXPECT_EQ(status("https://chat.example"), 101);
+  EXPECT_EQ(status("http://box.example"), 403);
+  EXPECT_EQ(status("http://box.example:8080.evil.example"), 403);
+  EXPECT_EQ(status("http://chat.example"), 403);
+  EXPECT_EQ(status("null"), 403);
+  EXPECT_EQ(status(""), 403);
+}
+
+TEST(QueryValue, decodes_and_refuses_bad_encoding) {
+  EXPECT_EQ(query_value("a=1&b=%41+%2b", "b"), "A +");
+  EXPECT_EQ(query_value("a=1", "b"), std::nullopt);
+  EXPECT_EQ(query_value("b", "b"), "");
+  EXPECT_EQ(query_value("b=%4", "b"), std::nullopt);
+  EXPECT_EQ(query_value("b=%zz", "b"), std::nullopt);
+  EXPECT_EQ(query_value("", "b"), std::nullopt);
+}
+
+TEST(HttpRoutes, match_exactly_or_by_prefix_and_say_what_is_wrong) {
+  HttpRoutes routes;
+  const auto text = [](std::string body) {
+    return [body](const HttpRequest&) { return HttpResponse{.body = body}; };
+  };
+  routes.add({"GET", "/a", text("a")});
+  routes.add({"POST", "/a", text("posted")});
+  routes.add({"GET", "/users/*", text("user")});
+  const auto ask = [&](const std::string& method, const std::string& path) {
+    return routes.answer({method, path, "", {}, "", ""});
+  };
+  EXPECT_EQ(ask("GET", "/a").body, "a");
+  EXPECT_EQ(ask("HEAD", "/a").body, "a");
+  EXPECT_EQ(ask("POST", "/a").body, "posted");
+  EXPECT_EQ(ask("GET", "/users/7/events").body, "user");
+  EXPECT_EQ(ask("GET", "/users/").status, 404);
+  EXPECT_EQ(ask("GET", "/a/").status, 404);
+  EXPECT_EQ(ask("DELETE", "/a").status, 405);
+  EXPECT_THAT(ask("DELETE", "/a").headers,
+              testing::ElementsAre(testing::Pair("Allow", "GET, HEAD, POST")));
+}
+
+TEST(CloseCodes, have_one_row_each_with_a_name_and_an_advice) {
+  std::set<std::uint16_t> numbers;
+  for (const CloseCodeRow& row : close_codes()) {
+    EXPECT_TRUE(numbers.insert(number(row.code)).second);
+    EXPECT_FALSE(row.name.empty());
+    EXPECT_FALSE(row.client_should.empty());
+    EXPECT_EQ(to_text(row.code), row.name);
+  }
+}
+
+TEST(ClientId, is_a_ulid_that_sorts_by_time) {
+  Random random(1);
+  const Timestamp now{std::chrono::seconds(1'800'000'000)};
+  const std::string first = make_client_id(now, random).value();
+  const std::string later = make_client_id(now + std::chrono::milliseconds(1), random).value();
+  EXPECT_EQ(first.size(), 29U);
+  EXPECT_TRUE(is_websocket_client_id(first));
+  EXPECT_LT(first, later);
+  EXPECT_NE(make_client_id(now, random).value(), first);
+}
+
+}  // namespace
+}  // namespace signalbox::gateway

@@ -1,0 +1,615 @@
+"""The gateway through real sockets, with a client that shares no code with it.
+
+Run by ctest with the test server's program as SIGNALBOX_GATEWAY_TEST_SERVER.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import websockets
+
+SEED_USER = "105945141827451681156"
+SEED_CLIENT = "ws_10594514_1757335346_19513def"
+
+
+class Server:
+    def __init__(self, *limits, data=None):
+        self.data = data or tempfile.TemporaryDirectory()
+        self.process = subprocess.Popen(
+            [os.environ["SIGNALBOX_GATEWAY_TEST_SERVER"], self.data.name, *limits],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on http://"), line
+        self.host = line.split("//")[1].strip()
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().strip()
+        if answer == "ok":
+            return None
+        assert self.process.stdout.readline() == "ok\n"
+        return answer
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.wait(timeout=30)
+
+    def request(self, method, path, body=None, headers=None):
+        connection = http.client.HTTPConnection(self.host, timeout=10)
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        return response, text
+
+    def token(self, user, **more):
+        response, text = self.request("POST", "/dev/token", json.dumps({"user_id": user, **more}))
+        assert response.status == 200, text
+        return json.loads(text)["token"]
+
+    def forge(self, claims):
+        with open(os.path.join(self.data.name, "dev.key"), "rb") as file:
+            key = file.read()
+        encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")
+        signed = encode(b'{"alg":"HS256"}') + b"." + encode(json.dumps(claims).encode())
+        return (signed + b"." + encode(hmac.new(key, signed, hashlib.sha256).digest())).decode()
+
+    def connect(self, user, query="", protocols=("signalbox.v1",), token=None, **options):
+        headers = {"Authorization": "Bearer " + (token or self.token(user))}
+        return websockets.connect(
+            f"ws://{self.host}/ws{query}", subprotocols=list(protocols), extra_headers=headers,
+            compression=None, max_queue=None, max_size=None, **options)
+
+
+async def receive(ws, seconds=10):
+    return json.loads(await asyncio.wait_for(ws.recv(), seconds))
+
+
+async def receive_until(ws, kind, seconds=20):
+    frames = []
+    while not frames or frames[-1]["type"] != kind:
+        frames.append(await receive(ws, seconds))
+    return frames
+
+
+async def closed(ws, seconds=20):
+    """The close code, once whatever else came is read."""
+    try:
+        while True:
+            await asyncio.wait_for(ws.recv(), seconds)
+    except websockets.ConnectionClosed as end:
+        return end.code
+
+
+def message(number, thread="t", content="hello", **more):
+    return json.dumps({"type": "user_message", "message_id": f"m{number}", "thread_id": thread,
+                       "content": content, **more})
+
+
+def run(story):
+    return asyncio.run(asyncio.wait_for(story, 60))
+
+
+class WithServer(unittest.TestCase):
+    limits = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(*cls.limits)
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.server.stop()
+        cls.server.data.cleanup()
+        assert status == 0, f"the server ended with {status}"
+
+
+class APathOfAMessage(WithServer):
+    def test_a_message_is_acked_and_its_events_reach_every_socket_of_the_user(self):
+        async def story():
+            async with self.server.connect("ann") as one, self.server.connect("ann") as two, \
+                    self.server.connect("bob") as other:
+                for ws in (one, two, other):
+                    ready, caught_up = await receive(ws), await receive(ws)
+                    self.assertEqual(ready["type"], "connection_ready")
+                    self.assertEqual(caught_up["type"], "caught_up")
+                    self.assertEqual(ready["cursor"], caught_up["cursor"])
+                    self.assertRegex(ready["websocket_client_id"], "^ws_[0-9A-Z]{26}$")
+                    self.assertEqual(ready["frame_bytes_max"], 262144)
+                await one.send(message(1, id="a"))
+                got = [await receive(one), await receive(one)]
+                ack = next(f for f in got if f["type"] == "ack")
+                event = next(f for f in got if f["type"] != "ack")
+                self.assertEqual((ack["id"], ack["message_id"]), ("a", "m1"))
+                self.assertRegex(ack["run_id"], "^[0-9a-f-]{36}$")
+                self.assertEqual((event["seq"], event["data"]["content"]), (1, "hello"))
+                self.assertEqual(await receive(two), event)
+                await other.send(json.dumps({"type": "ping", "nonce": "n"}))
+                self.assertEqual(await receive(other), {"type": "pong", "nonce": "n"})
+        run(story())
+
+    def test_the_seed_s_user_and_client_go_the_whole_way(self):
+        async def story():
+            async with self.server.connect(SEED_USER, f"?client={SEED_CLIENT}") as ws:
+                ready = await receive(ws)
+                self.assertEqual(ready["websocket_client_id"], SEED_CLIENT)
+                self.assertEqual(ready["user_id"], SEED_USER)
+                await receive_until(ws, "caught_up")
+                await ws.send(message(1))
+                frames = [await receive(ws), await receive(ws)]
+                event = next(f for f in frames if f["type"] != "ack")
+                self.assertEqual(event["user_id"], SEED_USER)
+                # The same id is not free while this socket lives.
+                async with self.server.connect(SEED_USER, f"?client={SEED_CLIENT}") as second:
+                    self.assertNotEqual((await receive(second))["websocket_client_id"], SEED_CLIENT)
+        run(story())
+
+    def test_websocket_connection_id_is_refused_with_its_whole_name_and_the_right_one(self):
+        async def story():
+            async with self.server.connect("cy") as ws:
+                await receive_until(ws, "caught_up")
+                await ws.send(message(1, websocket_connection_id="x"))
+                error = await receive(ws)
+                self.assertEqual(error["type"], "error")
+                self.assertEqual(error["code"], "deprecated_field")
+                self.assertEqual(error["field"], "websocket_connection_id")
+                self.assertEqual(error["hint"], "use websocket_client_id")
+        run(story())
+
+    def test_the_legacy_alias_is_there_only_where_it_was_negotiated(self):
+        async def story():
+            async with self.server.connect("dot") as new, \
+                    self.server.connect("dot", protocols=["signalbox.v1+legacy"]) as old:
+                self.assertEqual(new.subprotocol, "signalbox.v1")
+                self.assertEqual(old.subprotocol, "signalbox.v1+legacy")
+                new_ready, old_ready = await receive(new), await receive(old)
+                self.assertNotIn("websocket_connection_id", new_ready)
+                self.assertEqual(old_ready["websocket_connection_id"],
+                                 old_ready["websocket_client_id"])
+        run(story())
+
+    def test_pipelined_sends_get_one_ack_each_in_order(self):
+        async def story():
+            async with self.server.connect("eve") as ws:
+                for i in range(200):
+                    await ws.send(message(i, content=str(i)))
+                acks, contents = [], []
+                await receive_until(ws, "connection_ready")
+                while len(acks) < 200 or len(contents) < 200:
+                    frame = await receive(ws)
+                    if frame["type"] == "ack":
+                        acks.append(frame["message_id"])
+                    elif frame["type"] == "agent_thinking":
+                        contents.append(frame["data"]["content"])
+                    else:
+                        self.assertEqual(frame["type"], "caught_up")
+                self.assertEqual(acks, [f"m{i}" for i in range(200)])
+                self.assertEqual(contents, [str(i) for i in range(200)])
+        run(story())
+
+    def test_bad_frames_get_one_error_each_and_the_socket_lives(self):
+        cases = [
+            ("{", "bad_json", None),
+            ("[]", "bad_json", None),
+            ('{"type":"nonsense"}', "unknown_type", "type"),
+            ('{"type":"user_message","thread_id":"t","content":"x"}', "missing_field", "message_id"),
+            ('{"type":"cancel_run","run_id":"not-a-uuid"}', "bad_field", "run_id"),
+            (message(1, agent="nobody"), "unknown_agent", "agent"),
+            (message(1, content="x" * 32769), "too_large", "content"),
+        ]
+
+        async def story():
+            async with self.server.connect("fay") as ws:
+                await receive_until(ws, "caught_up")
+                for text, code, field in cases:
+                    await ws.send(text)
+                    error = await receive(ws)
+                    self.assertEqual((error["type"], error["code"]), ("error", code), text[:60])
+                    if field:
+                        self.assertEqual(error["field"], field)
+                await ws.send(message(2))
+                self.assertEqual({(await receive(ws))["type"], (await receive(ws))["type"]},
+                                 {"ack", "agent_thinking"})
+        run(story())
+
+    def test_cancel_and_input_are_acked_with_their_run(self):
+        async def story():
+            run_id = "0f8fad5b-d9cb-469f-a165-70867728950e"
+            async with self.server.connect("gus") as ws:
+                await receive_until(ws, "caught_up")
+                await ws.send(json.dumps({"type": "cancel_run", "run_id": run_id, "id": "1"}))
+                self.assertEqual(await receive(ws), {"type": "ack", "id": "1", "run_id": run_id})
+                await ws.send(json.dumps({"type": "run_input", "run_id": run_id,
+                                          "request_id": "r", "data": {"x": 1}}))
+                self.assertEqual(await receive(ws), {"type": "ack", "run_id": run_id})
+        run(story())
+
+
+class Resuming(WithServer):
+    def test_a_client_that_was_away_gets_what_it_missed_once_and_in_order(self):
+        async def story():
+            async with self.server.connect("hal") as ws:
+                cursor = (await receive(ws))["cursor"]
+            for round_number in range(5):
+                self.server.tell("state hal 7 100")
+                async with self.server.connect("hal", f"?cursor={cursor}") as ws:
+                    ready = await receive(ws)
+                    self.assertEqual(ready["cursor"], cursor)
+                    frames = []
+                    while not frames or frames[-1].get("seq") != 7 * (round_number + 1):
+                        frame = await receive(ws)
+                        if frame["type"] != "caught_up":
+                            frames.append(frame)
+                    self.assertEqual([f["seq"] for f in frames],
+                                     list(range(7 * round_number + 1, 7 * round_number + 8)))
+                    cursor = frames[-1]["cursor"]
+        run(story())
+
+    def test_from_start_and_resume_give_the_whole_history_again(self):
+        async def story():
+            self.server.tell("state ida 3000 200")
+            async with self.server.connect("ida", "?from=start") as ws:
+                await receive(ws)
+                seqs = []
+                while len(seqs) < 3000:
+                    frame = await receive(ws)
+                    if frame["type"] == "agent_thinking":
+                        seqs.append(frame["seq"])
+                        if frame["seq"] == 1500:
+                            middle = frame["cursor"]
+                self.assertEqual(seqs, list(range(1, 3001)))
+                await ws.send(json.dumps({"type": "resume", "cursor": middle, "id": "r"}))
+                frames = await receive_until(ws, "caught_up")
+                again = [f["seq"] for f in frames if f["type"] == "agent_thinking"]
+                self.assertEqual(again, list(range(1501, 3001)))
+                self.server.tell("state ida 1 10")
+                self.assertEqual((await receive(ws))["seq"], 3001)
+        run(story())
+
+    def test_cursors_that_cannot_be_used_are_refused_with_the_reason(self):
+        async def story():
+            self.server.tell("state jo 3 10")
+            async with self.server.connect("jo", "?from=start") as ws:
+                frames = []
+                while not frames or frames[-1].get("seq") != 3:
+                    frames.append(await receive(ws))
+                cursor = frames[-1]["cursor"]
+            for text, user, reason in [("nonsense", "jo", "damaged"), (cursor, "kim", None),
+                                       (cursor[:-4] + "AAAA", "jo", None)]:
+                async with self.server.connect(user, f"?cursor={text}") as ws:
+                    ready, error = await receive(ws), await receive(ws)
+                    self.assertEqual(ready["type"], "connection_ready")
+                    self.assertNotIn("cursor", ready)
+                    self.assertEqual(error["code"], "cursor_invalid")
+                    if reason:
+                        self.assertEqual(error["reason"], reason)
+                    await ws.send(json.dumps({"type": "resume", "cursor": error["oldest_cursor"]}))
+                    seen = [f["seq"] for f in await receive_until(ws, "caught_up") if "seq" in f]
+                    self.assertEqual(seen, [1, 2, 3] if user == "jo" else [])
+        run(story())
+
+    def test_pieces_of_an_open_run_come_again_on_connect(self):
+        async def story():
+            async with self.server.connect("lou") as ws:
+                await receive_until(ws, "caught_up")
+                self.server.tell("progress lou m1 0")
+                live = await receive(ws)
+                self.assertEqual(live["type"], "agent_responding")
+                self.assertNotIn("seq", live)
+                self.assertNotIn("cursor", live)
+                async with self.server.connect("lou") as late:
+                    frames = await receive_until(late, "caught_up")
+                    self.assertEqual([f for f in frames if f["type"] == "agent_responding"], [live])
+        run(story())
+
+    def test_a_broken_history_is_told_to_its_user_and_nobody_else(self):
+        async def story():
+            async with self.server.connect("max") as broken, self.server.connect("ned") as whole:
+                await receive_until(broken, "caught_up")
+                await receive_until(whole, "caught_up")
+                self.server.tell("state max 1 5")
+                self.assertEqual((await receive(broken))["seq"], 1)
+                self.server.tell("break max")
+                self.server.tell("state max 1 5")
+                frames = [await receive(broken), await receive(broken)]
+                self.assertEqual({f.get("code", f["type"]) for f in frames},
+                                 {"history_damaged", "agent_thinking"})
+                self.server.tell("state ned 1 5")
+                self.assertEqual((await receive(whole))["seq"], 1)
+        run(story())
+
+
+class OlderThanTheWindow(WithServer):
+    limits = ("window_bytes_max=20000",)
+
+    def test_the_log_itself_is_read_without_gap_or_repeat(self):
+        async def story():
+            for user in ("oda", "pia", "oda"):
+                self.server.tell(f"state {user} 500 100")
+            async with self.server.connect("oda", "?from=start") as ws:
+                self.server.tell("state oda 500 100")
+                seqs = []
+                while len(seqs) < 1500:
+                    frame = await receive(ws)
+                    self.assertNotEqual(frame["type"], "error", frame)
+                    if "seq" in frame:
+                        self.assertEqual(frame["user_id"], "oda")
+                        seqs.append(frame["seq"])
+                self.assertEqual(seqs, list(range(1, 1501)))
+        run(story())
+
+
+class SigningIn(WithServer):
+    limits = ("authentication=1500", "sockets_per_user_max=3")
+
+    def test_a_token_as_second_subprotocol_is_taken_and_never_echoed(self):
+        async def story():
+            token = self.server.token("quin")
+            async with websockets.connect(
+                    f"ws://{self.server.host}/ws",
+                    subprotocols=["signalbox.v1", "bearer." + token]) as ws:
+                self.assertEqual(ws.subprotocol, "signalbox.v1")
+                self.assertEqual((await receive(ws))["user_id"], "quin")
+                self.assertNotIn("bearer", str(ws.response_headers))
+        run(story())
+
+    def test_a_token_in_the_first_frame_is_taken(self):
+        async def story():
+            async with websockets.connect(f"ws://{self.server.host}/ws",
+                                          subprotocols=["signalbox.v1"]) as ws:
+                await ws.send(json.dumps({"type": "authenticate",
+                                          "token": self.server.token("rex")}))
+                self.assertEqual((await receive(ws))["user_id"], "rex")
+        run(story())
+
+    def test_no_token_in_time_is_4408_and_a_bad_one_4401(self):
+        async def story():
+            url = f"ws://{self.server.host}/ws"
+            async with websockets.connect(url, subprotocols=["signalbox.v1"]) as silent, \
+                    websockets.connect(url, subprotocols=["signalbox.v1"]) as forged, \
+                    websockets.connect(url, subprotocols=["signalbox.v1"]) as hasty:
+                await forged.send(json.dumps({"type": "authenticate", "token": "a.b.c"}))
+                self.assertEqual((await receive(forged))["code"], "token_invalid")
+                self.assertEqual(await closed(forged), 4401)
+                await hasty.send(message(1))
+                self.assertEqual((await receive(hasty))["code"], "token_invalid")
+                self.assertEqual(await closed(hasty), 4401)
+                self.assertEqual(await closed(silent), 4408)
+        run(story())
+
+    def test_a_refused_token_in_the_handshake_is_http_401(self):
+        async def story():
+            expired = self.server.forge({"sub": "sam", "aud": "signalbox",
+                                         "exp": int(time.time()) - 60})
+            for token in (expired, "nonsense"):
+                with self.assertRaises(websockets.InvalidStatusCode) as refused:
+                    async with self.server.connect("sam", token=token):
+                        pass
+                self.assertEqual(refused.exception.status_code, 401)
+        run(story())
+
+    def test_a_socket_ends_when_its_token_does_unless_it_was_refreshed(self):
+        async def story():
+            claims = {"sub": "tim", "aud": "signalbox", "exp": time.time() - 27}
+            first, second = self.server.forge(claims), self.server.forge(claims)
+            async with self.server.connect("tim", token=first) as ends, \
+                    self.server.connect("tim", token=second) as stays:
+                await receive_until(ends, "caught_up")
+                await receive_until(stays, "caught_up")
+                await stays.send(json.dumps({"type": "refresh_token", "id": "r",
+                                             "token": self.server.token("una")}))
+                self.assertEqual((await receive(stays))["code"], "token_invalid")
+                await stays.send(json.dumps({"type": "refresh_token", "id": "r",
+                                             "token": self.server.token("tim")}))
+                self.assertEqual(await receive(stays), {"type": "ack", "id": "r"})
+                self.assertEqual(await closed(ends), 4401)
+                await stays.send(json.dumps({"type": "ping"}))
+                self.assertEqual((await receive(stays))["type"], "pong")
+        run(story())
+
+    def test_the_fourth_socket_of_a_user_is_4409(self):
+        async def story():
+            held = [await self.server.connect("val") for _ in range(3)]
+            for ws in held:
+                await receive_until(ws, "caught_up")
+            async with self.server.connect("val") as fourth:
+                self.assertEqual(await closed(fourth), 4409)
+            for ws in held:
+                await ws.close()
+            async with self.server.connect("val") as again:
+                self.assertEqual((await receive(again))["type"], "connection_ready")
+        run(story())
+
+    def test_handshakes_that_are_not_ours_are_refused(self):
+        def upgrade(path="/ws", **headers):
+            sent = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                    "Sec-WebSocket-Key": base64.b64encode(b"0123456789abcdef").decode(),
+                    "Sec-WebSocket-Protocol": "signalbox.v1",
+                    "Authorization": "Bearer " + self.server.token("wes")}
+            sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+            response, _ = self.server.request(
+                "GET", path, headers={k: v for k, v in sent.items() if v is not None})
+            return response.status
+
+        self.assertEqual(upgrade(), 101)
+        self.assertEqual(upgrade(Origin=f"http://{self.server.host}"), 101)
+        self.assertEqual(upgrade(Origin="http://evil.example"), 403)
+        self.assertEqual(upgrade(Origin="null"), 403)
+        self.assertEqual(upgrade(Sec_WebSocket_Protocol=None), 400)
+        self.assertEqual(upgrade(Sec_WebSocket_Protocol="signalbox.v2"), 400)
+        self.assertEqual(upgrade(Sec_WebSocket_Version="8"), 426)
+        self.assertEqual(upgrade(Sec_WebSocket_Version="7"), 426)
+        self.assertEqual(upgrade(Authorization="Basic eDp5"), 401)
+        self.assertEqual(upgrade(path="/other"), 404)
+        self.assertEqual(upgrade(path="/ws?from=middle"), 400)
+
+
+class Wire(WithServer):
+    limits = ("heartbeat=1000", "heartbeat_lost=3000", "outbox_bytes_max=300000")
+
+    def test_too_big_binary_and_invalid_text_are_closed_as_the_rfc_says(self):
+        async def story():
+            async with self.server.connect("xia") as ws:
+                await ws.send("x" * (256 * 1024 + 1))
+                self.assertEqual(await closed(ws), 1009)
+            async with self.server.connect("xia") as ws:
+                await ws.send(b"binary")
+                self.assertEqual(await closed(ws), 1003)
+        run(story())
+
+    def test_a_peer_that_answers_no_ping_is_given_up(self):
+        async def story():
+            reader, writer = await asyncio.open_connection(*self.server.host.split(":"))
+            writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                          "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                          "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                          f"Authorization: Bearer {self.server.token('yan')}\r\n\r\n").encode())
+            received = await asyncio.wait_for(reader.read(), 20)  # ends when the gateway ends it
+            self.assertIn(b"connection_ready", received)
+            self.assertIn(b"\x89\x00", received)  # a ping
+            writer.close()
+        run(story())
+
+    def test_a_slow_socket_is_cut_and_a_fast_one_of_the_same_user_is_not(self):
+        async def story():
+            fast = await self.server.connect("zoe")
+            await receive_until(fast, "caught_up")
+            slow = socket.create_connection(self.server.host.split(":"), timeout=30)
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                          "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                          "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                          f"Authorization: Bearer {self.server.token('zoe')}\r\n\r\n").encode())
+            self.assertIn(b"101", slow.recv(64))
+            await asyncio.sleep(0.3)
+            expected = 0
+            for _ in range(200):
+                self.server.tell("state zoe 10 10000")
+                for _ in range(10):
+                    expected += 1
+                    self.assertEqual((await receive(fast))["seq"], expected)
+                if b"slow_consumers_total 1" in self.server.request("GET", "/metrics")[1]:
+                    break
+            else:
+                self.fail("the slow socket was kept")
+            slow.close()
+            await fast.close()
+        run(story())
+
+    def test_a_ping_flood_from_a_client_that_never_reads_takes_no_memory(self):
+        async def story():
+            flood = socket.create_connection(self.server.host.split(":"), timeout=5)
+            flood.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
+                           "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                           "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                           f"Authorization: Bearer {self.server.token('amy')}\r\n\r\n").encode())
+            before = self.resident_kib()
+            ping = b"\x89\xfd\x00\x00\x00\x00" + b"p" * 125
+            for _ in range(200):
+                flood.sendall(ping * 1000)  # 26 MB in all
+            self.assertLess(self.resident_kib() - before, 8192)
+            flood.close()
+        run(story())
+
+    def resident_kib(self):
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
+
+
+class Http(WithServer):
+    def test_paths_and_methods(self):
+        cases = [("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("POST", "/healthz", 405),
+                 ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/nothing", 404),
+                 ("GET", "/healthz?x=1", 200), ("GET", "/healthz/", 404), ("GET", "/dev/token", 405),
+                 ("GET", "/ws", 404)]
+        for method, path, status in cases:
+            response, body = self.server.request(method, path)
+            self.assertEqual(response.status, status, (method, path, body))
+            self.assertEqual(response.getheader("Connection"), "close")
+            if method == "HEAD":
+                self.assertEqual(body, b"")
+                self.assertEqual(response.getheader("Content-Length"), "16")
+        self.assertEqual(self.server.request("POST", "/healthz")[0].getheader("Allow"), "GET, HEAD")
+
+    def test_bodies_that_websocketpp_would_misread_are_refused(self):
+        for headers, status in [({"Transfer-Encoding": "chunked"}, b"501"),
+                                ({"Content-Length": "abc"}, b"400")]:
+            with socket.create_connection(self.server.host.split(":"), timeout=10) as s:
+                lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+                s.sendall(f"POST /dev/token HTTP/1.1\r\nHost: {self.server.host}\r\n{lines}\r\n"
+                          .encode())
+                self.assertIn(status, s.recv(64))
+
+    def test_dev_tokens_are_checked(self):
+        for body in ["", "[]", "{}", '{"user_id":1}', '{"user_id":""}', '{"user_id":"a\\u0007"}',
+                     '{"user_id":"a","roles":"auditor"}', '{"user_id":"a","roles":[1]}']:
+            self.assertEqual(self.server.request("POST", "/dev/token", body)[0].status, 400, body)
+
+    def test_metrics_count_what_happens(self):
+        async def story():
+            async with self.server.connect("bea") as ws:
+                await receive_until(ws, "caught_up")
+                await ws.send(message(1))
+                await receive_until(ws, "ack")
+                text = self.server.request("GET", "/metrics")[1].decode()
+                self.assertIn("signalbox_gateway_connections 1\n", text)
+                self.assertIn("signalbox_gateway_acks_total 1\n", text)
+        run(story())
+
+
+class Draining(unittest.TestCase):
+    def test_every_client_is_told_when_to_come_back_and_finds_everything_again(self):
+        server = Server()
+
+        async def story():
+            async with server.connect("cal") as ws:
+                await receive_until(ws, "caught_up")
+                for i in range(50):
+                    await ws.send(message(i))
+                asyncio.get_running_loop().run_in_executor(None, server.tell, "drain")
+                answers, draining = 0, None
+                try:
+                    while True:
+                        frame = await receive(ws)
+                        if frame["type"] in ("ack", "error"):
+                            answers += 1
+                        if frame["type"] == "draining":
+                            draining = frame
+                except websockets.ConnectionClosed as end:
+                    self.assertEqual(end.code, 4000)
+                self.assertEqual(answers, 50)
+                self.assertGreaterEqual(draining["reconnect_after_ms"], 0)
+                self.assertIn("cursor", draining)
+            with self.assertRaises(OSError):
+                async with server.connect("cal", token="x"):
+                    pass
+        run(story())
+        self.assertEqual(server.stop(), 0)
+        again = Server(data=server.data)
+
+        async def resume():
+            async with again.connect("cal", "?from=start") as ws:
+                seqs = [f["seq"] for f in await receive_until(ws, "caught_up") if "seq" in f]
+                self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+        run(resume())
+        self.assertEqual(again.stop(), 0)
+        server.data.cleanup()
+
+
+if __name__ == "__main__":
+    unittest.main()
