@@ -38,10 +38,10 @@ bool wait_until(std::chrono::milliseconds longest, const std::function<bool()>& 
 
 ServerOptions server_options(const GatewayLimits& limits) {
   return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
-                       .outbox_bytes_max = limits.outbox_bytes_max,
-                       .writable_bytes = limits.page_bytes_max / 2,
-                       .batch_bytes_max = limits.page_bytes_max,
-                       .handshake = limits.handshake};
+                       .handshake = limits.handshake,
+                       .socket = {.outbox_bytes_max = limits.outbox_bytes_max,
+                                  .writable_bytes = limits.page_bytes_max / 2,
+                                  .batch_bytes_max = limits.page_bytes_max}};
 }
 
 // POST {"user_id": ..., "roles": [...]}

@@ -59,17 +59,11 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   std::size_t in_flight_ = 0;
 };
 
-class SocketState;
 struct ConnectionExtra;
 
-// What sockets and connections ask of their shard.
-class ShardServices {
+class ConnectionOwner {
  public:
-  virtual ~ShardServices() = default;
-  [[nodiscard]] virtual const ServerOptions& options() const = 0;
-  // flush() is called on the socket once, when the current task is over.
-  virtual void flush_soon(std::shared_ptr<SocketState> socket) = 0;
-  virtual void forget(SocketState& socket) = 0;
+  virtual ~ConnectionOwner() = default;
   virtual void connection_gone(ConnectionExtra& extra) = 0;
 };
 
@@ -79,10 +73,11 @@ struct ConnectionExtra : wspp::connection_base {
   ~ConnectionExtra() {
     if (shard) shard->connection_gone(*this);
   }
-  std::shared_ptr<ShardServices> shard;
+  std::shared_ptr<ConnectionOwner> shard;
   int port = 0;
   std::string remote_address;
-  std::shared_ptr<SocketState> socket;
+  std::shared_ptr<SocketLink> link;
+  std::unique_ptr<SocketWriter> writer;
 };
 
 struct ServerConfig : wspp::config::asio {
@@ -138,172 +133,42 @@ class PreparedFrame final : public WireFrame {
   MessagePtr message_;
 };
 
-// One open WebSocket: the link of its session. websocketpp's own queue cannot be measured once it
-// is being written, so frames wait here and go to it in batches, the next when one is written.
-class SocketState final : public ClientLink, public std::enable_shared_from_this<SocketState> {
+class ConnectionWriter final : public SocketWriter {
  public:
-  SocketState(ShardServices& shard, std::shared_ptr<SocketSession> session)
-      : shard_(shard), session_(std::move(session)) {}
-
-  // ClientLink
-  void send(const FramePtr& frame) override;
-  void close(CloseCode code, std::string_view reason) override { end(code, reason, false); }
-  void terminate(CloseCode code, std::string_view reason) override { end(code, reason, true); }
-  void ping() override;
-  [[nodiscard]] std::size_t buffered_bytes() const override {
-    return outbox_bytes_ + (connection_ == nullptr ? 0 : connection_->in_flight());
+  explicit ConnectionWriter(Endpoint::connection_type& connection) : connection_(connection) {}
+  [[nodiscard]] std::size_t in_flight() const override { return connection_.in_flight(); }
+  [[nodiscard]] std::size_t queued() const override { return connection_.get_buffered_amount(); }
+  void write(std::span<const FramePtr> frames) override {
+    connection_.cork();
+    for (const FramePtr& frame : frames)
+      connection_.send(static_cast<const PreparedFrame&>(*frame).message());
+    connection_.uncork();
   }
-
-  void opened(Endpoint::connection_type& connection);
-  void closed();
-  void received(const MessagePtr& message);
-  void written();
-  void flush();
-  void tick();
-  void alive() { session_->on_alive(); }
-  [[nodiscard]] bool may_answer_ping() const;
-
-  std::size_t index = 0;  // in the shard's list
+  void ping() override {
+    std::error_code ignored;
+    connection_.ping("", ignored);
+  }
+  void close(CloseCode code, const std::string& reason) override {
+    std::error_code ignored;
+    connection_.close(number(code), reason, ignored);
+  }
+  void terminate() override {
+    connection_.terminate(wspp::error::make_error_code(wspp::error::general));
+  }
 
  private:
-  void end(CloseCode code, std::string_view reason, bool cut);
-  void hand_over();
-
-  ShardServices& shard_;
-  std::shared_ptr<SocketSession> session_;
-  Endpoint::connection_type* connection_ = nullptr;  // while it is open
-  std::vector<FramePtr> outbox_;
-  std::size_t outbox_head_ = 0;
-  std::size_t outbox_bytes_ = 0;
-  bool dirty_ = false;
-  bool above_mark_ = false;
-  bool ended_ = false;
-  bool cut_ = false;
-  bool close_sent_ = false;
-  CloseCode end_code_ = CloseCode::normal;
-  std::string end_reason_;
-  std::chrono::steady_clock::time_point ended_at_{};
+  Endpoint::connection_type& connection_;
 };
 
-void SocketState::send(const FramePtr& frame) {
-  if (ended_ || connection_ == nullptr) return;
-  outbox_.push_back(frame);
-  outbox_bytes_ += frame->text().size();
-  const std::size_t buffered = buffered_bytes();
-  if (buffered >= shard_.options().writable_bytes) above_mark_ = true;
-  if (buffered > shard_.options().outbox_bytes_max)
-    return end(CloseCode::slow_consumer, "it does not read fast enough", true);
-  if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
-}
-
-void SocketState::ping() {
-  std::error_code ignored;
-  if (connection_ != nullptr && !ended_) connection_->ping("", ignored);
-}
-
-void SocketState::end(CloseCode code, std::string_view reason, bool cut) {
-  if (ended_ || connection_ == nullptr) return;
-  ended_ = true;
-  cut_ = cut;
-  end_code_ = code;
-  end_reason_ = reason;
-  ended_at_ = std::chrono::steady_clock::now();
-  if (cut) {
-    outbox_.clear();
-    outbox_head_ = outbox_bytes_ = 0;
-  }
-  if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
-}
-
-void SocketState::flush() {
-  dirty_ = false;
-  if (connection_ == nullptr) return;
-  if (cut_) return connection_->terminate(wspp::error::make_error_code(wspp::error::general));
-  if (connection_->in_flight() == 0) hand_over();
-  if (!ended_ || close_sent_ || outbox_head_ < outbox_.size()) return;
-  close_sent_ = true;
-  std::error_code ignored;
-  connection_->close(number(end_code_), end_reason_, ignored);
-}
-
-void SocketState::hand_over() {
-  std::size_t bytes = 0;
-  connection_->cork();
-  while (outbox_head_ < outbox_.size() && bytes < shard_.options().batch_bytes_max) {
-    const auto& frame = static_cast<const PreparedFrame&>(*outbox_[outbox_head_]);
-    bytes += frame.text().size();
-    connection_->send(frame.message());
-    outbox_[outbox_head_++].reset();
-  }
-  connection_->uncork();
-  outbox_bytes_ -= bytes;
-  if (outbox_head_ < outbox_.size()) return;
-  outbox_head_ = 0;
-  // An idle socket keeps no queue.
-  if (outbox_.capacity() > 64)
-    outbox_ = {};
-  else
-    outbox_.clear();
-}
-
-void SocketState::written() {
-  if (connection_ == nullptr) return;
-  flush();
-  if (!above_mark_ || buffered_bytes() >= shard_.options().writable_bytes) return;
-  above_mark_ = false;
-  session_->on_writable();
-}
-
-void SocketState::tick() {
-  if (ended_) {
-    if (std::chrono::steady_clock::now() - ended_at_ < shard_.options().close_handshake) return;
-    cut_ = true;
-    if (!std::exchange(dirty_, true)) shard_.flush_soon(shared_from_this());
-    return;
-  }
-  session_->on_tick();
-}
-
-// A peer that sends pings and does not read must not make us hold the answers.
-bool SocketState::may_answer_ping() const {
-  return connection_ != nullptr && buffered_bytes() + connection_->get_buffered_amount() <
-                                       shard_.options().pings_answered_bytes_max;
-}
-
-void SocketState::opened(Endpoint::connection_type& connection) {
-  connection_ = &connection;
-  connection.on_written = [this] { written(); };
-  session_->on_open(*this);
-}
-
-void SocketState::received(const MessagePtr& message) {
-  if (ended_ || connection_ == nullptr) return;
-  if (message->get_opcode() == wspp::frame::opcode::text)
-    return session_->on_text(message->get_payload());
-  end(CloseCode::unsupported_data, "text frames only", false);
-}
-
-void SocketState::closed() {
-  if (connection_ == nullptr) return;
-  CloseCode code = end_code_;
-  std::string reason = end_reason_;
-  if (!ended_) {
-    const auto remote = connection_->get_remote_close_code();
-    const auto local = connection_->get_local_close_code();
-    const bool peer_closed =
-        remote != wspp::close::status::blank && remote != wspp::close::status::abnormal_close;
-    const auto told = peer_closed ? remote : local;
-    code = told == wspp::close::status::blank ? CloseCode::abnormal : static_cast<CloseCode>(told);
-    reason = peer_closed ? connection_->get_remote_close_reason()
-                         : connection_->get_local_close_reason();
-  }
-  ended_ = true;
-  connection_ = nullptr;
-  outbox_.clear();
-  const auto session = std::exchange(session_, nullptr);
-  const auto self = shared_from_this();
-  shard_.forget(*this);
-  session->on_closed(code, reason);
+// How the connection ended, as far as the wire tells.
+std::pair<CloseCode, std::string> close_seen(const Endpoint::connection_type& connection) {
+  namespace status = wspp::close::status;
+  const auto remote = connection.get_remote_close_code();
+  if (remote != status::blank && remote != status::abnormal_close)
+    return {static_cast<CloseCode>(remote), connection.get_remote_close_reason()};
+  const auto local = connection.get_local_close_code();
+  if (local == status::blank) return {CloseCode::abnormal, ""};
+  return {static_cast<CloseCode>(local), connection.get_local_close_reason()};
 }
 
 HttpRequest read_request(const Endpoint::connection_type& connection) {
@@ -352,7 +217,8 @@ FramePtr WebsocketServer::make_frame(std::string text) {
   return std::make_shared<const PreparedFrame>(message);
 }
 
-class WebsocketServer::Shard final : public ShardServices,
+class WebsocketServer::Shard final : public SocketShard,
+                                     public ConnectionOwner,
                                      public std::enable_shared_from_this<Shard> {
  public:
   Shard(std::size_t index, IoThread& thread, ServerOptions options, UpgradeHandler on_upgrade,
@@ -365,10 +231,8 @@ class WebsocketServer::Shard final : public ShardServices,
   // Counted from adopt() on, so that a burst is spread before its first handshake.
   std::atomic<std::size_t> connections{0};
 
-  // ShardServices
-  [[nodiscard]] const ServerOptions& options() const override { return options_; }
-  void flush_soon(std::shared_ptr<SocketState> socket) override;
-  void forget(SocketState& socket) override;
+  void flush_soon(std::shared_ptr<SocketLink> link) override;
+  void forget(SocketLink& link) override;
   void connection_gone(ConnectionExtra& extra) override;
 
  private:
@@ -388,9 +252,9 @@ class WebsocketServer::Shard final : public ShardServices,
   const RequestHandler on_request_;
   Endpoint endpoint_;
   bool closing_ = false;
-  std::vector<std::shared_ptr<SocketState>> sockets_;  // open
+  std::vector<std::shared_ptr<SocketLink>> links_;  // open
   std::unordered_map<ConnectionExtra*, wspp::connection_hdl> unopened_;
-  std::vector<std::shared_ptr<SocketState>> dirty_;  // wait for flush()
+  std::vector<std::shared_ptr<SocketLink>> dirty_;  // wait for flush()
 };
 
 WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions options,
@@ -405,24 +269,30 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
   endpoint_.set_max_message_size(options_.frame_bytes_max);
   endpoint_.set_max_http_body_size(options_.http_body_bytes_max);
   endpoint_.set_open_handshake_timeout(static_cast<long>(options_.handshake.count()));
-  endpoint_.set_close_handshake_timeout(static_cast<long>(options_.close_handshake.count()));
+  endpoint_.set_close_handshake_timeout(static_cast<long>(options_.socket.close_handshake.count()));
   endpoint_.set_validate_handler([this](const auto& handle) { return validate(handle); });
   endpoint_.set_http_handler([this](const auto& handle) { answer_http(handle); });
   endpoint_.set_open_handler([this](const auto& handle) { open(handle); });
   endpoint_.set_close_handler([this](const auto& handle) {
-    if (const auto socket = connection_of(handle)->socket) socket->closed();
+    const ConnectionPtr connection = connection_of(handle);
+    if (!connection->link) return;
+    const auto [code, reason] = close_seen(*connection);
+    connection->link->closed(code, reason);
   });
   endpoint_.set_message_handler([this](const auto& handle, const MessagePtr& message) {
-    if (const auto socket = connection_of(handle)->socket) socket->received(message);
+    const auto link = connection_of(handle)->link;
+    if (message->get_opcode() == wspp::frame::opcode::text)
+      link->received(message->get_payload());
+    else
+      link->received_binary();
   });
   endpoint_.set_ping_handler([this](const auto& handle, const std::string&) {
-    const auto socket = connection_of(handle)->socket;
-    if (socket) socket->alive();
-    return socket && socket->may_answer_ping();
+    const auto link = connection_of(handle)->link;
+    link->alive();
+    return link->may_answer_ping();
   });
-  endpoint_.set_pong_handler([this](const auto& handle, const std::string&) {
-    if (const auto socket = connection_of(handle)->socket) socket->alive();
-  });
+  endpoint_.set_pong_handler(
+      [this](const auto& handle, const std::string&) { connection_of(handle)->link->alive(); });
 }
 
 void WebsocketServer::Shard::start() {
@@ -462,7 +332,8 @@ bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {
   std::error_code error;
   if (!answer.subprotocol.empty()) connection->select_subprotocol(answer.subprotocol, error);
   if (error) return false;
-  connection->socket = std::make_shared<SocketState>(*this, std::move(answer.session));
+  connection->link =
+      std::make_shared<SocketLink>(*this, options_.socket, std::move(answer.session));
   return true;
 }
 
@@ -482,25 +353,28 @@ void WebsocketServer::Shard::answer_http(const wspp::connection_hdl& handle) {
 void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
   const ConnectionPtr connection = connection_of(handle);
   unopened_.erase(connection.get());
-  connection->socket->index = sockets_.size();
-  sockets_.push_back(connection->socket);
-  connection->socket->opened(*connection);
-  if (closing_) connection->socket->close(CloseCode::going_away, "the gateway stops");
+  const auto link = connection->link;
+  link->index = links_.size();
+  links_.push_back(link);
+  connection->writer = std::make_unique<ConnectionWriter>(*connection);
+  connection->on_written = [target = link.get()] { target->written(); };
+  link->opened(*connection->writer);
+  if (closing_) link->close(CloseCode::going_away, "the gateway stops");
 }
 
-void WebsocketServer::Shard::flush_soon(std::shared_ptr<SocketState> socket) {
-  dirty_.push_back(std::move(socket));
+void WebsocketServer::Shard::flush_soon(std::shared_ptr<SocketLink> link) {
+  dirty_.push_back(std::move(link));
   if (dirty_.size() == 1) asio::post(thread_.context(), [this] { flush(); });
 }
 
 void WebsocketServer::Shard::flush() {
-  for (const auto& socket : std::exchange(dirty_, {})) socket->flush();
+  for (const auto& link : std::exchange(dirty_, {})) link->flush();
 }
 
-void WebsocketServer::Shard::forget(SocketState& socket) {
-  std::swap(sockets_[socket.index], sockets_.back());
-  sockets_[socket.index]->index = socket.index;
-  sockets_.pop_back();
+void WebsocketServer::Shard::forget(SocketLink& link) {
+  std::swap(links_[link.index], links_.back());
+  links_[link.index]->index = link.index;
+  links_.pop_back();
 }
 
 void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
@@ -510,13 +384,13 @@ void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
 
 void WebsocketServer::Shard::tick() {
   // Closing is always deferred to flush(), so the list does not change here.
-  for (const auto& socket : sockets_) socket->tick();
+  for (const auto& link : links_) link->tick();
   thread_.call_at(std::chrono::steady_clock::now() + std::chrono::seconds(1), [this] { tick(); });
 }
 
 void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason) {
   closing_ = true;
-  for (const auto& socket : sockets_) socket->close(code, reason);
+  for (const auto& link : links_) link->close(code, reason);
   for (const auto& [extra, handle] : std::unordered_map(unopened_))
     if (const auto connection = handle.lock())
       std::static_pointer_cast<Endpoint::connection_type>(connection)

@@ -18,19 +18,16 @@
 #include "gateway/handshake.hpp"
 #include "gateway/io_thread.hpp"
 #include "gateway/listener.hpp"
+#include "gateway/socket_link.hpp"
 #include "gateway/wire_frame.hpp"
 
 namespace signalbox::gateway {
 
 struct ServerOptions {
-  std::size_t frame_bytes_max = 256 * 1024;          // of a client frame; beyond: 1009
-  std::size_t http_body_bytes_max = 64 * 1024;       // beyond: 413
-  std::size_t outbox_bytes_max = 1 << 20;            // of a socket; beyond: terminated, 4001
-  std::size_t writable_bytes = 32 * 1024;            // on_writable when less is buffered again
-  std::size_t batch_bytes_max = 64 * 1024;           // given to websocketpp at once
-  std::size_t pings_answered_bytes_max = 16 * 1024;  // pings are not answered beyond this backlog
-  std::chrono::milliseconds handshake{10'000};       // reading the request and writing the answer
-  std::chrono::milliseconds close_handshake{2'000};
+  std::size_t frame_bytes_max = 256 * 1024;     // of a client frame; beyond: 1009
+  std::size_t http_body_bytes_max = 64 * 1024;  // beyond: 413
+  std::chrono::milliseconds handshake{10'000};  // reading the request and writing the answer
+  SocketLimits socket{};
 };
 
 struct UpgradeAnswer {

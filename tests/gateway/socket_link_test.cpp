@@ -1,0 +1,179 @@
+// A socket's queue: batches, marks, slow peers, and ends, over a writer that only remembers.
+#include "gateway/socket_link.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/gateway/gateway_world.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+class RememberingSession final : public SocketSession {
+ public:
+  void on_open(ClientLink&) override { ++opens; }
+  void on_text(std::string_view text) override { texts.emplace_back(text); }
+  void on_alive() override {}
+  void on_writable() override { ++writables; }
+  void on_tick() override { ++ticks; }
+  void on_closed(CloseCode code, std::string_view) override { closed.push_back(code); }
+  int opens = 0;
+  int writables = 0;
+  int ticks = 0;
+  std::vector<std::string> texts;
+  std::vector<CloseCode> closed;
+};
+
+class SocketLinkTest : public testing::Test, public SocketShard, public SocketWriter {
+ protected:
+  void SetUp() override {
+    limits.outbox_bytes_max = 1000;
+    limits.writable_bytes = 100;
+    limits.batch_bytes_max = 200;
+    limits.pings_answered_bytes_max = 150;
+    limits.close_handshake = std::chrono::milliseconds(0);
+    link = std::make_shared<SocketLink>(*this, limits, session);
+    link->opened(*this);
+  }
+  void send(std::size_t bytes) {
+    link->send(std::make_shared<const PlainFrame>(std::string(bytes, 'x')));
+  }
+  // The end of the current task.
+  void flush() {
+    for (const auto& one : std::exchange(dirty, {})) one->flush();
+  }
+  // The kernel took what was in flight.
+  void kernel_takes() {
+    flying = 0;
+    link->written();
+  }
+
+  // SocketShard
+  void flush_soon(std::shared_ptr<SocketLink> one) override { dirty.push_back(std::move(one)); }
+  void forget(SocketLink&) override { forgotten = true; }
+  // SocketWriter
+  [[nodiscard]] std::size_t in_flight() const override { return flying; }
+  [[nodiscard]] std::size_t queued() const override { return pongs; }
+  void write(std::span<const FramePtr> frames) override {
+    writes.push_back(frames.size());
+    for (const FramePtr& frame : frames) flying += frame->text().size();
+  }
+  void ping() override { ++pings; }
+  void close(CloseCode code, const std::string&) override { close_frames.push_back(code); }
+  void terminate() override {
+    terminated = true;
+    link->closed(CloseCode::abnormal, "");
+  }
+
+  SocketLimits limits;
+  std::shared_ptr<RememberingSession> session = std::make_shared<RememberingSession>();
+  std::shared_ptr<SocketLink> link;
+  std::vector<std::shared_ptr<SocketLink>> dirty;
+  std::vector<std::size_t> writes;
+  std::vector<CloseCode> close_frames;
+  std::size_t flying = 0;
+  std::size_t pongs = 0;
+  int pings = 0;
+  bool terminated = false;
+  bool forgotten = false;
+};
+
+TEST_F(SocketLinkTest, frames_of_one_task_are_one_write) {
+  for (int i = 0; i < 5; ++i) send(10);
+  EXPECT_TRUE(writes.empty());
+  EXPECT_EQ(dirty.size(), 1U);
+  flush();
+  EXPECT_THAT(writes, testing::ElementsAre(5));
+  EXPECT_EQ(link->buffered_bytes(), 50U);
+  kernel_takes();
+  EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, the_next_batch_waits_until_the_last_is_with_the_kernel) {
+  for (int i = 0; i < 10; ++i) send(90);
+  flush();
+  EXPECT_THAT(writes, testing::ElementsAre(3));
+  flush();
+  EXPECT_EQ(writes.size(), 1U);
+  EXPECT_EQ(link->buffered_bytes(), 900U);
+  for (int i = 0; i < 4; ++i) kernel_takes();
+  EXPECT_THAT(writes, testing::ElementsAre(3, 3, 3, 1));
+  EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, tells_once_when_there_is_room_again) {
+  for (int i = 0; i < 3; ++i) send(90);
+  flush();
+  EXPECT_EQ(session->writables, 0);
+  kernel_takes();
+  EXPECT_EQ(session->writables, 1);
+  send(10);
+  flush();
+  kernel_takes();
+  EXPECT_EQ(session->writables, 1);
+}
+
+TEST_F(SocketLinkTest, a_peer_that_does_not_read_is_cut_and_its_queue_dropped) {
+  for (int i = 0; i < 12; ++i) {
+    send(90);
+    flush();
+  }
+  EXPECT_TRUE(terminated);
+  EXPECT_TRUE(forgotten);
+  EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::slow_consumer));
+  send(10);
+  flush();
+  EXPECT_EQ(writes.size(), 1U);
+}
+
+TEST_F(SocketLinkTest, close_lets_everything_queued_go_out_first) {
+  for (int i = 0; i < 5; ++i) send(90);
+  link->close(CloseCode::draining, "bye");
+  send(90);  // too late
+  flush();
+  EXPECT_TRUE(close_frames.empty());
+  kernel_takes();
+  EXPECT_THAT(writes, testing::ElementsAre(3, 2));
+  EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::draining));
+  link->received("late");
+  EXPECT_TRUE(session->texts.empty());
+  link->closed(CloseCode::normal, "");
+  EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::draining));
+}
+
+TEST_F(SocketLinkTest, a_peer_that_does_not_let_it_close_is_cut) {
+  send(90);
+  flush();
+  link->close(CloseCode::draining, "bye");
+  send(90);
+  link->tick();
+  flush();
+  EXPECT_TRUE(terminated);
+  EXPECT_EQ(session->ticks, 0);
+  EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::draining));
+}
+
+TEST_F(SocketLinkTest, pings_are_answered_only_while_little_is_queued) {
+  EXPECT_TRUE(link->may_answer_ping());
+  pongs = 100;
+  EXPECT_TRUE(link->may_answer_ping());
+  flying = 60;
+  EXPECT_FALSE(link->may_answer_ping());
+}
+
+TEST_F(SocketLinkTest, binary_is_refused_and_a_lost_connection_is_told_as_it_was) {
+  link->received("text");
+  link->received_binary();
+  flush();
+  EXPECT_THAT(session->texts, testing::ElementsAre("text"));
+  EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::unsupported_data));
+
+  link = std::make_shared<SocketLink>(*this, limits, session);
+  link->opened(*this);
+  link->closed(CloseCode::going_away, "");
+  link->closed(CloseCode::going_away, "");
+  EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::going_away));
+}
+
+}  // namespace
+}  // namespace signalbox::gateway
