@@ -98,10 +98,10 @@ class SqliteFixture : public EventLogFixture {
   SqliteEventLogOptions options_;
   MovableClock clock_;
   Random random_{77};
-  std::unique_ptr<SqliteEventLog> log_;
-  // After the log: what it posted may still run.
+  // Before the log, which posts to them until it is closed.
   std::array<cli::RoleThread, kExecutors> threads_{
       cli::RoleThread("test 0"), cli::RoleThread("test 1"), cli::RoleThread("test 2")};
+  std::unique_ptr<SqliteEventLog> log_;
 };
 
 }  // namespace signalbox::event_store
