@@ -374,6 +374,20 @@ TEST(Session, connection_records_are_written_together_a_second_later) {
   EXPECT_TRUE(types[2].ends_with("client_disconnected"));
 }
 
+TEST(ConnectionJournal, a_start_is_noted_in_every_partition_without_a_user) {
+  GatewayWorld world({.partitions = 3});
+  world.journal->note_start("g1", "boot");
+  world.scheduler.advance(std::chrono::seconds(2));
+  for (std::int32_t i = 0; i < 3; ++i) {
+    const auto records = world.simulated.records({Topic::connections, Partition(i)});
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_FALSE(records[0]->key);
+    const auto noted = event_store::decode_connection(*records[0]);
+    ASSERT_TRUE(noted);
+    EXPECT_EQ(std::get<GatewayStarted>(noted->data), (GatewayStarted{"g1", "boot"}));
+  }
+}
+
 TEST(ConnectionJournal, drops_and_counts_what_exceeds_its_bound) {
   GatewayWorld world;
   ConnectionJournal journal(*world.log, world.shard, world.scheduler.clock(), world.random,

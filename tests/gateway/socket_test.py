@@ -10,6 +10,7 @@ import hmac
 import http.client
 import json
 import os
+import resource
 import socket
 import subprocess
 import tempfile
@@ -23,11 +24,16 @@ SEED_CLIENT = "ws_10594514_1757335346_19513def"
 
 
 class Server:
-    def __init__(self, *limits, data=None):
+    def __init__(self, *limits, data=None, descriptors=None):
         self.data = data or tempfile.TemporaryDirectory()
+
+        def limit_descriptors():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.process = subprocess.Popen(
             [os.environ["SIGNALBOX_GATEWAY_TEST_SERVER"], self.data.name, *limits],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=limit_descriptors)
         line = self.process.stdout.readline()
         assert line.startswith("listening on http://"), line
         self.host = line.split("//")[1].strip()
@@ -262,9 +268,11 @@ class Resuming(WithServer):
             self.server.tell("state ida 3000 200")
             async with self.server.connect("ida", "?from=start") as ws:
                 await receive(ws)
-                seqs = []
-                while len(seqs) < 3000:
+                # Some of them may still be on their way into the log when the stream catches up.
+                seqs, caught_up = [], False
+                while len(seqs) < 3000 or not caught_up:
                     frame = await receive(ws)
+                    caught_up = caught_up or frame["type"] == "caught_up"
                     if frame["type"] == "agent_thinking":
                         seqs.append(frame["seq"])
                         if frame["seq"] == 1500:
@@ -572,7 +580,39 @@ class Http(WithServer):
         run(story())
 
 
+class Descriptors(unittest.TestCase):
+    def test_when_they_run_out_newcomers_are_dropped_and_it_goes_on_afterwards(self):
+        server = Server(descriptors=80)
+        held = [socket.create_connection(server.host.split(":"), timeout=10) for _ in range(100)]
+        # What was accepted stays open until its handshake is late; the newest were dropped at once.
+        dropped = [s for s in held[-10:] if s.recv(1) == b""]
+        self.assertEqual(len(dropped), 10)
+        for s in held:
+            s.close()
+        for _ in range(100):
+            try:
+                text = server.request("GET", "/metrics")[1].decode()
+                break
+            except OSError:
+                time.sleep(0.1)  # the gateway is still closing what we closed
+        failures = next(line for line in text.splitlines()
+                        if line.startswith("signalbox_gateway_accept_failures_total "))
+        self.assertGreater(float(failures.split()[1]), 0)
+        self.assertEqual(server.stop(), 0)
+        server.data.cleanup()
+
+
 class Draining(unittest.TestCase):
+    def test_connections_that_never_asked_for_anything_do_not_hold_it_up(self):
+        server = Server()
+        silent = [socket.create_connection(server.host.split(":"), timeout=10) for _ in range(20)]
+        self.assertEqual(server.request("GET", "/healthz")[0].status, 200)
+        self.assertEqual(server.stop(), 0)
+        for s in silent:
+            self.assertEqual(s.recv(1), b"")
+            s.close()
+        server.data.cleanup()
+
     def test_every_client_is_told_when_to_come_back_and_finds_everything_again(self):
         server = Server()
 
