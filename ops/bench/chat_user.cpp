@@ -126,10 +126,7 @@ void ChatUser::connect_later(milliseconds at_least) {
       std::min(options_.backoff_max, kBackoffFirst * (1 << std::min(tries_, 10)));
   ++tries_;
   const auto jitter = random_.below(static_cast<std::uint64_t>(ceiling.count()));
-  timer_.expires_after(at_least + milliseconds(static_cast<std::int64_t>(jitter)));
-  timer_.async_wait([this](const asio::error_code& error) {
-    if (!error) connect();
-  });
+  after(at_least + milliseconds(static_cast<std::int64_t>(jitter)), [this] { connect(); });
 }
 
 void ChatUser::on_open() {
@@ -145,7 +142,7 @@ void ChatUser::left() {
 
 void ChatUser::on_end(const WebSocketEnd& end) {
   left();
-  timer_.cancel();
+  call_off();
   held_ = false;
   history_.add(user_id_, "socket", {{"state", "ended"}, {"code", end.code}, {"why", end.reason}});
   if (phase_ == Phase::leaving) {
@@ -158,6 +155,8 @@ void ChatUser::on_end(const WebSocketEnd& end) {
         {{"op", "user_message"}, {"message_id", message().message_id}, {"why", end.reason}});
     answered_ = true;
   }
+  if (phase_ == Phase::rechecking)
+    history_.add(user_id_, "unknown", {{"op", "resume"}, {"why", end.reason}});
   const bool expired = end.code == kStatusUnauthorized || end.code == 4401;
   if (!may_come_back(end) && !(expired && tries_ < 2))
     return stop_with(violation(
@@ -222,6 +221,7 @@ void ChatUser::on_caught_up(const json& frame) {
       return stop_with(violation("gap", "read again from the start, the history has " +
                                             std::to_string(rechecked_) + " events; live it had " +
                                             std::to_string(seen_.size())));
+    history_.add(user_id_, "ok", {{"op", "resume"}, {"cursor", cursor}});
     return finish();
   }
   if (phase_ != Phase::catching_up)
@@ -330,6 +330,7 @@ void ChatUser::send_message() {
 void ChatUser::begin_recheck() {
   phase_ = Phase::rechecking;
   rechecked_ = 0;
+  history_.add(user_id_, "invoke", {{"op", "resume"}, {"from", "start"}});
   socket_->send_text(R"({"type":"resume","from":"start"})");
   watch();
 }
@@ -338,9 +339,7 @@ void ChatUser::finish() {
   if (fails(checker_.finish())) return;
   phase_ = Phase::leaving;
   socket_->close(kNormalClosure);
-  timer_.expires_after(kLeaveMax);
-  timer_.async_wait([this](const asio::error_code& error) {
-    if (error || phase_ != Phase::leaving) return;
+  after(kLeaveMax, [this] {
     socket_->abort();
     left();
     phase_ = Phase::over;
@@ -350,9 +349,7 @@ void ChatUser::finish() {
 
 void ChatUser::hold(milliseconds wait) {
   held_ = true;
-  timer_.expires_after(wait);
-  timer_.async_wait([this](const asio::error_code& error) {
-    if (error) return;
+  after(wait, [this] {
     held_ = false;
     go_on();
   });
@@ -360,15 +357,27 @@ void ChatUser::hold(milliseconds wait) {
 
 void ChatUser::watch() {
   if (held_ || phase_ == Phase::leaving || phase_ == Phase::over) return;
-  timer_.expires_after(options_.stall_max);
-  timer_.async_wait([this](const asio::error_code& error) {
-    if (error) return;
+  after(options_.stall_max, [this] {
     stop_with(violation("stalled", "connected, but nothing came for " +
                                        std::to_string(options_.stall_max.count() / 1000) + " s" +
                                        (conversation_ < conversations_.size() && sends_ > 0
                                             ? " after message " + message().message_id
                                             : std::string())));
   });
+}
+
+void ChatUser::after(milliseconds wait, std::function<void()> action) {
+  timer_.expires_after(wait);
+  timer_.async_wait(
+      [this, round = ++timer_round_, action = std::move(action)](const asio::error_code& error) {
+        // Its time may have been up before it was set anew or called off.
+        if (!error && round == timer_round_) action();
+      });
+}
+
+void ChatUser::call_off() {
+  ++timer_round_;
+  timer_.cancel();
 }
 
 bool ChatUser::fails(Verdict verdict) {
@@ -379,7 +388,7 @@ bool ChatUser::fails(Verdict verdict) {
 
 void ChatUser::stop_with(Violation wrong) {
   if (phase_ == Phase::over) return;
-  timer_.cancel();
+  call_off();
   if (socket_) socket_->abort();
   left();
   phase_ = Phase::over;

@@ -10,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +93,9 @@ class ChatUser final : private WebSocketSink {
   void begin_recheck();
   void finish();
   void hold(std::chrono::milliseconds wait);
+  // One timer at a time: setting it anew calls off what it was set to before.
+  void after(std::chrono::milliseconds wait, std::function<void()> action);
+  void call_off();
   void watch();
   // Passes a verdict on; true when it was one.
   bool fails(Verdict verdict);
@@ -127,7 +131,8 @@ class ChatUser final : private WebSocketSink {
   int tries_ = 0;           // to connect, since a socket was ready
   std::chrono::milliseconds told_to_wait_{0};
   std::shared_ptr<WebSocketClient> socket_;
-  asio::steady_timer timer_;  // back-off, or the stall of a message
+  asio::steady_timer timer_;  // back-off, a pause, or the stall of a message
+  std::uint64_t timer_round_ = 0;
 };
 
 }  // namespace signalbox::bench

@@ -1,7 +1,8 @@
 // HistoryFile: everything the bench's clients did and saw, one JSON object a line, for checkers
 // that judge a run afterwards. Fields of every line: `t` (monotonic nanoseconds), `user`, `kind`.
-//   invoke   op, message_id, thread_id, content_sha256, n (1 = first time)
-//   ok       op, message_id, run_id
+//   invoke   op: user_message with message_id, thread_id, content_sha256, n (1 = first time), or
+//            resume with from: until its ok or unknown, frames are those of the history read again
+//   ok       op, message_id, run_id; or op: resume, cursor
 //   fail     op, message_id, code                       (an error frame)
 //   unknown  op, message_id, why                        (the socket ended before an answer)
 //   socket   state: open, ready or ended; client_id, cursor (asked for or given), code, why
