@@ -81,6 +81,21 @@ concept ContractType = requires {
   { Contract<T>::version } -> std::convertible_to<int>;
 } && DescribesAllMembers<T> && HasEncoderAndDecoder<T> && HasUpcasterChain<T>;
 
+// True, or it does not compile: then the compiler names the type and what it lacks.
+template <class T>
+struct CheckedContract {
+  static_assert(HasFields<T>,
+                "this type is no contract: describe it as Contract<T> in event-store/contract/");
+  static_assert(DescribesAllMembers<T>,
+                "Contract<T>::fields must name every member of the type, in its order");
+  static_assert(HasEncoderAndDecoder<T>,
+                "a member of this type has no JsonForm: nothing can encode or decode it");
+  static_assert(HasUpcasterChain<T>,
+                "this contract lacks upcasters: version N needs exactly N - 1 of them");
+  static_assert(ContractType<T>, "this Contract<T> needs kind, name and version");
+  static constexpr bool kChecked = true;
+};
+
 // ---- writing
 template <class T, std::size_t I>
 void write_member(JsonWriter& writer, const T& data) {

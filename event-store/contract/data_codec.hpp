@@ -16,15 +16,7 @@ struct DataCodec;
 
 template <class... T>
 struct DataCodec<std::variant<T...>> {
-  static_assert((HasFields<T> && ...),
-                "a data struct has no Contract<T>: describe it in event-store/contract/");
-  static_assert((DescribesAllMembers<T> && ...),
-                "Contract<T>::fields must name every member of the struct, in its order");
-  static_assert((HasEncoderAndDecoder<T> && ...),
-                "a member has a type without JsonForm: nothing could write or read it");
-  static_assert((HasUpcasterChain<T> && ...),
-                "a contract of version N needs exactly N - 1 upcasters");
-  static_assert((ContractType<T> && ...), "a Contract<T> needs kind, name and version");
+  static_assert((CheckedContract<T>::kChecked && ...));
 
   using Variant = std::variant<T...>;
 

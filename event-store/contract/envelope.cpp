@@ -49,7 +49,7 @@ EnvelopeWriter::EnvelopeWriter(const Identity& identity, const Type& type, const
   add("ce_id", identity.id);
   add("ce_source", identity.source);
   add("ce_type", name);
-  add("ce_time", to_text(identity.time));
+  add("ce_time", signalbox::to_text(identity.time));
   if (user) add("ce_subject", user->value());
   add("ce_dataschema", schema);
   if (user) add("ce_partitionkey", user->value());

@@ -120,7 +120,7 @@ struct JsonForm<Tagged<Uuid, Tag>> : TextJson {
 template <>
 struct JsonForm<Timestamp> : TextJson {
   static constexpr Bounds kBounds{.form = TextForm::timestamp};
-  static void write(JsonWriter& writer, Timestamp time) { writer.string(to_text(time)); }
+  static void write(JsonWriter& writer, Timestamp time) { writer.string(signalbox::to_text(time)); }
   static Result<Timestamp> read(JsonMember& member, const Bounds& bounds) {
     return read_text(member, bounds).map([](const std::string& text) {
       return timestamp_of_checked(text);

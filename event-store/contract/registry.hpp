@@ -17,7 +17,21 @@ enum class ContractKind {
   client_frame,
   server_frame
 };
-[[nodiscard]] std::string_view to_text(ContractKind kind);
+
+// Also the name of the folder that holds the schemas of the kind. "" for none of the above.
+[[nodiscard]] constexpr std::string_view to_text(ContractKind kind) {
+  switch (kind) {
+    case ContractKind::event: return "event";
+    case ContractKind::command: return "command";
+    case ContractKind::progress: return "progress";
+    case ContractKind::connection: return "connection";
+    case ContractKind::control: return "control";
+    case ContractKind::quarantine: return "quarantine";
+    case ContractKind::client_frame: return "client_frame";
+    case ContractKind::server_frame: return "server_frame";
+  }
+  return "";
+}
 
 struct ContractVersion {
   ContractKind kind;
