@@ -5,6 +5,7 @@
 
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/run_bench.hpp"
+#include "ops/cli/run_contract.hpp"
 #include "ops/cli/run_serve.hpp"
 #include "ops/cli/run_token.hpp"
 #include "ops/cli/subcommand.hpp"
@@ -14,7 +15,8 @@ int main(int argc, char** argv) {
   CLI::App program("Routes chat messages to agents and records every fact in one durable log.",
                    "signalbox");
   program.require_subcommand(1);
-  const std::array subcommands = {add_serve(program), add_token(program), add_bench(program)};
+  const std::array subcommands = {add_serve(program), add_token(program), add_contract(program),
+                                  add_bench(program)};
   try {
     program.parse(argc, argv);
     for (const Subcommand& subcommand : subcommands)

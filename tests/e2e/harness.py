@@ -39,6 +39,9 @@ class Service:
         self.address = None
 
     def start(self):
+        """Starts it; again on the address it had, so that clients find it there."""
+        if self.address:
+            self.command[self.command.index("--listen") + 1] = self.address
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=log,
                                             env=self.environment, text=True)

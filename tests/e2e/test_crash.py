@@ -1,12 +1,17 @@
 """kill -9 while users chat: no acknowledged message is lost or doubled, each run ends exactly once."""
 import asyncio
+import collections
 import contextlib
+import json
 import random
+import subprocess
+import time
 
 import log_check
+import pytest
 import websockets
 
-from harness import TERMINAL, Client, assert_gapless
+from harness import PLAYBOOK, TERMINAL, WAIT_SECONDS, Client, assert_gapless
 
 USERS = 8
 QUESTIONS = [("one Chai Latte please", "playbook"), ("what is 17 * 23?", "assistant"),
@@ -75,11 +80,21 @@ async def chat_to_the_end(service, chatters):
     await asyncio.gather(*tasks)
 
 
-def test_kill_loses_no_acked_message_doubles_none_and_ends_each_run_once(make_service, request):
-    rounds = request.config.getoption("--rounds")
+@pytest.fixture
+def rounds(request):
+    return request.config.getoption("--rounds")
+
+
+@pytest.fixture
+def chance(rounds):
+    """When the service is killed; the seed is printed."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}, {rounds} kills")
-    chance = random.Random(seed)
+    return random.Random(seed)
+
+
+def test_kill_loses_no_acked_message_doubles_none_and_ends_each_run_once(
+        make_service, rounds, chance):
     chatters = [Chatter(f"user-{number}") for number in range(USERS)]
     service = make_service(playbook_latency_scale="10")
     for _ in range(rounds):
@@ -100,3 +115,54 @@ def test_kill_loses_no_acked_message_doubles_none_and_ends_each_run_once(make_se
     acked = sum(len(chatter.acked) for chatter in chatters)
     print(f"{acked} acknowledged messages, {report.verdicts}")
     assert acked >= rounds
+
+
+def start_bench(service, history, number):
+    """`bench chat` with users of its own, and the file it records everything in."""
+    path = history / f"bench-{number}.jsonl"
+    command = [service.command[0], "bench", "chat", "--url", f"ws://{service.address}/ws",
+               "--conversations", PLAYBOOK, "--users", "30", "--limit", "600", "--pause", "20ms",
+               "--seed", str(number), "--history", path]
+    with open(path.with_suffix(".out"), "wb") as out:
+        return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT), path
+
+
+def wait_for_bench(bench, path):
+    try:
+        code = bench.wait(4 * WAIT_SECONDS)
+    finally:
+        bench.kill()
+        bench.wait()
+    assert code == 0, path.with_suffix(".out").read_text("utf-8")[-2000:]
+
+
+def acks(path):
+    """(user, message id, run id) of every acknowledged message of a bench."""
+    with open(path, encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if line["kind"] == "ok" and line["op"] == "user_message":
+                yield line["user"], line["message_id"], line["run_id"]
+
+
+def test_kill_during_bench_chat_loses_and_doubles_nothing(make_service, tmp_path, rounds, chance):
+    service = make_service(playbook_latency_scale="10").start()
+    benches = []
+    for _ in range(rounds):
+        if not benches or benches[-1][0].poll() is not None:
+            benches.append(start_bench(service, tmp_path, len(benches) + 1))
+        time.sleep(chance.uniform(0.3, 1.0))
+        service.kill()
+        service.start()
+    for bench in benches:
+        wait_for_bench(*bench)
+    assert service.stop() == 0
+
+    report = log_check.check(service.data, complete=True)
+    assert report.faults == []
+    counts = collections.Counter()
+    for _, path in benches:
+        for user, message_id, run in acks(path):
+            assert report.messages.get((user, message_id)) == run, "an acked message is lost"
+            counts["acks"] += 1
+    print(f"{counts['acks']} acknowledged messages, {len(benches)} benches, {report.verdicts}")
+    assert counts["acks"] >= rounds

@@ -121,6 +121,21 @@ def test_health_readiness_and_metrics_answer(service):
     assert service.get("/no/such/page")[0] == 404
 
 
+def test_contracts_are_listed_shown_and_checked(signalbox):
+    code, listed, _ = signalbox("contract", "list")
+    assert code == 0
+    for name in ("agent_started", "user_message", "partition_owned", "connection_ready"):
+        assert name in listed
+    code, schema, _ = signalbox("contract", "show", "agent_started:1")
+    assert code == 0
+    assert "websocket_connection_id" in json.dumps(json.loads(schema))
+    assert signalbox("contract", "check")[0] == 0
+    code, fields, _ = signalbox("contract", "map")
+    assert code == 0 and "websocket_client_id" in fields
+    assert signalbox("contract", "no-such-word")[0] == 2
+    assert signalbox("contract")[0] == 2
+
+
 def test_logs_are_json_lines_on_standard_error(service):
     assert service.stop() == 0
     lines = service.log.read_text("utf-8").splitlines()

@@ -1,0 +1,23 @@
+#include "ops/cli/run_contract.hpp"
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "event-store/contract/contract_command.hpp"
+
+namespace signalbox::cli {
+
+Subcommand add_contract(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("contract", "Shows and checks the schemas.");
+  app->prefix_command();  // its words are the command's own
+  app->footer(
+      "list | show [KIND/]NAME[:VERSION] | check [--against DIR] | map\n"
+      "check ends with 3 where a contract is incompatible with the released one.");
+  return {app, [app] {
+            const std::vector<std::string> words = app->remaining();
+            return event_store::run_contract_command(words, std::cout, std::cerr);
+          }};
+}
+
+}  // namespace signalbox::cli
