@@ -6,6 +6,7 @@
 #include "event-store/contract/identity.hpp"
 #include "event-store/model/assert.hpp"
 #include "event-store/model/utf8.hpp"
+#include "router/agents/input_schema.hpp"
 
 namespace signalbox::router {
 namespace {
@@ -146,6 +147,10 @@ void Supervisor::state_step(StepRequest request) {
                               .arguments = tool_step_->arguments});
   }
   auto& ask = std::get<AskStep>(request);
+  // Every answer would be refused until the question expires: rather say now whose fault it is.
+  if (const auto usable = check_input_schema(ask.schema); !usable)
+    return fail(FailureCode::agent_error,
+                "the agent asks with a schema that cannot be checked: " + usable.error().message);
   emit(InputRequested{.step = step_,
                       .request_id = request_id_of(context().run_id, step_),
                       .prompt = std::move(ask.prompt),

@@ -11,10 +11,8 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/user_chain.hpp"
-#include "router/partition_worker.hpp"
 #include "tests/agents/test_agents.hpp"
-#include "tests/snapshot/memory_snapshot_store.hpp"
-#include "tests/support/simulated_event_log.hpp"
+#include "tests/router/simulated_router.hpp"
 
 namespace signalbox::router {
 namespace {
@@ -22,61 +20,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using test_support::SimulatedEventLog;
-using test_support::SimulatedLogLies;
 using test_support::SimulatedScheduler;
 
-constexpr Partition kPartition(0);
-
-// Counts calls by call id, over all processes: the outside world.
-class CountingTool final : public Tool {
- public:
-  explicit CountingTool(std::map<CallId, int>& calls) : calls_(calls) {}
-  [[nodiscard]] std::string_view name() const override { return "count"; }
-  [[nodiscard]] OnUnknown on_unknown() const override { return OnUnknown::retry; }
-  [[nodiscard]] std::unique_ptr<ToolExecution> start(ToolCall call, const Clock& clock,
-                                                     Executor& executor, ToolDone done) override {
-    ++calls_[call.call_id];
-    struct Wait final : ToolExecution {
-      Executor& executor;
-      TimerId timer;
-      Wait(Executor& on, TimerId id) : executor(on), timer(id) {}
-      ~Wait() override { executor.cancel(timer); }
-    };
-    const TimerId timer =
-        executor.call_at(clock.monotonic() + milliseconds(30), [done] { done(JsonText("{}")); });
-    return std::make_unique<Wait>(executor, timer);
-  }
-
- private:
-  std::map<CallId, int>& calls_;
-};
-
-// Two calls with a thought between them.
-class CountingAgent final : public Agent {
- public:
-  explicit CountingAgent(std::map<CallId, int>& calls) : tool_(calls) {}
-  [[nodiscard]] std::string_view name() const override { return "count"; }
-  [[nodiscard]] std::string_view version() const override { return "1"; }
-  [[nodiscard]] Tool* find_tool(std::string_view) override { return &tool_; }
-  [[nodiscard]] AgentTask start(AgentRun& run) override {
-    co_await run.call_tool("count", JsonText("{}"));
-    co_await run.think("once more");
-    co_await run.call_tool("count", JsonText("{}"));
-    co_return AgentAnswer{.content = run.content()};
-  }
-
- private:
-  CountingTool tool_;
-};
-
-// One machine: what survives a process is its snapshots.
-struct Machine {
-  event_store::MemorySnapshotStore snapshots;
-  Executor* executor = nullptr;
-  std::unique_ptr<event_store::EventLog> session;
-  std::unique_ptr<PartitionWorker> worker;
-  bool paused = false;
-};
+constexpr Partition kPartition = kSimulatedPartition;
 
 class Cluster {
  public:
@@ -95,6 +41,9 @@ class Cluster {
     // Owners are lost here far more often than by any one record.
     options_.poison_count = 1000;
     options_.rules.limits.tries_max = 1000;
+    for (int i = 0; i < 3; ++i)
+      machines_.push_back(
+          std::make_unique<SimulatedRouter>(scheduler_, log_, agents_, options_, random_));
   }
 
   void live_badly() {
@@ -115,8 +64,8 @@ class Cluster {
   // Faults stop; one machine goes on alone.
   void heal() {
     log_.set_lies({});
-    for (Machine& machine : machines_) kill(machine);
-    start(machines_[0]);
+    for (const auto& machine : machines_) machine->kill();
+    machines_[0]->start();
     EXPECT_TRUE(
         scheduler_.run_until([this] { return is_all_answered(); }, std::chrono::minutes(30)))
         << "after all faults stopped, something never ended";
@@ -130,47 +79,16 @@ class Cluster {
 
  private:
   void act() {
-    Machine& machine = machines_[random_.below(machines_.size())];
+    SimulatedRouter& machine = *machines_[random_.below(machines_.size())];
     switch (random_.below(10)) {
-      case 0: return kill(machine);
+      case 0: return machine.kill();
       case 1:
-      case 2: return start(machine);
-      case 3: return pause(machine);
-      case 4: return go_on(machine);
+      case 2: return machine.start();
+      case 3: return machine.pause();
+      case 4: return machine.go_on();
       case 5: return cancel();
       default: return say();
     }
-  }
-
-  void start(Machine& machine) {
-    if (machine.worker) return;
-    machine.executor = &scheduler_.make_executor("machine");
-    machine.session = log_.open_session();
-    machine.paused = false;
-    scheduler_.run_on(*machine.executor, [&] {
-      machine.worker = std::make_unique<PartitionWorker>(
-          RouterServices{*machine.session, machine.snapshots, scheduler_.clock(), *machine.executor,
-                         random_, agents_},
-          options_, counters_, kPartition, [](Partition, const Error& error) {
-            ADD_FAILURE() << "a partition stopped: " << error.message;
-          });
-    });
-  }
-  void kill(Machine& machine) {
-    if (!machine.worker) return;
-    scheduler_.stop(*machine.executor);
-    machine.worker.reset();
-    machine.session.reset();
-  }
-  void pause(Machine& machine) {
-    if (!machine.worker || machine.paused) return;
-    scheduler_.pause(*machine.executor);
-    machine.paused = true;
-  }
-  void go_on(Machine& machine) {
-    if (!machine.worker || !machine.paused) return;
-    scheduler_.resume(*machine.executor);
-    machine.paused = false;
   }
 
   UserId a_user() { return UserId("user-" + std::to_string(random_.below(6))); }
@@ -203,8 +121,7 @@ class Cluster {
   SimulatedEventLog log_{scheduler_, {.partitions = 1}};
   AgentRegistry agents_;
   RouterOptions options_;
-  RouterCounters counters_;
-  std::array<Machine, 3> machines_;
+  std::vector<std::unique_ptr<SimulatedRouter>> machines_;
   int commands_ = 0;
 };
 

@@ -1,0 +1,297 @@
+// The counterexamples of ops/decisions/ownership.md, section 6, as the owner meets them. What the
+// fold alone has to say about each is in tests/log/ownership_counterexamples_test.cpp.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "tests/agents/test_agents.hpp"
+#include "tests/router/simulated_router.hpp"
+
+namespace signalbox::router {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test_support::AppendFate;
+using Names = std::vector<std::string>;
+
+class Ownership : public ::testing::Test {
+ protected:
+  Ownership() {
+    agents_.add(std::make_unique<CountingAgent>(calls_));
+    agents_.add(std::make_unique<testing::EchoAgent>());
+    options_.rules.agents = agents_.names();
+    options_.rules.default_agent = "echo";
+  }
+
+  void says(const std::string& user, const std::string& message,
+            const std::string& agent = "echo") {
+    put(user, UserMessage{MessageId(message), ThreadId("t"), "hello", agent});
+  }
+  void cancels(const std::string& user, const std::string& message) {
+    put(user, CancelRun{event_store::run_id_of(UserId(user), MessageId(message))});
+  }
+  void put(const std::string& user, CommandData data) {
+    log_.put({Topic::inbound, kSimulatedPartition},
+             event_store::encode_command({.id = "c",
+                                          .source = "/test",
+                                          .time = Timestamp{},
+                                          .user_id = UserId(user),
+                                          .websocket_client_id = WebsocketClientId("ws_a"),
+                                          .traceparent = std::nullopt,
+                                          .data = std::move(data)}));
+  }
+  void puts_nonsense() {
+    log_.put({Topic::inbound, kSimulatedPartition},
+             {.key = std::nullopt, .headers = {}, .value = "?"});
+  }
+
+  // `user:name` of the valid events, in log order.
+  [[nodiscard]] Names events() const {
+    Names names;
+    event_store::Position position;
+    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
+      if (event_store::fold(position, *record).verdict == event_store::Verdict::valid)
+        names.push_back(*record->key + ":" + name_of(*record));
+    return names;
+  }
+  [[nodiscard]] static std::string name_of(const Record& record) {
+    return std::string(*record.header("ce_type")).substr(std::string("dev.signalbox.").size());
+  }
+  [[nodiscard]] static bool is(const NewRecord& record, const std::string& name) {
+    const auto type = find_header(record.headers, "ce_type");
+    return type && *type == "dev.signalbox." + name;
+  }
+  [[nodiscard]] bool has(const std::string& event) const {
+    const Names names = events();
+    return std::ranges::find(names, event) != names.end();
+  }
+  void until(const std::string& event) {
+    EXPECT_TRUE(scheduler_.run_until([&] { return has(event); })) << "never came: " << event;
+  }
+  void serves(SimulatedRouter& router) {
+    router.start();
+    EXPECT_TRUE(scheduler_.run_until([&] { return router.is_serving(); }));
+  }
+  // The fate of the first append of that name; everything else lands at once.
+  void first(const std::string& name, AppendFate fate) {
+    log_.set_fate(
+        [name, fate, met = false](const TopicPartition& at, const NewRecord& record) mutable {
+          const bool is_it = !met && (is(record, name) || to_text(at.topic) == name);
+          met = met || is_it;
+          return std::optional(is_it ? fate : AppendFate{});
+        });
+  }
+  std::size_t position_of(const std::string& event) const {
+    const Names names = events();
+    return static_cast<std::size_t>(std::ranges::find(names, event) - names.begin());
+  }
+
+  test_support::SimulatedScheduler scheduler_;
+  Random random_{7};
+  test_support::SimulatedEventLog log_{scheduler_, {.partitions = 1}};
+  std::map<CallId, int> calls_;
+  AgentRegistry agents_;
+  RouterOptions options_;
+  SimulatedRouter a_{scheduler_, log_, agents_, options_, random_};
+  SimulatedRouter b_{scheduler_, log_, agents_, options_, random_};
+};
+
+constexpr AppendFate kLostSilently{.copies = 0, .report = AppendFate::Report::never};
+constexpr AppendFate kLostWithError{.copies = 0, .report = AppendFate::Report::error};
+
+TEST_F(Ownership, C1_TheProducerGivesOneEventUpAndTheNextLandsThenTheOwnerCrashes) {
+  serves(a_);
+  first("message_received", kLostSilently);
+  says("u0", "m");
+  says("u1", "m");
+  scheduler_.advance(milliseconds(1));
+  a_.kill();
+  b_.start();
+  until("u0:agent_completed");
+  until("u1:agent_completed");
+  EXPECT_LT(position_of("u0:message_received"), position_of("u1:message_received"));
+}
+
+TEST_F(Ownership, C2_AGapIsNoCorruptionAndTheOwnerFillsIt) {
+  serves(a_);
+  first("message_received", kLostWithError);
+  says("u0", "m");
+  until("u0:agent_completed");
+  EXPECT_EQ(events().front(), "u0:message_received");
+}
+
+TEST_F(Ownership, C6_TheResendIsAllOfTheOpenListInItsOrder) {
+  serves(a_);
+  first("message_received", {.copies = 1, .report = AppendFate::Report::error});
+  says("u0", "m");
+  says("u1", "m");
+  until("u1:agent_completed");
+  until("u0:agent_completed");
+  EXPECT_LT(position_of("u0:message_received"), position_of("u1:message_received"));
+}
+
+TEST_F(Ownership, C7_NoSeqIsEverGivenToAnotherEventOfTheSameEpoch) {
+  serves(a_);
+  first("agent_started",
+        {.copies = 1, .report = AppendFate::Report::error, .delay = seconds(3), .overtaken = true});
+  says("u0", "m1");
+  says("u0", "m2");
+  until("u0:agent_completed");
+  scheduler_.advance(seconds(10));
+  std::map<std::string, std::string> by_id;
+  for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition})) {
+    const auto [known, is_new] =
+        by_id.try_emplace(std::string(*record->header("ce_id")), record->value);
+    EXPECT_TRUE(is_new || known->second == record->value);
+  }
+}
+
+TEST_F(Ownership, C8_ACallWhoseStatementLandsBehindAHigherEpochIsNotMade) {
+  serves(a_);
+  first("tool_executing", {.delay = seconds(5)});
+  says("u0", "m", "count");
+  until("u0:agent_started");
+  b_.start();
+  EXPECT_TRUE(scheduler_.run_until([&] { return !calls_.empty(); }));
+  const Names names = events();
+  const auto stated = std::ranges::count(names, "u0:tool_executing");
+  EXPECT_LE(calls_.begin()->second, stated);
+  until("u0:agent_completed");
+  for (const auto& [call, times] : calls_) EXPECT_EQ(times, 1);
+}
+
+TEST_F(Ownership, C9_TwoProcessesOfOneNameHaveOneOwnerBetweenThem) {
+  a_.start();
+  b_.start();
+  says("u0", "m");
+  until("u0:agent_completed");
+  EXPECT_EQ(std::ranges::count(events(), "u0:agent_completed"), 1);
+  EXPECT_EQ(std::ranges::count(events(), "u0:message_received"), 1);
+}
+
+TEST_F(Ownership, C10_OutcomesComeInInboundOrderWhoeverTheUserIs) {
+  serves(a_);
+  first("message_received", {.delay = milliseconds(200)});
+  says("u0", "m");
+  says("u1", "m");
+  says("u2", "m");
+  until("u2:message_received");
+  EXPECT_LT(position_of("u0:message_received"), position_of("u1:message_received"));
+  EXPECT_LT(position_of("u1:message_received"), position_of("u2:message_received"));
+}
+
+TEST_F(Ownership, C11_ACancelIsAnsweredBeforeTheAgentHasStoppedAndSurvivesACrash) {
+  serves(a_);
+  says("u0", "m", "count");
+  until("u0:tool_executing");
+  cancels("u0", "m");
+  says("u1", "m");
+  until("u0:cancel_requested");
+  EXPECT_LT(position_of("u0:cancel_requested"), position_of("u1:message_received"));
+  EXPECT_FALSE(has("u0:agent_cancelled"));
+  a_.kill();
+  b_.start();
+  until("u0:agent_cancelled");
+  EXPECT_FALSE(has("u0:agent_completed"));
+}
+
+TEST_F(Ownership, C12_NothingLaterIsAnsweredBeforeAQuarantineIsDurable) {
+  serves(a_);
+  first("quarantine", {.delay = seconds(2)});
+  puts_nonsense();
+  says("u1", "m");
+  scheduler_.advance(seconds(1));
+  EXPECT_FALSE(has("u1:message_received"));
+  a_.kill();  // the append in flight dies with it, or not: a repeat has the same id
+  b_.start();
+  until("u1:agent_completed");
+  const auto quarantined = log_.records({Topic::quarantine, kSimulatedPartition});
+  ASSERT_FALSE(quarantined.empty());
+  for (const RecordPtr& record : quarantined)
+    EXPECT_EQ(record->header("ce_id"), quarantined.front()->header("ce_id"));
+}
+
+TEST_F(Ownership, C13_ARunThatWasOnlyReceivedIsOnTheToDoList) {
+  serves(a_);
+  first("agent_started", kLostSilently);
+  says("u0", "m");
+  until("u0:message_received");
+  a_.kill();
+  b_.start();
+  until("u0:agent_completed");
+  EXPECT_FALSE(has("u0:run_resumed")) << "it had not started";
+}
+
+TEST_F(Ownership, C14_AClaimSaysWhatWasReadBackNotWhatWasMeant) {
+  serves(a_);
+  first("message_received", kLostSilently);
+  says("u0", "m");
+  scheduler_.advance(milliseconds(1));
+  a_.kill();
+  b_.start();
+  until("u0:agent_completed");
+  for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition})) {
+    if (!event_store::is_control(*record)) continue;
+    const auto control = event_store::decode_control(*record);
+    ASSERT_TRUE(control);
+    const auto* owned = std::get_if<PartitionOwned>(&control->data);
+    EXPECT_TRUE(owned == nullptr || owned->inbound_next == Offset(0));
+  }
+}
+
+TEST_F(Ownership, AZombieThatWakesUpChangesNothing) {
+  serves(a_);
+  says("u0", "m", "count");
+  until("u0:tool_executing");
+  a_.pause();
+  b_.start();
+  until("u0:agent_completed");
+  const Names before = events();
+  a_.go_on();
+  b_.kill();
+  says("u1", "m");
+  until("u1:agent_completed");
+  const Names after = events();
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
+  EXPECT_EQ(std::ranges::count(after, "u0:agent_completed"), 1);
+}
+
+// Poison (design 3): whoever takes the record up dies of it.
+TEST_F(Ownership, ARecordThatKillsThreeOwnersIsQuarantinedByTheFourth) {
+  serves(a_);
+  says("u1", "m0");
+  until("u1:agent_completed");
+  a_.kill();
+  says("u0", "m");
+  says("u1", "m1");
+  for (int death = 1; death <= 3; ++death) {
+    // Nothing that is decided after the record was tried reaches the log.
+    log_.set_fate([](const TopicPartition& at, const NewRecord& record) {
+      const bool dies =
+          at.topic == Topic::events &&
+          !find_header(record.headers, "ce_type")->starts_with("dev.signalbox.control");
+      return std::optional(dies ? kLostSilently : AppendFate{});
+    });
+    b_.start();
+    scheduler_.advance(seconds(1));
+    b_.kill();
+  }
+  log_.set_fate(
+      [](const TopicPartition&, const NewRecord&) { return std::optional(AppendFate{}); });
+  b_.start();
+  until("u1:agent_completed");
+  until("u0:message_rejected");
+  EXPECT_FALSE(has("u0:message_received"));
+  EXPECT_TRUE(scheduler_.run_until([&] {
+    return std::ranges::count(events(), "u1:agent_completed") == 2;
+  })) << "the next record is served";
+  const auto quarantined = log_.records({Topic::quarantine, kSimulatedPartition});
+  ASSERT_EQ(quarantined.size(), 1u);
+  EXPECT_EQ(event_store::decode_quarantined(*quarantined.front())->reason, "poison");
+}
+
+}  // namespace
+}  // namespace signalbox::router
