@@ -162,7 +162,10 @@ class Walk {
                                               std::string* text) {
     const std::string_view quoted = without_trailing_space(value.raw_json_token());
     std::string_view unescaped;
-    if (!value.get_string().get(unescaped) && is_utf8(unescaped)) {
+    const bool readable = !value.get_string().get(unescaped);
+    // The text as a whole is UTF-8 already; only an escape could have added what is not.
+    const bool escaped = quoted.find('\\') != std::string_view::npos;
+    if (readable && (!escaped || is_utf8(unescaped))) {
       if (text) *text = unescaped;
       return JsonType::string;
     }
