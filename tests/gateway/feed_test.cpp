@@ -215,23 +215,51 @@ TEST(Feed, a_history_that_has_read_further_than_the_gateway_repeats_nothing) {
   GatewayWorld world({.limits = limits, .with_history = true});
   world.state("ann", 20);
   world.settle();
-  world.scheduler.pause(world.feed_thread);
-  world.state("ann", 5);
-  world.settle();
   for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
     if (record->key) world.history.events.push_back(record);
+  // In the archive already, but not yet read by the gateway.
+  std::vector<NewRecord> ahead;
+  for (int i = 21; i <= 25; ++i) {
+    ahead.push_back(world.owner.event("ann", Offset(0)));
+    world.history.events.push_back(std::make_shared<const Record>(
+        test_support::at_offset(ahead.back(), Offset(after_event(i) - 1))));
+  }
   world.history.complete_to = {Offset(after_event(25)), Epoch(1), world.owner.claim(),
                                OwnerSeq(25)};
   world.history.page_events = 100;
   auto client = world.connect("ann", StreamFrom::start);
-  world.scheduler.resume(world.feed_thread);
+  for (NewRecord& record : ahead) world.put(std::move(record));
   world.settle();
   world.state("ann");
   world.settle();
-  Story seen;
-  for (const std::string& one : client.link->story())
-    if (one.starts_with("event")) seen.push_back(one);
-  EXPECT_EQ(seen, events(1, 26));
+  EXPECT_EQ(client.link->story(),
+            (Story{"connection_ready"} + events(1, 25) + Story{"caught_up", "event 26"}));
+}
+
+TEST(Feed, what_was_on_its_way_live_when_a_socket_asked_anew_comes_once) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  const std::string cursor = cursor_of(client, 0);
+  client.link->frames.clear();
+  world.scheduler.pause(world.shard);
+  world.state("ann", 3);
+  world.settle();  // judged and posted, not yet with the socket
+  client.say({{"type", "resume"}, {"cursor", cursor}});
+  world.settle();
+  world.scheduler.resume(world.shard);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
+}
+
+TEST(Feed, only_the_last_of_several_resumes_is_answered) {
+  GatewayWorld world;
+  world.state("ann", 3);
+  world.settle();
+  auto client = world.connect("ann");
+  client.link->frames.clear();
+  for (int i = 0; i < 3; ++i) client.say({{"type", "resume"}, {"from", "start"}});
+  world.settle();
+  EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
 }
 
 TEST(Feed, a_gateway_that_was_restarted_serves_cursors_of_before) {
