@@ -9,7 +9,9 @@
 namespace signalbox::event_store {
 namespace {
 
-constexpr std::int64_t kReadBackRecords = 1000;
+// An owner that left in order stated a checkpoint last; after a crash it is further back.
+constexpr std::int64_t kReadBackFirst = 16;
+constexpr std::int64_t kReadBackMax = 1000;
 
 // A fold_at speaks of a prefix that was read back before its checkpoint was written; anything else
 // was not written by us.
@@ -106,8 +108,8 @@ Result<Position> find_start_position(EventLog& log, Partition partition) {
   const auto bounds = log.bounds(at);
   if (!bounds) return tl::unexpected(bounds.error());
   Offset to = bounds->end;
-  while (to > bounds->first) {
-    const Offset from = std::max(bounds->first, to + -kReadBackRecords);
+  for (auto step = kReadBackFirst; to > bounds->first; step = std::min(2 * step, kReadBackMax)) {
+    const Offset from = std::max(bounds->first, to + -step);
     const auto found = search(log, at, from, to);
     if (!found) return tl::unexpected(found.error());
     if (*found) return **found;

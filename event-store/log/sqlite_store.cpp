@@ -63,6 +63,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptio
                                                        const Clock& clock, Random& random) {
   std::unique_ptr<SqliteStore> store(new SqliteStore());
   store->path_ = options.dir + "/log.db";
+  store->wal_reserve_bytes_ = options.wal_reserve_bytes;
   if (auto created = create_file(options.dir, store->path_); !created)
     return tl::unexpected(created.error());
   auto database = LogDatabase::open(store->path_, SQLITE_OPEN_READWRITE, options.vfs_name);
@@ -283,7 +284,26 @@ WriteResult SqliteStore::checkpoint(bool shrink) {
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
     return tl::unexpected(give_up(code, "cannot move the write-ahead log into"));
   if (code == SQLITE_OK && in_wal == moved) wal_pages_ = 0;
+  if (shrink && code == SQLITE_OK) reserve_wal();
   return {};
+}
+
+void SqliteStore::reserve_wal() {
+  // SQLite holds no lock on this file that closing a descriptor could drop, and what follows the
+  // last valid frame means nothing to it.
+  const std::string path = path_ + "-wal";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  const std::size_t present = wal_file_bytes();
+  const std::string zeros(64U << 10, '\0');
+  bool good = true;
+  for (std::size_t at = present; good && at < wal_reserve_bytes_; at += zeros.size())
+    good = pwrite(file, zeros.data(), zeros.size(), static_cast<off_t>(at)) ==
+           static_cast<ssize_t>(zeros.size());
+  // A disk too full for it has better uses for the rest.
+  if (!good) good = ftruncate(file, static_cast<off_t>(present)) == 0;
+  if (good) fdatasync(file);
+  ::close(file);
 }
 
 std::size_t SqliteStore::wal_file_bytes() const {

@@ -62,8 +62,8 @@ class SqliteStore {
   [[nodiscard]] tl::expected<Offset, WriteFailure> expire(const TopicPartition& at, Offset first,
                                                           Offset floor, Timestamp cutoff,
                                                           int rows_max);
-  // Moves the write-ahead log into the file, as far as readers let it; with `shrink` also cuts the
-  // write-ahead log to nothing.
+  // Moves the write-ahead log into the file, as far as readers let it; with `shrink` also cuts it
+  // to what is reserved for it.
   [[nodiscard]] WriteResult checkpoint(bool shrink);
   // Of the write-ahead log: what is not in the file yet, and the size of its own file.
   [[nodiscard]] std::size_t wal_bytes() const { return wal_pages_ * kPageBytes; }
@@ -83,10 +83,13 @@ class SqliteStore {
   [[nodiscard]] int insert(const RowToWrite& row, std::int64_t id);
   [[nodiscard]] int write_rows(std::span<const RowToWrite* const> group, Timestamp now,
                                Counters& next);
+  // Best effort: a log that cannot have it is slower, not wrong.
+  void reserve_wal();
   // Rolls back and says what the failure means.
   [[nodiscard]] WriteFailure give_up(int code, std::string_view doing);
 
   std::string path_;
+  std::size_t wal_reserve_bytes_ = 0;
   LogDatabase database_;
   LogStatement begin_, commit_, rollback_, insert_, count_, oldest_, delete_;
   StoredLog stored_{{LogId(Uuid{}), 0}, {}, 0};

@@ -156,13 +156,7 @@ void SqliteWriter::commit(std::vector<Pending>& group) {
     answer(group, written.error().error);
     return;
   }
-  // Nobody may be told anything else by now: refuse what comes before answering what waits.
-  {
-    const std::lock_guard lock(mutex_);
-    ended_ = written.error().error;
-  }
-  answer(group, written.error().error);
-  end(written.error().error);
+  end(written.error().error, std::move(group));
 }
 
 void SqliteWriter::answer(std::vector<Pending>& group, const std::optional<Error>& refused) {
@@ -188,8 +182,7 @@ void SqliteWriter::answer(std::vector<Pending>& group, const std::optional<Error
   posts.flush();
 }
 
-void SqliteWriter::end(const Error& error) {
-  std::vector<Pending> waiting;
+void SqliteWriter::end(const Error& error, std::vector<Pending> waiting) {
   {
     const std::lock_guard lock(mutex_);
     ended_ = error;
@@ -228,7 +221,7 @@ void SqliteWriter::checkpoint(bool shrink) {
   // What a reader held back, or a full disk refused, is tried again once more has gathered.
   checkpoint_at_ = store_.wal_bytes() == 0 ? options_.checkpoint_bytes
                                            : store_.wal_bytes() + options_.checkpoint_bytes / 4;
-  if (!moved && moved.error().kind == WriteFailure::Kind::failed) end(moved.error().error);
+  if (!moved && moved.error().kind == WriteFailure::Kind::failed) end(moved.error().error, {});
 }
 
 Offset SqliteWriter::floor_of(const TopicPartition& at) const {
@@ -258,7 +251,7 @@ void SqliteWriter::expire_old_records() {
         const Offset first = tails_.bounds(at).first;
         const auto left = store_.expire(at, first, floor_of(at), cutoff, kExpireRows);
         if (!left) {
-          if (left.error().kind == WriteFailure::Kind::failed) end(left.error().error);
+          if (left.error().kind == WriteFailure::Kind::failed) end(left.error().error, {});
           return;
         }
         if (*left == first) break;

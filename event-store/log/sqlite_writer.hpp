@@ -54,8 +54,8 @@ class SqliteWriter {
   void take_group(std::vector<Pending>& group);
   void commit(std::vector<Pending>& group);
   void answer(std::vector<Pending>& group, const std::optional<Error>& refused);
-  // Ends the log for good: answers what waits, then calls fatal.
-  void end(const Error& error);
+  // Ends the log for good: answers these and what waits in the queue, then calls fatal.
+  void end(const Error& error, std::vector<Pending> waiting);
   void keep_house();
   void checkpoint(bool shrink);
   void expire_old_records();

@@ -126,6 +126,26 @@ TEST(SqliteEventLog, ClosingWritesWhatWaitsAndAnswersIt) {
   EXPECT_EQ(fixture.log().bounds(kInbound)->end, Offset(3000));
 }
 
+TEST(SqliteEventLog, TheWriteAheadLogIsReservedAndItsRestMeansNothing) {
+  SqliteFixture fixture;
+  fixture.close();
+  fixture.options().wal_reserve_bytes = 1U << 20;
+  fixture.open();
+  const std::string wal = fixture.directory() + "/log.db-wal";
+  EXPECT_EQ(std::filesystem::file_size(wal), 1U << 20);
+  static_cast<void>(append_all(fixture, kInbound, numbered(20)));
+  EXPECT_EQ(std::filesystem::file_size(wal), 1U << 20) << "commits do not grow it";
+  // As kill -9 leaves it: valid frames, then zeros.
+  const TemporaryDirectory copy;
+  for (const char* const name : {"/log.db", "/log.db-wal", "/head"})
+    std::filesystem::copy_file(fixture.directory() + name, copy.path() + name);
+  MovableClock clock;
+  Random random(1);
+  const auto again = SqliteEventLog::open(SqliteEventLogOptions{.dir = copy.path()}, clock, random);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(read_all(**again, kInbound).size(), 20u);
+}
+
 TEST(SqliteEventLog, ATailBeyondTheEndFails) {
   SqliteFixture fixture;
   Collector collector;
