@@ -1,5 +1,5 @@
 // Frames of the WebSocket subprotocol signalbox.v1 (contract 11) other than events and progress,
-// which are made from records (event-store/contract/event_frame.hpp).
+// which are made from records (event-store/contract/frame_codec.hpp).
 #pragma once
 
 #include <cstdint>
