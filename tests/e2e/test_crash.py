@@ -63,11 +63,25 @@ class Chatter:
         return set(self.acked.values()) - ended
 
 
+def acked_by(chatters):
+    return sum(len(chatter.acked) for chatter in chatters)
+
+
+async def wait_for_acks(chatters, more):
+    """Waits, at most WAIT_SECONDS, until so many more messages are acknowledged."""
+    due = acked_by(chatters) + more
+    give_up = time.monotonic() + WAIT_SECONDS
+    while acked_by(chatters) < due:
+        assert time.monotonic() < give_up, f"{acked_by(chatters)} of {due} acks in time"
+        await asyncio.sleep(0.005)
+
+
 async def chat_until_killed(service, chatters, chance):
-    """All chat; the service is killed at a random moment."""
+    """All chat; the service is killed at a random moment of that."""
     never = asyncio.Event()
     tasks = [asyncio.create_task(chatter.run(service, never)) for chatter in chatters]
-    await asyncio.sleep(chance.uniform(0.05, 0.8))
+    await wait_for_acks(chatters, chance.randint(1, 60))
+    await asyncio.sleep(chance.uniform(0, 0.05))
     service.kill()
     await asyncio.gather(*tasks)
 
@@ -75,7 +89,7 @@ async def chat_until_killed(service, chatters, chance):
 async def chat_to_the_end(service, chatters):
     finish = asyncio.Event()
     tasks = [asyncio.create_task(chatter.run(service, finish)) for chatter in chatters]
-    await asyncio.sleep(0.5)
+    await wait_for_acks(chatters, 2 * USERS)
     finish.set()
     await asyncio.gather(*tasks)
 
@@ -112,9 +126,8 @@ def test_kill_loses_no_acked_message_doubles_none_and_ends_each_run_once(
             ends = [event["type"] for event in chatter.events
                     if event.get("run_id") == run and event["type"] in TERMINAL]
             assert len(ends) == 1, f"run {run} of {chatter.user} ended with {ends}"
-    acked = sum(len(chatter.acked) for chatter in chatters)
-    print(f"{acked} acknowledged messages, {report.verdicts}")
-    assert acked >= rounds
+    print(f"{acked_by(chatters)} acknowledged messages, {report.verdicts}")
+    assert acked_by(chatters) >= rounds
 
 
 def start_bench(service, history, number):
@@ -125,6 +138,15 @@ def start_bench(service, history, number):
                "--seed", str(number), "--history", path]
     with open(path.with_suffix(".out"), "wb") as out:
         return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT), path
+
+
+def wait_for_progress(bench, path):
+    """Waits until the bench has recorded something more, or has ended."""
+    size = path.stat().st_size if path.exists() else 0
+    give_up = time.monotonic() + WAIT_SECONDS
+    while bench.poll() is None and (not path.exists() or path.stat().st_size <= size):
+        assert time.monotonic() < give_up, f"{path} does not grow"
+        time.sleep(0.005)
 
 
 def wait_for_bench(bench, path):
@@ -150,7 +172,8 @@ def test_kill_during_bench_chat_loses_and_doubles_nothing(make_service, tmp_path
     for _ in range(rounds):
         if not benches or benches[-1][0].poll() is not None:
             benches.append(start_bench(service, tmp_path, len(benches) + 1))
-        time.sleep(chance.uniform(0.3, 1.0))
+        wait_for_progress(*benches[-1])
+        time.sleep(chance.uniform(0, 0.7))
         service.kill()
         service.start()
     for bench in benches:
