@@ -10,6 +10,20 @@ Unusable unusable(std::string reason, std::string detail) {
   return Unusable{.reason = std::move(reason), .detail = std::move(detail)};
 }
 
+// What a command carries comes back in its outcome event, which must fit 512 KiB and be refused by
+// no log: so it is judged before anything is stated (ownership rule 7). Clients are held to 256
+// KiB.
+constexpr std::size_t kCommandBytesMax = std::size_t{384} * 1024;
+
+std::size_t size_of_command(const Record& record) {
+  const auto id = record.header("ce_id");
+  const auto trace = record.header("ce_traceparent");
+  constexpr std::size_t kHeaderBytesMax = 256;
+  const bool long_header =
+      (id && id->size() > kHeaderBytesMax) || (trace && trace->size() > kHeaderBytesMax);
+  return long_header ? kCommandBytesMax + 1 : record.value.size();
+}
+
 std::optional<WebsocketClientId> client_of(const Record& record) {
   const auto client = record.header("ce_wsclientid");
   if (!client || !(is_websocket_client_id(*client) || is_service_client_id(*client)))
@@ -34,7 +48,9 @@ InboundVerdict judge_inbound(const Record& record, std::int32_t partitions) {
     return unusable("wrong_partition", "key hashes to another partition");
   const auto user = named_user(record, partitions);
   if (!user) return unusable("key_mismatch", "ce_subject is not the key");
-  auto command = event_store::decode_command(record);
+  auto command = size_of_command(record) <= kCommandBytesMax
+                     ? event_store::decode_command(record)
+                     : failure(Errc::malformed, "it is larger than a command may be");
   if (command) return std::move(*command);
   const bool is_version = command.error().code == Errc::unsupported_version;
   Unusable bad = unusable(is_version ? "unsupported_version" : "malformed",
@@ -46,7 +62,7 @@ InboundVerdict judge_inbound(const Record& record, std::int32_t partitions) {
       Refusal{.code = is_version ? RejectCode::unsupported_version : RejectCode::malformed,
               .message = bad.detail,
               .message_id = std::nullopt,
-              .causation_id = std::string(record.header("ce_id").value_or("")),
+              .causation_id = std::string(record.header("ce_id").value_or("").substr(0, 256)),
               .websocket_client_id = client_of(record)};
   return bad;
 }

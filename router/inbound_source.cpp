@@ -19,15 +19,17 @@ void InboundSource::open() {
 }
 
 void InboundSource::pop() {
+  ahead_bytes_ -= size_bytes(*ahead_.front());
   ahead_.pop_front();
-  if (!tail_ && ahead_.size() <= kAheadMax / 2) open();
+  if (!tail_ && ahead_.size() <= kAheadMax / 2 && ahead_bytes_ <= kAheadBytesMax / 2) open();
 }
 
 void InboundSource::on_records(std::span<const RecordPtr> records) {
   const bool was_empty = ahead_.empty();
   ahead_.insert(ahead_.end(), records.begin(), records.end());
+  for (const RecordPtr& record : records) ahead_bytes_ += size_bytes(*record);
   next_ = records.back()->offset.next();
-  if (ahead_.size() > kAheadMax) tail_.reset();
+  if (ahead_.size() > kAheadMax || ahead_bytes_ > kAheadBytesMax) tail_.reset();
   if (was_empty) on_ready_();
 }
 

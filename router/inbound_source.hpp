@@ -1,5 +1,5 @@
 // InboundSource: the commands of one partition in offset order, read ahead a little. What is not
-// taken yet waits in the log: beyond `ahead_max` records the tail is dropped and opened again
+// taken yet waits in the log: beyond 1,024 records or 4 MiB the tail is dropped and opened again
 // later. Thread: the router's; `on_ready` is called there when records came after there were none.
 #pragma once
 
@@ -23,6 +23,7 @@ class InboundSource final : private event_store::TailSink {
 
  private:
   static constexpr std::size_t kAheadMax = 1024;
+  static constexpr std::size_t kAheadBytesMax = std::size_t{4} << 20;
 
   void on_records(std::span<const RecordPtr> records) override;
   void on_caught_up(Offset end) override;
@@ -36,6 +37,7 @@ class InboundSource final : private event_store::TailSink {
   std::function<void()> on_ready_;
   std::function<void(const Error&)> on_failed_;
   std::deque<RecordPtr> ahead_;
+  std::size_t ahead_bytes_ = 0;
   std::unique_ptr<event_store::Tail> tail_;
 };
 

@@ -7,8 +7,14 @@
 namespace signalbox::router {
 
 OpenList::OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor,
-                   Partition partition, OpenListOptions options)
-    : log_(log), clock_(clock), executor_(executor), partition_(partition), options_(options) {
+                   Partition partition, OpenListOptions options,
+                   std::atomic<std::uint64_t>& resends)
+    : log_(log),
+      clock_(clock),
+      executor_(executor),
+      partition_(partition),
+      options_(options),
+      resends_(resends) {
   watch_ = executor_.call_at(clock_.monotonic() + options_.doubt_after, [this] { watch(); });
 }
 
@@ -19,21 +25,31 @@ OpenList::~OpenList() {
 
 void OpenList::state(Event event, NewRecord record) {
   SIGNALBOX_ASSERT(!is_full());
-  entries_.push_back({std::move(event), std::move(record), clock_.monotonic()});
+  entries_.push_back(
+      {.event = std::move(event), .record = std::move(record), .since = clock_.monotonic()});
   // While in doubt nothing new goes before the old ones: it goes with them.
-  if (!in_doubt_) append(entries_.back().record);
+  if (!in_doubt_) append(entries_.back());
 }
 
-void OpenList::append(const NewRecord& record) {
-  log_.append({Topic::events, partition_}, record, executor_,
-              [this, generation = generation_,
+void OpenList::append(const Entry& entry) {
+  log_.append({Topic::events, partition_}, entry.record, executor_,
+              [this, generation = generation_, owner_seq = entry.event.owner_seq,
                alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
-                if (appended || alive.expired() || generation != generation_) return;
+                if (alive.expired() || generation != generation_) return;
+                if (appended) return note_reported(owner_seq);
                 spdlog::warn(
                     "an append to events partition {} failed, the open list is sent again: {}",
                     partition_.value(), appended.error().message);
                 doubt();
               });
+}
+
+void OpenList::note_reported(OwnerSeq owner_seq) {
+  if (entries_.empty() || owner_seq < entries_.front().event.owner_seq)
+    return;  // read back already
+  Entry& entry = entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)];
+  entry.reported = true;
+  entry.since = clock_.monotonic();
 }
 
 Event OpenList::confirm(OwnerSeq owner_seq) {
@@ -54,14 +70,16 @@ void OpenList::resend() {
   in_doubt_ = false;
   ++resends_;
   for (Entry& entry : entries_) {
-    entry.stated_at = clock_.monotonic();
-    append(entry.record);
+    entry.since = clock_.monotonic();
+    entry.reported = false;
+    append(entry);
   }
 }
 
 void OpenList::watch() {
   const MonotonicTime now = clock_.monotonic();
-  if (!entries_.empty() && now - entries_.front().stated_at >= options_.doubt_after) doubt();
+  is_slow_ = !entries_.empty() && now - entries_.front().since >= options_.doubt_after;
+  if (is_slow_ && entries_.front().reported) doubt();
   watch_ = executor_.call_at(now + options_.doubt_after, [this] { watch(); });
 }
 

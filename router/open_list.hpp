@@ -4,6 +4,7 @@
 // before anything new. Thread: the router's. Bounded: the term states nothing while it is full.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -17,13 +18,16 @@ namespace signalbox::router {
 struct OpenListOptions {
   std::size_t events_max = 256;                 // contract: unconfirmed records per partition
   std::chrono::milliseconds resend_after{100};  // from a failure to the next try
-  std::chrono::seconds doubt_after{10};  // reported as appended, yet not read back: send again
+  // Reported as appended, yet not read back: send again. Not reported at all: only not ready, for a
+  // log that takes its time is no reason to give it more to do (ownership rule 20).
+  std::chrono::seconds doubt_after{10};
 };
 
 class OpenList {
  public:
+  // `resends` counts for the whole router.
   OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor, Partition partition,
-           OpenListOptions options);
+           OpenListOptions options, std::atomic<std::uint64_t>& resends);
   ~OpenList();
 
   void state(Event event, NewRecord record);
@@ -35,18 +39,20 @@ class OpenList {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] bool is_full() const { return entries_.size() >= options_.events_max; }
-  // False while appends fail or are in doubt: the partition is not ready.
-  [[nodiscard]] bool is_healthy() const { return !in_doubt_; }
-  [[nodiscard]] std::uint64_t resends() const { return resends_; }
+  // False while appends fail, are in doubt or are not answered for long: the partition is not
+  // ready.
+  [[nodiscard]] bool is_healthy() const { return !in_doubt_ && !is_slow_; }
 
  private:
   struct Entry {
     Event event;
     NewRecord record;
-    MonotonicTime stated_at;
+    MonotonicTime since;    // it was sent, or reported
+    bool reported = false;  // as appended
   };
 
-  void append(const NewRecord& record);
+  void append(const Entry& entry);
+  void note_reported(OwnerSeq owner_seq);
   void doubt();
   void resend();
   void watch();
@@ -59,7 +65,8 @@ class OpenList {
   std::deque<Entry> entries_;
   bool in_doubt_ = false;
   std::uint64_t generation_ = 0;  // of sends: a failure of an earlier one is old news
-  std::uint64_t resends_ = 0;
+  bool is_slow_ = false;
+  std::atomic<std::uint64_t>& resends_;
   TimerId timer_ = TimerId::none;
   TimerId watch_ = TimerId::none;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

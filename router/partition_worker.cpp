@@ -40,14 +40,21 @@ void PartitionWorker::follow() {
                  stored.error().message);
   } else if (*stored && (*stored)->fold_version == kFoldVersion) {
     auto snapshot = decode_partition_snapshot((*stored)->bytes);
-    if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_) {
+    const auto bounds = services_.log.bounds({Topic::events, partition_});
+    if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_ &&
+        bounds && snapshot->at.next_offset <= bounds->end) {
       fold_ = {.position = snapshot->at, .inbound = snapshot->inbound};
       open_users_ = std::move(snapshot->open_users);
+    } else {
+      services_.snapshots.refuse(partition_snapshot_key(partition_));
+      spdlog::warn(
+          "the snapshot of partition {} is not used: it is not of this log, or ahead of it",
+          partition_.value());
     }
   }
   states_ = std::make_unique<UserStates>(services_.log, services_.snapshots, services_.clock,
                                          log_.log_id, partition_, fold_.position.next_offset,
-                                         options_.rules.limits, options_.states);
+                                         options_.rules.limits, options_.states, counters_.states);
   event_store::JudgedSink& sink = *this;
   reader_ = std::make_unique<event_store::PartitionReader>(services_.log, services_.executor,
                                                            partition_, fold_.position, sink);
@@ -66,6 +73,7 @@ void PartitionWorker::fold_one(const JudgedRecord& judged) {
   const FoldState before = fold_;
   fold_.position = judged.after;
   event_store::fold_resume(fold_.inbound, fold_.position, judged.judged, *judged.record);
+  ++counters_.verdicts[static_cast<std::size_t>(judged.judged.verdict)];
   switch (judged.judged.verdict) {
     case Verdict::valid: return on_valid(judged, before);
     case Verdict::control: return on_control(judged, before);
@@ -167,9 +175,12 @@ void PartitionWorker::become_owner(const PartitionOwned& owned, const FoldState&
 // anew, from read-back facts only, after a random delay, so that two routers do not outbid each
 // other for ever.
 void PartitionWorker::lose() {
+  if (phase_ == Phase::releasing)
+    return finish_release();  // somebody else has it: nothing to give up
   spdlog::warn("partition {} was taken by epoch {}", partition_.value(),
                fold_.position.epoch.value());
   restarting_ = true;
+  services_.executor.cancel(claim_timer_);
   const auto wait = std::chrono::milliseconds(
       services_.random.below(static_cast<std::uint64_t>(options_.claim_retry.count()) + 1));
   term_.reset();
@@ -180,24 +191,33 @@ void PartitionWorker::lose() {
 void PartitionWorker::stop(const Error& error) {
   if (phase_ == Phase::stopped) return;
   spdlog::error("partition {} stops: {}", partition_.value(), error.message);
-  phase_ = Phase::stopped;
+  const bool was_releasing = phase_ == Phase::releasing;
+  services_.executor.cancel(claim_timer_);
   stopped_ = error;
+  if (was_releasing) finish_release();
+  phase_ = Phase::stopped;
   term_.reset();
   report_stopped_(partition_, error);
 }
 
 void PartitionWorker::release(std::function<void()> done) {
+  // Asked again while it is under way: both are told.
+  released_.push_back(std::move(done));
+  if (phase_ == Phase::releasing) return;
   services_.executor.cancel(claim_timer_);
-  if (!term_) {
-    phase_ = phase_ == Phase::stopped ? Phase::stopped : Phase::released;
-    services_.executor.post(std::move(done));
-    return;
-  }
+  if (!term_) return finish_release();
   phase_ = Phase::releasing;
-  term_->release([this, done = std::move(done), alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.expired()) phase_ = Phase::released;
-    done();
+  term_->release([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) finish_release();
   });
+}
+
+void PartitionWorker::finish_release() {
+  restarting_ = true;  // what the reader still delivers is nobody's
+  if (phase_ != Phase::stopped) phase_ = Phase::released;
+  // Posted: this may run inside a call of the term, and whoever is told may destroy this worker.
+  for (auto& done : std::exchange(released_, {})) services_.executor.post(std::move(done));
+  services_.executor.post([gone = std::shared_ptr<Term>(std::move(term_))] {});
 }
 
 std::string PartitionWorker::why_not_serving() const {

@@ -44,6 +44,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   void on_valid(const event_store::JudgedRecord& judged, const FoldState& before);
   void become_owner(const PartitionOwned& owned, const FoldState& before);
   void lose();
+  void finish_release();
   void stop(const Error& error);
 
   // JudgedSink
@@ -67,6 +68,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   std::optional<ClaimId> claim_id_;
   std::unique_ptr<Term> term_;
   std::optional<Error> stopped_;
+  std::vector<std::function<void()>> released_;  // who wants to know
   TimerId claim_timer_ = TimerId::none;
   std::unique_ptr<event_store::PartitionReader> reader_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -23,19 +23,28 @@ void Router::start() {
 }
 
 void Router::on_assigned(std::span<const Partition> partitions) {
-  for (const Partition partition : partitions)
+  assigned_ = {partitions.begin(), partitions.end()};
+  own_assigned();
+  for (auto& [partition, worker] : workers_) {
+    if (assigned_.contains(partition)) continue;
+    worker->release([this, gone = partition] {
+      workers_.erase(gone);
+      own_assigned();  // it may have come back meanwhile
+    });
+  }
+}
+
+void Router::own_assigned() {
+  for (const Partition partition : assigned_)
     if (!workers_.contains(partition))
       workers_.emplace(partition, std::make_unique<PartitionWorker>(
                                       services_, options_, counters_, partition,
                                       [this](Partition, const Error& error) { on_fatal_(error); }));
-  for (auto& [partition, worker] : workers_) {
-    if (std::ranges::find(partitions, partition) != partitions.end()) continue;
-    worker->release([this, gone = partition] { workers_.erase(gone); });
-  }
 }
 
 void Router::drain(std::function<void()> done) {
   membership_.reset();
+  assigned_.clear();
   releasing_ = workers_.size();
   if (releasing_ == 0) return services_.executor.post(std::move(done));
   for (auto& [partition, worker] : workers_)

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,14 @@ class Router final : private event_store::MembershipSink {
 
  private:
   void on_assigned(std::span<const Partition> partitions) override;
+  void own_assigned();
   void refresh_status();
 
   RouterServices services_;
   RouterOptions options_;
   std::function<void(const Error&)> on_fatal_;
   RouterCounters counters_;
+  std::set<Partition> assigned_;  // by the group's newest word
   std::map<Partition, std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<event_store::Membership> membership_;
   std::size_t releasing_ = 0;

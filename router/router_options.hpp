@@ -1,6 +1,7 @@
 // Options, services and figures shared by the parts of the router.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -56,6 +57,9 @@ struct RouterCounters {
   std::atomic<std::uint64_t> resends{0};
   std::atomic<std::uint64_t> rebuilds{0};
   std::atomic<std::int64_t> runs_open{0};
+  UserStatesCounters states{};
+  // Records of events by what the fold made of them (event_store::Verdict).
+  std::array<std::atomic<std::uint64_t>, event_store::kVerdictCount> verdicts{};
 };
 
 }  // namespace signalbox::router

@@ -88,6 +88,7 @@ void Supervisor::start() {
 }
 
 void Supervisor::start_run_timer() {
+  stop_timer(run_timer_);
   timer_started_ = clock_.monotonic();
   run_timer_ = executor_.call_at(timer_started_ + time_left_, [this] {
     run_timer_ = TimerId::none;
@@ -173,11 +174,23 @@ void Supervisor::on_counted(const EventData& data) {
   } else if (const auto* requested = std::get_if<InputRequested>(&data)) {
     if (requested->step == step_) wait_for_input(requested->expires);
   } else if (const auto* input = std::get_if<RunInputReceived>(&data)) {
-    if (input->request_id != request_id_of(context().run_id, step_)) return;
-    stop_timer(expiry_timer_);
-    start_run_timer();
-    deliver(input->data);
+    take_input(*input);
   }
+}
+
+// It may come before a resumed run has got back to its question: then the question is given it
+// there.
+void Supervisor::take_input(const RunInputReceived& input) {
+  for (RecordedStep& step : recorded_) {
+    auto* question = std::get_if<RecordedQuestion>(&step);
+    if (question != nullptr && question->request_id == input.request_id && !question->answer)
+      question->answer = StoredText{.text = input.data.value(), .seq = Seq(0)};
+  }
+  if (!waiting_ || input.request_id != request_id_of(context().run_id, step_)) return;
+  waiting_ = false;
+  stop_timer(expiry_timer_);
+  start_run_timer();
+  deliver(input.data);
 }
 
 void Supervisor::start_tool(bool reattach) {
@@ -187,7 +200,10 @@ void Supervisor::start_tool(bool reattach) {
   ToolCall call{.context = context(),
                 .call_id = event_store::call_id_of(context().run_id, step_),
                 .arguments = tool_step_->arguments};
-  const auto done = [this](ToolResult result) { finish_tool(std::move(result)); };
+  // The execution may outlive this supervisor by a task (finish_tool, drop).
+  const auto done = [this, alive = std::weak_ptr<bool>(alive_)](ToolResult result) {
+    if (!alive.expired()) finish_tool(std::move(result));
+  };
   const bool is_reattach = reattach && tool->on_unknown() == OnUnknown::reattach;
   step_timer_ = executor_.call_at(clock_.monotonic() + options_.step_deadline, [this] {
     step_timer_ = TimerId::none;
@@ -225,6 +241,7 @@ void Supervisor::wait_for_input(Timestamp expires) {
   // The run's deadline stands still while a person thinks.
   if (run_timer_ != TimerId::none) time_left_ -= clock_.monotonic() - timer_started_;
   stop_timer(run_timer_);
+  waiting_ = true;
   const auto left = std::max(expires - clock_.now(), std::chrono::microseconds(0));
   expiry_timer_ = executor_.call_at(clock_.monotonic() + left, [this] {
     expiry_timer_ = TimerId::none;

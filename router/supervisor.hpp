@@ -74,6 +74,7 @@ class Supervisor final : private StepDriver {
   void start_tool(bool reattach);
   void finish_tool(ToolResult result);
   void wait_for_input(Timestamp expires);
+  void take_input(const RunInputReceived& input);
   void deliver(StepResult result);
   void deliver_later(StepResult result);
   void resume_agent();
@@ -101,6 +102,7 @@ class Supervisor final : private StepDriver {
   Step step_{0};
   std::optional<ToolStep> tool_step_;  // stated or running
   bool recall_ = false;                // the call was in flight when its owner was lost
+  bool waiting_ = false;               // for the answer to the question of step_
   std::unique_ptr<ToolExecution> execution_;
   std::optional<std::string> cancelled_by_;
   bool halting_ = false;

@@ -25,7 +25,8 @@ Term::Term(RouterServices services, const RouterOptions& options, RouterCounters
       stop_(std::move(stop)),
       factory_(services.agents, services.clock, options.supervisor),
       source_("/signalbox/" + log.log_id.value().to_string() + "/router/" + options.instance),
-      open_(services.log, services.clock, services.executor, partition, options.open_list),
+      open_(services.log, services.clock, services.executor, partition, options.open_list,
+            counters.resends),
       next_inbound_(takeover_.inbound.next),
       checkpoint_at_(services.clock.monotonic()),
       snapshot_at_(services.clock.monotonic()),
@@ -138,11 +139,12 @@ Unusable Term::poison_of(const Record& record) const {
       .detail = "its owner was lost " + std::to_string(try_count_ - 1) + " times while deciding it",
       .user = named_user(record, log_.partitions)};
   if (poison.user)
-    poison.refusal = Refusal{.code = RejectCode::poison,
-                             .message = poison.detail,
-                             .message_id = std::nullopt,
-                             .causation_id = std::string(record.header("ce_id").value_or("")),
-                             .websocket_client_id = std::nullopt};
+    poison.refusal =
+        Refusal{.code = RejectCode::poison,
+                .message = poison.detail,
+                .message_id = std::nullopt,
+                .causation_id = std::string(record.header("ce_id").value_or("").substr(0, 256)),
+                .websocket_client_id = std::nullopt};
   return poison;
 }
 
@@ -193,17 +195,18 @@ void Term::on_counted(const Record& record, const FoldState& before, const FoldS
 
 // ---- keeping
 
-void Term::append_control(ControlData data, std::function<void()> appended) {
+void Term::append_control(ControlData data, std::function<void()> reported) {
   const ControlRecord control{.id = services_.random.uuid().to_string(),
                               .source = source_,
                               .time = services_.clock.now(),
                               .data = std::move(data)};
-  services_.log.append({Topic::events, partition_}, event_store::encode_control(control),
-                       services_.executor,
-                       [alive = std::weak_ptr<bool>(alive_),
-                        appended = std::move(appended)](const Result<Offset>& result) {
-                         if (!alive.expired() && result && appended) appended();
-                       });
+  services_.log.append(
+      {Topic::events, partition_}, event_store::encode_control(control), services_.executor,
+      [alive = std::weak_ptr<bool>(alive_),
+       reported = std::move(reported)](const Result<Offset>& result) {
+        if (!result) spdlog::warn("a control record was not appended: {}", result.error().message);
+        if (!alive.expired() && reported) reported();
+      });
 }
 
 void Term::append_checkpoint(std::optional<Trying> trying) {
@@ -227,6 +230,7 @@ void Term::append_checkpoint(std::optional<Trying> trying) {
 }
 
 void Term::keep_house() {
+  if (!gate_) return;  // released
   const MonotonicTime now = services_.clock.monotonic();
   states_.tick(fold_);
   // The record must not be tried before the log says so; should that append have failed, once more.
@@ -261,12 +265,13 @@ void Term::try_release() {
   if (!released_ || !gate_) return;
   const bool in_step = std::ranges::any_of(
       supervisors_, [](const auto& entry) { return entry.second->is_in_step(); });
-  if ((in_step || !open_.empty() || !deferred_.empty()) && !release_forced_) return;
+  if ((in_step || blocked_ || !open_.empty() || !deferred_.empty()) && !release_forced_) return;
   // From here on nothing is written in this epoch but the two control records.
   gate_.reset();
   counters_.runs_open -= static_cast<std::int64_t>(supervisors_.size());
   supervisors_.clear();
-  if (!open_.empty()) return services_.executor.post(released_);  // not in order: no release record
+  // Not in order: no release record.
+  if (!open_.empty() || blocked_) return services_.executor.post(released_);
   states_.snapshot_partition(fold_);
   append_checkpoint({});
   append_control(PartitionReleased{.epoch = takeover_.epoch, .claim_id = takeover_.claim_id},

@@ -100,7 +100,9 @@ class Term {
   [[nodiscard]] RunBriefing brief(const Held& held, const OpenRun& run) const;
 
   // keeping (term.cpp)
-  void append_control(ControlData data, std::function<void()> appended);
+  // `reported` runs when the log has answered, whatever it said: an owner that ends has said its
+  // last.
+  void append_control(ControlData data, std::function<void()> reported);
   void append_checkpoint(std::optional<Trying> trying);
   void keep_house();
   void try_release();

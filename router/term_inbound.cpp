@@ -74,10 +74,12 @@ void Term::quarantine(const Record& record, const Unusable& bad) {
       {Topic::quarantine, partition_}, event_store::encode_quarantined(quarantined),
       services_.executor,
       [this, record, bad, alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
-        if (alive.expired()) return;
+        if (alive.expired() || !gate_) return;
         if (appended) return after_quarantine(record, bad);
         retry_timer_ = services_.executor.call_at(services_.clock.monotonic() + kQuarantineRetry,
-                                                  [this, record, bad] { quarantine(record, bad); });
+                                                  [this, record, bad] {
+                                                    if (gate_) quarantine(record, bad);
+                                                  });
       });
 }
 
@@ -85,7 +87,12 @@ void Term::after_quarantine(const Record& record, const Unusable& bad) {
   blocked_ = false;
   if (bad.refusal) {
     Held* held = states_.acquire(*bad.user);
-    SIGNALBOX_ASSERT(held != nullptr);
+    if (held == nullptr) {
+      // He was evicted meanwhile and his snapshot is refused. The record is taken once more when he
+      // is there; its quarantine record then comes again, with the same id.
+      try_taken_ = false;
+      return rebuild(*bad.user);
+    }
     Refusal refusal = *bad.refusal;
     if (held->state.damaged_at) refusal.code = RejectCode::history_damaged;
     state(*held, decide_refusal(refusal, {record.offset}));

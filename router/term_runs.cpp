@@ -66,6 +66,9 @@ void Term::after_statement(Held& held, const Event& event) {
     drop_supervisor(*event.run_id);
     if (stage_ == Stage::serving) start_runs(held);
   }
+  // A run that waits counts in no limit, so another one's turn may have come.
+  if (std::holds_alternative<InputRequested>(event.data) && stage_ == Stage::serving)
+    start_runs(held);
   const auto* cancel = std::get_if<CancelRequested>(&event.data);
   if (cancel == nullptr) return;
   // A queued or waiting run is ended by the decision itself.
@@ -153,7 +156,9 @@ void Term::start_waiting_runs() {
 RunBriefing Term::brief(const Held& held, const OpenRun& run) const {
   const auto memory = held.state.memories.find(run.thread_id);
   std::chrono::microseconds used{0};
-  if (run.started_at && run.last_event_at) used = *run.last_event_at - *run.started_at - run.waited;
+  // While it waits for a person its time stands still, whatever else is said about it meanwhile.
+  const auto until = run.waiting_since ? run.waiting_since : run.last_event_at;
+  if (run.started_at && until) used = *until - *run.started_at - run.waited;
   return RunBriefing{.context = {.user_id = held.state.user_id,
                                  .thread_id = run.thread_id,
                                  .run_id = run.run_id,

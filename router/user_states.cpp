@@ -17,7 +17,8 @@ std::optional<UserId> user_of(const Record& event) {
 
 UserStates::UserStates(event_store::EventLog& log, event_store::SnapshotStore& snapshots,
                        const Clock& clock, LogId log_id, Partition partition, Offset fold_from,
-                       RoutingLimits limits, UserStatesOptions options)
+                       RoutingLimits limits, UserStatesOptions options,
+                       UserStatesCounters& counters)
     : log_(log),
       snapshots_(snapshots),
       clock_(clock),
@@ -25,7 +26,8 @@ UserStates::UserStates(event_store::EventLog& log, event_store::SnapshotStore& s
       partition_(partition),
       fold_from_(fold_from),
       limits_(limits),
-      options_(options) {}
+      options_(options),
+      counters_(counters) {}
 
 UserStates::Held* UserStates::find(const UserId& user) {
   const auto found = users_.find(user);
@@ -46,6 +48,7 @@ UserStates::Held* UserStates::load(const UserId& user) {
   if (stored && !*stored) return insert(RoutingState(user, start_of_chain(log_id_, user)));
   const auto refuse = [&](std::string_view why) -> Held* {
     ++counters_.snapshots_refused;
+    snapshots_.refuse(user_snapshot_key(user));
     spdlog::warn("the snapshot of a user of partition {} is not used: {}", partition_.value(), why);
     mark_unfolded(user);
     return nullptr;
@@ -57,6 +60,7 @@ UserStates::Held* UserStates::load(const UserId& user) {
   if (snapshot->log_id != log_id_ || snapshot->partition != partition_ ||
       snapshot->state.user_id != user)
     return refuse("it is of another log, partition or user");
+  if (snapshot->at.next_offset > log_end()) return refuse("it is ahead of the log");
   if (!refill(snapshot->state)) return refuse("the log no longer has a text it refers to");
   Held* held = insert(std::move(snapshot->state));
   held->covered_to = snapshot->at.next_offset;
@@ -87,6 +91,12 @@ void UserStates::mark_unfolded(const UserId& user) {
     users_.erase(user);
   }
   unfolded_.insert(user);
+}
+
+// A log that was restored from an older copy ends before what a snapshot of its later life holds.
+Offset UserStates::log_end() {
+  const auto bounds = log_.bounds({Topic::events, partition_});
+  return bounds ? bounds->end : Offset(0);
 }
 
 // Reads the texts that the snapshot left in the log.
@@ -125,6 +135,7 @@ Result<void> UserStates::fold(const Record& record, const FoldState& before,
     // The snapshot, or its absence, may be what is wrong: damage is judged against folded events
     // only.
     ++counters_.snapshots_refused;
+    snapshots_.refuse(user_snapshot_key(*user));
     mark_unfolded(*user);
     return {};
   }
@@ -156,7 +167,8 @@ void UserStates::confirm(const Event& event, const FoldState& before, const Fold
   if (!held->dirty_since) held->dirty_since = before;
   ++held->events_since_snapshot;
   held->last_event = clock_.monotonic();
-  if (held->events_since_snapshot >= options_.snapshot_events && held->open_events == 0)
+  if ((held->events_since_snapshot >= options_.snapshot_events || held->in_the_way) &&
+      held->open_events == 0)
     write_snapshot(*held, after);
   if (users_.size() > options_.users_max) evict(after);
 }
@@ -172,6 +184,7 @@ void UserStates::write_snapshot(Held& held, const FoldState& now) {
   held.covered_to = now.position.next_offset;
   held.dirty_since.reset();
   held.events_since_snapshot = 0;
+  held.in_the_way = false;
   ++counters_.snapshots_written;
 }
 
@@ -187,6 +200,7 @@ void UserStates::snapshot_partition(const FoldState& now) {
   const FoldState* oldest = &now;
   for (auto& [user, held] : users_) {
     if (held.dirty_since && held.open_events == 0) write_snapshot(held, now);
+    held.in_the_way = held.dirty_since.has_value();
     if (held.dirty_since && held.dirty_since->position.next_offset < oldest->position.next_offset)
       oldest = &*held.dirty_since;
   }

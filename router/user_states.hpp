@@ -4,6 +4,7 @@
 // the router's. Lifetime: one follow-up of a partition; a lost ownership throws it away whole.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <optional>
@@ -32,11 +33,12 @@ struct UserStatesOptions {
   std::chrono::seconds snapshot_idle{60};  // after his last event
 };
 
+// Totals since start, over all partitions. Written on the router's thread, read from any.
 struct UserStatesCounters {
-  std::uint64_t snapshots_written = 0;
-  std::uint64_t snapshots_refused = 0;  // damaged, foreign or of another fold version
-  std::uint64_t users_damaged = 0;
-  std::uint64_t evictions = 0;
+  std::atomic<std::uint64_t> snapshots_written{0};
+  std::atomic<std::uint64_t> snapshots_refused{0};  // damaged, foreign or of another fold version
+  std::atomic<std::uint64_t> users_damaged{0};
+  std::atomic<std::uint64_t> evictions{0};
 };
 
 class UserStates {
@@ -48,6 +50,8 @@ class UserStates {
     bool chain_checked = false;  // an event was seen to follow on the snapshot's chain
     std::optional<FoldState> dirty_since{};  // before his first event that no snapshot covers
     std::int32_t events_since_snapshot = 0;
+    bool in_the_way =
+        false;  // of the partition's snapshot: wants his own as soon as nothing is open
     MonotonicTime last_event{};
     std::size_t open_events = 0;  // stated, not yet read back: the state is ahead of the log
     std::list<UserId>::iterator used{};
@@ -57,7 +61,7 @@ class UserStates {
   // that is 0 or none of his events come after it.
   UserStates(event_store::EventLog& log, event_store::SnapshotStore& snapshots, const Clock& clock,
              LogId log_id, Partition partition, Offset fold_from, RoutingLimits limits,
-             UserStatesOptions options);
+             UserStatesOptions options, UserStatesCounters& counters);
 
   // The user's state: from memory, from his snapshot, or new. Null when his snapshot is refused or
   // his history does not fit it: he must be folded again from the log (UserRebuild), then given to
@@ -84,11 +88,11 @@ class UserStates {
   // Users of whom it is known that a rebuild is needed.
   [[nodiscard]] std::vector<UserId> unfolded_users() const;
   [[nodiscard]] std::size_t size() const { return users_.size(); }
-  [[nodiscard]] const UserStatesCounters& counters() const { return counters_; }
 
  private:
   Held* load(const UserId& user);
   Held* insert(RoutingState state);
+  [[nodiscard]] Offset log_end();
   bool refill(RoutingState& state);
   void touch(Held& held);
   void mark_unfolded(const UserId& user);
@@ -106,7 +110,7 @@ class UserStates {
   std::unordered_map<UserId, Held> users_;
   std::list<UserId> by_use_;  // least recently used first
   std::unordered_set<UserId> unfolded_;
-  UserStatesCounters counters_;
+  UserStatesCounters& counters_;
 };
 
 // What the user's own record says his id is: the key.

@@ -29,6 +29,9 @@ class SnapshotStore {
   virtual void put(std::string_view key, Snapshot snapshot) = 0;
   // nullopt: none. Error corrupt: its SHA-256 does not match; the caller reports it and folds anew.
   [[nodiscard]] virtual Result<std::optional<Snapshot>> get(std::string_view key) = 0;
+  // What is kept under the key was found to be wrong (another log's, ahead of the log, not fitting
+  // it): the next put() replaces it, whatever its order.
+  virtual void refuse(std::string_view key) = 0;
   // Waits until everything put so far is on disk.
   [[nodiscard]] virtual Result<void> flush() = 0;
 };

@@ -113,9 +113,12 @@ void SqliteSnapshotStore::put(std::string_view key, Snapshot snapshot) {
   {
     const std::lock_guard lock(mutex_);
     if (gave_up_) return;
-    if (const auto pending = find_pending(key); pending && pending->order > snapshot.order) return;
+    const bool is_refused = refused_rows_.contains(key);
+    if (const auto pending = find_pending(key);
+        pending && pending->order > snapshot.order && !is_refused)
+      return;
     pending_bytes_ += snapshot.bytes.size();
-    Waiting next{std::make_shared<const Snapshot>(std::move(snapshot)), damaged_.contains(key)};
+    Waiting next{std::make_shared<const Snapshot>(std::move(snapshot)), is_refused};
     if (const auto [place, is_new] = waiting_.try_emplace(std::string(key), next); !is_new) {
       pending_bytes_ -= place->second.snapshot->bytes.size();
       place->second = std::move(next);
@@ -133,13 +136,16 @@ Result<std::optional<Snapshot>> SqliteSnapshotStore::get(std::string_view key) {
   }
   // What is not pending any more was committed before it was taken off the list.
   auto row = read_row(key);
-  if (!row && row.error().code == Errc::corrupt) {
-    const std::lock_guard lock(mutex_);
-    damaged_.emplace(key);
-  }
+  if (!row && row.error().code == Errc::corrupt) refuse(key);
   if (!pending) return row;
-  if (row && *row && (*row)->order > pending->order) return row;
+  const std::lock_guard lock(mutex_);
+  if (row && *row && (*row)->order > pending->order && !refused_rows_.contains(key)) return row;
   return std::optional<Snapshot>(*pending);
+}
+
+void SqliteSnapshotStore::refuse(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  refused_rows_.emplace(key);
 }
 
 Result<std::optional<Snapshot>> SqliteSnapshotStore::read_row(std::string_view key) {
@@ -211,7 +217,7 @@ void SqliteSnapshotStore::finish_group(const Result<void>& written) {
     failed_.reset();
     for (const auto& [key, done] : in_hand_) {
       pending_bytes_ -= done.snapshot->bytes.size();
-      if (done.replaces_damaged) damaged_.erase(key);
+      if (done.replaces_refused) refused_rows_.erase(key);
     }
     in_hand_.clear();
     return;
@@ -253,7 +259,7 @@ Result<void> SqliteSnapshotStore::write_rows(const Group& group) {
     upsert_.bind(3, snapshot.fold_version);
     upsert_.bind_blob(4, stored);
     upsert_.bind_blob(5, as_text(hash));
-    upsert_.bind(6, waiting.replaces_damaged ? 1 : 0);
+    upsert_.bind(6, waiting.replaces_refused ? 1 : 0);
     if (auto done = upsert_.run(); !done) return done;
   }
   return {};

@@ -47,6 +47,7 @@ class SqliteSnapshotStore final : public SnapshotStore {
 
   void put(std::string_view key, Snapshot snapshot) override;
   [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override;
+  void refuse(std::string_view key) override;
   [[nodiscard]] Result<void> flush() override;
 
   // Bytes of snapshots that are not on disk yet.
@@ -55,7 +56,7 @@ class SqliteSnapshotStore final : public SnapshotStore {
  private:
   struct Waiting {
     std::shared_ptr<const Snapshot> snapshot;
-    bool replaces_damaged;  // whatever order the row on disk claims to have
+    bool replaces_refused;  // whatever order the row on disk claims to have
   };
   using Group = std::map<std::string, Waiting, std::less<>>;
 
@@ -80,15 +81,15 @@ class SqliteSnapshotStore final : public SnapshotStore {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Group waiting_;                               // guarded by mutex_
-  Group in_hand_;                               // guarded by mutex_, changed by the writer alone
-  std::size_t pending_bytes_ = 0;               // guarded by mutex_: of both
-  std::set<std::string, std::less<>> damaged_;  // guarded by mutex_: rows that get() refused
-  std::optional<Error> failed_;                 // guarded by mutex_: of the newest try
-  std::uint64_t written_ = 0;                   // guarded by mutex_: groups on disk
-  std::uint64_t refused_ = 0;                   // guarded by mutex_: times the disk refused one
-  bool gave_up_ = false;                        // guarded by mutex_
-  bool stopping_ = false;                       // guarded by mutex_
+  Group waiting_;                  // guarded by mutex_
+  Group in_hand_;                  // guarded by mutex_, changed by the writer alone
+  std::size_t pending_bytes_ = 0;  // guarded by mutex_: of both
+  std::set<std::string, std::less<>> refused_rows_;  // guarded by mutex_: by get() or by a caller
+  std::optional<Error> failed_;                      // guarded by mutex_: of the newest try
+  std::uint64_t written_ = 0;                        // guarded by mutex_: groups on disk
+  std::uint64_t refused_ = 0;  // guarded by mutex_: times the disk refused one
+  bool gave_up_ = false;       // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
 
   std::thread thread_;
 };

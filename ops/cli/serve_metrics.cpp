@@ -73,6 +73,29 @@ void ServeMetrics::add_router(const router::RouterCounters& counters) {
   add_counter("signalbox_router_rebuilds_total", "Users folded again from the log",
               read(&Counters::rebuilds));
   add_gauge("signalbox_router_runs_open", "Runs with a supervisor", read(&Counters::runs_open));
+  const auto add_state = [&](const char* name, const char* help,
+                             std::atomic<std::uint64_t> router::UserStatesCounters::*figure) {
+    add_counter(name, help, [&counters, figure] {
+      return static_cast<double>((counters.states.*figure).load(std::memory_order_relaxed));
+    });
+  };
+  using States = router::UserStatesCounters;
+  add_state("signalbox_router_users_damaged_total",
+            "Users whose history does not follow on; alarm at the first", &States::users_damaged);
+  add_state("signalbox_router_snapshots_written_total", "Snapshots written",
+            &States::snapshots_written);
+  add_state("signalbox_router_snapshots_refused_total", "Snapshots that were not believed",
+            &States::snapshots_refused);
+  add_state("signalbox_router_evictions_total", "User states put out of memory",
+            &States::evictions);
+  for (int i = 0; i < event_store::kVerdictCount; ++i)
+    add_counter(
+        "signalbox_router_records_" +
+            std::string(event_store::to_text(static_cast<event_store::Verdict>(i))) + "_total",
+        "Records of events the router's fold judged so", [&counters, i] {
+          return static_cast<double>(
+              counters.verdicts[static_cast<std::size_t>(i)].load(std::memory_order_relaxed));
+        });
 }
 
 void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {

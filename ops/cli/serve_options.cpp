@@ -155,6 +155,15 @@ Result<void> check(const ServeOptions& options) {
                    "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
                    "address (127.0.0.0/8 or ::1)",
                    "gateway.admin_listen");
+  // A new owner states one event per open run of a user at once.
+  const auto& runs = options.router.rules.limits;
+  const std::size_t open_runs_max = runs.waiting_per_user + runs.runs_per_user + 8;
+  if (options.router.open_list.events_max < open_runs_max)
+    return failure(Errc::bad_config,
+                   "router.open_events_max must be at least limits.waiting_per_user + "
+                   "limits.runs_per_user + 8, here " +
+                       std::to_string(open_runs_max),
+                   "router.open_events_max");
   if (options.limits.heartbeat_lost <= options.limits.heartbeat)
     return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
                    "limits.heartbeat_lost");

@@ -11,6 +11,8 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "router/snapshot_codec.hpp"
+#include "router/user_rebuild.hpp"
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/simulated_router.hpp"
 
@@ -72,6 +74,25 @@ class Cluster {
   }
 
   [[nodiscard]] const SimulatedEventLog& log() const { return log_; }
+
+  // Replayed state is live state: every snapshot an owner wrote is the fold of the log before it.
+  void check_snapshots() {
+    const auto session = log_.open_session();
+    for (const auto& machine : machines_)
+      for (int i = 0; i < 6; ++i) {
+        const UserId user("user-" + std::to_string(i));
+        const auto stored = machine->snapshots.get(user_snapshot_key(user)).value();
+        if (!stored) continue;
+        auto snapshot = decode_user_snapshot(stored->bytes).value();
+        UserRebuild rebuild(*session, session->describe().log_id, kPartition, user, {});
+        while (!rebuild.advance(snapshot.at.next_offset).value()) continue;
+        RoutingState replayed = rebuild.take();
+        EXPECT_TRUE(replayed == snapshot.state) << user.value() << " at seq " << stored->order;
+        ++snapshots_checked;
+      }
+  }
+  int snapshots_checked = 0;
+
   [[nodiscard]] std::vector<RecordPtr> inbound() const {
     return log_.records({Topic::inbound, kPartition});
   }
@@ -181,11 +202,13 @@ class OwnershipSimulation : public ::testing::TestWithParam<int> {
                               Verdict::hole, Verdict::control, Verdict::ignored})
       EXPECT_GT(met_[met], 0) << "no record was ever " << event_store::to_text(met);
     EXPECT_GT(calls_made_again_, 0);
+    EXPECT_GT(snapshots_checked_, 100);
   }
 
  protected:
   static inline std::map<event_store::Verdict, int> met_;
   static inline int calls_made_again_ = 0;
+  static inline int snapshots_checked_ = 0;
 };
 
 TEST_P(OwnershipSimulation, EveryCommandIsAnsweredOnceInOrderAndEveryRunEndsOnce) {
@@ -198,6 +221,8 @@ TEST_P(OwnershipSimulation, EveryCommandIsAnsweredOnceInOrderAndEveryRunEndsOnce
   std::vector<std::int64_t> expected;
   for (const RecordPtr& record : cluster.inbound()) expected.push_back(record->offset.value());
   EXPECT_EQ(audit.outcomes, expected);
+  cluster.check_snapshots();
+  snapshots_checked_ += cluster.snapshots_checked;
   for (const auto& [verdict, count] : audit.verdicts) met_[verdict] += count;
   for (const auto& [call, times] : cluster.calls) {
     calls_made_again_ += times > 1;

@@ -68,7 +68,9 @@ class RouterOnLog {
   void crash() {
     if (!thread_) return;
     thread_->run([this] { router_.reset(); });
-    thread_.reset();
+    thread_->stop();
+    // The log may still post to it: an executor outlives whoever knows it.
+    stopped_threads_.push_back(std::move(thread_));
   }
 
   void drain() {
@@ -102,7 +104,7 @@ class RouterOnLog {
     send(user, CancelRun{event_store::run_id_of(UserId(user), MessageId(message))});
   }
   void send(const std::string& user, CommandData data) {
-    append(event_store::encode_command({.id = random_.uuid().to_string(),
+    append(event_store::encode_command({.id = client_random_.uuid().to_string(),
                                         .source = "/test",
                                         .time = clock_.now(),
                                         .user_id = UserId(user),
@@ -179,9 +181,11 @@ class RouterOnLog {
   static inline int folders_ = 0;
   std::filesystem::path folder_;
   cli::SystemClock clock_;
-  Random random_{20261121};
+  Random random_{20261121};         // the router's, on its thread
+  Random client_random_{20261122};  // the test's
   AgentRegistry agents_;
   cli::RoleThread clients_{"clients"};
+  std::vector<std::unique_ptr<cli::RoleThread>> stopped_threads_;
   std::unique_ptr<event_store::SqliteEventLog> log_;
   std::unique_ptr<cli::RoleThread> thread_;
   std::unique_ptr<Router> router_;

@@ -49,7 +49,9 @@ TEST(Router, CancelEndsARunningRunWhenItsStepEnds) {
   ASSERT_TRUE(router.has(kUser, "tool_executing"));
   router.cancels(kUser, "m1");
   ASSERT_TRUE(router.has(kUser, "agent_cancelled"));
-  EXPECT_EQ(router.count(kUser, "agent_completed"), 0u);
+  EXPECT_EQ(router.names(kUser, 6),
+            (Names{"message_received", "agent_started", "tool_executing", "cancel_requested",
+                   "tool_completed", "agent_cancelled"}));
 }
 
 TEST(Router, CancelEndsARunThatWaitsForAPerson) {
@@ -150,6 +152,46 @@ TEST(Router, SnapshotsAreOnlyACache) {
   EXPECT_GE(router.router().counters().rebuilds, 1u);
 }
 
+// A log restored from an older copy, beside snapshots of its later life.
+TEST(Router, SnapshotsAheadOfTheLogAreNotBelieved) {
+  RouterOnLog router;
+  router.start();
+  router.says(kUser, "m1");
+  ASSERT_TRUE(router.has(kUser, "agent_completed"));
+  router.drain();
+  auto stored = router.snapshots.get(user_snapshot_key(UserId(kUser))).value().value();
+  auto snapshot = decode_user_snapshot(stored.bytes).value();
+  snapshot.at.next_offset = Offset(1'000'000);
+  snapshot.state.chain.seq = Seq(777);
+  router.snapshots.put(
+      user_snapshot_key(UserId(kUser)),
+      {.order = 777, .fold_version = kFoldVersion, .bytes = encode_user_snapshot(snapshot)});
+  router.start();
+  router.says(kUser, "m2");
+  ASSERT_TRUE(router.has(kUser, "agent_completed", 2));
+  EXPECT_EQ(router.router().counters().states.users_damaged, 0u);
+  router.drain();
+  EXPECT_LT(router.snapshots.get(user_snapshot_key(UserId(kUser))).value()->order, 777)
+      << "what was refused is replaced, whatever its order";
+}
+
+TEST(Router, ARunBehindThoseThatWaitForPeopleStarts) {
+  RouterOnLog router;
+  router.start();
+  for (int i = 0; i < 9; ++i)
+    router.says(kUser, "m" + std::to_string(i), "ask", "hello", "t" + std::to_string(i));
+  EXPECT_TRUE(router.has(kUser, "input_requested", 9));
+}
+
+TEST(Router, ACommandLargerThanAnOutcomeMayBeIsRefusedNotRetriedForEver) {
+  RouterOnLog router;
+  router.start();
+  router.send(kUser, ViewHistory{"someone", JsonText('"' + std::string(500 * 1024, 'x') + '"')});
+  ASSERT_TRUE(router.has(kUser, "message_rejected"));
+  router.says(kUser, "m1");
+  EXPECT_TRUE(router.has(kUser, "agent_completed"));
+}
+
 TEST(Router, AllSnapshotsLostCostsTimeAndNothingElse) {
   RouterOnLog router;
   router.start();
@@ -175,6 +217,7 @@ TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
     ASSERT_TRUE(router.has(user, "agent_completed", 2)) << user;
     EXPECT_EQ(std::get<AgentCompleted>(router.history(user).back().data).memory, "2");
   }
+  EXPECT_GT(router.router().counters().states.evictions, 50u);
 }
 
 NewRecord command_record(const std::string& user, const std::string& message) {

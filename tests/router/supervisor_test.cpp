@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "event-store/contract/identity.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "tests/agents/test_agents.hpp"
@@ -46,6 +47,18 @@ class SupervisorStory {
 
   void runs(std::unique_ptr<Agent> agent, std::vector<RecordedStep> steps = {},
             std::string content = "hello") {
+    prepare(std::move(agent), std::move(steps), std::move(content));
+    supervisor->start();
+    scheduler.run_until_idle();
+  }
+  // The schema AskAgent asks with.
+  static std::string ask_schema() {
+    SupervisorStory story;
+    story.runs(std::make_unique<testing::AskAgent>());
+    return story.last<InputRequested>().schema.value();
+  }
+  void prepare(std::unique_ptr<Agent> agent, std::vector<RecordedStep> steps = {},
+               std::string content = "hello") {
     const std::string name(agent->name());
     agents_.add(std::move(agent));
     supervisor = factory_.create_supervisor({.context = context_of(1),
@@ -55,8 +68,6 @@ class SupervisorStory {
                                              .time_left = time_left},
                                             name, gate_, executor_);
     ASSERT_TRUE(supervisor);
-    supervisor->start();
-    scheduler.run_until_idle();
   }
   template <class T>
   [[nodiscard]] const T& last() const {
@@ -103,6 +114,46 @@ TEST(Supervisor, TheRunsDeadlineStandsStillWhileAPersonThinks) {
                        .request_id = story.last<InputRequested>().request_id,
                        .data = JsonText(R"({"confirmed":true})")});
   story.scheduler.run_until_idle();
+  EXPECT_EQ(story.last<AgentCompleted>().content, "Confirmed.");
+}
+
+RecordedStep asked_at(Step step) {
+  return RecordedQuestion{
+      .request_id =
+          RequestId(event_store::call_id_of(context_of(1).run_id, step).value().to_string()),
+      .prompt = "Shall I?",
+      .schema = SupervisorStory::ask_schema(),
+      .expires = Timestamp::max()};
+}
+
+// The answer is read back between the take-over and the resumed agent's return to its question.
+TEST(Supervisor, AnAnswerThatOvertakesTheResumedAgentIsKept) {
+  SupervisorStory story;
+  story.prepare(std::make_unique<testing::AskAgent>(), {asked_at(Step(1))});
+  story.supervisor->start();
+  const RunInputReceived answer{
+      .run_id = context_of(1).run_id,
+      .request_id = std::get<RecordedQuestion>(asked_at(Step(1))).request_id,
+      .data = JsonText(R"({"confirmed":true})")};
+  story.supervisor->on_counted(answer);
+  story.supervisor->on_counted(answer);
+  story.scheduler.run_until_idle();
+  ASSERT_EQ(story.facts.size(), 1u);
+  EXPECT_EQ(story.last<AgentCompleted>().content, "Confirmed.");
+  story.supervisor.reset();
+  story.scheduler.advance(minutes(20));  // no timer of it is left to fire
+}
+
+TEST(Supervisor, AnAnswerThatComesBeforeTheResumedAgentHasStartedIsKept) {
+  SupervisorStory story;
+  story.prepare(std::make_unique<testing::AskAgent>(), {asked_at(Step(1))});
+  story.supervisor->on_counted(
+      RunInputReceived{.run_id = context_of(1).run_id,
+                       .request_id = std::get<RecordedQuestion>(asked_at(Step(1))).request_id,
+                       .data = JsonText(R"({"confirmed":true})")});
+  story.supervisor->start();
+  story.scheduler.run_until_idle();
+  ASSERT_EQ(story.facts.size(), 1u);
   EXPECT_EQ(story.last<AgentCompleted>().content, "Confirmed.");
 }
 

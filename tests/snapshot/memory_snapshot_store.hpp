@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "event-store/snapshot/snapshot_store.hpp"
@@ -14,13 +15,19 @@ class MemorySnapshotStore final : public SnapshotStore {
   void put(std::string_view key, Snapshot snapshot) override {
     const std::lock_guard lock(mutex_);
     const auto [place, is_new] = kept_.try_emplace(std::string(key), snapshot);
-    if (!is_new && place->second.order <= snapshot.order) place->second = std::move(snapshot);
+    const bool replaces = refused_.erase(std::string(key)) > 0;
+    if (!is_new && (replaces || place->second.order <= snapshot.order))
+      place->second = std::move(snapshot);
   }
   [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override {
     const std::lock_guard lock(mutex_);
     const auto found = kept_.find(key);
     if (found == kept_.end()) return std::optional<Snapshot>();
     return std::optional<Snapshot>(found->second);
+  }
+  void refuse(std::string_view key) override {
+    const std::lock_guard lock(mutex_);
+    refused_.emplace(key);
   }
   [[nodiscard]] Result<void> flush() override { return {}; }
 
@@ -32,6 +39,7 @@ class MemorySnapshotStore final : public SnapshotStore {
 
  private:
   std::mutex mutex_;
+  std::set<std::string> refused_;                      // guarded by mutex_
   std::map<std::string, Snapshot, std::less<>> kept_;  // guarded by mutex_
 };
 
