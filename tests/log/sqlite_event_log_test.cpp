@@ -210,6 +210,21 @@ TEST(SqliteEventLog, ReadersFarBehindReadTheDiskAndMissNothing) {
   }
 }
 
+TEST(SqliteEventLog, WhatAReaderDoesNotTakeWaitsInTheLogNotInItsQueue) {
+  SqliteFixture fixture;
+  Collector slow;
+  std::atomic<bool> wait = true;
+  slow.then = [&] {
+    while (wait) std::this_thread::yield();
+  };
+  const TailOn tail(fixture, kInbound, Offset(0), slow, 1);
+  for (int i = 0; i < 40; ++i) append_surely(fixture, kInbound, make_record("anna", "x"));
+  ASSERT_TRUE(fixture.wait_until([&] { return slow.calls() == 1; }));
+  EXPECT_EQ(fixture.queued(1), 0u) << "one call in flight, however many groups were committed";
+  wait = false;
+  EXPECT_TRUE(fixture.wait_until([&] { return slow.caught_up() == Offset(40); }));
+}
+
 TEST(SqliteEventLog, ToolsReadBesideTheWriter) {
   SqliteFixture fixture;
   append_surely(fixture, kInbound, make_record("anna", "first"));

@@ -79,6 +79,9 @@ class SqliteFixture : public EventLogFixture {
   [[nodiscard]] Executor& executor(int index) override {
     return threads_[static_cast<std::size_t>(index)];
   }
+  [[nodiscard]] std::size_t queued(int index) const {
+    return threads_[static_cast<std::size_t>(index)].queued();
+  }
   void run_on(int index, const Task& task) override {
     threads_[static_cast<std::size_t>(index)].run(task);
   }
