@@ -30,19 +30,14 @@ bool ProgressPieces::add(const RecordPtr& piece) {
     found =
         runs_.try_emplace(std::string(*run_id), Run{*piece->key, *attempt, {}, 0, ++last_number_})
             .first;
-    order_.emplace_back(last_number_, *run_id);
+    order_.emplace(last_number_, *run_id);
     runs_by_user_[*piece->key].emplace_back(*run_id);
   }
   const std::size_t bytes = size_bytes(*piece);
   found->second.pieces.push_back(piece);
   found->second.bytes += bytes;
   bytes_ += bytes;
-  while (bytes_ > bytes_max_ && !order_.empty()) {
-    const auto [number, id] = order_.front();
-    order_.pop_front();
-    const auto oldest = runs_.find(id);
-    if (oldest != runs_.end() && oldest->second.number == number) drop(id);
-  }
+  while (bytes_ > bytes_max_ && !order_.empty()) drop(std::string(order_.begin()->second));
   return true;
 }
 
@@ -78,13 +73,8 @@ void ProgressPieces::drop(std::string_view run) {
   const auto of_user = runs_by_user_.find(found->second.user);
   std::erase(of_user->second, found->first);
   if (of_user->second.empty()) runs_by_user_.erase(of_user);
+  order_.erase(found->second.number);
   runs_.erase(found);
-  // Most runs leave in the order they came, so the list of that order stays short.
-  while (!order_.empty()) {
-    const auto front = runs_.find(order_.front().second);
-    if (front != runs_.end() && front->second.number == order_.front().first) break;
-    order_.pop_front();
-  }
 }
 
 void ProgressPieces::remember_ended(std::string_view run) {

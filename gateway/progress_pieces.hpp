@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@ class ProgressPieces {
   // Pieces of the user's open runs, run by run in order.
   [[nodiscard]] std::vector<RecordPtr> of(std::string_view user) const;
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t runs() const { return order_.size(); }
 
  private:
   struct Run {
@@ -42,7 +44,7 @@ class ProgressPieces {
   std::size_t bytes_ = 0;
   std::uint64_t last_number_ = 0;
   TextMap<Run> runs_;
-  std::deque<std::pair<std::uint64_t, std::string>> order_;  // number and id; may name runs gone
+  std::map<std::uint64_t, std::string> order_;  // ids of the runs by number
   TextMap<std::vector<std::string>> runs_by_user_;
   // Pieces and events come through two tails: a piece may arrive after the event that ended its
   // run.
