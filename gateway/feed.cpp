@@ -23,7 +23,7 @@ Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog&
 
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
-      scans_(parts.executor, std::move(parts.helpers)),
+      scans_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
       parts_{parts.log,
              parts.history,
              parts.executor,

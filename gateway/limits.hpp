@@ -24,6 +24,7 @@ struct GatewayLimits {
   std::size_t page_bytes_max = 64 * 1024;    // of a catch-up, before it waits for the socket
   std::size_t outbox_bytes_max = 1 << 20;    // of a socket; terminated (4001)
   std::size_t log_scans_max = 2;             // at a time; further ones wait their turn
+  std::size_t log_scans_waiting_max = 1024;  // overloaded with retry_after_ms, close 4003
   std::size_t connection_records_max =
       10'000;  // per shard, waiting to be written; dropped, counted
 };

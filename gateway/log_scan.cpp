@@ -25,7 +25,7 @@ LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan) {
       const event_store::Judged judged = event_store::fold(result.reached, *record);
       read_bytes += size_bytes(*record);
       if (judged.verdict == event_store::Verdict::corrupt) {
-        result.error = Error{Errc::corrupt, "the position does not fit this log"};
+        result.misfit = true;
         return result;
       }
       if (judged.verdict != event_store::Verdict::valid || record->key != scan.user.value())

@@ -21,7 +21,8 @@ struct LogScan {
 struct LogScanResult {
   std::vector<RecordPtr> events;
   event_store::Position reached;  // next_offset == until when the scan is through
-  std::optional<Error> error{};   // corrupt also when `from` does not fit this log
+  std::optional<Error> error{};   // the log's own
+  bool misfit = false;            // `from` does not fit this log
 };
 [[nodiscard]] LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan);
 

@@ -1,5 +1,6 @@
 // The way of a socket from its cursor to the head: window, history or log, then live.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
@@ -79,7 +80,7 @@ void PartitionFeed::read_history(Subscription& subscription) {
   parts_.callbacks.begin();
   parts_.history->read(
       {.user = subscription.follower->user,
-       .after = subscription.last_seq,
+       .after = Seq(subscription.last_seq.value() - (subscription.seq_unproven ? 1 : 0)),
        .before = std::nullopt,
        .events_max = kHistoryEventsMax,
        .bytes_max = 4 * parts_.limits.page_bytes_max},
@@ -92,10 +93,26 @@ void PartitionFeed::read_history(Subscription& subscription) {
       });
 }
 
+// The cursor's own event, which the first page begins with, must be where the cursor says it is.
+bool PartitionFeed::contradicts_cursor(const event_store::HistoryPage& page,
+                                       const Subscription& subscription) {
+  const Position& claimed = subscription.position;
+  if (page.events.empty()) return page.complete_to.next_offset >= claimed.next_offset;
+  const Record& event = *page.events.front();
+  const Position after = position_after(event);
+  if (event_store::header_number(event, "ce_userseq") != subscription.last_seq.value() ||
+      after.next_offset > claimed.next_offset || after.epoch > claimed.epoch)
+    return true;
+  return after.next_offset == claimed.next_offset &&
+         (after.epoch != claimed.epoch || after.owner_seq != claimed.owner_seq);
+}
+
 void PartitionFeed::take_history(Subscription& subscription,
                                  Result<event_store::HistoryPage> page) {
   // The archive is a cache: whatever is wrong with it, the log has everything.
   if (!page) return read_log(subscription, subscription.position);
+  if (std::exchange(subscription.seq_unproven, false) && contradicts_cursor(*page, subscription))
+    return refuse(subscription, event_store::CursorFault::damaged);
   parts_.metrics.caught_up_from_history.Increment();
   const bool posted = post_older(subscription, page->events);
   if (page->more) {
@@ -119,24 +136,25 @@ void PartitionFeed::read_log(Subscription& subscription, const Position& from) {
                subscription.follower->user,
                parts_.limits.page_bytes_max,
                kScanBytesMax};
-  parts_.scans.submit([this, &log = parts_.log, scan = std::move(scan),
-                       ticket = subscription.ticket,
-                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-    return [this, ticket, alive, result = scan_log(log, scan)] {
-      if (alive.expired()) return;
-      Subscription* const found = find(ticket);
-      if (found == nullptr) return;
-      parts_.metrics.caught_up_from_log.Increment();
-      if (result.error && result.error->code == Errc::corrupt)
-        return refuse(*found, event_store::CursorFault::damaged);
-      if (result.error && result.error->code == Errc::not_found)
-        return refuse(*found, event_store::CursorFault::expired);
-      if (result.error) return end_unavailable(*found, *result.error);
-      const bool posted = post_older(*found, result.events);
-      found->position = result.reached;
-      if (!posted) go_on(*found);
-    };
-  });
+  const bool submitted = parts_.scans.submit(
+      subscription.ticket.session,
+      [this, &log = parts_.log, scan = std::move(scan), ticket = subscription.ticket,
+       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+        return [this, ticket, alive, result = scan_log(log, scan)] {
+          if (alive.expired()) return;
+          Subscription* const found = find(ticket);
+          if (found == nullptr) return;
+          parts_.metrics.caught_up_from_log.Increment();
+          if (result.misfit) return refuse(*found, event_store::CursorFault::damaged);
+          if (result.error && result.error->code == Errc::not_found)
+            return refuse(*found, event_store::CursorFault::expired);
+          if (result.error) return end_unavailable(*found, *result.error);
+          const bool posted = post_older(*found, result.events);
+          found->position = result.reached;
+          if (!posted) go_on(*found);
+        };
+      });
+  if (!submitted) return end_overloaded(subscription);
   parts_.metrics.log_scans_waiting.Set(static_cast<double>(parts_.scans.waiting()));
 }
 
@@ -146,7 +164,7 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
   for (const RecordPtr& event : events) {
     const Seq seq(event_store::header_number(*event, "ce_userseq").value_or(0));
     if (event->offset < subscription.position.next_offset) {
-      // Before the cursor; only a cursor that did not know its seq makes us read these.
+      // Before the cursor: read to prove its seq, or because it did not know one.
       subscription.last_seq = seq;
       continue;
     }
@@ -171,6 +189,30 @@ void PartitionFeed::take_seq(Subscription& subscription, Seq seq) {
   subscription.last_seq = seq;
 }
 
+// At most a page, since nothing waits for the socket here: the oldest runs are left out whole, and
+// of a run that is more than a page by itself its oldest pieces.
+std::vector<FramePtr> PartitionFeed::newest_pieces(const Subscription& subscription) const {
+  const std::vector<RecordPtr> pieces = pieces_.of(subscription.follower->user.value());
+  std::vector<FramePtr> frames;  // newest first
+  std::size_t of_whole_runs = 0;
+  std::size_t bytes = 0;
+  for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+    if (piece != pieces.rbegin() &&
+        (*piece)->header("ce_runid") != (*std::prev(piece))->header("ce_runid"))
+      of_whole_runs = frames.size();
+    FramePtr frame =
+        parts_.make_frame(event_store::encode_progress_frame(**piece, subscription.dialect));
+    bytes += frame->text().size();
+    if (bytes > parts_.limits.page_bytes_max) {
+      if (of_whole_runs != 0) frames.resize(of_whole_runs);
+      break;
+    }
+    frames.push_back(std::move(frame));
+  }
+  std::reverse(frames.begin(), frames.end());
+  return frames;
+}
+
 void PartitionFeed::become_live(Subscription& subscription) {
   Follower& follower = *subscription.follower;
   const auto dialect = static_cast<std::size_t>(subscription.dialect);
@@ -178,11 +220,8 @@ void PartitionFeed::become_live(Subscription& subscription) {
   subscription.position = head_;
   ++follower.live[subscription.ticket.shard][dialect];
   follower.any_live = true;
-  StreamCaughtUp update{
-      cursor_text(head_, subscription.last_seq, follower.user), follower.channels[dialect], {}};
-  for (const RecordPtr& piece : pieces_.of(follower.user.value()))
-    update.progress.push_back(
-        parts_.make_frame(event_store::encode_progress_frame(*piece, subscription.dialect)));
+  StreamCaughtUp update{cursor_text(head_, subscription.last_seq, follower.user),
+                        follower.channels[dialect], newest_pieces(subscription)};
   post(subscription.ticket, std::move(update));
 }
 
@@ -200,6 +239,11 @@ void PartitionFeed::refuse(Subscription& subscription, event_store::CursorFault 
   // Events are kept for ever, so the oldest cursor is the one before everything.
   post(subscription.ticket,
        StreamRefused{reason, cursor_text(Position{}, Seq(0), subscription.follower->user)});
+  unfollow(subscription.ticket.session);
+}
+
+void PartitionFeed::end_overloaded(const Subscription& subscription) {
+  post(subscription.ticket, StreamOverloaded{"too many streams wait to be read from the log"});
   unfollow(subscription.ticket.session);
 }
 

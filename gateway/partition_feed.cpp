@@ -208,6 +208,7 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
   subscription.position =
       Position{cursor->next_offset, cursor->epoch, std::nullopt, cursor->owner_seq};
   subscription.last_seq = cursor->last_seq;
+  subscription.seq_unproven = cursor->last_seq.value() != 0;
   if (cursor->next_offset > head_.next_offset) return judge_beyond_head(subscription);
   if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
   post(subscription.ticket, StreamReady{text});
@@ -215,22 +216,24 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
 }
 
 // The log may hold more than this gateway has read: only the log itself can say what is beyond it.
-void PartitionFeed::judge_beyond_head(const Subscription& subscription) {
-  parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::events, partition_},
-                       ticket = subscription.ticket,
-                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-    return [this, ticket, bounds = log.bounds(at), alive] {
-      if (alive.expired()) return;
-      Subscription* const found = find(ticket);
-      if (found == nullptr) return;
-      if (!bounds) return end_unavailable(*found, bounds.error());
-      if (found->position.next_offset > bounds->end)
-        return refuse(*found, event_store::CursorFault::beyond_end);
-      post(ticket,
-           StreamReady{cursor_text(found->position, found->last_seq, found->follower->user)});
-      go_on(*found);
-    };
-  });
+void PartitionFeed::judge_beyond_head(Subscription& subscription) {
+  const bool submitted = parts_.scans.submit(
+      subscription.ticket.session,
+      [this, &log = parts_.log, at = TopicPartition{Topic::events, partition_},
+       ticket = subscription.ticket, alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+        return [this, ticket, bounds = log.bounds(at), alive] {
+          if (alive.expired()) return;
+          Subscription* const found = find(ticket);
+          if (found == nullptr) return;
+          if (!bounds) return end_unavailable(*found, bounds.error());
+          if (found->position.next_offset > bounds->end)
+            return refuse(*found, event_store::CursorFault::beyond_end);
+          post(ticket,
+               StreamReady{cursor_text(found->position, found->last_seq, found->follower->user)});
+          go_on(*found);
+        };
+      });
+  if (!submitted) end_overloaded(subscription);
 }
 
 void PartitionFeed::serve_those_beyond_head() {
@@ -257,6 +260,7 @@ void PartitionFeed::more(const StreamTicket& ticket) {
 void PartitionFeed::unfollow(SessionId session) {
   const auto found = subscriptions_.find(session);
   if (found == subscriptions_.end()) return;
+  parts_.scans.drop(session);
   Follower& follower = *found->second.follower;
   stop_live(found->second);
   std::erase(follower.sessions, session);

@@ -89,6 +89,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
     event_store::Position position;  // everything of the user before it was posted
     Seq last_seq{0};                 // of the last event posted; 0 = not known
     Phase phase = Phase::reading;
+    bool seq_unproven = false;  // last_seq is what a cursor says; a history can tell
   };
 
   // JudgedSink, TailSink (of progress)
@@ -108,19 +109,23 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
 
   Follower& follower_of(const UserId& user);
   void begin_at_cursor(Subscription& subscription, const std::string& text);
-  void judge_beyond_head(const Subscription& subscription);
+  void judge_beyond_head(Subscription& subscription);
   void go_on(Subscription& subscription);
   bool fits_window(const Subscription& subscription) const;
   void read_window(Subscription& subscription);
   void read_history(Subscription& subscription);
   void take_history(Subscription& subscription, Result<event_store::HistoryPage> page);
+  static bool contradicts_cursor(const event_store::HistoryPage& page,
+                                 const Subscription& subscription);
   void read_log(Subscription& subscription, const event_store::Position& from);
   // Posts what the stream still lacks of these events; false when there was nothing to post.
   bool post_older(Subscription& subscription, const std::vector<RecordPtr>& events);
+  [[nodiscard]] std::vector<FramePtr> newest_pieces(const Subscription& subscription) const;
   void become_live(Subscription& subscription);
   void stop_live(Subscription& subscription);
   void take_seq(Subscription& subscription, Seq seq);
   void refuse(Subscription& subscription, event_store::CursorFault reason);
+  void end_overloaded(const Subscription& subscription);
   void end_unavailable(Subscription& subscription, const Error& error);
 
   Subscription* find(const StreamTicket& ticket);

@@ -2,29 +2,66 @@
 // their turn. Thread: the feed's, but the job itself runs on a helper.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "event-store/model/clock.hpp"
+#include "gateway/stream.hpp"
 
 namespace signalbox::gateway {
 
 class ScanQueue {
  public:
   // The executors outlive the queue and are threads of their own: jobs block them.
-  ScanQueue(Executor& home, std::vector<Executor*> helpers)
-      : home_(home), free_(std::move(helpers)) {}
+  ScanQueue(Executor& home, std::vector<Executor*> helpers, std::size_t waiting_max)
+      : home_(home), free_(std::move(helpers)), waiting_max_(waiting_max) {}
 
   // `work` runs on a helper, then what it returned runs at home. Neither runs once the queue is
-  // gone, save a job that was already begun, whose result is dropped.
-  void submit(std::function<Task()> work) {
-    if (free_.empty()) {
-      waiting_.push_back(std::move(work));
-      return;
+  // gone, save a job that was already begun, whose result is dropped. Of one socket at most one job
+  // waits: a later one takes its place. False when too many wait: the job is dropped.
+  [[nodiscard]] bool submit(SessionId socket, std::function<Task()> work) {
+    const auto waiting = find(socket);
+    if (waiting != waiting_.end()) {
+      waiting->work = std::move(work);
+      return true;
     }
+    if (!is_free() && waiting_.size() >= waiting_max_) return false;
+    take({socket, std::move(work)});
+    return true;
+  }
+  // A job of the gateway's own, of which there is at most one per partition.
+  void submit(std::function<Task()> work) { take({std::nullopt, std::move(work)}); }
+  // The job of this socket that waits, if one does, will not run.
+  void drop(SessionId socket) {
+    const auto waiting = find(socket);
+    if (waiting != waiting_.end()) waiting_.erase(waiting);
+  }
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  struct Job {
+    std::optional<SessionId> socket;
+    std::function<Task()> work;
+  };
+  using Jobs = std::deque<Job>;
+
+  Jobs::iterator find(SessionId socket) {
+    return std::find_if(waiting_.begin(), waiting_.end(),
+                        [&](const Job& job) { return job.socket == socket; });
+  }
+  // A scan that goes on stands in line again behind those that wait.
+  [[nodiscard]] bool is_free() const { return !free_.empty() && waiting_.empty(); }
+  void take(Job job) {
+    if (is_free()) return begin(std::move(job.work));
+    waiting_.push_back(std::move(job));
+  }
+  void begin(std::function<Task()> work) {
     Executor* const helper = free_.back();
     free_.pop_back();
     helper->post([this, helper, work = std::move(work), &home = home_,
@@ -33,23 +70,21 @@ class ScanQueue {
         if (alive.expired()) return;
         free_.push_back(helper);
         finish();
-        take_next();
+        begin_next();
       });
     });
   }
-  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-
- private:
-  void take_next() {
+  void begin_next() {
     if (waiting_.empty() || free_.empty()) return;
-    auto next = std::move(waiting_.front());
+    auto next = std::move(waiting_.front().work);
     waiting_.pop_front();
-    submit(std::move(next));
+    begin(std::move(next));
   }
 
   Executor& home_;
   std::vector<Executor*> free_;
-  std::deque<std::function<Task()>> waiting_;
+  const std::size_t waiting_max_;
+  Jobs waiting_;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 

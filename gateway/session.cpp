@@ -8,12 +8,6 @@
 #include "event-store/contract/identity.hpp"
 
 namespace signalbox::gateway {
-namespace {
-
-constexpr std::int64_t kRetryAfterMs = 1000;
-
-}  // namespace
-
 Session::Session(const SessionParts& parts, SessionId id, Handshake handshake,
                  std::optional<Identity> identity)
     : parts_(parts), id_(id), handshake_(std::move(handshake)), identity_(std::move(identity)) {}
@@ -208,6 +202,9 @@ void Session::handle(const std::optional<std::string>& id, RunInputFrame frame) 
 }
 
 void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
+  if (resuming_)
+    send_error(make_error(std::move(resume_id_), Errc::overloaded, "replaced by a later resume"));
+  resuming_ = true;
   resume_id_ = id;
   parts_.hub.leave(id_);
   if (frame.cursor) return ask_stream(StreamFrom::cursor, *std::move(frame.cursor));
@@ -269,11 +266,11 @@ void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {
     send(std::move(ack));
   } else {
     parts_.metrics.append_failures.Increment();
-    ErrorFrame error =
-        appended.error().code == Errc::too_large
-            ? make_error(std::move(ack.id), Errc::too_large, appended.error().message)
-            : make_error(std::move(ack.id), Errc::log_unavailable,
-                         "the log did not take it: " + appended.error().message);
+    const Error& why = appended.error();
+    const bool passes_on = why.code == Errc::too_large || why.code == Errc::overloaded;
+    ErrorFrame error = passes_on ? make_error(std::move(ack.id), why.code, why.message)
+                                 : make_error(std::move(ack.id), Errc::log_unavailable,
+                                              "the log did not take it: " + why.message);
     if (error.code == Errc::too_large)
       error.field = ack.message_id ? "content" : "data";
     else

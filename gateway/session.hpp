@@ -73,6 +73,7 @@ class Session final : public SocketSession,
   void drain(std::chrono::milliseconds reconnect_after) override;
 
  private:
+  static constexpr std::int64_t kRetryAfterMs = 1000;
   enum class State { opening, joining, ready, closing };
 
   void admit(Identity identity);
@@ -98,6 +99,8 @@ class Session final : public SocketSession,
   void take(StreamHistoryDamaged update);
   void take(StreamUnavailable update);
   void take(StreamPosition update);
+  void take(StreamOverloaded update);
+  std::optional<std::string> end_resume();  // its id
 
   void become_ready(std::optional<std::string> cursor);
   void ask_more_when_drained();
@@ -120,7 +123,8 @@ class Session final : public SocketSession,
   std::optional<AuthEmitter> emitter_;
   Partition partition_{0};                 // of the user, once signed in
   std::uint32_t generation_ = 0;           // of what was asked of the feed
-  std::optional<std::string> resume_id_;   // of the resume frame in progress
+  bool resuming_ = false;                  // a resume frame has not had its answer
+  std::optional<std::string> resume_id_;   // of that frame
   std::vector<std::string> early_frames_;  // came before connection_ready
   std::size_t early_bytes_ = 0;
   std::size_t unanswered_ = 0;  // sends given to the log

@@ -41,7 +41,7 @@ void Session::take(StreamRefused update) {
   if (state_ == State::joining) become_ready(std::nullopt);
   parts_.hub.leave(id_);
   ErrorFrame error =
-      make_error(std::exchange(resume_id_, std::nullopt), Errc::cursor_invalid,
+      make_error(end_resume(), Errc::cursor_invalid,
                  "the cursor cannot be used: " + std::string(event_store::to_text(update.reason)) +
                      "; send resume with another cursor or from");
   error.field = "cursor";
@@ -67,7 +67,7 @@ void Session::on_writable() {
 }
 
 void Session::take(StreamCaughtUp update) {
-  resume_id_.reset();
+  end_resume();
   for (const FramePtr& piece : update.progress) link_->send(piece);
   send(CaughtUpFrame{std::move(update.cursor)});
   parts_.hub.join(id_, update.channel);
@@ -79,9 +79,21 @@ void Session::take(StreamHistoryDamaged update) {
 
 void Session::take(StreamUnavailable update) {
   if (state_ == State::joining) state_ = State::ready;  // there is nothing to wait for any more
-  send_error(make_error(std::exchange(resume_id_, std::nullopt), Errc::log_unavailable,
-                        std::move(update.what)));
+  send_error(make_error(end_resume(), Errc::log_unavailable, std::move(update.what)));
   close(CloseCode::log_unavailable, "events cannot be read");
+}
+
+void Session::take(StreamOverloaded update) {
+  if (state_ == State::joining) state_ = State::ready;  // there is nothing to wait for any more
+  ErrorFrame error = make_error(end_resume(), Errc::overloaded, std::move(update.what));
+  error.retry_after_ms = kRetryAfterMs;
+  send_error(std::move(error));
+  close(CloseCode::overloaded, "too many streams wait for the log");
+}
+
+std::optional<std::string> Session::end_resume() {
+  resuming_ = false;
+  return std::exchange(resume_id_, std::nullopt);
 }
 
 void Session::take(StreamPosition update) {

@@ -61,11 +61,16 @@ struct StreamHistoryDamaged {
 struct StreamUnavailable {
   std::string what;
 };
+// Too many streams wait for the log (log_scans_waiting_max); the stream ends.
+struct StreamOverloaded {
+  std::string what;
+};
 // Where the stream stands; the answer to Feed::tell_positions.
 struct StreamPosition {
   std::string cursor;
 };
-using StreamUpdate = std::variant<StreamReady, StreamRefused, StreamPage, StreamCaughtUp,
-                                  StreamHistoryDamaged, StreamUnavailable, StreamPosition>;
+using StreamUpdate =
+    std::variant<StreamReady, StreamRefused, StreamPage, StreamCaughtUp, StreamHistoryDamaged,
+                 StreamUnavailable, StreamPosition, StreamOverloaded>;
 
 }  // namespace signalbox::gateway

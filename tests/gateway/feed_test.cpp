@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "event-store/contract/codec.hpp"
 #include "tests/gateway/gateway_world.hpp"
 
@@ -251,13 +253,22 @@ TEST(Feed, what_was_on_its_way_live_when_a_socket_asked_anew_comes_once) {
   EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
 }
 
-TEST(Feed, only_the_last_of_several_resumes_is_answered) {
+TEST(Feed, a_resume_replaced_by_a_later_one_is_answered_by_an_error) {
   GatewayWorld world;
   world.state("ann", 3);
   world.settle();
   auto client = world.connect("ann");
   client.link->frames.clear();
-  for (int i = 0; i < 3; ++i) client.say({{"type", "resume"}, {"from", "start"}});
+  for (const char* const id : {"a", "b", "c"})
+    client.say({{"type", "resume"}, {"from", "start"}, {"id", id}});
+  world.settle();
+  ASSERT_EQ(client.link->story(),
+            (Story{"error overloaded", "error overloaded"} + events(1, 3) + Story{"caught_up"}));
+  EXPECT_EQ(client.link->frame(0)["id"], "a");
+  EXPECT_EQ(client.link->frame(1)["id"], "b");
+  EXPECT_EQ(client.link->frame(1)["message"], "replaced by a later resume");
+  client.link->frames.clear();
+  client.say({{"type", "resume"}, {"from", "start"}});  // nothing is in progress any more
   world.settle();
   EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
 }
@@ -366,6 +377,168 @@ TEST(Feed, a_false_position_older_than_the_window_is_damage_of_that_socket_alone
   world.state("ann");
   world.settle();
   EXPECT_EQ(good.link->story().back(), "event 11");
+}
+
+TEST(Feed, a_false_cursor_older_than_the_window_is_found_out_by_the_history) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 3);
+  world.state("bob", 2);
+  world.state("ann", 7);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(12)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(12)};
+  struct Claim {
+    std::int64_t next, epoch, owner_seq, seq;
+    bool good;
+  };
+  for (const Claim& claim :
+       {Claim{after_event(3), 1, 3, 3, true},
+        Claim{after_event(5), 1, 5, 3, true},  // after the events of bob
+        Claim{after_event(1), 1, 1, 1, true},
+        Claim{after_event(2), 1, 2, 3, false},  // before its last event
+        Claim{after_event(3), 0, 3, 3, false},  // before that epoch
+        Claim{after_event(3), 2, 3, 3, false}, Claim{after_event(3), 1, 2, 3, false},
+        Claim{after_event(5), 1, 5, 99, false}}) {
+    auto client =
+        world.connect("ann", StreamFrom::cursor,
+                      cursor_at(world, "ann", claim.next, claim.epoch, claim.owner_seq, claim.seq));
+    if (claim.good) {
+      EXPECT_EQ(client.link->story(),
+                (Story{"connection_ready"} + events(static_cast<int>(claim.seq) + 1, 10) +
+                 Story{"caught_up"}));
+    } else {
+      EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"}))
+          << claim.next << " " << claim.epoch << " " << claim.owner_seq << " " << claim.seq;
+      EXPECT_EQ(client.link->frame(client.link->frames.size() - 1)["reason"], "damaged");
+    }
+    world.disconnect(client);
+  }
+}
+
+TEST(Feed, a_history_that_has_not_come_to_the_cursor_says_nothing_about_it) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 10);
+  world.settle();
+  world.history.complete_to = {Offset(2), Epoch(1), world.owner.claim(), OwnerSeq(0)};
+  auto client =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(3), 1, 3, 3));
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(4, 10) + Story{"caught_up"}));
+}
+
+TEST(Feed, a_record_that_fails_its_checksum_is_the_log_s_fault_and_not_the_cursor_s) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits});
+  world.state("ann", 10);
+  world.settle();
+  const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3, 3);
+  world.log->read_error = Error{Errc::corrupt, "offset 7 fails its checksum"};
+  auto client = world.connect("ann", StreamFrom::cursor, cursor);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error log_unavailable"}));
+  ASSERT_TRUE(client.link->ended);
+  EXPECT_EQ(client.link->ended->first, CloseCode::log_unavailable);
+  world.log->read_error.reset();
+  auto again = world.connect("ann", StreamFrom::cursor, cursor);
+  EXPECT_EQ(again.link->story(), (Story{"connection_ready"} + events(4, 10) + Story{"caught_up"}));
+}
+
+TEST(Feed, resumes_of_one_socket_leave_no_scans_behind) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits});
+  world.state("ann", 3);
+  world.settle();
+  auto client = world.connect("ann");
+  world.scheduler.pause(world.helper);
+  for (int i = 0; i < 50; ++i) {
+    client.say({{"type", "resume"}, {"from", "start"}});
+    world.settle();
+  }
+  client.link->frames.clear();
+  world.log->reads = 0;
+  world.scheduler.resume(world.helper);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
+  EXPECT_LE(world.log->reads, 4);  // of the scan that had begun, and of the newest
+}
+
+TEST(Feed, a_stream_too_many_that_waits_for_the_log_is_told_to_come_back) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  limits.log_scans_waiting_max = 2;
+  GatewayWorld world({.limits = limits});
+  world.state("ann", 3);
+  world.settle();
+  world.scheduler.pause(world.helper);
+  std::vector<GatewayWorld::Client> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(world.connect("ann", StreamFrom::start));
+  const auto& refused = *clients.back().link;
+  EXPECT_EQ(refused.story(), (Story{"connection_ready", "error overloaded"}));
+  EXPECT_TRUE(refused.frame(1).contains("retry_after_ms"));
+  ASSERT_TRUE(refused.ended);
+  EXPECT_EQ(refused.ended->first, CloseCode::overloaded);
+  world.scheduler.resume(world.helper);
+  world.settle();
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(clients[i].link->story(),
+              (Story{"connection_ready"} + events(1, 3) + Story{"caught_up"}));
+}
+
+NewRecord progress_piece(const std::string& run, std::size_t bytes) {
+  return NewRecord{
+      .key = "ann",
+      .headers = {{"ce_specversion", "1.0"},
+                  {"ce_id", "p"},
+                  {"ce_type", "dev.signalbox.agent_responding"},
+                  {"ce_time", "2026-11-20T09:30:00.000000Z"},
+                  {"ce_subject", "ann"},
+                  {"ce_threadid", "t"},
+                  {"ce_runid", run},
+                  {"ce_attempt", "1"}},
+      .value =
+          nlohmann::json{{"index", 0}, {"offset", 0}, {"content", std::string(bytes, 'p')}}.dump()};
+}
+
+TEST(Feed, pieces_of_open_runs_sent_on_catch_up_are_at_most_a_page_and_the_oldest_run_is_left_out) {
+  GatewayLimits limits;
+  limits.page_bytes_max = 10'000;
+  GatewayWorld world({.limits = limits});
+  const std::string older = "00000000-0000-4000-8000-000000000001";
+  const std::string newer = "00000000-0000-4000-8000-000000000002";
+  const auto put = [&](const std::string& run, int count) {
+    for (int i = 0; i < count; ++i)
+      world.simulated.put({Topic::progress, Partition(0)}, progress_piece(run, 1000));
+    world.settle();
+  };
+  const auto pieces_by_run = [&] {
+    auto client = world.connect("ann");
+    std::map<std::string, int> count;
+    std::size_t bytes = 0;
+    for (const FramePtr& frame : client.link->frames) {
+      const auto json = nlohmann::json::parse(frame->text());
+      if (json["type"] != "agent_responding") continue;
+      bytes += frame->text().size();
+      ++count[json["run_id"]];
+    }
+    EXPECT_LE(bytes, limits.page_bytes_max);
+    EXPECT_EQ(client.link->story().back(), "caught_up");
+    return count;
+  };
+  put(older, 3);
+  put(newer, 3);
+  EXPECT_EQ(pieces_by_run(), (std::map<std::string, int>{{older, 3}, {newer, 3}}));
+  put(newer, 3);
+  EXPECT_EQ(pieces_by_run(), (std::map<std::string, int>{{newer, 6}}));
+  put(newer, 100);  // more than a page by itself: its newest pieces
+  const auto of_one = pieces_by_run();
+  EXPECT_EQ(of_one.size(), 1U);
+  EXPECT_GT(of_one.at(newer), 4);
 }
 
 TEST(Feed, a_user_s_broken_chain_is_told_to_his_sockets_once_and_he_gets_his_events_on) {

@@ -75,6 +75,44 @@ class FakeLink final : public ClientLink {
   }
 };
 
+// A log whose next reads or appends fail as the test says.
+class FaultyLog final : public event_store::EventLog {
+ public:
+  explicit FaultyLog(std::unique_ptr<event_store::EventLog> log) : log_(std::move(log)) {}
+
+  [[nodiscard]] event_store::LogDescription describe() const override { return log_->describe(); }
+  void append(TopicPartition at, NewRecord record, Executor& where,
+              event_store::AppendDone done) override {
+    if (!append_error) return log_->append(at, std::move(record), where, std::move(done));
+    where.post([done = std::move(done), error = *append_error] { done(tl::unexpected(error)); });
+  }
+  [[nodiscard]] std::unique_ptr<event_store::Tail> tail(TopicPartition at, Offset from,
+                                                        Executor& where,
+                                                        event_store::TailSink& sink) override {
+    return log_->tail(at, from, where, sink);
+  }
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
+                                                    event_store::ReadLimits limits) override {
+    ++reads;
+    if (read_error) return tl::unexpected(*read_error);
+    return log_->read(at, from, limits);
+  }
+  [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
+    return log_->bounds(at);
+  }
+  [[nodiscard]] std::unique_ptr<event_store::Membership> join(
+      std::string group, Executor& where, event_store::MembershipSink& sink) override {
+    return log_->join(std::move(group), where, sink);
+  }
+
+  std::optional<Error> append_error;
+  std::optional<Error> read_error;
+  int reads = 0;
+
+ private:
+  std::unique_ptr<event_store::EventLog> log_;
+};
+
 // History of one gateway: pages of what the test put in.
 class FakeHistory final : public event_store::UserHistory {
  public:
@@ -114,7 +152,7 @@ class GatewayWorld {
   GatewayWorld() : GatewayWorld(Setup{}) {}
   explicit GatewayWorld(Setup setup)
       : simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
-        log(simulated.open_session()),
+        log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
         clients(setup.limits.sockets_per_user_max),
         key{std::nullopt, TokenAlgorithm::hs256, std::string(32, 'k')},
@@ -197,7 +235,7 @@ class GatewayWorld {
   Executor& feed_thread = scheduler.make_executor("feed");
   Executor& helper = scheduler.make_executor("helper");
   test_support::SimulatedEventLog simulated;
-  std::unique_ptr<event_store::EventLog> log;
+  std::unique_ptr<FaultyLog> log;
   prometheus::Registry registry;
   GatewayMetrics metrics;
   ClientRegistry clients;

@@ -110,6 +110,20 @@ TEST(Session, an_append_that_fails_is_an_error_with_its_message_id_and_no_ack) {
   EXPECT_EQ(client.link->frames.size(), 3U);
 }
 
+TEST(Session, a_log_that_has_too_much_to_do_is_overloaded_and_says_when_to_come_back) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  world.log->append_error = Error{Errc::overloaded, "too many records wait"};
+  client.say(message("m1"));
+  world.settle();
+  const json error = last(client);
+  EXPECT_EQ(error["type"], "error");
+  EXPECT_EQ(error["code"], "overloaded");
+  EXPECT_EQ(error["message_id"], "m1");
+  EXPECT_TRUE(error.contains("retry_after_ms"));
+  EXPECT_FALSE(client.link->ended);
+}
+
 TEST(Session, sends_beyond_the_limit_without_ack_are_overloaded_and_the_others_answered) {
   GatewayLimits limits;
   limits.sends_without_ack_max = 5;
