@@ -17,13 +17,16 @@ ConnectionJournal::ConnectionJournal(event_store::EventLog& log, Executor& execu
       callbacks_(callbacks),
       options_(std::move(options)) {}
 
-ConnectionJournal::~ConnectionJournal() {
+ConnectionJournal::~ConnectionJournal() { stop(); }
+
+void ConnectionJournal::stop() {
+  if (std::exchange(stopped_, true)) return;
   flush();
-  executor_.cancel(timer_);
+  executor_.cancel(std::exchange(timer_, TimerId::none));
 }
 
 bool ConnectionJournal::note(const std::optional<ConnectionContext>& context, ConnectionData data) {
-  if (waiting_.size() >= options_.records_max) {
+  if (stopped_ || waiting_.size() >= options_.records_max) {
     ++dropped_;
     return false;
   }
@@ -45,6 +48,7 @@ bool ConnectionJournal::note(const std::optional<ConnectionContext>& context, Co
 }
 
 void ConnectionJournal::note_start(const std::string& gateway, const std::string& boot) {
+  if (stopped_) return;
   for (std::int32_t i = 0; i < options_.partitions; ++i)
     waiting_.push_back({Partition(i), ConnectionRecord{.id = random_.uuid().to_string(),
                                                        .source = options_.source,
@@ -74,7 +78,7 @@ void ConnectionJournal::flush() {
 
 Result<void> AuthEmitter::emit(ConnectionData fact) {
   if (journal_->note(context_, std::move(fact))) return {};
-  return failure(Errc::unavailable, "too many facts about sockets wait to be written");
+  return failure(Errc::unavailable, "the journal takes no more facts about sockets now");
 }
 
 AuthEmitter create_auth_emitter(const ConnectionContext& context, ConnectionJournal& journal) {

@@ -18,8 +18,8 @@
 
 namespace signalbox::gateway {
 
-// One per shard; thread: the shard. Outlives its emitters; what waits when it is destroyed is given
-// to the log then.
+// One per shard; thread: the shard. Outlives its emitters. What waits when it is stopped, at the
+// latest by its destructor, is given to the log then; what is noted afterwards is refused.
 class ConnectionJournal {
  public:
   struct Options {
@@ -34,11 +34,12 @@ class ConnectionJournal {
   ConnectionJournal(const ConnectionJournal&) = delete;
   ConnectionJournal& operator=(const ConnectionJournal&) = delete;
 
-  // False when the journal was full.
+  // False when the journal was full or has been stopped.
   bool note(const std::optional<ConnectionContext>& context, ConnectionData data);
   // gateway_started in every partition; ends all earlier sockets of that gateway.
   void note_start(const std::string& gateway, const std::string& boot);
   void flush();
+  void stop();
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
@@ -56,6 +57,7 @@ class ConnectionJournal {
   const Options options_;
   std::vector<Entry> waiting_;
   TimerId timer_ = TimerId::none;
+  bool stopped_ = false;
   std::uint64_t dropped_ = 0;
 };
 
@@ -65,7 +67,7 @@ class AuthEmitter {
   using Fact = ConnectionData;
 
   [[nodiscard]] const ConnectionContext& context() const { return context_; }
-  // Errors: unavailable (the journal is full; the fact is dropped).
+  // Errors: unavailable (the journal is full or stopped; the fact is dropped).
   [[nodiscard]] Result<void> emit(ConnectionData fact);
 
  private:

@@ -93,6 +93,9 @@ struct Gateway::Parts {
         metrics(prometheus_registry),
         clients(options.limits.sockets_per_user_max),
         authenticator(clock, options.keys, options.tokens),
+        hosts(options.dev ? HostRule::loopback : HostRule::any),
+        public_routes(hosts),
+        admin_routes(hosts),
         feed_thread("gateway-feed"),
         listener_thread("gateway-accept") {}
 
@@ -117,6 +120,7 @@ struct Gateway::Parts {
   std::atomic<std::uint64_t> last_session{0};
   std::atomic<bool> draining{false};
   bool stopped = false;
+  const HostRule hosts;
   HttpRoutes public_routes;
   HttpRoutes admin_routes;
   IoThread feed_thread;
@@ -225,7 +229,7 @@ UpgradeAnswer Gateway::Parts::refuse(HttpResponse response) {
 }
 
 UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& request) {
-  auto handshake = judge_handshake(request, options.origins);
+  auto handshake = judge_handshake(request, options.origins, hosts);
   if (!handshake) return refuse(std::move(handshake.error()));
   if (draining) return refuse(http_error(503, "overloaded", "the gateway stops"));
   std::optional<Identity> identity;
@@ -352,7 +356,9 @@ void Gateway::stop() {
   for (const auto& helper : parts.helpers) helper->finish();
   if (parts.feed) parts.feed_thread.run_and_wait([&] { parts.feed->close(); });
   for (const auto& shard : parts.shards)
-    shard->thread.run_and_wait([&] { shard->journal.reset(); });
+    shard->thread.run_and_wait([&] {
+      if (shard->journal) shard->journal->stop();  // it stays: sockets may have outlived the wait
+    });
   while (!wait_until(kCloseMax, [&] { return parts.callbacks.pending() == 0; }))
     spdlog::warn("waiting for the log to answer {} requests", parts.callbacks.pending());
   parts.listener_thread.finish();

@@ -1,5 +1,7 @@
 #include "gateway/handshake.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
@@ -29,6 +31,28 @@ bool is_allowed_origin(const HttpRequest& http, std::span<const std::string> ori
   return scheme != origin->npos && host && equal_ignoring_case(origin->substr(scheme + 3), *host);
 }
 
+// HOST or HOST:PORT, where an IPv6 address stands in brackets.
+bool is_loopback_host(std::string_view host) {
+  const bool bracketed = host.starts_with('[');
+  const std::size_t end = bracketed ? host.find(']') : host.find(':');
+  if (bracketed && end == host.npos) return false;
+  const std::string name(bracketed ? host.substr(1, end - 1) : host.substr(0, end));
+  std::string_view port = end == host.npos ? "" : host.substr(bracketed ? end + 1 : end);
+  if (!port.empty() && port.front() != ':') return false;
+  if (port.find_first_not_of("0123456789", 1) != port.npos) return false;
+  if (bracketed) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, name.c_str(), &address) == 1 &&
+           std::equal(std::begin(address.s6_addr), std::end(address.s6_addr),
+                      std::begin(in6addr_loopback.s6_addr));
+  }
+  constexpr std::uint32_t kLoopbackNet = 127;
+  in_addr address{};
+  return equal_ignoring_case(name, "localhost") ||
+         (::inet_pton(AF_INET, name.c_str(), &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == kLoopbackNet);
+}
+
 std::optional<int> hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -53,6 +77,31 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return decoded;
 }
 
+// The first parameter of this name, `name` or `name=value`; none where there is none.
+std::optional<std::string_view> find_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.substr(0, pair.find('=')) == name) return pair;
+  }
+  return std::nullopt;
+}
+
+// Where the stream shall start; the HTTP answer for a `from` we do not know.
+tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& handshake) {
+  if (has_query_parameter(query, "cursor")) {
+    handshake.from = StreamFrom::cursor;
+    handshake.cursor = query_value(query, "cursor").value_or("");
+    return {};
+  }
+  if (!has_query_parameter(query, "from")) return {};
+  const auto from = query_value(query, "from");
+  if (from != "latest" && from != "start")
+    return tl::unexpected(http_error(400, "bad_field", "from must be latest or start"));
+  if (from == "start") handshake.from = StreamFrom::start;
+  return {};
+}
+
 // `Bearer <token>`, or none where there is no such header.
 tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const UpgradeRequest& request) {
   if (const auto header = request.http.header("authorization")) {
@@ -75,18 +124,25 @@ HttpResponse http_error(int status, std::string_view code, std::string_view mess
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    const std::size_t equals = pair.find('=');
-    if (pair.substr(0, equals) != name) continue;
-    return equals == pair.npos ? "" : percent_decode(pair.substr(equals + 1));
-  }
-  return std::nullopt;
+  const auto pair = find_parameter(query, name);
+  if (!pair) return std::nullopt;
+  const std::size_t equals = pair->find('=');
+  return equals == pair->npos ? "" : percent_decode(pair->substr(equals + 1));
+}
+
+bool has_query_parameter(std::string_view query, std::string_view name) {
+  return find_parameter(query, name).has_value();
+}
+
+bool is_allowed_host(const HttpRequest& http, HostRule rule) {
+  if (rule == HostRule::any) return true;
+  const auto host = http.header("host");
+  return host && is_loopback_host(*host);
 }
 
 tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& request,
-                                                      std::span<const std::string> origins) {
+                                                      std::span<const std::string> origins,
+                                                      HostRule hosts) {
   const HttpRequest& http = request.http;
   if (http.path != "/ws") return tl::unexpected(http_error(404, "not_found", "sockets are at /ws"));
   if (http.header("sec-websocket-version") != "13") {
@@ -94,6 +150,8 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
     answer.headers.emplace_back("Sec-WebSocket-Version", "13");
     return tl::unexpected(std::move(answer));
   }
+  if (!is_allowed_host(http, hosts))
+    return tl::unexpected(http_error(403, "forbidden", "this Host is not allowed"));
   if (!is_allowed_origin(http, origins))
     return tl::unexpected(http_error(403, "forbidden", "this Origin is not allowed"));
   Handshake handshake{.subprotocol = {},
@@ -116,14 +174,8 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
   auto token = bearer_token(request);
   if (!token) return tl::unexpected(std::move(token.error()));
   handshake.token = *std::move(token);
-  if (auto cursor = query_value(http.query, "cursor")) {
-    handshake.from = StreamFrom::cursor;
-    handshake.cursor = *std::move(cursor);
-  } else if (const auto from = query_value(http.query, "from")) {
-    if (*from != "latest" && *from != "start")
-      return tl::unexpected(http_error(400, "bad_field", "from must be latest or start"));
-    if (*from == "start") handshake.from = StreamFrom::start;
-  }
+  if (auto read = read_start(http.query, handshake); !read)
+    return tl::unexpected(std::move(read.error()));
   const std::string_view agent = http.header("user-agent").value_or("");
   if (is_utf8(agent)) handshake.user_agent = utf8_prefix(agent, kUserAgentBytesMax);
   return handshake;

@@ -30,14 +30,23 @@ struct Handshake {
   std::string user_agent;
 };
 
+// Which names a client may call us by. A page of a name that was made to resolve to this machine
+// sends that name: where anybody gets a token (dev), only names nobody else can own are answered.
+enum class HostRule { any, loopback };
+[[nodiscard]] bool is_allowed_host(const HttpRequest& http, HostRule rule);
+
 // A handshake, or the HTTP answer that refuses it: 400 (no subprotocol of ours, bad `from`), 401
-// (an Authorization that is no bearer token), 403 (foreign Origin), 404 (not /ws), 426 (version).
+// (an Authorization that is no bearer token), 403 (Host or Origin not allowed), 404 (not /ws), 426
+// (version). A cursor that cannot be decoded becomes an empty one, which no feed takes.
 [[nodiscard]] tl::expected<Handshake, HttpResponse> judge_handshake(
-    const UpgradeRequest& request, std::span<const std::string> origins);
+    const UpgradeRequest& request, std::span<const std::string> origins,
+    HostRule hosts = HostRule::any);
 
 // An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…}}.
 [[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message);
 
+// Whether the query has this parameter, however encoded.
+[[nodiscard]] bool has_query_parameter(std::string_view query, std::string_view name);
 // The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 

@@ -3,8 +3,6 @@
 #include <string_view>
 #include <utility>
 
-#include "gateway/handshake.hpp"
-
 namespace signalbox::gateway {
 namespace {
 
@@ -23,6 +21,8 @@ void HttpRoutes::add(const std::vector<HttpRoute>& routes) {
 }
 
 HttpResponse HttpRoutes::answer(const HttpRequest& request) const {
+  if (!is_allowed_host(request, hosts_))
+    return http_error(403, "forbidden", "this Host is not allowed");
   const std::string_view method =
       request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   std::string allowed;

@@ -6,18 +6,21 @@
 #include <vector>
 
 #include "event-store/model/http.hpp"
+#include "gateway/handshake.hpp"
 
 namespace signalbox::gateway {
 
 class HttpRoutes {
  public:
+  explicit HttpRoutes(HostRule hosts = HostRule::any) : hosts_(hosts) {}
   void add(HttpRoute route);
   void add(const std::vector<HttpRoute>& routes);
   // HEAD is answered by the GET handler; its body is left out by the server. 404 for an unknown
-  // path, 405 with Allow for an unknown method of a known one.
+  // path, 403 for a Host that is not allowed, 405 with Allow for an unknown method of a known one.
   [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
 
  private:
+  HostRule hosts_;
   std::vector<HttpRoute> routes_;
 };
 

@@ -160,6 +160,53 @@ TEST(ProgressPieces, are_bounded_and_the_run_that_began_first_leaves_first) {
   EXPECT_EQ(kept.back()->header("ce_runid"), "r99");
 }
 
+TEST(ProgressPieces, keep_nothing_of_runs_that_ended_behind_one_that_goes_on) {
+  ProgressPieces pieces(1 << 20);
+  pieces.add(piece("ann", "long", 1));
+  for (int run = 0; run < 1000; ++run) {
+    const std::string id = "r" + std::to_string(run);
+    pieces.add(piece("ann", id, 1));
+    pieces.follow(*piece("ann", id, 1, "dev.signalbox.agent_completed"));
+  }
+  EXPECT_EQ(pieces.runs(), 1U);
+  EXPECT_EQ(pieces.of("ann").size(), 1U);
+}
+
+TEST(ScanQueue, keeps_one_waiting_job_per_socket_and_refuses_what_is_too_much) {
+  test_support::SimulatedScheduler scheduler{{.seed = 1, .fifo = true}};
+  Executor& helper = scheduler.make_executor("helper");
+  ScanQueue queue(scheduler.make_executor("home"), {&helper}, 2);
+  std::vector<std::string> done;
+  const auto job = [&](const std::string& name) {
+    return [&done, name]() -> Task { return [&done, name] { done.push_back(name); }; };
+  };
+  EXPECT_TRUE(queue.submit(SessionId(1), job("running")));
+  EXPECT_TRUE(queue.submit(SessionId(1), job("replaced")));
+  EXPECT_TRUE(queue.submit(SessionId(2), job("dropped")));
+  EXPECT_TRUE(queue.submit(SessionId(1), job("newest")));
+  EXPECT_FALSE(queue.submit(SessionId(3), job("refused")));
+  queue.drop(SessionId(2));
+  EXPECT_TRUE(queue.submit(SessionId(3), job("third")));
+  queue.submit(job("own"));
+  EXPECT_EQ(queue.waiting(), 3U);
+  scheduler.run_until_idle();
+  EXPECT_EQ(done, (std::vector<std::string>{"running", "newest", "third", "own"}));
+}
+
+TEST(ConnectionJournal, refuses_what_comes_after_it_was_stopped) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  world.journal->stop();
+  world.settle();
+  const TopicPartition at{Topic::connections, Partition(0)};
+  const std::size_t written = world.simulated.records(at).size();
+  EXPECT_EQ(written, 2U);  // what waited: connected, accepted
+  EXPECT_FALSE(world.journal->note(std::nullopt, AuthRefused{"token_invalid"}));
+  world.disconnect(client);
+  world.scheduler.advance(std::chrono::seconds(5));
+  EXPECT_EQ(world.simulated.records(at).size(), written);
+}
+
 UpgradeRequest upgrade_request() {
   return {HttpRequest{.method = "GET",
                       .path = "/ws",
@@ -179,6 +226,23 @@ TEST(Handshake, takes_cursor_from_and_client_from_the_query) {
   EXPECT_EQ(handshake->cursor, "ab-c");
   EXPECT_EQ(handshake->wanted_client, "ws_x");
   EXPECT_FALSE(handshake->token);
+}
+
+TEST(Handshake, a_cursor_that_cannot_be_decoded_is_a_damaged_cursor_and_a_bad_from_is_refused) {
+  UpgradeRequest request = upgrade_request();
+  for (const char* const bad : {"cursor=%zz", "cursor=%4", "cursor", "cursor=%zz&from=start"}) {
+    request.http.query = bad;
+    const auto handshake = judge_handshake(request, {});
+    ASSERT_TRUE(handshake) << bad;
+    EXPECT_EQ(handshake->from, StreamFrom::cursor) << bad;
+    EXPECT_EQ(handshake->cursor, "") << bad;
+  }
+  for (const char* const bad : {"from=%zz", "from=", "from", "from=end"}) {
+    request.http.query = bad;
+    const auto handshake = judge_handshake(request, {});
+    ASSERT_FALSE(handshake) << bad;
+    EXPECT_EQ(handshake.error().status, 400) << bad;
+  }
 }
 
 TEST(Handshake, answers_the_first_subprotocol_of_ours_that_was_offered) {
@@ -207,6 +271,29 @@ TEST(Handshake, checks_the_origin_against_host_and_list) {
   EXPECT_EQ(status("http://chat.example"), 403);
   EXPECT_EQ(status("null"), 403);
   EXPECT_EQ(status(""), 403);
+}
+
+TEST(Handshake, asks_for_a_loopback_host_where_anybody_gets_a_token) {
+  HttpRoutes routes(HostRule::loopback);
+  routes.add({"GET", "/a", [](const HttpRequest&) { return HttpResponse{}; }});
+  const auto statuses = [&](const std::optional<std::string>& host) {
+    UpgradeRequest request = upgrade_request();
+    request.http.headers = {{"sec-websocket-version", "13"}};
+    if (host) request.http.headers.emplace_back("host", *host);
+    const auto handshake = judge_handshake(request, {}, HostRule::loopback);
+    request.http.path = "/a";
+    return std::pair(handshake ? 101 : handshake.error().status,
+                     routes.answer(request.http).status);
+  };
+  for (const char* const good :
+       {"localhost", "LocalHost:8080", "127.0.0.1:8080", "127.9.8.7", "[::1]", "[::1]:8080"})
+    EXPECT_EQ(statuses(good), std::pair(101, 200)) << good;
+  for (const char* const bad :
+       {"", "evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example",
+        "128.0.0.1", "[::2]:8080", "[::1", "[::1]x", "localhost:x", "::1"})
+    EXPECT_EQ(statuses(bad), std::pair(403, 403)) << bad;
+  EXPECT_EQ(statuses(std::nullopt), std::pair(403, 403));
+  EXPECT_TRUE(judge_handshake(upgrade_request(), {}, HostRule::any));
 }
 
 TEST(QueryValue, decodes_and_refuses_bad_encoding) {
