@@ -42,6 +42,9 @@ CONFINED = {
     r"sqlite3\.h": r"^(event-store|tests)/",
     r"librdkafka/|rdkafka\.h": r"^(event-store|tests)/",
     r"websocketpp/": r"^gateway/websocket_server\.(hpp|cpp)$",
+    # No second path to a user's socket: whoever is not the gateway states facts through an emitter,
+    # and the gateway reads them from the log.
+    r"gateway/(client_link|hub|socket_link|session|feed|partition_feed)\.hpp": r"^(gateway|tests/gateway)/",
 }
 # All that event-store/model may include beside itself.
 MODEL_LIBRARIES = re.compile(r"^([a-z_]+|tl/expected\.hpp)$")

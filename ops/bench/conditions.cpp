@@ -19,6 +19,9 @@ namespace signalbox::bench {
 
 namespace {
 
+constexpr int kBlockBytes = 4096;
+constexpr int kFloorBlocks = 256;
+
 std::string cpu_model() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);)
@@ -32,9 +35,10 @@ struct ClosePipe {
 };
 
 std::string commit() {
-  if (const char* given = std::getenv("SIGNALBOX_COMMIT"); given != nullptr) return given;
+  if (const char* given = std::getenv("BENCH_COMMIT"); given != nullptr) return given;
+  // Of the checkout it is run in: the program itself must not know where it was built.
   const std::unique_ptr<FILE, ClosePipe> pipe(
-      popen("git -C '" SIGNALBOX_SOURCE_DIR "' describe --always --dirty 2>/dev/null", "r"));
+      popen("git describe --always --dirty 2>/dev/null", "r"));
   std::array<char, 100> line{};
   if (!pipe || fgets(line.data(), static_cast<int>(line.size()), pipe.get()) == nullptr)
     return "unknown";
@@ -57,13 +61,17 @@ Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples) {
   const std::string path = folder + "/fdatasync-floor";
   const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return failure(Errc::io_error, path + ": cannot be created");
-  const std::string block(4096, 'x');
+  const auto write_at = [&](const std::string& bytes, off_t offset) {
+    return ::pwrite(file, bytes.data(), bytes.size(), offset) ==
+               static_cast<ssize_t>(bytes.size()) &&
+           ::fdatasync(file) == 0;
+  };
+  const std::string block(kBlockBytes, 'x');
   std::vector<double> milliseconds;
-  bool written = true;
+  bool written = write_at(std::string(kFloorBlocks * kBlockBytes, '0'), 0);
   for (int i = 0; i < samples && written; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    written = ::write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()) &&
-              ::fdatasync(file) == 0;
+    written = write_at(block, static_cast<off_t>(i) % kFloorBlocks * kBlockBytes);
     milliseconds.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
             .count());

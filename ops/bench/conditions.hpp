@@ -7,7 +7,7 @@
 
 namespace signalbox::bench {
 
-// Cores, CPU, kernel, commit and build type, one line each. The commit comes from SIGNALBOX_COMMIT
+// Cores, CPU, kernel, commit and build type, one line each. The commit comes from BENCH_COMMIT
 // or from git.
 [[nodiscard]] std::string describe_conditions();
 
@@ -15,7 +15,8 @@ struct SyncFloor {
   double p50_ms;
   double p99_ms;
 };
-// One fdatasync after appending 4 KiB to a file in `folder`, `samples` times.
+// One fdatasync after writing 4 KiB over what a file in `folder` already holds, `samples` times:
+// the file does not grow, so the disk has nothing else to do.
 [[nodiscard]] Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples);
 
 }  // namespace signalbox::bench

@@ -23,6 +23,9 @@ ShutdownSignal::ShutdownSignal() {
   sigaddset(&taken, SIGTERM);
   sigaddset(&taken, SIGINT);
   pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  // SIGHUP re-reads keys and limits where there are any to re-read; the only key here is made at
+  // the first start and constant. It must not end the process, as it does by default.
+  std::signal(SIGHUP, SIG_IGN);
   // A peer that went away is an error of one write, never the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &taken, SFD_CLOEXEC);
