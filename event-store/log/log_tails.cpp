@@ -93,7 +93,7 @@ Result<std::vector<RecordPtr>> LogTails::read(const TopicPartition& at, Offset f
     bounds = read.bounds;
     if (from >= bounds.end) return std::vector<RecordPtr>();
     if (from < bounds.first) return tl::unexpected(beyond_reach(at, from, bounds));
-    if (!read.recent.empty() && from >= read.recent.front()->offset)
+    if (!read.recent.empty() && from >= read.recent.front().record->offset)
       return collect_recent(read, from, limits);
   }
   limits.records_max = std::min(limits.records_max, static_cast<std::size_t>(bounds.end - from));
@@ -105,7 +105,8 @@ LogBounds LogTails::bounds(const TopicPartition& at) const {
   return place(at).bounds;
 }
 
-void LogTails::publish(std::span<const RecordPtr> committed, PostBatch& posts) {
+void LogTails::publish(std::span<const RecordPtr> committed, PostBatch& posts,
+                       std::vector<RecordPtr>& dropped) {
   const std::lock_guard lock(mutex_);
   std::vector<Place*> grown;
   for (const RecordPtr& record : committed) {
@@ -117,7 +118,7 @@ void LogTails::publish(std::span<const RecordPtr> committed, PostBatch& posts) {
   }
   for (Place* const to : grown)
     for (const SubscriptionPtr& reader : to->readers) pump(reader, posts);
-  trim_recent();
+  trim_recent(dropped);
 }
 
 Offset LogTails::publish_volatile(const std::shared_ptr<Record>& record, PostBatch& posts) {
@@ -128,8 +129,8 @@ Offset LogTails::publish_volatile(const std::shared_ptr<Record>& record, PostBat
   for (const SubscriptionPtr& reader : to.readers) pump(reader, posts);
   while (to.recent.size() > options_.volatile_records_max ||
          (to.recent_bytes > options_.volatile_bytes_max && to.recent.size() > 1))
-    drop_oldest(to);
-  to.bounds.first = to.recent.front()->offset;
+    static_cast<void>(drop_oldest(to));
+  to.bounds.first = to.recent.front().record->offset;
   return record->offset;
 }
 
@@ -154,19 +155,21 @@ void LogTails::add_recent(Place& to, RecordPtr record) {
   to.bounds.end = record->offset.next();
   to.recent_bytes += bytes;
   if (!is_volatile(to.at)) recent_bytes_ += bytes;
-  to.recent.push_back(std::move(record));
+  to.recent.push_back({std::move(record), bytes});
 }
 
-void LogTails::drop_oldest(Place& from) {
-  const std::size_t bytes = size_bytes(*from.recent.front());
+RecordPtr LogTails::drop_oldest(Place& from) {
+  const std::size_t bytes = from.recent.front().bytes;
+  RecordPtr record = std::move(from.recent.front().record);
   from.recent_bytes -= bytes;
   if (!is_volatile(from.at)) recent_bytes_ -= bytes;
   from.recent.pop_front();
+  return record;
 }
 
-void LogTails::trim_recent() {
+void LogTails::trim_recent(std::vector<RecordPtr>& dropped) {
   while (recent_bytes_ > options_.recent_bytes_max) {
-    drop_oldest(*recent_order_.front());
+    dropped.push_back(drop_oldest(*recent_order_.front()));
     recent_order_.pop_front();
   }
 }
@@ -175,11 +178,11 @@ std::vector<RecordPtr> LogTails::collect_recent(const Place& from, Offset next,
                                                 ReadLimits limits) const {
   std::vector<RecordPtr> batch;
   std::size_t bytes = 0;
-  for (auto i = static_cast<std::size_t>(next - from.recent.front()->offset);
+  for (auto i = static_cast<std::size_t>(next - from.recent.front().record->offset);
        i < from.recent.size(); ++i) {
-    bytes += size_bytes(*from.recent[i]);
+    bytes += from.recent[i].bytes;
     if (!batch.empty() && (batch.size() >= limits.records_max || bytes > limits.bytes_max)) break;
-    batch.push_back(from.recent[i]);
+    batch.push_back(from.recent[i].record);
   }
   return batch;
 }
@@ -199,10 +202,11 @@ void LogTails::pump(const SubscriptionPtr& reader, PostBatch& posts) {
 void LogTails::pump_behind_head(const SubscriptionPtr& reader, PostBatch& posts) {
   const Place& read = reader->place;
   reader->at_head = false;
-  if (is_volatile(read.at)) reader->next = std::max(reader->next, read.recent.front()->offset);
+  if (is_volatile(read.at))
+    reader->next = std::max(reader->next, read.recent.front().record->offset);
   if (reader->next < read.bounds.first) {
     fail(reader, beyond_reach(read.at, reader->next, read.bounds), posts);
-  } else if (!read.recent.empty() && reader->next >= read.recent.front()->offset) {
+  } else if (!read.recent.empty() && reader->next >= read.recent.front().record->offset) {
     deliver(reader, collect_recent(read, reader->next, options_.batch), posts);
   } else {
     reader->busy = true;

@@ -52,8 +52,10 @@ class LogTails {
                                                     ReadLimits limits);
   [[nodiscard]] LogBounds bounds(const TopicPartition& at) const;
 
-  // Records that are durable now, of each partition the next ones.
-  void publish(std::span<const RecordPtr> committed, PostBatch& posts);
+  // Records that are durable now, of each partition the next ones. Adds to `dropped` what memory no
+  // longer keeps for readers, for the caller to let go of where that is cheapest.
+  void publish(std::span<const RecordPtr> committed, PostBatch& posts,
+               std::vector<RecordPtr>& dropped);
   // Gives a record of the volatile topic its offset and lets readers see it.
   Offset publish_volatile(const std::shared_ptr<Record>& record, PostBatch& posts);
   // Retention took what is before `first`.
@@ -78,10 +80,14 @@ class LogTails {
     bool ended = false;
   };
   using SubscriptionPtr = std::shared_ptr<Subscription>;
+  struct Recent {
+    RecordPtr record;
+    std::size_t bytes;  // counting them again would touch memory long gone from the cache
+  };
   struct Place {
     TopicPartition at;
     LogBounds bounds;
-    std::deque<RecordPtr> recent{};  // without a gap up to bounds.end
+    std::deque<Recent> recent{};  // without a gap up to bounds.end
     std::size_t recent_bytes = 0;
     std::vector<SubscriptionPtr> readers{};
   };
@@ -89,8 +95,8 @@ class LogTails {
   [[nodiscard]] Place& place(const TopicPartition& at);
   [[nodiscard]] const Place& place(const TopicPartition& at) const;
   void add_recent(Place& to, RecordPtr record);
-  void drop_oldest(Place& from);
-  void trim_recent();
+  [[nodiscard]] RecordPtr drop_oldest(Place& from);
+  void trim_recent(std::vector<RecordPtr>& dropped);
   [[nodiscard]] std::vector<RecordPtr> collect_recent(const Place& from, Offset next,
                                                       ReadLimits limits) const;
   // Starts what the subscription needs next, if anything. Under mutex_.

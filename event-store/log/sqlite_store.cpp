@@ -87,6 +87,10 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptio
 }
 
 Result<void> SqliteStore::prepare_connection() {
+  // Of a new file; one that exists keeps its own.
+  const std::string page_size = "PRAGMA page_size=" + std::to_string(kPageBytes);
+  if (const int set = database_.execute(page_size.c_str()); set != SQLITE_OK)
+    return tl::unexpected(database_.error(set, "cannot use"));
   auto journal = database_.prepare("PRAGMA journal_mode=WAL");
   if (!journal) return tl::unexpected(journal.error());
   const int code = journal->step();

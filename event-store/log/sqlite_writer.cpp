@@ -10,6 +10,8 @@
 namespace signalbox::event_store {
 namespace {
 
+constexpr std::size_t kDroppedMax = 4096;
+constexpr std::size_t kLetGoPerAppend = 2;
 constexpr int kExpireRows = 500;  // of one transaction, so that an append never waits long
 
 }  // namespace
@@ -39,8 +41,13 @@ void SqliteWriter::append(std::shared_ptr<Record> record, Executor& where, Appen
   RowToWrite row = prepare_row(std::move(record));
   bool wake = false;
   std::optional<Error> refused;
+  std::array<RecordPtr, kLetGoPerAppend> let_go;
   {
     const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < let_go.size() && !dropped_.empty(); ++i) {
+      let_go[i] = std::move(dropped_.back());
+      dropped_.pop_back();
+    }
     refused = admit(bytes);
     if (!refused) {
       queue_.push_back({std::move(row), bytes, where, std::move(done)});
@@ -173,9 +180,14 @@ void SqliteWriter::answer(std::vector<Pending>& group, const std::optional<Error
     posts.add(pending.where, [done = std::move(pending.done),
                               result = std::move(result)]() mutable { done(std::move(result)); });
   }
-  if (!committed.empty()) tails_.publish(committed, posts);
+  std::vector<RecordPtr> dropped;
+  if (!committed.empty()) tails_.publish(committed, posts, dropped);
   {
     const std::lock_guard lock(mutex_);
+    while (!dropped.empty() && dropped_.size() < kDroppedMax) {
+      dropped_.push_back(std::move(dropped.back()));
+      dropped.pop_back();
+    }
     unanswered_records_ -= group.size();
     unanswered_bytes_ -= bytes;
   }
