@@ -52,7 +52,7 @@ class Crowd final : private ChatUserSink {
   }
 
   int run() {
-    counts_.last_contact = started_ = std::chrono::steady_clock::now();
+    counts_.last_contact = started_ = ended_ = std::chrono::steady_clock::now();
     const std::size_t at_once = std::min(options_.users, plans_.size());
     if (!fetch_tokens(at_once)) return kExitTryAgain;
     started_ = std::chrono::steady_clock::now();

@@ -57,7 +57,8 @@ std::string describe_conditions() {
          commit() + "\nbuild     " SIGNALBOX_BUILD_TYPE "\n";
 }
 
-Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples) {
+Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples,
+                                    std::chrono::milliseconds pause) {
   const std::string path = folder + "/fdatasync-floor";
   const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return failure(Errc::io_error, path + ": cannot be created");
@@ -70,6 +71,7 @@ Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples) {
   std::vector<double> milliseconds;
   bool written = write_at(std::string(kFloorBlocks * kBlockBytes, '0'), 0);
   for (int i = 0; i < samples && written; ++i) {
+    if (pause.count() > 0) std::this_thread::sleep_for(pause);
     const auto start = std::chrono::steady_clock::now();
     written = write_at(block, static_cast<off_t>(i) % kFloorBlocks * kBlockBytes);
     milliseconds.push_back(

@@ -1,6 +1,7 @@
 // Under which conditions a figure was measured, and what the disk alone can do.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "event-store/model/result.hpp"
@@ -16,7 +17,10 @@ struct SyncFloor {
   double p99_ms;
 };
 // One fdatasync after writing 4 KiB over what a file in `folder` already holds, `samples` times:
-// the file does not grow, so the disk has nothing else to do.
-[[nodiscard]] Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples);
+// the file does not grow, so the disk has nothing else to do. `pause` goes before each: a machine
+// that slept in between answers several times slower than one asked without a break, so what is
+// measured at a pace is compared with syncs at that pace.
+[[nodiscard]] Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples,
+                                                  std::chrono::milliseconds pause = {});
 
 }  // namespace signalbox::bench

@@ -21,15 +21,12 @@ RoleThread::RoleThread(std::string name)
 RoleThread::~RoleThread() { stop(); }
 
 void RoleThread::post(Task task) {
-  bool wake = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    incoming_.push_back(std::move(task));
-    queued_.fetch_add(1, std::memory_order_relaxed);
-    wake = std::exchange(waiting_, false);
-  }
-  if (wake) wake_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  incoming_.push_back(std::move(task));
+  queued_.fetch_add(1, std::memory_order_relaxed);
+  // Under the lock: the task may be what the destroyer of this object waits for.
+  if (std::exchange(waiting_, false)) wake_.notify_one();
 }
 
 TimerId RoleThread::call_at(MonotonicTime when, Task task) {
@@ -72,8 +69,8 @@ void RoleThread::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     waiting_ = false;
+    wake_.notify_one();
   }
-  wake_.notify_one();
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
 }

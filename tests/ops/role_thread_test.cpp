@@ -136,5 +136,19 @@ TEST(RoleThread, TakesTasksFromManyThreadsWithoutLosingOne) {
   EXPECT_EQ(sum, 20000);
 }
 
+// post() woke the thread after it had let go of the lock; a task could end the wait of the one who
+// destroys the thread before that. ThreadSanitizer sees it.
+TEST(RoleThread, MayGoAsSoonAsTheLastTaskOfAnotherThreadHasRun) {
+  for (int i = 0; i < 200; ++i) {
+    RoleThread poster("poster");
+    std::promise<void> ran;
+    {
+      RoleThread role("goes");
+      poster.post([&] { role.post([&] { ran.set_value(); }); });
+      ran.get_future().wait();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace signalbox::cli
