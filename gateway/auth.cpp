@@ -1,11 +1,6 @@
 #include "gateway/auth.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -19,21 +14,6 @@ using Json = nlohmann::json;
 
 tl::unexpected<Error> refused(std::string why) {
   return failure(Errc::token_invalid, std::move(why), "token");
-}
-
-std::string hmac_sha256(std::string_view secret, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data(), &size);
-  return std::string(reinterpret_cast<const char*>(bytes.data()), size);
-}
-
-bool has_valid_signature(const TokenKey& key, std::string_view signed_text,
-                         std::string_view signature) {
-  const std::string expected = hmac_sha256(key.secret, signed_text);
-  return signature.size() == expected.size() &&
-         CRYPTO_memcmp(signature.data(), expected.data(), expected.size()) == 0;
 }
 
 struct TokenParts {
@@ -132,7 +112,11 @@ Result<Identity> judge_claims(const TokenRules& rules, const std::string& payloa
   if (!user) return refused("has a sub that is no user id");
   auto roles = read_roles(*claims);
   if (!roles) return tl::unexpected(roles.error());
-  return Identity{*std::move(user), *std::move(roles), *expires};
+  const auto token_id = claims->find("jti");
+  const bool is_named = token_id != claims->end();
+  if (is_named && !token_id->is_string()) return refused("has a jti that is no string");
+  return Identity{*std::move(user), *std::move(roles), *expires,
+                  is_named ? token_id->get<std::string>() : "", read_time(*claims, "iat")};
 }
 
 }  // namespace
@@ -141,23 +125,14 @@ bool Identity::has_role(std::string_view role) const {
   return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
 
-std::string_view to_text(TokenAlgorithm algorithm) {
-  switch (algorithm) {
-    case TokenAlgorithm::hs256: return "HS256";
-  }
-  return "";
-}
-
 Result<KeySet> KeySet::make(std::vector<TokenKey> keys) {
   if (keys.empty()) return failure(Errc::bad_config, "there is no key to check tokens with");
   std::set<std::string> kids;
   for (const TokenKey& key : keys) {
-    if (keys.size() > 1 && !key.kid)
+    if (keys.size() > 1 && !key.kid())
       return failure(Errc::bad_config, "with more than one key each needs a kid", "kid");
-    if (key.kid && !kids.insert(*key.kid).second)
-      return failure(Errc::bad_config, "two keys have the kid " + *key.kid, "kid");
-    if (key.secret.size() < kSecretBytesMin)
-      return failure(Errc::bad_config, "a secret for HS256 needs at least 32 bytes", "k");
+    if (key.kid() && !kids.insert(*key.kid()).second)
+      return failure(Errc::bad_config, "two keys have the kid " + *key.kid(), "kid");
   }
   return KeySet(std::move(keys));
 }
@@ -165,9 +140,9 @@ Result<KeySet> KeySet::make(std::vector<TokenKey> keys) {
 const TokenKey* KeySet::find(const std::optional<std::string>& kid,
                              std::string_view algorithm) const {
   for (const TokenKey& key : keys_) {
-    if (to_text(key.algorithm) != algorithm) continue;
+    if (to_text(key.algorithm()) != algorithm) continue;
     if (!kid && keys_.size() == 1) return &key;
-    if (kid && key.kid == kid) return &key;
+    if (kid && key.kid() == kid) return &key;
   }
   return nullptr;
 }
@@ -179,7 +154,7 @@ Result<Identity> verify_token(const KeySet& keys, const TokenRules& rules, std::
   if (!parts) return tl::unexpected(parts.error());
   const auto key = choose_key(keys, parts->header);
   if (!key) return tl::unexpected(key.error());
-  if (!has_valid_signature(**key, parts->signed_text, parts->signature))
+  if (!(*key)->verifies(parts->signed_text, parts->signature))
     return refused("has a signature that does not match");
   return judge_claims(rules, parts->payload, now);
 }
@@ -190,7 +165,25 @@ Result<Identity> Authenticator::verify(std::string_view token) const {
     const std::lock_guard lock(mutex_);
     keys = keys_;
   }
-  return verify_token(*keys, rules_, token, clock_.now());
+  auto identity = verify_token(*keys, rules_, token, clock_.now());
+  if (identity && is_revoked(*identity)) return refused("was revoked");
+  return identity;
+}
+
+bool Authenticator::is_revoked(const Identity& identity) const {
+  std::shared_ptr<const Revocations> revocations;
+  {
+    const std::lock_guard lock(mutex_);
+    revocations = revocations_;
+  }
+  return revocations->covers(identity.user_id, identity.token_id, identity.issued);
+}
+
+void Authenticator::replace_revocations(Revocations revocations) {
+  auto replacement = std::make_shared<const Revocations>(std::move(revocations));
+  const std::lock_guard lock(mutex_);
+  revocations_ = std::move(replacement);
+  revision_.fetch_add(1, std::memory_order_release);
 }
 
 void Authenticator::replace_keys(KeySet keys) {
@@ -201,8 +194,8 @@ void Authenticator::replace_keys(KeySet keys) {
 
 std::string sign_token(const TokenKey& key, const TokenClaims& claims, Timestamp now) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
-  Json header{{"alg", to_text(key.algorithm)}, {"typ", "JWT"}};
-  if (key.kid) header["kid"] = *key.kid;
+  Json header{{"alg", to_text(key.algorithm())}, {"typ", "JWT"}};
+  if (key.kid()) header["kid"] = *key.kid();
   Json payload{{"sub", claims.user_id.value()},
                {"aud", claims.audience},
                {"iat", seconds.count()},
@@ -211,7 +204,7 @@ std::string sign_token(const TokenKey& key, const TokenClaims& claims, Timestamp
   if (claims.issuer) payload["iss"] = *claims.issuer;
   std::string token =
       event_store::to_base64url(header.dump()) + "." + event_store::to_base64url(payload.dump());
-  return token + "." + event_store::to_base64url(hmac_sha256(key.secret, token));
+  return token + "." + event_store::to_base64url(key.sign(token));
 }
 
 }  // namespace signalbox::gateway

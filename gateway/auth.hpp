@@ -1,8 +1,8 @@
-// Tokens (contract 11): JWTs checked against a set of keys, each key for one algorithm only, so
-// that the header of a token never chooses how it is checked. Pure but for the time it is given;
-// any thread.
+// Tokens (contract 11): JWTs checked against a set of keys and the list of what was revoked. Pure
+// but for the time it is given; any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -16,6 +16,8 @@
 #include "event-store/model/clock.hpp"
 #include "event-store/model/ids.hpp"
 #include "event-store/model/result.hpp"
+#include "gateway/revocations.hpp"
+#include "gateway/token_key.hpp"
 
 namespace signalbox::gateway {
 
@@ -23,25 +25,17 @@ namespace signalbox::gateway {
 struct Identity {
   UserId user_id;
   std::vector<std::string> roles;
-  Timestamp expires;  // without leeway
+  Timestamp expires;                  // without leeway
+  std::string token_id{};             // jti; empty: the token has none
+  std::optional<Timestamp> issued{};  // iat
 
   [[nodiscard]] bool has_role(std::string_view role) const;
 };
 
-enum class TokenAlgorithm { hs256 };
-[[nodiscard]] std::string_view to_text(TokenAlgorithm algorithm);
-
-struct TokenKey {
-  std::optional<std::string> kid;
-  TokenAlgorithm algorithm;
-  std::string secret;  // HS256: the shared secret, at least kSecretBytesMin
-};
-inline constexpr std::size_t kSecretBytesMin = 32;
-
 // Keys by kid. With one key a token needs no kid, but one that it names must be the key's.
 class KeySet {
  public:
-  // Errors: bad_config (no key, several without kid, one kid twice, a secret that is too short).
+  // Errors: bad_config (no key, several without kid, one kid twice).
   [[nodiscard]] static Result<KeySet> make(std::vector<TokenKey> keys);
 
   // The key for this kid and algorithm, or null.
@@ -65,7 +59,7 @@ struct TokenRules {
 [[nodiscard]] Result<Identity> verify_token(const KeySet& keys, const TokenRules& rules,
                                             std::string_view token, Timestamp now);
 
-// The keys in force, which may be replaced while sockets come in. Any thread.
+// The keys and revocations in force, which may be replaced while sockets come in. Any thread.
 class Authenticator {
  public:
   Authenticator(const Clock& clock, KeySet keys, TokenRules rules)
@@ -74,12 +68,19 @@ class Authenticator {
         keys_(std::make_shared<const KeySet>(std::move(keys))) {}
   [[nodiscard]] Result<Identity> verify(std::string_view token) const;
   void replace_keys(KeySet keys);
+  void replace_revocations(Revocations revocations);
+  // Grows with every list of revocations: what was let in before asks is_revoked() again.
+  [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_revoked(const Identity& identity) const;
 
  private:
   const Clock& clock_;
   const TokenRules rules_;
+  std::atomic<std::uint64_t> revision_ = 0;
   mutable std::mutex mutex_;
-  std::shared_ptr<const KeySet> keys_;  // guarded by mutex_
+  std::shared_ptr<const KeySet> keys_;               // guarded by mutex_
+  std::shared_ptr<const Revocations> revocations_ =  // guarded by mutex_
+      std::make_shared<const Revocations>();
 };
 
 struct TokenClaims {

@@ -12,6 +12,8 @@
 namespace signalbox::gateway {
 namespace {
 
+constexpr std::size_t kSecretBytes = 32;
+
 // A file descriptor with an owner.
 class File {
  public:
@@ -32,7 +34,7 @@ tl::unexpected<Error> failed(Errc code, const std::string& file, const std::stri
 }
 
 Result<std::string> create(const std::string& file) {
-  std::string secret(kSecretBytesMin, '\0');
+  std::string secret(kSecretBytes, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()),
                  static_cast<int>(secret.size())) != 1)
     return failed(Errc::io_error, file, "got no random bytes");
@@ -53,17 +55,17 @@ Result<TokenKey> load_dev_key(const std::string& file) {
       return failed(Errc::io_error, file, std::string("cannot be read: ") + std::strerror(errno));
     auto secret = create(file);
     if (!secret) return tl::unexpected(secret.error());
-    return TokenKey{std::nullopt, TokenAlgorithm::hs256, *std::move(secret)};
+    return TokenKey::from_secret(std::nullopt, *std::move(secret));
   }
   struct stat status {};
   if (::fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return failed(Errc::bad_config, file, "is no regular file");
   if ((status.st_mode & 077) != 0)
     return failed(Errc::bad_config, file, "can be read by others: its mode must be 0600");
-  std::array<char, kSecretBytesMin + 1> bytes{};
-  if (::read(opened.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(kSecretBytesMin))
+  std::array<char, kSecretBytes + 1> bytes{};
+  if (::read(opened.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(kSecretBytes))
     return failed(Errc::bad_config, file, "does not hold exactly 32 bytes");
-  return TokenKey{std::nullopt, TokenAlgorithm::hs256, std::string(bytes.data(), kSecretBytesMin)};
+  return TokenKey::from_secret(std::nullopt, std::string(bytes.data(), kSecretBytes));
 }
 
 }  // namespace signalbox::gateway

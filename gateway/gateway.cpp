@@ -89,6 +89,7 @@ struct Gateway::Parts {
                         .source = "/signalbox/" + log.describe().log_id.value().to_string() +
                                   "/gateway/" + options.instance,
                         .token_leeway = options.tokens.leeway,
+                        .expiry_warning = options.expiry_warning,
                         .log = log.describe()},
         metrics(prometheus_registry),
         clients(options.limits.sockets_per_user_max),
@@ -324,6 +325,9 @@ Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
 const std::string& Gateway::address() const { return parts_->address; }
 const std::string& Gateway::admin_address() const { return parts_->admin_address; }
 void Gateway::replace_keys(KeySet keys) { parts_->authenticator.replace_keys(std::move(keys)); }
+void Gateway::replace_revocations(Revocations revocations) {
+  parts_->authenticator.replace_revocations(std::move(revocations));
+}
 
 void Gateway::drain(std::chrono::milliseconds grace) {
   Parts& parts = *parts_;

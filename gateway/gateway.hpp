@@ -35,9 +35,10 @@ struct GatewayOptions {
   GatewayLimits limits{};
   KeySet keys;
   TokenRules tokens{};
-  std::optional<TokenKey> dev_key{};       // signs what /dev/token gives out
-  std::vector<HttpRoute> public_routes{};  // beside /healthz and /readyz
-  std::vector<HttpRoute> admin_routes{};   // beside /metrics
+  std::chrono::milliseconds expiry_warning{60'000};  // before the token of an open socket expires
+  std::optional<TokenKey> dev_key{};                 // signs what /dev/token gives out
+  std::vector<HttpRoute> public_routes{};            // beside /healthz and /readyz
+  std::vector<HttpRoute> admin_routes{};             // beside /metrics
   // Reasons of other parts of the process why it is not ready. Any thread.
   std::function<std::vector<std::string>()> not_ready{};
   std::chrono::milliseconds reconnect_spread{
@@ -59,6 +60,7 @@ class Gateway {
   [[nodiscard]] const std::string& address() const;
   [[nodiscard]] const std::string& admin_address() const;
   void replace_keys(KeySet keys);
+  void replace_revocations(Revocations revocations);
 
   // Stops accepting, tells every client when to come back, answers what was sent, closes (4000).
   // Blocking, at most `grace`.

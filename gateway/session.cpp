@@ -94,16 +94,36 @@ void Session::on_tick() {
     send(DrainingFrame{draining_->count(), std::nullopt});
     return close_when_answered();
   }
-  check_expiry();
+  check_token();
 }
 
-void Session::check_expiry() {
-  if (state_ == State::opening ||
-      parts_.clock.now() < identity_->expires + parts_.options.token_leeway)
-    return;
+void Session::check_token() {
+  if (state_ == State::opening) return;
+  if (const auto revision = parts_.authenticator.revision(); revision != token_revision_) {
+    token_revision_ = revision;
+    if (parts_.authenticator.is_revoked(*identity_)) return end_token("the token was revoked");
+  }
+  const Timestamp now = parts_.clock.now();
+  if (now >= identity_->expires + parts_.options.token_leeway)
+    return end_token("the token has expired");
+  if (now >= identity_->expires - parts_.options.expiry_warning) warn_of_expiry();
+}
+
+void Session::warn_of_expiry() {
+  if (state_ != State::ready || std::exchange(expiry_told_, true)) return;
+  const auto left = std::chrono::floor<std::chrono::seconds>(
+      identity_->expires + parts_.options.token_leeway - parts_.clock.now());
+  ErrorFrame warning =
+      make_error(std::nullopt, Errc::token_invalid,
+                 "the token expires; this socket closes in " + std::to_string(left.count()) + " s");
+  warning.hint = "send refresh_token";
+  send_error(std::move(warning));
+}
+
+void Session::end_token(const std::string& why) {
   if (!emitter_->emit(AuthExpired{})) parts_.metrics.connection_records_dropped.Increment();
-  send_error(make_error(std::nullopt, Errc::token_invalid, "the token has expired"));
-  close(CloseCode::not_authenticated, "the token has expired");
+  send_error(make_error(std::nullopt, Errc::token_invalid, why));
+  close(CloseCode::not_authenticated, why);
 }
 
 void Session::drain(std::chrono::milliseconds reconnect_after) {
@@ -223,6 +243,7 @@ void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame fra
     return send_error(std::move(error));
   }
   identity_ = *std::move(identity);
+  expiry_told_ = false;
   if (!emitter_->emit(AuthRefreshed{identity_->expires}))
     parts_.metrics.connection_records_dropped.Increment();
   send(AckFrame{id, std::nullopt, std::nullopt});

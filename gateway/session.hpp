@@ -32,6 +32,7 @@ struct SessionOptions {
   std::string gateway;                    // name of this instance, for connection records
   std::string source;                     // ce_source of commands
   std::chrono::seconds token_leeway{30};  // as TokenRules has it
+  std::chrono::milliseconds expiry_warning{60'000};  // before a token expires
   event_store::LogDescription log;
 };
 
@@ -104,7 +105,9 @@ class Session final : public SocketSession,
 
   void become_ready(std::optional<std::string> cursor);
   void ask_more_when_drained();
-  void check_expiry();
+  void check_token();
+  void warn_of_expiry();
+  void end_token(const std::string& why);
   void close_when_answered();
   void send(const ServerFrame& frame);
   void send_error(ErrorFrame error);
@@ -127,7 +130,9 @@ class Session final : public SocketSession,
   std::optional<std::string> resume_id_;   // of that frame
   std::vector<std::string> early_frames_;  // came before connection_ready
   std::size_t early_bytes_ = 0;
-  std::size_t unanswered_ = 0;  // sends given to the log
+  std::uint64_t token_revision_ = 0;  // of the revocations the token was last held against
+  bool expiry_told_ = false;          // of the token in force
+  std::size_t unanswered_ = 0;        // sends given to the log
   bool wants_more_ = false;
   std::optional<std::chrono::milliseconds> draining_;
   bool draining_told_ = false;

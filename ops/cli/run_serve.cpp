@@ -89,7 +89,10 @@ int run_serve(ServeArguments& arguments) {
   std::fflush(stdout);
   spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
 
-  const ShutdownSignal::Reason reason = shutdown.wait();
+  const ShutdownSignal::Reason reason = shutdown.wait([&] {
+    spdlog::info("SIGHUP: keys and revocations are read anew");
+    (*service)->reload();
+  });
   spdlog::info("stopping: {}", reason.text);
   (*service)->drain(kDrainGrace);
   service->reset();

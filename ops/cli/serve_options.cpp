@@ -40,6 +40,23 @@ void add_gateway(Config& config, ServeOptions& options) {
                              options.io_threads, 0, 256));
 }
 
+void add_auth(Config& config, ServeOptions& options) {
+  config.add(optional_text_setting("auth.jwks", "file or https address of the JWK set of tokens",
+                                   options.jwks));
+  config.add(optional_text_setting("auth.ca_file", "certificates an https address is checked with",
+                                   options.ca_file));
+  config.add(optional_text_setting("auth.revoked_file", "lines `jti ID` or `sub USER [TIME]`",
+                                   options.revoked_file));
+  config.add(
+      optional_text_setting("auth.issuer", "what iss of a token must be", options.tokens.issuer));
+  config.add(duration_setting("auth.leeway", "between clocks, for exp and nbf",
+                              options.tokens.leeway, seconds(0), minutes(5)));
+  config.add(duration_setting("auth.expiry_warning", "before a token expires",
+                              options.expiry_warning, seconds(0), hours(1)));
+  config.add(duration_setting("auth.refetch", "between two looks at an https address",
+                              options.refetch, seconds(1), hours(24)));
+}
+
 void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.content_bytes_max", "bytes of a message's content",
                              limits.content_bytes_max, 1, 262'144));
@@ -128,33 +145,8 @@ void add_router(Config& config, router::RouterOptions& options) {
                               options.release_grace, seconds(0), minutes(10)));
 }
 
-}  // namespace
-
-Config describe(ServeOptions& options) {
-  Config config;
-  add_program(config, options);
-  add_gateway(config, options);
-  add_socket_limits(config, options.limits);
-  add_run_limits(config, options.router);
-  add_log(config, options);
-  add_router(config, options.router);
-  return config;
-}
-
-Result<void> check(const ServeOptions& options) {
-  if (!options.dev)
-    return failure(Errc::bad_config,
-                   "serve needs --dev: key sets ([auth] jwks) are not part of this version", "dev");
-  if (!gateway::is_loopback(options.listen))
-    return failure(Errc::bad_config,
-                   "--dev signs tokens for anybody, so gateway.listen must be a loopback address "
-                   "(127.0.0.0/8 or ::1)",
-                   "gateway.listen");
-  if (options.admin_listen && !gateway::is_loopback(*options.admin_listen))
-    return failure(Errc::bad_config,
-                   "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
-                   "address (127.0.0.0/8 or ::1)",
-                   "gateway.admin_listen");
+// What must fit together whoever signs the tokens.
+Result<void> check_limits(const ServeOptions& options) {
   // A new owner states one event per open run of a user at once.
   const auto& runs = options.router.rules.limits;
   const std::size_t open_runs_max = runs.waiting_per_user + runs.runs_per_user + 8;
@@ -168,6 +160,46 @@ Result<void> check(const ServeOptions& options) {
     return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
                    "limits.heartbeat_lost");
   return {};
+}
+
+}  // namespace
+
+Config describe(ServeOptions& options) {
+  Config config;
+  add_program(config, options);
+  add_gateway(config, options);
+  add_auth(config, options);
+  add_socket_limits(config, options.limits);
+  add_run_limits(config, options.router);
+  add_log(config, options);
+  add_router(config, options.router);
+  return config;
+}
+
+Result<void> check(const ServeOptions& options) {
+  if (!options.dev) {
+    if (!options.jwks)
+      return failure(Errc::bad_config,
+                     "nobody could sign in: name the JWK set that tokens are checked with in "
+                     "auth.jwks (a file or an https address), or try it out with --dev",
+                     "auth.jwks");
+    return check_limits(options);
+  }
+  if (options.jwks)
+    return failure(Errc::bad_config,
+                   "--dev signs tokens with a key of its own: leave out either --dev or auth.jwks",
+                   "auth.jwks");
+  if (!gateway::is_loopback(options.listen))
+    return failure(Errc::bad_config,
+                   "--dev signs tokens for anybody, so gateway.listen must be a loopback address "
+                   "(127.0.0.0/8 or ::1)",
+                   "gateway.listen");
+  if (options.admin_listen && !gateway::is_loopback(*options.admin_listen))
+    return failure(Errc::bad_config,
+                   "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
+                   "address (127.0.0.0/8 or ::1)",
+                   "gateway.admin_listen");
+  return check_limits(options);
 }
 
 }  // namespace signalbox::cli

@@ -2,18 +2,23 @@
 // options structs are those of the libraries; a setting here names one of their fields.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "event-store/log/sqlite_log_options.hpp"
+#include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 #include "ops/cli/config.hpp"
 #include "ops/cli/setting.hpp"
 #include "router/router_options.hpp"
 
 namespace signalbox::cli {
+
+// Where operators and auditors connect when nothing else is said (contract 12: loopback).
+inline constexpr const char* kAdminListen = "127.0.0.1:8081";
 
 struct ServeOptions {
   bool dev = false;
@@ -22,12 +27,18 @@ struct ServeOptions {
   std::int32_t playbook_latency_scale = 1;
 
   std::string listen = "127.0.0.1:8080";
-  std::optional<std::string> admin_listen;  // none: admin paths are on the public port
+  std::optional<std::string> admin_listen;  // none: the public one with dev, else kAdminListen
   std::vector<std::string> origins;
   std::vector<std::string> agents{"assistant", "playbook"};
   std::size_t io_threads = 0;   // 0: one per core
   std::int32_t partitions = 0;  // of a new log; 0: its default
 
+  std::optional<std::string> jwks;  // file or https address; without it only dev
+  std::optional<std::string> ca_file;
+  std::optional<std::string> revoked_file;
+  std::chrono::milliseconds refetch{60'000};  // of an https address
+  gateway::TokenRules tokens;
+  std::chrono::milliseconds expiry_warning{60'000};
   gateway::GatewayLimits limits;
   event_store::SqliteEventLogOptions log;
   router::RouterOptions router;

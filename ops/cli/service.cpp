@@ -15,6 +15,7 @@
 #include "event-store/log/sqlite_event_log.hpp"
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/key_watch.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/system_clock.hpp"
@@ -107,7 +108,8 @@ struct Service::Parts {
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};
   std::unique_ptr<gateway::Gateway> gateway;
-  TimerId housekeeping = TimerId::none;  // on the archive's thread
+  std::unique_ptr<gateway::KeyWatch> key_watch;  // none with dev
+  TimerId housekeeping = TimerId::none;          // on the archive's thread
 };
 
 Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alarms& alarms) {
@@ -163,14 +165,29 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
 }
 
 Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
-  auto key = gateway::load_dev_key(options.data + "/dev.key");
-  if (!key) return tl::unexpected(key.error());
-  auto keys = gateway::KeySet::make({*key});
+  std::optional<gateway::TokenKey> dev_key;
+  std::unique_ptr<gateway::KeyWatch> watch;
+  if (options.dev) {
+    auto loaded = gateway::load_dev_key(options.data + "/dev.key");
+    if (!loaded) return tl::unexpected(loaded.error());
+    dev_key = *std::move(loaded);
+  } else {
+    auto opened = gateway::KeyWatch::open({.jwks = options.jwks.value_or(""),
+                                           .revoked_file = options.revoked_file.value_or(""),
+                                           .ca_file = options.ca_file.value_or(""),
+                                           .address_interval = options.refetch,
+                                           .warn = warn});
+    if (!opened) return tl::unexpected(opened.error());
+    watch = *std::move(opened);
+  }
+  auto keys = watch ? Result<gateway::KeySet>(watch->keys()) : gateway::KeySet::make({*dev_key});
   if (!keys) return tl::unexpected(keys.error());
   auto started = gateway::Gateway::start(
       *log, &*history, clock, registry,
       gateway::GatewayOptions{.listen = options.listen,
-                              .admin_listen = options.admin_listen,
+                              .admin_listen = options.dev
+                                                  ? options.admin_listen
+                                                  : options.admin_listen.value_or(kAdminListen),
                               .dev = options.dev,
                               .shards = options.io_threads,
                               .seed = system_random(),
@@ -178,10 +195,18 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
                               .origins = options.origins,
                               .limits = options.limits,
                               .keys = *std::move(keys),
-                              .dev_key = *std::move(key),
+                              .tokens = options.tokens,
+                              .expiry_warning = options.expiry_warning,
+                              .dev_key = std::move(dev_key),
                               .not_ready = [this] { return router->not_ready(); }});
   if (!started) return tl::unexpected(started.error());
   gateway = *std::move(started);
+  if (!watch) return {};
+  gateway->replace_revocations(watch->revocations());
+  key_watch = std::move(watch);
+  key_watch->start(
+      [this](gateway::KeySet set) { gateway->replace_keys(std::move(set)); },
+      [this](gateway::Revocations revoked) { gateway->replace_revocations(std::move(revoked)); });
   return {};
 }
 
@@ -232,6 +257,10 @@ std::vector<std::string> Service::wait_until_ready(std::chrono::milliseconds pat
     reasons = parts_->router->not_ready();
   }
   return reasons;
+}
+
+void Service::reload() {
+  if (parts_->key_watch) parts_->key_watch->reload();
 }
 
 void Service::drain(std::chrono::milliseconds grace) {

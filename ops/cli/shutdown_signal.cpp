@@ -22,10 +22,8 @@ ShutdownSignal::ShutdownSignal() {
   sigemptyset(&taken);
   sigaddset(&taken, SIGTERM);
   sigaddset(&taken, SIGINT);
+  sigaddset(&taken, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &taken, nullptr);
-  // SIGHUP re-reads keys and limits where there are any to re-read; the only key here is made at
-  // the first start and constant. It must not end the process, as it does by default.
-  std::signal(SIGHUP, SIG_IGN);
   // A peer that went away is an error of one write, never the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &taken, SFD_CLOEXEC);
@@ -46,16 +44,21 @@ void ShutdownSignal::fail(Reason why) {
   eventfd_write(failed_, 1);
 }
 
-ShutdownSignal::Reason ShutdownSignal::wait() {
-  std::array<pollfd, 2> ready{{{signals_, POLLIN, 0}, {failed_, POLLIN, 0}}};
-  while (poll(ready.data(), ready.size(), -1) < 0) {
+ShutdownSignal::Reason ShutdownSignal::wait(const std::function<void()>& reload) {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{signals_, POLLIN, 0}, {failed_, POLLIN, 0}}};
+    while (poll(ready.data(), ready.size(), -1) < 0) {
+    }
+    if (ready[1].revents != 0) {
+      const std::lock_guard lock(mutex_);
+      return *failure_;
+    }
+    signalfd_siginfo taken{};
+    const auto bytes = read(signals_, &taken, sizeof taken);
+    const int number = bytes == sizeof taken ? static_cast<int>(taken.ssi_signo) : SIGTERM;
+    if (number != SIGHUP) return {kExitOk, strsignal(number)};
+    reload();
   }
-  const std::lock_guard lock(mutex_);
-  if (failure_) return *failure_;
-  signalfd_siginfo taken{};
-  const auto bytes = read(signals_, &taken, sizeof taken);
-  const int number = bytes == sizeof taken ? static_cast<int>(taken.ssi_signo) : SIGTERM;
-  return {kExitOk, strsignal(number)};
 }
 
 }  // namespace signalbox::cli

@@ -1,7 +1,8 @@
 // ShutdownSignal: why and when the program ends. Made by main before any other thread exists: it
-// blocks SIGTERM and SIGINT, which every thread made later inherits, and takes them itself.
+// blocks SIGTERM, SIGINT and SIGHUP, which every thread made later inherits, and takes them itself.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,8 +22,8 @@ class ShutdownSignal {
   };
   // Any thread, any number of times; the first one counts.
   void fail(Reason why);
-  // Main thread: waits for SIGTERM, SIGINT or fail().
-  [[nodiscard]] Reason wait();
+  // Main thread: waits for SIGTERM, SIGINT or fail(). Calls `reload` for every SIGHUP meanwhile.
+  [[nodiscard]] Reason wait(const std::function<void()>& reload);
 
  private:
   int signals_;  // signalfd

@@ -1,4 +1,4 @@
-"""A running `signalbox serve --dev` and its clients, for tests from outside.
+"""A running `signalbox serve` and its clients, for tests from outside.
 
 Service starts the program on a free port with a data directory of its own; Client is one socket of
 signalbox.v1 that keeps every frame and every byte it was sent. Every wait is bounded.
@@ -26,9 +26,10 @@ TERMINAL = {"agent_completed", "agent_failed", "agent_cancelled"}
 class Service:
     """The program; `data` survives it, so a second start goes on where the first one stopped."""
 
-    def __init__(self, program, data, **settings):
-        self.command = [str(program), "serve", "--dev", "--listen", "127.0.0.1:0",
+    def __init__(self, program, data, dev=True, **settings):
+        self.command = [str(program), "serve", "--listen", "127.0.0.1:0",
                         "--data", str(data), "--playbook", str(PLAYBOOK)]
+        self.command += ["--dev"] if dev else ["--admin-listen", "127.0.0.1:0"]
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("SIGNALBOX_")}
         self.environment |= {f"SIGNALBOX_{name.upper()}": value

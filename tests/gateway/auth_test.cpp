@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "event-store/contract/base64.hpp"
+#include "tests/support/simulated_scheduler.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -19,7 +20,7 @@ using event_store::to_base64url;
 
 const Timestamp kNow{std::chrono::seconds(1'800'000'000)};
 const std::string kSecret(32, 's');
-const TokenKey kKey{std::nullopt, TokenAlgorithm::hs256, kSecret};
+const TokenKey kKey = *TokenKey::from_secret(std::nullopt, kSecret);
 
 std::string mac(const EVP_MD* digest, const std::string& secret, const std::string& text) {
   unsigned char bytes[EVP_MAX_MD_SIZE];
@@ -169,21 +170,37 @@ TEST(Token, the_issuer_counts_where_one_is_configured) {
 }
 
 TEST(KeySet, with_several_keys_needs_a_kid_and_takes_the_one_it_names) {
-  const TokenKey a{"a", TokenAlgorithm::hs256, std::string(32, 'a')};
-  const TokenKey b{"b", TokenAlgorithm::hs256, std::string(32, 'b')};
+  const TokenKey a = *TokenKey::from_secret("a", std::string(32, 'a'));
+  const TokenKey b = *TokenKey::from_secret("b", std::string(32, 'b'));
   const KeySet keys = *KeySet::make({a, b});
   EXPECT_TRUE(verify_token(keys, {}, sign_token(b, {UserId("ann"), {}}, kNow), kNow));
-  EXPECT_FALSE(verify_token(keys, {}, token(kHeader, kClaims, a.secret), kNow));
-  EXPECT_FALSE(
-      verify_token(keys, {}, token(R"({"alg":"HS256","kid":"a"})", kClaims, b.secret), kNow));
+  EXPECT_FALSE(verify_token(keys, {}, token(kHeader, kClaims, std::string(32, 'a')), kNow));
+  EXPECT_FALSE(verify_token(
+      keys, {}, token(R"({"alg":"HS256","kid":"a"})", kClaims, std::string(32, 'b')), kNow));
 }
 
 TEST(KeySet, refuses_sets_that_would_be_unsafe) {
   EXPECT_FALSE(KeySet::make({}));
   EXPECT_FALSE(KeySet::make({kKey, kKey}));
   EXPECT_FALSE(
-      KeySet::make({{"a", TokenAlgorithm::hs256, kSecret}, {"a", TokenAlgorithm::hs256, kSecret}}));
-  EXPECT_FALSE(KeySet::make({{std::nullopt, TokenAlgorithm::hs256, "short"}}));
+      KeySet::make({*TokenKey::from_secret("a", kSecret), *TokenKey::from_secret("a", kSecret)}));
+  EXPECT_FALSE(TokenKey::from_secret(std::nullopt, "short"));
+}
+
+TEST(Authenticator, refuses_what_was_revoked_and_tells_that_the_list_changed) {
+  test_support::SimulatedScheduler scheduler;
+  Authenticator authenticator(scheduler.clock(), *KeySet::make({kKey}), {});
+  const auto now = std::chrono::floor<std::chrono::seconds>(scheduler.clock().now());
+  const std::string good = sign_token(kKey, {UserId("ann"), {}}, now);
+  const auto identity = authenticator.verify(good);
+  ASSERT_TRUE(identity);
+  const auto revision = authenticator.revision();
+  authenticator.replace_revocations(*Revocations::parse("sub ann\n"));
+  EXPECT_GT(authenticator.revision(), revision);
+  EXPECT_TRUE(authenticator.is_revoked(*identity));
+  EXPECT_EQ(authenticator.verify(good).error().message, "was revoked");
+  authenticator.replace_revocations(*Revocations::parse("sub bob\n"));
+  EXPECT_TRUE(authenticator.verify(good));
 }
 
 TEST(DevKey, is_made_once_with_mode_0600_and_read_again) {
@@ -193,11 +210,11 @@ TEST(DevKey, is_made_once_with_mode_0600_and_read_again) {
   const std::string file = dir + "/dev.key";
   const auto made = load_dev_key(file);
   ASSERT_TRUE(made);
-  EXPECT_EQ(made->secret.size(), 32U);
+  EXPECT_EQ(std::filesystem::file_size(file), 32U);
   struct stat status {};
   ASSERT_EQ(::stat(file.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
-  EXPECT_EQ(load_dev_key(file)->secret, made->secret);
+  EXPECT_EQ(load_dev_key(file)->sign("text"), made->sign("text"));
   ::chmod(file.c_str(), 0640);
   EXPECT_EQ(load_dev_key(file).error().code, Errc::bad_config);
   ::chmod(file.c_str(), 0600);

@@ -155,7 +155,7 @@ class GatewayWorld {
         log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
         clients(setup.limits.sockets_per_user_max),
-        key{std::nullopt, TokenAlgorithm::hs256, std::string(32, 'k')},
+        key(*TokenKey::from_secret(std::nullopt, std::string(32, 'k'))),
         authenticator(scheduler.clock(), *KeySet::make({key}), {}),
         options{.limits = setup.limits,
                 .gateway = "g1",

@@ -1,0 +1,67 @@
+#include "gateway/jwk_set.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace signalbox::gateway {
+namespace {
+
+using Json = nlohmann::json;
+
+Result<Json> parse_object(std::string_view text) {
+  Json parsed = Json::parse(text, nullptr, false);
+  if (parsed.is_discarded() || !parsed.is_object())
+    return failure(Errc::bad_config, "is no JSON object");
+  return parsed;
+}
+
+Error at(const std::string& place, Error error) {
+  error.field = error.field.empty() ? place : place + "." + error.field;
+  error.message = error.field + " " + error.message;
+  return error;
+}
+
+}  // namespace
+
+Result<JwkSet> parse_jwk_set(std::string_view text) {
+  const auto set = parse_object(text);
+  if (!set) return tl::unexpected(set.error());
+  const auto members = set->find("keys");
+  if (members == set->end() || !members->is_array())
+    return failure(Errc::bad_config, "keys must be an array: this is no JWK set", "keys");
+  std::vector<TokenKey> keys;
+  std::vector<std::string> left_out;
+  for (std::size_t i = 0; i < members->size(); ++i) {
+    const std::string place = "keys[" + std::to_string(i) + "]";
+    auto key = TokenKey::from_jwk((*members)[i], KeyUse::verify);
+    if (key)
+      keys.push_back(*std::move(key));
+    else if (key.error().code == Errc::unsupported_version)
+      left_out.push_back(place + ": " + key.error().message);
+    else
+      return tl::unexpected(at(place, std::move(key.error())));
+  }
+  auto made = KeySet::make(std::move(keys));
+  if (!made) return tl::unexpected(made.error());
+  return JwkSet{*std::move(made), std::move(left_out)};
+}
+
+Result<TokenKey> parse_private_jwk(std::string_view text) {
+  const auto parsed = parse_object(text);
+  if (!parsed) return tl::unexpected(parsed.error());
+  Json jwk = *parsed;
+  if (const auto members = parsed->find("keys"); members != parsed->end()) {
+    if (!members->is_array() || members->size() != 1)
+      return failure(Errc::bad_config, "must hold one key to sign with", "keys");
+    jwk = members->front();
+  }
+  auto key = TokenKey::from_jwk(jwk, KeyUse::sign);
+  if (key) return key;
+  Error error = std::move(key.error());
+  if (!error.field.empty() && error.code == Errc::bad_config)
+    error.message = error.field + " " + error.message;
+  error.code = Errc::bad_config;
+  return tl::unexpected(std::move(error));
+}
+
+}  // namespace signalbox::gateway

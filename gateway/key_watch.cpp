@@ -1,0 +1,196 @@
+#include "gateway/key_watch.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "gateway/jwk_set.hpp"
+#include "gateway/text_source.hpp"
+
+namespace signalbox::gateway {
+namespace {
+
+Error named(const TextSource& source, Error error) {
+  error.message = source.name() + ": " + error.message;
+  return error;
+}
+
+}  // namespace
+
+class KeyWatch::Watcher {
+ public:
+  explicit Watcher(KeyWatchOptions options) : options_(std::move(options)) {}
+  ~Watcher() { stop(); }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  [[nodiscard]] Result<void> open();
+  void start(std::function<void(KeySet)> on_keys, std::function<void(Revocations)> on_revocations);
+  void reload();
+  [[nodiscard]] const KeySet& keys() const { return first_keys_->keys; }
+  [[nodiscard]] const Revocations& revocations() const { return first_revocations_; }
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Watched {
+    std::unique_ptr<TextSource> source;
+    std::chrono::milliseconds interval{};
+    Time due{};
+    bool warned = false;  // of the state it is in
+  };
+
+  void stop();
+  void watch();
+  // Reads the source when it is due. `take` says what was wrong with the text, if anything was.
+  void look_at(Watched& watched, const std::function<Result<void>(const std::string&)>& take);
+  [[nodiscard]] Result<void> take_keys(const std::string& text);
+  [[nodiscard]] Result<void> take_revocations(const std::string& text);
+  void tell_left_out(const JwkSet& set) const;
+
+  const KeyWatchOptions options_;
+  std::atomic<bool> stopping_ = false;
+  Watched keys_;
+  Watched revoked_;
+  std::optional<JwkSet> first_keys_;
+  Revocations first_revocations_;
+  std::function<void(KeySet)> on_keys_;
+  std::function<void(Revocations)> on_revocations_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool reload_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+Result<void> KeyWatch::Watcher::open() {
+  if (options_.jwks.starts_with("http://"))
+    return failure(Errc::bad_config,
+                   options_.jwks + ": keys are taken from https addresses and files only");
+  keys_.interval = revoked_.interval = options_.file_interval;
+  if (options_.jwks.starts_with("https://")) {
+    keys_.interval = options_.address_interval;
+    keys_.source = make_address_source(options_.jwks, options_.ca_file, options_.fetch_max,
+                                       options_.bytes_max, stopping_);
+  } else {
+    keys_.source = make_file_source(options_.jwks, options_.bytes_max);
+  }
+  auto text = keys_.source->read_if_changed();
+  if (!text) return tl::unexpected(named(*keys_.source, std::move(text.error())));
+  auto set = parse_jwk_set(**text);
+  if (!set) return tl::unexpected(named(*keys_.source, std::move(set.error())));
+  first_keys_ = *std::move(set);
+  tell_left_out(*first_keys_);
+  if (options_.revoked_file.empty()) return {};
+  revoked_.source = make_file_source(options_.revoked_file, options_.bytes_max);
+  auto lines = revoked_.source->read_if_changed();
+  if (!lines) return tl::unexpected(named(*revoked_.source, std::move(lines.error())));
+  auto revocations = Revocations::parse(**lines);
+  if (!revocations) return tl::unexpected(named(*revoked_.source, std::move(revocations.error())));
+  first_revocations_ = *std::move(revocations);
+  return {};
+}
+
+void KeyWatch::Watcher::tell_left_out(const JwkSet& set) const {
+  for (const std::string& what : set.left_out) options_.warn(options_.jwks + ": left out " + what);
+}
+
+void KeyWatch::Watcher::start(std::function<void(KeySet)> on_keys,
+                              std::function<void(Revocations)> on_revocations) {
+  on_keys_ = std::move(on_keys);
+  on_revocations_ = std::move(on_revocations);
+  keys_.due = std::chrono::steady_clock::now() + keys_.interval;
+  thread_ = std::thread([this] { watch(); });
+  pthread_setname_np(thread_.native_handle(), "key-watch");
+}
+
+void KeyWatch::Watcher::reload() {
+  const std::lock_guard lock(mutex_);
+  reload_ = true;
+  changed_.notify_one();
+}
+
+void KeyWatch::Watcher::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  thread_.join();
+}
+
+void KeyWatch::Watcher::watch() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const Time due = revoked_.source ? std::min(keys_.due, revoked_.due) : keys_.due;
+    changed_.wait_until(lock, due, [this] { return stopping_ || reload_; });
+    if (stopping_) return;
+    if (std::exchange(reload_, false))
+      for (Watched* const watched : {&keys_, &revoked_})
+        if (watched->source) {
+          watched->source->forget();
+          watched->due = {};
+          watched->warned = false;
+        }
+    lock.unlock();
+    look_at(keys_, [this](const std::string& text) { return take_keys(text); });
+    if (revoked_.source)
+      look_at(revoked_, [this](const std::string& text) { return take_revocations(text); });
+    lock.lock();
+  }
+}
+
+void KeyWatch::Watcher::look_at(Watched& watched,
+                                const std::function<Result<void>(const std::string&)>& take) {
+  if (std::chrono::steady_clock::now() < watched.due) return;
+  const auto text = watched.source->read_if_changed();
+  watched.due = std::chrono::steady_clock::now() + watched.interval;
+  if (text && !*text) return;
+  const Result<void> taken = text ? take(**text) : tl::unexpected(text.error());
+  if (taken) {
+    watched.warned = false;
+  } else if (!stopping_ && (text || !std::exchange(watched.warned, true))) {
+    options_.warn(watched.source->name() + ": " + taken.error().message +
+                  "; what was read before stays in force");
+  }
+}
+
+Result<void> KeyWatch::Watcher::take_keys(const std::string& text) {
+  auto set = parse_jwk_set(text);
+  if (!set) return tl::unexpected(set.error());
+  tell_left_out(*set);
+  on_keys_(std::move(set->keys));
+  return {};
+}
+
+Result<void> KeyWatch::Watcher::take_revocations(const std::string& text) {
+  auto revocations = Revocations::parse(text);
+  if (!revocations) return tl::unexpected(revocations.error());
+  on_revocations_(*std::move(revocations));
+  return {};
+}
+
+KeyWatch::KeyWatch(std::unique_ptr<Watcher> watcher) : watcher_(std::move(watcher)) {}
+KeyWatch::~KeyWatch() = default;
+
+Result<std::unique_ptr<KeyWatch>> KeyWatch::open(KeyWatchOptions options) {
+  auto watcher = std::make_unique<Watcher>(std::move(options));
+  if (auto opened = watcher->open(); !opened) return tl::unexpected(opened.error());
+  return std::unique_ptr<KeyWatch>(new KeyWatch(std::move(watcher)));
+}
+
+const KeySet& KeyWatch::keys() const { return watcher_->keys(); }
+const Revocations& KeyWatch::revocations() const { return watcher_->revocations(); }
+
+void KeyWatch::start(std::function<void(KeySet)> on_keys,
+                     std::function<void(Revocations)> on_revocations) {
+  watcher_->start(std::move(on_keys), std::move(on_revocations));
+}
+
+void KeyWatch::reload() { watcher_->reload(); }
+
+}  // namespace signalbox::gateway
