@@ -226,7 +226,7 @@ void Supervisor::finish_tool(ToolResult result) {
     completed.result = std::move(*value);
   else
     completed.error = std::get<ToolError>(std::move(result));
-  if (event_store::encode_event_value(completed).size() > options_.event_value_bytes_max) {
+  if (is_too_large(completed)) {
     completed.result.reset();
     completed.error = ToolError{"output_too_large", "the result is larger than an event may be"};
   }
@@ -288,7 +288,7 @@ void Supervisor::complete(AgentAnswer answer) {
     return fail(FailureCode::agent_error, "the agent's memory is longer than 256 bytes");
   AgentCompleted completed{.content = std::move(answer.content),
                            .memory = std::move(answer.memory)};
-  if (event_store::encode_event_value(completed).size() > options_.event_value_bytes_max)
+  if (is_too_large(completed))
     return fail(FailureCode::output_too_large, "the answer is larger than an event may be");
   flush_progress();
   end(std::move(completed));
@@ -320,11 +320,16 @@ void Supervisor::end(EventData terminal) {
 
 void Supervisor::emit(EventData data) {
   if (ended_) return;
-  if (!is_terminal(data) &&
-      event_store::encode_event_value(data).size() > options_.event_value_bytes_max)
+  if (!is_terminal(data) && is_too_large(data))
     return fail(FailureCode::output_too_large, "a step is larger than an event may be");
   // Refused: the ownership is over, and this supervisor is about to go with it.
   if (!emitter_.emit(std::move(data))) ended_ = true;
+}
+
+bool Supervisor::is_too_large(const EventData& data) const {
+  const std::string value =
+      event_store::encode_event_value(data, context().websocket_client_id, options_.write_version);
+  return value.size() > options_.event_value_bytes_max;
 }
 
 // ---- pieces of the answer

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/contract/write_version.hpp"
 #include "event-store/model/clock.hpp"
 #include "router/agents/agent.hpp"
 #include "router/routing_state.hpp"
@@ -28,6 +29,7 @@ struct SupervisorOptions {
   std::chrono::milliseconds progress_interval{100};  // between two pieces of an answer
   std::size_t progress_bytes = 4096;                 // that go out without waiting for it
   std::size_t event_value_bytes_max = 512 * 1024;
+  event_store::WriteVersion write_version{};  // of what it and its term state
 };
 
 // Everything a run is started or continued from.
@@ -83,6 +85,7 @@ class Supervisor final : private StepDriver {
   void end(EventData terminal);
   void fail(FailureCode code, std::string message);
   void emit(EventData data);
+  [[nodiscard]] bool is_too_large(const EventData& data) const;
   void flush_progress();
   void start_run_timer();
   void stop_timer(TimerId& timer);

@@ -46,7 +46,7 @@ void Term::state(Held& held, Statement statement) {
       .causation_id = std::move(statement.causation_id),
       .traceparent = std::move(statement.traceparent),
       .data = std::move(statement.data)};
-  NewRecord record = event_store::encode_event(event);
+  NewRecord record = event_store::encode_event(event, options_.supervisor.write_version);
   const auto content = event_store::content_hash(record.headers, record.value);
   user.chain = {.seq = seq, .hash = event_store::chain_next(user.chain.hash, content)};
   event_store::add_chain_hash(record, user.chain.hash);

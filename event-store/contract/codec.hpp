@@ -1,13 +1,14 @@
-// Between records and their meaning. Encoders write the version of `[contract] write`; decoders
-// take every known version and return data of the current one, through the upcaster chain (contract
-// 14). Pure; any thread. Errors of decoding: malformed, unsupported_version, with the whole field
-// named.
+// Between records and their meaning. Encoders of what has several versions write the one of
+// `[contract] write`; decoders take every known version and return data of the current one, through
+// the upcaster chain (contract 14). Pure; any thread. Errors of decoding: malformed,
+// unsupported_version, with the whole field named.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "event-store/contract/sha256.hpp"
+#include "event-store/contract/write_version.hpp"
 #include "event-store/model/command.hpp"
 #include "event-store/model/connection.hpp"
 #include "event-store/model/control.hpp"
@@ -20,14 +21,15 @@
 namespace signalbox::event_store {
 
 // Without ce_chainhash: the owner chains the bytes this made and adds it with add_chain_hash.
-[[nodiscard]] NewRecord encode_event(const Event& event);
+[[nodiscard]] NewRecord encode_event(const Event& event, WriteVersion write = {});
 void add_chain_hash(NewRecord& record, const Hash& chain_hash);
 [[nodiscard]] Result<Event> decode_event(const Record& record);
 // `agent_started` of `dev.signalbox.agent_started`.
 [[nodiscard]] std::string_view event_name(const EventData& data);
-// Bytes of the value alone, as encode_event would write it: sizes are checked before a seq is
-// given.
-[[nodiscard]] std::string encode_event_value(const EventData& data);
+// Bytes of the value alone, as encode_event would write it for an event of this client: sizes are
+// checked before a seq is given.
+[[nodiscard]] std::string encode_event_value(const EventData& data, const WebsocketClientId& client,
+                                             WriteVersion write = {});
 
 [[nodiscard]] NewRecord encode_command(const Command& command);
 [[nodiscard]] Result<Command> decode_command(const Record& record);

@@ -11,7 +11,8 @@
 //   };
 //
 // `fields` stand in the order of the struct's members, which is also their order in the JSON.
-// Optional: `static constexpr std::array<std::string_view, 2> exactly_one_of{...}`.
+// From version 2 on also `downcasters`, as many as upcasters. Optional:
+// `static constexpr std::array<std::string_view, 2> exactly_one_of{...}`.
 #pragma once
 
 #include <algorithm>
@@ -30,6 +31,9 @@ namespace signalbox::event_store {
 
 // Data of version n to data of version n + 1, both as JSON text of an object (contract 14).
 using Upcaster = Result<std::string> (*)(std::string_view data);
+// Data of version n + 1 to data of version n, for the record of this client. Null where the older
+// version cannot say what the newer one does: then nobody is let to write it.
+using Downcaster = std::string (*)(std::string_view data, const WebsocketClientId& client);
 
 template <class T>
 inline constexpr std::size_t kFieldCount =
@@ -75,11 +79,18 @@ concept HasUpcasterChain = requires {
 } && Contract<T>::upcasters.size() + 1 == static_cast<std::size_t>(Contract<T>::version);
 
 template <class T>
-concept ContractType = requires {
-  { Contract<T>::kind } -> std::convertible_to<ContractKind>;
-  { Contract<T>::name } -> std::convertible_to<std::string_view>;
-  { Contract<T>::version } -> std::convertible_to<int>;
-} && DescribesAllMembers<T> && HasEncoderAndDecoder<T> && HasUpcasterChain<T>;
+concept HasDowncasterChain = Contract<T>::version == 1 || requires {
+  requires Contract<T>::downcasters.size() + 1 == static_cast<std::size_t>(Contract<T>::version);
+};
+
+template <class T>
+concept ContractType =
+    requires {
+      { Contract<T>::kind } -> std::convertible_to<ContractKind>;
+      { Contract<T>::name } -> std::convertible_to<std::string_view>;
+      { Contract<T>::version } -> std::convertible_to<int>;
+    } && DescribesAllMembers<T> && HasEncoderAndDecoder<T> && HasUpcasterChain<T> &&
+    HasDowncasterChain<T>;
 
 // True, or it does not compile: then the compiler names the type and what it lacks.
 template <class T>
@@ -92,6 +103,8 @@ struct CheckedContract {
                 "a member of this type has no JsonForm: nothing can encode or decode it");
   static_assert(HasUpcasterChain<T>,
                 "this contract lacks upcasters: version N needs exactly N - 1 of them");
+  static_assert(HasDowncasterChain<T>,
+                "this contract lacks downcasters: version N needs exactly N - 1 of them");
   static_assert(ContractType<T>, "this Contract<T> needs kind, name and version");
   static constexpr bool kChecked = true;
 };
@@ -186,6 +199,24 @@ template <class T>
   for (auto at = static_cast<std::size_t>(version - 1); at < Contract<T>::upcasters.size(); ++at)
     if (current) current = Contract<T>::upcasters[at](*current);
   return current;
+}
+
+// Data of the current version as the older `version` has it. Every downcaster on the way is there.
+template <class T>
+[[nodiscard]] std::string downcast(std::string data, [[maybe_unused]] int version,
+                                   [[maybe_unused]] const WebsocketClientId& client) {
+  if constexpr (Contract<T>::version > 1)
+    for (int at = Contract<T>::version - 1; at >= version; --at)
+      data = Contract<T>::downcasters[static_cast<std::size_t>(at - 1)](data, client);
+  return data;
+}
+
+template <class T>
+[[nodiscard]] constexpr bool can_be_written_as([[maybe_unused]] int version) {
+  if constexpr (Contract<T>::version > 1)
+    for (int at = Contract<T>::version - 1; at >= version; --at)
+      if (Contract<T>::downcasters[static_cast<std::size_t>(at - 1)] == nullptr) return false;
+  return true;
 }
 
 template <class T>

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "event-store/contract/contract_type.hpp"
+#include "event-store/contract/write_version.hpp"
 
 namespace signalbox::event_store {
 
@@ -51,8 +52,37 @@ struct DataCodec<std::variant<T...>> {
   // The alternatives of the variant and the entries stand in the same order.
   static constexpr const Entry& entry_of(const Variant& data) { return kEntries[data.index()]; }
 
+  // Of data that has had one version only. The first second version of a kind of record brings
+  // `write` and the client to its encoder.
   static std::string encode(const Variant& data) {
+    static_assert(((Contract<T>::version == 1) && ...),
+                  "this kind has several versions: its encoder must be told which to write");
     return std::visit([](const auto& value) { return encode_object(value); }, data);
+  }
+
+  static int written_version(const Variant& data, WriteVersion write) {
+    return std::min(entry_of(data).version, write.number);
+  }
+  // As version written_version(data, write), which check_write_version has allowed.
+  static std::string encode(const Variant& data, WriteVersion write,
+                            const WebsocketClientId& client) {
+    const int version = written_version(data, write);
+    return std::visit(
+        [&]<class Data>(const Data& value) {
+          return downcast<Data>(encode_object(value), version, client);
+        },
+        data);
+  }
+  // Errors: bad_config, with the first type that cannot be written as old as that.
+  static Result<void> check_write_version(WriteVersion write) {
+    std::string_view refused;
+    ((refused.empty() && !can_be_written_as<T>(write.number) ? void(refused = Contract<T>::name)
+                                                             : void()),
+     ...);
+    if (refused.empty()) return {};
+    return failure(Errc::bad_config, std::string(refused) + " cannot be written as version " +
+                                         std::to_string(write.number) +
+                                         ": it lost what that version has to say");
   }
 };
 

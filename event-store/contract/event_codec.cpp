@@ -8,11 +8,12 @@ namespace {
 
 using EventCodec = DataCodec<EventData>;
 
-Headers event_headers(const Event& event) {
-  const auto& entry = EventCodec::entry_of(event.data);
+Headers event_headers(const Event& event, WriteVersion write) {
   const std::string id = event.id.value().to_string();
   EnvelopeWriter writer({id, event.source, event.time},
-                        {kEventTypePrefix, entry.name, entry.version}, &event.user_id);
+                        {kEventTypePrefix, EventCodec::entry_of(event.data).name,
+                         EventCodec::written_version(event.data, write)},
+                        &event.user_id);
   writer.add("ce_wsclientid", event.websocket_client_id.value());
   writer.add("ce_threadid", event.thread_id);
   writer.add("ce_runid", event.run_id);
@@ -28,8 +29,9 @@ Headers event_headers(const Event& event) {
 
 }  // namespace
 
-NewRecord encode_event(const Event& event) {
-  return NewRecord{event.user_id.value(), event_headers(event), EventCodec::encode(event.data)};
+NewRecord encode_event(const Event& event, WriteVersion write) {
+  return NewRecord{event.user_id.value(), event_headers(event, write),
+                   encode_event_value(event.data, event.websocket_client_id, write)};
 }
 
 void add_chain_hash(NewRecord& record, const Hash& chain_hash) {
@@ -38,7 +40,10 @@ void add_chain_hash(NewRecord& record, const Hash& chain_hash) {
 
 std::string_view event_name(const EventData& data) { return EventCodec::entry_of(data).name; }
 
-std::string encode_event_value(const EventData& data) { return EventCodec::encode(data); }
+std::string encode_event_value(const EventData& data, const WebsocketClientId& client,
+                               WriteVersion write) {
+  return EventCodec::encode(data, write, client);
+}
 
 Result<Event> decode_event(const Record& record) {
   const auto envelope = read_envelope(record, kEventTypePrefix);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "event-store/contract/contract_type.hpp"
+#include "event-store/contract/downcasters.hpp"
 #include "event-store/contract/upcasters.hpp"
 #include "event-store/model/event.hpp"
 
@@ -55,6 +56,7 @@ struct RunEvent {
   static constexpr ContractKind kind = ContractKind::event;
   static constexpr int version = 2;
   static constexpr std::array<Upcaster, 1> upcasters{rename_websocket_connection_id};
+  static constexpr std::array<Downcaster, 1> downcasters{add_websocket_connection_id};
 };
 
 // Every other event has had one version so far.

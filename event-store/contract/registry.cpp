@@ -8,9 +8,11 @@
 #include "event-store/contract/completeness.hpp"
 #include "event-store/contract/connection_contracts.hpp"
 #include "event-store/contract/control_contracts.hpp"
+#include "event-store/contract/data_codec.hpp"
 #include "event-store/contract/event_contracts.hpp"
 #include "event-store/contract/frame_contracts.hpp"
 #include "event-store/contract/quarantine_contracts.hpp"
+#include "event-store/contract/write_version.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -60,6 +62,23 @@ std::span<const ContractVersion> contract_versions() {
       all_versions<EventData, CommandData, ProgressData, ConnectionData, ControlData,
                    QuarantineData, ClientFrameData, ServerFrame, RecordFrame>();
   return versions;
+}
+
+int newest_write_version() {
+  int newest = 1;
+  for (const ContractVersion& contract : contract_versions())
+    if (!is_frame(contract.kind)) newest = std::max(newest, contract.version);
+  return newest;
+}
+
+Result<void> check_write_version(WriteVersion write) {
+  Result<void> done = DataCodec<EventData>::check_write_version(write);
+  if (done) done = DataCodec<CommandData>::check_write_version(write);
+  if (done) done = DataCodec<ProgressData>::check_write_version(write);
+  if (done) done = DataCodec<ConnectionData>::check_write_version(write);
+  if (done) done = DataCodec<ControlData>::check_write_version(write);
+  if (done) done = DataCodec<QuarantineData>::check_write_version(write);
+  return done;
 }
 
 }  // namespace signalbox::event_store

@@ -33,11 +33,16 @@ enum class ContractKind {
   return "";
 }
 
+// Frames are no records: they are on the wire only, and signalbox.v1 has their one version.
+[[nodiscard]] constexpr bool is_frame(ContractKind kind) {
+  return kind == ContractKind::client_frame || kind == ContractKind::server_frame;
+}
+
 struct ContractVersion {
   ContractKind kind;
   std::string_view name;    // `agent_started`
   int version;              // 1, 2, ...
-  bool current;             // what encoders write
+  bool current;             // the newest: what the struct in C++ has
   std::string_view schema;  // JSON Schema 2020-12 of `data` (frames: of the whole frame)
 };
 

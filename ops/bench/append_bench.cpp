@@ -71,7 +71,9 @@ class EventSource {
     }
     owner_seqs_.resize(kPartitions, OwnerSeq(0));
     const std::size_t overhead =
-        event_store::encode_event_value(MessageReceived{MessageId("m"), "", "assistant"}).size();
+        event_store::encode_event_value(MessageReceived{MessageId("m"), "", "assistant"},
+                                        WebsocketClientId("ws_b"))
+            .size();
     content_.assign(kValueBytes - overhead, 'c');
   }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "event-store/contract/write_version.hpp"
 #include "gateway/listener.hpp"
 
 namespace signalbox::cli {
@@ -145,6 +146,11 @@ void add_router(Config& config, router::RouterOptions& options) {
                               options.release_grace, seconds(0), minutes(10)));
 }
 
+void add_contract(Config& config, event_store::WriteVersion& write) {
+  config.add(integer_setting("contract.write", "newest version of any record that is written",
+                             write.number, 1, event_store::newest_write_version()));
+}
+
 // What must fit together whoever signs the tokens.
 Result<void> check_limits(const ServeOptions& options) {
   // A new owner states one event per open run of a user at once.
@@ -159,6 +165,8 @@ Result<void> check_limits(const ServeOptions& options) {
   if (options.limits.heartbeat_lost <= options.limits.heartbeat)
     return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
                    "limits.heartbeat_lost");
+  if (auto done = event_store::check_write_version(options.router.supervisor.write_version); !done)
+    return failure(Errc::bad_config, "contract.write: " + done.error().message, "contract.write");
   return {};
 }
 
@@ -173,6 +181,7 @@ Config describe(ServeOptions& options) {
   add_run_limits(config, options.router);
   add_log(config, options);
   add_router(config, options.router);
+  add_contract(config, options.router.supervisor.write_version);
   return config;
 }
 

@@ -1,5 +1,5 @@
 // Version 2 of a type without the upcaster from version 1.
-// expect: error: static assertion failed
+// expect: static assertion failed: this contract lacks upcasters
 #include "event-store/contract/contract_type.hpp"
 
 namespace signalbox::event_store {
@@ -9,6 +9,7 @@ struct Note {
 };
 
 Result<std::string> keep(std::string_view data) { return std::string(data); }
+std::string keep_back(std::string_view data, const WebsocketClientId&) { return std::string(data); }
 
 template <>
 struct Contract<Note> {
@@ -21,8 +22,9 @@ struct Contract<Note> {
 #else
   static constexpr std::array<Upcaster, 1> upcasters{&keep};
 #endif
+  static constexpr std::array<Downcaster, 1> downcasters{&keep_back};
 };
 
-static_assert(ContractType<Note>);
+static_assert(CheckedContract<Note>::kChecked);
 
 }  // namespace signalbox::event_store

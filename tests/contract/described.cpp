@@ -79,10 +79,6 @@ void describe_object(Json& schema, const std::vector<FieldShape>& members) {
   }
 }
 
-bool is_frame(ContractKind kind) {
-  return kind == ContractKind::client_frame || kind == ContractKind::server_frame;
-}
-
 // `type` of every frame, and `id` of those a client sends.
 void describe_frame(Json& schema, ContractKind kind, std::string_view name) {
   Json& properties = schema["properties"];

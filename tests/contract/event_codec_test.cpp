@@ -57,7 +57,7 @@ TEST(EventCodec, EverySampleComesBackAsItWas) {
     ASSERT_TRUE(read) << event_name(data) << ": " << read.error().field << " "
                       << read.error().message;
     expect_same(*read, event);
-    EXPECT_EQ(encode_event(event).value, encode_event_value(data));
+    EXPECT_EQ(encode_event(event).value, encode_event_value(data, event.websocket_client_id));
   }
 }
 

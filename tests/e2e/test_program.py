@@ -53,6 +53,7 @@ def test_print_config_shows_each_value_and_where_it_came_from(signalbox, tmp_pat
     ("[limits]\nqueue_per_thread = -1\n",
      "box.toml:2: limits.queue_per_thread must be an integer from "),
     ("[limits\n", "box.toml:1: "),
+    ("[contract]\nwrite = 3\n", "box.toml:2: contract.write must be an integer from 1 to 2"),
 ])
 def test_a_bad_file_is_refused_with_file_line_and_what_is_allowed(signalbox, tmp_path, text, said):
     (tmp_path / "box.toml").write_text(text)
