@@ -71,7 +71,7 @@ class Tree:
         self.texts = {}
         for folder, folders, files in os.walk(self.root):
             folders[:] = sorted(name for name in folders if name not in NOT_SOURCES)
-            for name in sorted(files):
+            for name in sorted(set(files) - NOT_SOURCES):  # `.git` of a worktree is a file
                 path = Path(folder, name)
                 try:
                     self.texts[path.relative_to(self.root).as_posix()] = path.read_text("utf-8")
