@@ -72,18 +72,21 @@ void Term::pump() {
 
 // The users whose runs may be open, so that everything after this finds them in memory.
 void Term::load_users() {
-  while (!to_load_.empty()) {
-    if (states_.acquire(to_load_.front()) == nullptr) return rebuild(to_load_.front());
-    to_load_.pop_front();
-  }
+  for (; !to_load_.empty(); to_load_.pop_front())
+    static_cast<void>(states_.acquire(to_load_.front()));  // if not, it is one to rebuild
+  if (!states_.unfolded_users(1).empty()) return rebuild();
   stage_ = Stage::trying;
 }
 
-void Term::rebuild(const UserId& user) {
-  spdlog::warn("a user of partition {} is folded again from the log", partition_.value());
-  ++counters_.rebuilds;
+// All that are known to need it, in one pass; they come back to load_users() or take().
+void Term::rebuild() {
+  const auto users = states_.unfolded_users(options_.states.rebuild_users_max);
+  SIGNALBOX_ASSERT(!users.empty());
+  spdlog::warn("{} users of partition {} are folded again from the log", users.size(),
+               partition_.value());
+  counters_.rebuilds += users.size();
   blocked_ = true;
-  rebuild_ = std::make_unique<UserRebuild>(services_.log, log_.log_id, partition_, user,
+  rebuild_ = std::make_unique<UserRebuild>(services_.log, log_.log_id, partition_, users,
                                            options_.rules.limits);
   rebuild_piece();
 }
@@ -92,7 +95,7 @@ void Term::rebuild_piece() {
   const auto complete = rebuild_->advance(fold_.position.next_offset);
   if (!complete) return stop_(complete.error());
   if (*complete) {
-    states_.adopt(rebuild_->take(), fold_);
+    for (RoutingState& state : rebuild_->take()) states_.adopt(std::move(state), fold_);
     rebuild_.reset();
     blocked_ = false;
   }
@@ -239,8 +242,7 @@ void Term::keep_house() {
   if (records_since_checkpoint_ > 0 && now - checkpoint_at_ >= options_.checkpoint_interval)
     append_checkpoint({});
   if (active_since_snapshot_ && now - snapshot_at_ >= options_.snapshot_interval) {
-    states_.snapshot_partition(fold_);
-    active_since_snapshot_ = false;
+    active_since_snapshot_ = !states_.snapshot_partition(fold_);
     snapshot_at_ = now;
   }
   house_timer_ = services_.executor.call_at(now + options_.housekeeping, [this] { keep_house(); });

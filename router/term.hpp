@@ -73,7 +73,7 @@ class Term {
   void try_oldest();
   [[nodiscard]] Unusable poison_of(const Record& record) const;
   void resume_runs();
-  void rebuild(const UserId& user);
+  void rebuild();
   void rebuild_piece();
 
   // inbound (term_inbound.cpp)

@@ -1,7 +1,11 @@
-// UserRebuild: folds one user's state from the log alone, for when his snapshot is missing or
-// refused (contract 9). It reads the whole partition in pieces, so that the router's other work
-// goes on between. Thread: the router's.
+// UserRebuild: folds the states of some users from the log alone, for when their snapshots are lost
+// or refused (contract 9). It reads the whole partition once for all of them, in pieces, so that
+// the router's other work goes on between. Memory: the states. Thread: the router's.
 #pragma once
+
+#include <span>
+#include <unordered_map>
+#include <vector>
 
 #include "event-store/log/event_log.hpp"
 #include "event-store/log/validity_fold.hpp"
@@ -11,13 +15,13 @@ namespace signalbox::router {
 
 class UserRebuild {
  public:
-  UserRebuild(event_store::EventLog& log, LogId log_id, Partition partition, UserId user,
-              RoutingLimits limits);
+  UserRebuild(event_store::EventLog& log, LogId log_id, Partition partition,
+              std::span<const UserId> users, RoutingLimits limits);
 
   // Folds one more piece, at most up to `target`; true once everything before `target` is folded.
   [[nodiscard]] Result<bool> advance(Offset target);
-  [[nodiscard]] const UserId& user() const { return state_.user_id; }
-  [[nodiscard]] RoutingState take() { return std::move(state_); }
+  // One state per user, when advance() has said true.
+  [[nodiscard]] std::vector<RoutingState> take();
 
  private:
   void fold_record(const Record& record);
@@ -26,7 +30,7 @@ class UserRebuild {
   Partition partition_;
   RoutingLimits limits_;
   event_store::Position position_{};
-  RoutingState state_;
+  std::unordered_map<UserId, RoutingState> states_;
 };
 
 }  // namespace signalbox::router

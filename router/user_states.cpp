@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
 
@@ -45,11 +47,15 @@ UserStates::Held* UserStates::acquire(const UserId& user) {
 
 UserStates::Held* UserStates::load(const UserId& user) {
   auto stored = snapshots_.get(user_snapshot_key(user));
+  // Whoever has events before `fold_from` was given a snapshot, and the store knows of every one.
   if (stored && !*stored) return insert(RoutingState(user, start_of_chain(log_id_, user)));
   const auto refuse = [&](std::string_view why) -> Held* {
     ++counters_.snapshots_refused;
     snapshots_.refuse(user_snapshot_key(user));
-    spdlog::warn("the snapshot of a user of partition {} is not used: {}", partition_.value(), why);
+    // After a change of the fold it is so of every user there is.
+    const bool is_known = std::exchange(refused_because_, why) == why;
+    spdlog::log(is_known ? spdlog::level::debug : spdlog::level::warn,
+                "the snapshot of a user of partition {} is not used: {}", partition_.value(), why);
     mark_unfolded(user);
     return nullptr;
   };
@@ -93,6 +99,17 @@ void UserStates::mark_unfolded(const UserId& user) {
   unfolded_.insert(user);
 }
 
+// His snapshot is not needed where his whole history comes by: so a change of the fold costs the
+// one pass over the partition that is on anyhow.
+UserStates::Held* UserStates::acquire_for(const UserId& user, const Record& event) {
+  const bool is_behind = unfolded_.contains(user);
+  Held* held = acquire(user);
+  const bool is_first = event_store::header_number(event, "ce_userseq") == 1;
+  if (held != nullptr || is_behind || !is_first || fold_from_ > Offset(0)) return held;
+  unfolded_.erase(user);
+  return insert(RoutingState(user, start_of_chain(log_id_, user)));
+}
+
 // A log that was restored from an older copy ends before what a snapshot of its later life holds.
 Offset UserStates::log_end() {
   const auto bounds = log_.bounds({Topic::events, partition_});
@@ -124,7 +141,7 @@ Result<void> UserStates::fold(const Record& record, const FoldState& before,
                               const FoldState& after) {
   const auto user = user_of(record);
   if (!user) return {};
-  Held* held = acquire(*user);
+  Held* held = acquire_for(*user, record);
   if (held == nullptr || record.offset < held->covered_to) return {};
   const auto event = event_store::decode_event(record);
   if (!event && event.error().code == Errc::unsupported_version)
@@ -196,7 +213,9 @@ void UserStates::tick(const FoldState& now) {
   if (users_.size() > options_.users_max) evict(now);
 }
 
-void UserStates::snapshot_partition(const FoldState& now) {
+bool UserStates::snapshot_partition(const FoldState& now) {
+  // What was found to be wrong with their snapshots would not be found again from a later X.
+  if (!unfolded_.empty()) return false;
   const FoldState* oldest = &now;
   for (auto& [user, held] : users_) {
     if (held.dirty_since && held.open_events == 0) write_snapshot(held, now);
@@ -213,6 +232,7 @@ void UserStates::snapshot_partition(const FoldState& now) {
                                                       .inbound = oldest->inbound,
                                                       .open_users = busy_users()})});
   ++counters_.snapshots_written;
+  return true;
 }
 
 std::vector<UserId> UserStates::busy_users() const {
@@ -223,8 +243,11 @@ std::vector<UserId> UserStates::busy_users() const {
   return busy;
 }
 
-std::vector<UserId> UserStates::unfolded_users() const {
-  return {unfolded_.begin(), unfolded_.end()};
+std::vector<UserId> UserStates::unfolded_users(std::size_t users_max) const {
+  std::vector<UserId> users;
+  for (auto it = unfolded_.begin(); it != unfolded_.end() && users.size() < users_max; ++it)
+    users.push_back(*it);
+  return users;
 }
 
 void UserStates::evict(const FoldState& now) {

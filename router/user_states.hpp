@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -31,6 +32,7 @@ struct UserStatesOptions {
   std::size_t users_max = 10000;
   std::int32_t snapshot_events = 200;      // of one user since his last snapshot
   std::chrono::seconds snapshot_idle{60};  // after his last event
+  std::size_t rebuild_users_max = 256;  // in one pass over the partition; the rest in further ones
 };
 
 // Totals since start, over all partitions. Written on the router's thread, read from any.
@@ -57,8 +59,9 @@ class UserStates {
     std::list<UserId>::iterator used{};
   };
 
-  // `fold_from`: where the fold of the partition begins; a user without a snapshot is new only if
-  // that is 0 or none of his events come after it.
+  // `fold_from`: where the fold of the partition begins. All users with events before it were given
+  // snapshots, and the store tells one that is gone from one that never was: so a user of whom it
+  // knows nothing is new.
   UserStates(event_store::EventLog& log, event_store::SnapshotStore& snapshots, const Clock& clock,
              LogId log_id, Partition partition, Offset fold_from, RoutingLimits limits,
              UserStatesOptions options, UserStatesCounters& counters);
@@ -81,16 +84,19 @@ class UserStates {
   // Snapshots of users that have been quiet, and eviction. Call every few seconds.
   void tick(const FoldState& now);
   // Writes what is missing and then the partition's own snapshot, as far as open events let it.
-  void snapshot_partition(const FoldState& now);
+  // False: not now, a rebuild comes first.
+  bool snapshot_partition(const FoldState& now);
 
   // Users with open runs or with events not read back.
   [[nodiscard]] std::vector<UserId> busy_users() const;
-  // Users of whom it is known that a rebuild is needed.
-  [[nodiscard]] std::vector<UserId> unfolded_users() const;
+  // Users of whom it is known that a rebuild is needed; at most `users_max` of them.
+  [[nodiscard]] std::vector<UserId> unfolded_users(std::size_t users_max) const;
   [[nodiscard]] std::size_t size() const { return users_.size(); }
 
  private:
   Held* load(const UserId& user);
+  // As acquire(), of one whose event was read.
+  Held* acquire_for(const UserId& user, const Record& event);
   Held* insert(RoutingState state);
   [[nodiscard]] Offset log_end();
   bool refill(RoutingState& state);
@@ -110,6 +116,7 @@ class UserStates {
   std::unordered_map<UserId, Held> users_;
   std::list<UserId> by_use_;  // least recently used first
   std::unordered_set<UserId> unfolded_;
+  std::string refused_because_;  // of the last snapshot that was not used
   UserStatesCounters& counters_;
 };
 

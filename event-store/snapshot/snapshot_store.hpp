@@ -27,7 +27,8 @@ class SnapshotStore {
   virtual ~SnapshotStore() = default;
   // Keeps the one with the highest order per key; equal order replaces.
   virtual void put(std::string_view key, Snapshot snapshot) = 0;
-  // nullopt: none. Error corrupt: its SHA-256 does not match; the caller reports it and folds anew.
+  // nullopt: nothing was ever put under the key. Error corrupt: what was put is gone, or its
+  // SHA-256 does not match; the caller reports it and folds anew.
   [[nodiscard]] virtual Result<std::optional<Snapshot>> get(std::string_view key) = 0;
   // What is kept under the key was found to be wrong (another log's, ahead of the log, not fitting
   // it): the next put() replaces it, whatever its order.

@@ -19,10 +19,23 @@ constexpr std::chrono::seconds kRetryAfter(1);
 // Columns are append only; a change of their meaning is a new version.
 constexpr FileFormat kFormat{
     .application_id = 0x53427873,  // "SBxs"
-    .version = 1,
+    .version = 2,
     .schema =
         "CREATE TABLE snapshots(key TEXT PRIMARY KEY, ordinal INTEGER NOT NULL,"
-        " fold_version INTEGER NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL) STRICT"};
+        " fold_version INTEGER NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
+        "CREATE TABLE known(key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE known_count(keys INTEGER NOT NULL) STRICT;"
+        "INSERT INTO known_count VALUES(0);"
+        "CREATE TRIGGER key_kept AFTER INSERT ON snapshots BEGIN"
+        " INSERT INTO known SELECT new.key WHERE NOT EXISTS("
+        "SELECT 1 FROM known WHERE key=new.key); END;"
+        "CREATE TRIGGER key_counted AFTER INSERT ON known BEGIN"
+        " UPDATE known_count SET keys=keys+1; END"};
+
+// A row, and whether there should be one.
+constexpr const char* kSelect =
+    "SELECT 1, ordinal, fold_version, bytes, hash FROM snapshots WHERE key=?1"
+    " UNION ALL SELECT 0, 0, 0, x'', x'' FROM known WHERE key=?1";
 
 std::string_view as_text(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
@@ -63,11 +76,27 @@ std::optional<std::string> decompress(std::string_view stored, std::size_t bytes
   return bytes;
 }
 
+// Looks once through the known keys, at the start: a list that has lost some can tell nobody new
+// from somebody lost, so such a file is no use.
+Result<SqliteDatabase> open_whole(const std::string& path, const LogId& log,
+                                  const SnapshotStoreOptions& options) {
+  auto writer = open_rebuildable(path, kFormat, log, options.warn);
+  if (!writer) return writer;
+  const auto lost =
+      writer->query_number("SELECT keys - (SELECT count(*) FROM known) FROM known_count");
+  if (lost && *lost == 0) return writer;
+  if (!lost && lost.error().code != Errc::corrupt) return tl::unexpected<Error>(lost.error());
+  const std::string why =
+      lost ? path + ": its list of keys has lost " + std::to_string(*lost) : lost.error().message;
+  writer = failure(Errc::corrupt, why);  // closes it
+  return make_anew(path, kFormat, log, why, options.warn);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SqliteSnapshotStore>> SqliteSnapshotStore::open(
     const std::string& path, const LogId& log, SnapshotStoreOptions options) {
-  auto writer = open_rebuildable(path, kFormat, log, options.warn);
+  auto writer = open_whole(path, log, options);
   if (!writer) return tl::unexpected<Error>(writer.error());
   auto upsert = writer->prepare(
       "INSERT INTO snapshots VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(key) DO UPDATE SET"
@@ -76,8 +105,7 @@ Result<std::unique_ptr<SqliteSnapshotStore>> SqliteSnapshotStore::open(
   if (!upsert) return tl::unexpected<Error>(upsert.error());
   auto reader = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
   if (!reader) return tl::unexpected<Error>(reader.error());
-  auto select =
-      reader->prepare("SELECT ordinal, fold_version, bytes, hash FROM snapshots WHERE key=?1");
+  auto select = reader->prepare(kSelect);
   if (!select) return tl::unexpected<Error>(select.error());
   return std::unique_ptr<SqliteSnapshotStore>(
       new SqliteSnapshotStore(std::move(*writer), std::move(*upsert), std::move(*reader),
@@ -151,25 +179,31 @@ void SqliteSnapshotStore::refuse(std::string_view key) {
 Result<std::optional<Snapshot>> SqliteSnapshotStore::read_row(std::string_view key) {
   const std::lock_guard lock(reading_);
   select_.bind_text(1, key);
-  const auto row = select_.step();
   Result<std::optional<Snapshot>> result = std::optional<Snapshot>();
-  if (!row) {
-    result = tl::unexpected<Error>(row.error());
-  } else if (*row) {
-    const std::int64_t order = select_.number(0);
-    const std::int64_t fold_version = select_.number(1);
-    const std::string_view stored = select_.bytes(2);
-    const bool whole = select_.bytes(3) == as_text(row_hash(key, order, fold_version, stored));
-    auto bytes = whole ? decompress(stored, options_.snapshot_bytes_max) : std::nullopt;
-    if (bytes) {
-      result = Snapshot{order, static_cast<int>(fold_version), std::move(*bytes)};
-    } else {
-      result = failure(Errc::corrupt, "snapshot of " + std::string(key) +
-                                          ": its SHA-256 does not match what is stored");
+  while (true) {
+    const auto row = select_.step();
+    if (!row) result = tl::unexpected<Error>(row.error());
+    if (!row || !*row) break;
+    if (select_.number(0) == 1) {
+      result = row_in_hand(key);
+      break;
     }
+    result = failure(Errc::corrupt, "snapshot of " + std::string(key) + ": its row is gone");
   }
   select_.reset();
   return result;
+}
+
+// The row the statement stands on.
+Result<std::optional<Snapshot>> SqliteSnapshotStore::row_in_hand(std::string_view key) const {
+  const std::int64_t order = select_.number(1);
+  const std::int64_t fold_version = select_.number(2);
+  const std::string_view stored = select_.bytes(3);
+  const bool whole = select_.bytes(4) == as_text(row_hash(key, order, fold_version, stored));
+  auto bytes = whole ? decompress(stored, options_.snapshot_bytes_max) : std::nullopt;
+  if (bytes) return Snapshot{order, static_cast<int>(fold_version), std::move(*bytes)};
+  return failure(Errc::corrupt,
+                 "snapshot of " + std::string(key) + ": its SHA-256 does not match what is stored");
 }
 
 Result<void> SqliteSnapshotStore::flush() {

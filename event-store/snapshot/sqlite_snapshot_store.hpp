@@ -1,5 +1,8 @@
 // SqliteSnapshotStore: snapshots in one SQLite file. A row holds the bytes, compressed with zstd,
-// and the SHA-256 of key, order, fold_version and stored bytes, checked at every get().
+// and the SHA-256 of key, order, fold_version and stored bytes, checked at every get(). A key is
+// also entered in a list of its own, in the transaction that first writes its row, and the list
+// counts itself: so a row that is gone is told from one that never was, at the cost of one look-up,
+// and a file whose list has lost keys is not used.
 //
 // Threads: any may call; one thread of its own ("snapshots") compresses and writes, get() reads on
 // the caller's. A put waits in memory until its group is committed: one transaction takes all that
@@ -68,6 +71,7 @@ class SqliteSnapshotStore final : public SnapshotStore {
   void finish_group(const Result<void>& written);
   [[nodiscard]] std::shared_ptr<const Snapshot> find_pending(std::string_view key) const;
   [[nodiscard]] Result<std::optional<Snapshot>> read_row(std::string_view key);
+  [[nodiscard]] Result<std::optional<Snapshot>> row_in_hand(std::string_view key) const;
 
   const SnapshotStoreOptions options_;
 

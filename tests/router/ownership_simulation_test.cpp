@@ -84,9 +84,9 @@ class Cluster {
         const auto stored = machine->snapshots.get(user_snapshot_key(user)).value();
         if (!stored) continue;
         auto snapshot = decode_user_snapshot(stored->bytes).value();
-        UserRebuild rebuild(*session, session->describe().log_id, kPartition, user, {});
+        UserRebuild rebuild(*session, session->describe().log_id, kPartition, {&user, 1}, {});
         while (!rebuild.advance(snapshot.at.next_offset).value()) continue;
-        RoutingState replayed = rebuild.take();
+        const RoutingState replayed = rebuild.take().front();
         EXPECT_TRUE(replayed == snapshot.state) << user.value() << " at seq " << stored->order;
         ++snapshots_checked;
       }

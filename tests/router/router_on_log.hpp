@@ -19,10 +19,12 @@
 #include "event-store/log/sqlite_event_log.hpp"
 #include "event-store/log/user_chain.hpp"
 #include "event-store/log/validity_fold.hpp"
+#include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "router/router.hpp"
 #include "tests/agents/test_agents.hpp"
+#include "tests/router/counted_reads.hpp"
 #include "tests/snapshot/memory_snapshot_store.hpp"
 
 namespace signalbox::router {
@@ -55,11 +57,27 @@ class RouterOnLog {
     log_ = std::move(*opened);
   }
 
+  // Instead of `snapshots`, from the next start() on.
+  void keep_snapshots_in_a_file() { file_snapshots_ = open_snapshot_file(); }
+  void close_snapshots() { file_snapshots_.reset(); }
+  std::unique_ptr<event_store::SqliteSnapshotStore> open_snapshot_file() {
+    auto opened =
+        event_store::SqliteSnapshotStore::open(snapshot_file(), log_->describe().log_id, {});
+    EXPECT_TRUE(opened) << opened.error().message;
+    return opened ? std::move(*opened) : nullptr;
+  }
+  [[nodiscard]] std::string snapshot_file() const { return (folder_ / "snapshots.db").string(); }
+  event_store::SnapshotStore& snapshot_store() {
+    if (file_snapshots_) return *file_snapshots_;
+    return snapshots;
+  }
+
   void start() {
+    reads_ = std::make_unique<CountedReads>(*log_);
     thread_ = std::make_unique<cli::RoleThread>("router");
     thread_->run([this] {
       router_ = std::make_unique<Router>(
-          RouterServices{*log_, snapshots, clock_, *thread_, random_, agents_}, options,
+          RouterServices{*reads_, snapshot_store(), clock_, *thread_, random_, agents_}, options,
           [this](const Error& error) { fatal = error.message; });
       router_->start();
     });
@@ -174,6 +192,11 @@ class RouterOnLog {
   std::shared_ptr<testing::SlowToolCalls> calls = std::make_shared<testing::SlowToolCalls>();
   std::string fatal;
   [[nodiscard]] Router& router() { return *router_; }
+  [[nodiscard]] bool is_serving() {
+    return eventually([this] { return router_->not_ready().empty(); });
+  }
+  // Of the router since its start.
+  [[nodiscard]] CountedReads& reads() { return *reads_; }
   [[nodiscard]] event_store::SqliteEventLog& log() { return *log_; }
   [[nodiscard]] cli::RoleThread& thread() { return *thread_; }
 
@@ -187,6 +210,8 @@ class RouterOnLog {
   cli::RoleThread clients_{"clients"};
   std::vector<std::unique_ptr<cli::RoleThread>> stopped_threads_;
   std::unique_ptr<event_store::SqliteEventLog> log_;
+  std::unique_ptr<CountedReads> reads_;
+  std::unique_ptr<event_store::SqliteSnapshotStore> file_snapshots_;
   std::unique_ptr<cli::RoleThread> thread_;
   std::unique_ptr<Router> router_;
 };

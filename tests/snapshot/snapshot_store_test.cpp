@@ -161,6 +161,50 @@ TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPl
   EXPECT_EQ(got(*store, "a"), "anew");
 }
 
+// Changes the file as nobody should, while no store has it open.
+void damage(const Folder& folder, const std::string& sql) {
+  auto file = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write);
+  ASSERT_TRUE(file);
+  const auto done = file->execute(sql);
+  ASSERT_TRUE(done) << done.error().message;
+}
+
+TEST(SqliteSnapshotStore, TellsARowThatIsGoneFromOneThatNeverWas) {
+  const Folder folder;
+  {
+    const auto store = open(folder);
+    store->put("a", {9, 1, "right"});
+    store->put("b", {1, 1, "right"});
+  }
+  damage(folder, "DELETE FROM snapshots WHERE key = 'a'");
+  {
+    const auto store = open(folder);
+    EXPECT_EQ(got(*store, "a"), "error corrupt");
+    EXPECT_EQ(got(*store, "b"), "right");
+    EXPECT_EQ(got(*store, "c"), "none");
+    store->put("a", {2, 1, "anew"});
+    ASSERT_TRUE(store->flush());
+    EXPECT_EQ(got(*store, "a"), "anew");
+  }
+  damage(folder, "UPDATE snapshots SET key = 'd' WHERE key = 'a'");
+  EXPECT_EQ(got(*open(folder), "a"), "error corrupt") << "known is known, however often it is lost";
+  EXPECT_EQ(folder.files_aside(), 0u);
+}
+
+TEST(SqliteSnapshotStore, AFileWhoseListOfKeysHasLostOneIsMadeAnew) {
+  const Folder folder;
+  for (int order = 1; order <= 3; ++order) {
+    const auto store = open(folder);
+    store->put("a", {order, 1, "x"});
+    store->put("b", {order, 1, "x"});
+  }
+  EXPECT_EQ(folder.files_aside(), 0u) << "each is counted once";
+  damage(folder, "DELETE FROM snapshots WHERE key = 'a'; DELETE FROM known WHERE key = 'a'");
+  const auto store = open(folder);
+  EXPECT_EQ(got(*store, "b"), "none");
+  EXPECT_EQ(folder.files_aside(), 1u);
+}
+
 TEST(SqliteSnapshotStore, MovesAFileThatIsNoDatabaseAsideAndSaysSo) {
   const Folder folder;
   std::ofstream(folder.file()) << std::string(8192, 'z');
