@@ -33,6 +33,7 @@ Feed::Feed(Parts parts)
              std::move(parts.make_frame),
              parts.metrics,
              parts.callbacks,
+             parts.random,
              parts.limits,
              parts.log.describe()} {}
 
@@ -67,6 +68,7 @@ void Feed::tick() {
     if (one.stopped())
       stopped.push_back("partition " + std::to_string(i) + ": " + one.stopped()->message);
   }
+  parts_.metrics.partitions_unreadable.Set(static_cast<double>(stopped.size()));
   {
     const std::lock_guard lock(mutex_);
     stopped_ = std::move(stopped);

@@ -28,6 +28,7 @@ class Feed {
     FrameFactory make_frame;
     GatewayMetrics& metrics;
     CallbackCount& callbacks;
+    Random& random;  // of the executor's thread
     GatewayLimits limits;
   };
   // Made and destroyed anywhere; opened and closed on the executor, in between.
@@ -43,7 +44,8 @@ class Feed {
   // Every stream is told where it stands.
   void tell_positions();
 
-  // Any thread: partitions that cannot be read, with the reason; at most a second old.
+  // Any thread: partitions that cannot be read now, with the reason; at most a second old. Each is
+  // tried again by itself.
   [[nodiscard]] std::vector<std::string> stopped_partitions() const;
 
  private:

@@ -95,6 +95,7 @@ struct Gateway::Parts {
         clients(options.limits.sockets_per_user_max),
         authenticator(clock, options.keys, options.tokens),
         hosts(options.dev ? HostRule::loopback : HostRule::any),
+        feed_random(options.seed + 1),
         public_routes(hosts),
         admin_routes(hosts),
         feed_thread("gateway-feed"),
@@ -122,6 +123,7 @@ struct Gateway::Parts {
   std::atomic<bool> draining{false};
   bool stopped = false;
   const HostRule hosts;
+  Random feed_random;
   HttpRoutes public_routes;
   HttpRoutes admin_routes;
   IoThread feed_thread;
@@ -172,6 +174,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
                            .make_frame = WebsocketServer::make_frame,
                            .metrics = metrics,
                            .callbacks = callbacks,
+                           .random = feed_random,
                            .limits = options.limits});
   feed_thread.run_and_wait([&] { feed->open(starts); });
   for (std::size_t i = 0; i < shards.size(); ++i)

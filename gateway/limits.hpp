@@ -27,6 +27,8 @@ struct GatewayLimits {
   std::size_t log_scans_waiting_max = 1024;  // overloaded with retry_after_ms, close 4003
   std::size_t connection_records_max =
       10'000;  // per shard, waiting to be written; dropped, counted
+  // Between two tries to read a partition that cannot be read; its sockets are closed (4004).
+  std::chrono::milliseconds partition_retry_max{10'000};
 };
 
 }  // namespace signalbox::gateway

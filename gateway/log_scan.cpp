@@ -1,9 +1,41 @@
 #include "gateway/log_scan.hpp"
 
+#include "event-store/log/partition_reader.hpp"
+
 namespace signalbox::gateway {
+
+using event_store::Position;
+
+namespace {
+
+// The log's own position at an offset: folded from the nearest one before it that can be trusted.
+Result<Position> position_at(event_store::EventLog& log, Partition partition, Offset offset) {
+  auto position = event_store::find_start_position(log, partition, offset);
+  while (position && position->next_offset < offset) {
+    const auto records = log.read({Topic::events, partition}, position->next_offset, {});
+    if (!records) return tl::unexpected(records.error());
+    if (records->empty()) break;
+    for (const RecordPtr& record : *records) {
+      if (record->offset >= offset) return position;
+      if (event_store::fold(*position, *record).verdict == event_store::Verdict::corrupt)
+        return failure(Errc::corrupt, "an event of an epoch nobody has claimed");
+    }
+  }
+  return position;
+}
+
+}  // namespace
 
 LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan) {
   LogScanResult result{{}, scan.from};
+  if (!scan.from_is_proven) {
+    const auto own = position_at(log, scan.partition, scan.from.next_offset);
+    if (!own)
+      result.error = own.error();
+    else
+      result.misfit = own->epoch != scan.from.epoch || own->owner_seq != scan.from.owner_seq;
+    if (result.error || result.misfit) return result;
+  }
   std::size_t found_bytes = 0;
   std::size_t read_bytes = 0;
   while (read_bytes < scan.read_bytes_max && found_bytes < scan.found_bytes_max &&

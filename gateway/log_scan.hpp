@@ -13,7 +13,8 @@ namespace signalbox::gateway {
 struct LogScan {
   Partition partition;
   event_store::Position from;
-  Offset until;  // exclusive
+  bool from_is_proven;  // else it is held against the log's own before anything is looked for
+  Offset until;         // exclusive
   UserId user;
   std::size_t found_bytes_max;  // stops after so much was found ...
   std::size_t read_bytes_max;   // ... or so much was read
@@ -22,7 +23,7 @@ struct LogScanResult {
   std::vector<RecordPtr> events;
   event_store::Position reached;  // next_offset == until when the scan is through
   std::optional<Error> error{};   // the log's own
-  bool misfit = false;            // `from` does not fit this log
+  bool misfit = false;            // `from` is not what this log says at that offset
 };
 [[nodiscard]] LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan);
 

@@ -24,6 +24,17 @@ prometheus::Gauge& gauge(prometheus::Registry& registry, const std::string& name
       .Add({});
 }
 
+std::array<prometheus::Counter*, event_store::kVerdictCount> record_counters(
+    prometheus::Registry& registry) {
+  std::array<prometheus::Counter*, event_store::kVerdictCount> counters{};
+  for (std::size_t i = 0; i < counters.size(); ++i)
+    counters[i] =
+        &counter(registry,
+                 "records_" + std::string(to_text(static_cast<event_store::Verdict>(i))) + "_total",
+                 "Records of events the gateway's fold judged so");
+  return counters;
+}
+
 }  // namespace
 
 GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
@@ -36,7 +47,10 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       events_read(counter(r, "events_read_total", "Valid events read")),
       slow_consumers(counter(r, "slow_consumers_total", "Sockets terminated as too slow")),
       history_damaged(counter(r, "history_damaged_total", "Breaks in a user's chain of events")),
-      partitions_stopped(counter(r, "partitions_stopped_total", "Partitions that cannot be read")),
+      partitions_stopped(
+          counter(r, "partitions_stopped_total", "Times a partition could not be read on")),
+      partitions_unreadable(
+          gauge(r, "partitions_unreadable", "Partitions that cannot be read now")),
       caught_up_from_window(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
                                     {{"source", "window"}})),
       caught_up_from_history(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
@@ -50,6 +64,7 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       connection_records_dropped(
           counter(r, "connection_records_dropped_total", "Facts about sockets not written")),
       accept_failures(counter(r, "accept_failures_total", "Connections that were not accepted")),
+      records_(record_counters(r)),
       errors_(family(r, "errors_total", "Error frames sent, by code")),
       closes_(family(r, "closes_total", "Sockets closed, by close code")),
       refused_(family(r, "refused_handshakes_total", "Handshakes refused, by HTTP status")) {}

@@ -6,8 +6,10 @@
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 
+#include <array>
 #include <string_view>
 
+#include "event-store/log/validity_fold.hpp"
 #include "event-store/model/result.hpp"
 #include "gateway/close_codes.hpp"
 
@@ -31,6 +33,7 @@ struct GatewayMetrics {
   prometheus::Counter& slow_consumers;
   prometheus::Counter& history_damaged;
   prometheus::Counter& partitions_stopped;
+  prometheus::Gauge& partitions_unreadable;
   prometheus::Counter& caught_up_from_window;
   prometheus::Counter& caught_up_from_history;
   prometheus::Counter& caught_up_from_log;
@@ -41,11 +44,15 @@ struct GatewayMetrics {
   prometheus::Counter& connection_records_dropped;
   prometheus::Counter& accept_failures;
 
+  void count_record(event_store::Verdict verdict) {
+    records_[static_cast<std::size_t>(verdict)]->Increment();
+  }
   void count_error(Errc code);
   void count_close(CloseCode code);
   void count_refused_handshake(int status);
 
  private:
+  std::array<prometheus::Counter*, event_store::kVerdictCount> records_;  // of events, by verdict
   prometheus::Family<prometheus::Counter>& errors_;
   prometheus::Family<prometheus::Counter>& closes_;
   prometheus::Family<prometheus::Counter>& refused_;

@@ -1,6 +1,7 @@
 // The way of a socket from its cursor to the head: window, history or log, then live.
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
@@ -25,11 +26,24 @@ Position position_after(const Record& event) {
       std::nullopt, OwnerSeq(event_store::header_number(event, "ce_ownerseq").value_or(0))};
 }
 
+Seq seq_of(const Record& event) {
+  return Seq(event_store::header_number(event, "ce_userseq").value_or(0));
+}
+
+// Whether the event is not where a cursor with this position and last seq says it is.
+bool contradicts(const Record& event, const Position& claimed, Seq last_seq) {
+  const Position after = position_after(event);
+  if (seq_of(event) != last_seq || after.next_offset > claimed.next_offset ||
+      after.epoch > claimed.epoch)
+    return true;
+  return after.next_offset == claimed.next_offset &&
+         (after.epoch != claimed.epoch || after.owner_seq != claimed.owner_seq);
+}
+
 }  // namespace
 
 bool PartitionFeed::fits_window(const Subscription& subscription) const {
   const Position& claimed = subscription.position;
-  if (claimed.next_offset < window_.start().next_offset) return true;  // nobody can tell yet
   const Position own = window_.position_at(claimed.next_offset);
   return own.epoch == claimed.epoch && own.owner_seq == claimed.owner_seq;
 }
@@ -43,11 +57,13 @@ void PartitionFeed::go_on(Subscription& subscription) {
   }
   if (subscription.position.next_offset >= window_.start().next_offset) {
     if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
+    prove(subscription);
     return read_window(subscription);
   }
   subscription.phase = Phase::reading;
-  if (parts_.history != nullptr) return read_history(subscription);
-  read_log(subscription, subscription.position);
+  if (parts_.history == nullptr) return read_log(subscription);
+  if (subscription.proven || subscription.last_seq.value() != 0) return read_history(subscription);
+  search_history(subscription);
 }
 
 void PartitionFeed::read_window(Subscription& subscription) {
@@ -76,48 +92,51 @@ void PartitionFeed::read_window(Subscription& subscription) {
   become_live(subscription);
 }
 
-void PartitionFeed::read_history(Subscription& subscription) {
+void PartitionFeed::ask_history(
+    const Subscription& subscription, event_store::HistoryQuery query,
+    std::function<void(Subscription&, Result<event_store::HistoryPage>)> take) {
   parts_.callbacks.begin();
   parts_.history->read(
-      {.user = subscription.follower->user,
-       .after = Seq(subscription.last_seq.value() - (subscription.seq_unproven ? 1 : 0)),
-       .before = std::nullopt,
-       .events_max = kHistoryEventsMax,
-       .bytes_max = 4 * parts_.limits.page_bytes_max},
-      parts_.executor,
-      [this, ticket = subscription.ticket, &callbacks = parts_.callbacks,
+      std::move(query), parts_.executor,
+      [this, take = std::move(take), ticket = subscription.ticket, &callbacks = parts_.callbacks,
        alive = std::weak_ptr<const bool>(alive_)](Result<event_store::HistoryPage> page) {
         callbacks.end();
         if (alive.expired()) return;
-        if (Subscription* const found = find(ticket)) take_history(*found, std::move(page));
+        if (Subscription* const found = find(ticket)) take(*found, std::move(page));
       });
 }
 
-// The cursor's own event, which the first page begins with, must be where the cursor says it is.
-bool PartitionFeed::contradicts_cursor(const event_store::HistoryPage& page,
-                                       const Subscription& subscription) {
-  const Position& claimed = subscription.position;
-  if (page.events.empty()) return page.complete_to.next_offset >= claimed.next_offset;
-  const Record& event = *page.events.front();
-  const Position after = position_after(event);
-  if (event_store::header_number(event, "ce_userseq") != subscription.last_seq.value() ||
-      after.next_offset > claimed.next_offset || after.epoch > claimed.epoch)
-    return true;
-  return after.next_offset == claimed.next_offset &&
-         (after.epoch != claimed.epoch || after.owner_seq != claimed.owner_seq);
+// The first page of a cursor begins with the cursor's own event, which proves it.
+void PartitionFeed::read_history(Subscription& subscription) {
+  const std::int64_t own = subscription.proven ? 0 : 1;
+  ask_history(subscription,
+              {.user = subscription.follower->user,
+               .after = Seq(subscription.last_seq.value() - own),
+               .before = std::nullopt,
+               .events_max = kHistoryEventsMax,
+               .bytes_max = 4 * parts_.limits.page_bytes_max},
+              [this](Subscription& found, Result<event_store::HistoryPage> page) {
+                take_history(found, std::move(page));
+              });
 }
 
 void PartitionFeed::take_history(Subscription& subscription,
                                  Result<event_store::HistoryPage> page) {
   // The archive is a cache: whatever is wrong with it, the log has everything.
-  if (!page) return read_log(subscription, subscription.position);
-  if (std::exchange(subscription.seq_unproven, false) && contradicts_cursor(*page, subscription))
-    return refuse(subscription, event_store::CursorFault::damaged);
+  if (!page) return read_log(subscription);
+  if (!subscription.proven) {
+    if (page->events.empty() && page->complete_to.next_offset < subscription.position.next_offset)
+      return read_log(subscription);  // it has not come so far
+    if (page->events.empty() ||
+        contradicts(*page->events.front(), subscription.position, subscription.last_seq))
+      return refuse(subscription, event_store::CursorFault::damaged);
+    prove(subscription);
+  }
   parts_.metrics.caught_up_from_history.Increment();
   const bool posted = post_older(subscription, page->events);
   if (page->more) {
     if (!posted && !page->events.empty()) return read_history(subscription);
-    if (!posted) return read_log(subscription, subscription.position);
+    if (!posted) return read_log(subscription);
     return;
   }
   if (page->complete_to.next_offset > subscription.position.next_offset) {
@@ -125,17 +144,58 @@ void PartitionFeed::take_history(Subscription& subscription,
   }
   if (posted) return;
   if (subscription.position.next_offset < window_.start().next_offset)
-    return read_log(subscription, subscription.position);
+    return read_log(subscription);
   go_on(subscription);
 }
 
-void PartitionFeed::read_log(Subscription& subscription, const Position& from) {
-  LogScan scan{partition_,
-               from,
-               window_.start().next_offset,
-               subscription.follower->user,
-               parts_.limits.page_bytes_max,
-               kScanBytesMax};
+// A cursor that knows no seq: the user's last event before it is found by halving, so that a long
+// history costs a few reads of one event each.
+void PartitionFeed::search_history(Subscription& subscription) {
+  ask_history(subscription,
+              {.user = subscription.follower->user,
+               .after = std::nullopt,
+               .before = Seq(std::numeric_limits<std::int64_t>::max()),
+               .events_max = 1},
+              [this](Subscription& found, Result<event_store::HistoryPage> page) {
+                if (!page || page->complete_to.next_offset < found.position.next_offset)
+                  return read_log(found);
+                const Seq newest = page->events.empty() ? Seq(0) : seq_of(*page->events.front());
+                search_between(found, {Seq(0), newest.next()});
+              });
+}
+
+void PartitionFeed::search_between(Subscription& subscription, SeqSearch search) {
+  const std::int64_t left = search.not_before - search.before;
+  if (left <= 1) {
+    // read_history proves the cursor by this event; where there is none, there is nothing to prove.
+    subscription.last_seq = search.before;
+    if (search.before.value() == 0) prove(subscription);
+    return read_history(subscription);
+  }
+  const Seq middle(search.before.value() + left / 2);
+  ask_history(subscription,
+              {.user = subscription.follower->user,
+               .after = Seq(middle.value() - 1),
+               .before = std::nullopt,
+               .events_max = 1},
+              [this, search, middle](Subscription& found, Result<event_store::HistoryPage> page) {
+                if (!page || page->events.empty()) return read_log(found);
+                const Record& event = *page->events.front();
+                if (event.offset < found.position.next_offset)
+                  search_between(found, {std::max(middle, seq_of(event)), search.not_before});
+                else
+                  search_between(found, {search.before, middle});
+              });
+}
+
+void PartitionFeed::read_log(Subscription& subscription) {
+  LogScan scan{.partition = partition_,
+               .from = subscription.position,
+               .from_is_proven = subscription.proven,
+               .until = window_.start().next_offset,
+               .user = subscription.follower->user,
+               .found_bytes_max = parts_.limits.page_bytes_max,
+               .read_bytes_max = kScanBytesMax};
   const bool submitted = parts_.scans.submit(
       subscription.ticket.session,
       [this, &log = parts_.log, scan = std::move(scan), ticket = subscription.ticket,
@@ -149,6 +209,7 @@ void PartitionFeed::read_log(Subscription& subscription, const Position& from) {
           if (result.error && result.error->code == Errc::not_found)
             return refuse(*found, event_store::CursorFault::expired);
           if (result.error) return end_unavailable(*found, *result.error);
+          prove(*found);
           const bool posted = post_older(*found, result.events);
           found->position = result.reached;
           if (!posted) go_on(*found);
@@ -162,7 +223,7 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
   const UserId& user = subscription.follower->user;
   StreamPage page{{}, true};
   for (const RecordPtr& event : events) {
-    const Seq seq(event_store::header_number(*event, "ce_userseq").value_or(0));
+    const Seq seq = seq_of(*event);
     if (event->offset < subscription.position.next_offset) {
       // Before the cursor: read to prove its seq, or because it did not know one.
       subscription.last_seq = seq;

@@ -13,30 +13,44 @@ namespace signalbox::gateway {
 using event_store::Position;
 using event_store::WireDialect;
 
+namespace {
+
+constexpr std::chrono::milliseconds kFirstRetry{100};
+
+}  // namespace
+
 PartitionFeed::PartitionFeed(const FeedParts& parts, Partition partition,
                              const PartitionStart& start, std::uint64_t& last_channel)
     : parts_(parts),
       partition_(partition),
       last_channel_(last_channel),
+      events_back_off_(parts.random, kFirstRetry, parts.limits.partition_retry_max),
+      progress_back_off_(parts.random, kFirstRetry, parts.limits.partition_retry_max),
       head_(start.events),
       window_(start.events),
       pieces_(parts.limits.progress_bytes_max),
       batches_(parts.shards.size()),
-      reader_(std::make_unique<event_store::PartitionReader>(
-          parts.log, parts.executor, partition, start.events,
-          static_cast<event_store::JudgedSink&>(*this))),
       progress_(parts.log.tail({Topic::progress, partition}, start.progress, parts.executor,
-                               static_cast<event_store::TailSink&>(*this))) {}
+                               static_cast<event_store::TailSink&>(*this))) {
+  open_events();
+}
 
-PartitionFeed::~PartitionFeed() = default;
+PartitionFeed::~PartitionFeed() {
+  parts_.executor.cancel(events_timer_);
+  parts_.executor.cancel(progress_timer_);
+}
 
 // ---- what the log says
 
 void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records) {
   for (const event_store::JudgedRecord& judged : records) {
+    using event_store::Verdict;
+    const Verdict verdict = judged.judged.verdict;
+    parts_.metrics.count_record(verdict);
     head_ = judged.after;
-    if (judged.judged.verdict == event_store::Verdict::control) window_.mark(judged.after);
-    if (judged.judged.verdict == event_store::Verdict::valid) take_event(judged);
+    if (verdict == Verdict::control) window_.mark(judged.after);
+    if (verdict == Verdict::valid) take_event(judged);
+    if (verdict != Verdict::corrupt) note_readable();
   }
   post_batches();
   serve_those_beyond_head();
@@ -46,13 +60,30 @@ void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records
 void PartitionFeed::on_caught_up(const Position& position) {
   // The log may have holes: the head moves over them without a record.
   if (position.next_offset > head_.next_offset) head_ = position;
+  note_readable();
   serve_those_beyond_head();
 }
 
+void PartitionFeed::note_readable() {
+  if (stopped_) spdlog::info("partition {} is read again", partition_.value());
+  stopped_.reset();
+  events_back_off_.reset();
+}
+
+// From the head: what was read before is a prefix of the log and stays true.
+void PartitionFeed::open_events() {
+  reader_ = std::make_unique<event_store::PartitionReader>(
+      parts_.log, parts_.executor, partition_, head_, static_cast<event_store::JudgedSink&>(*this));
+}
+
 void PartitionFeed::on_stopped(const Error& error) {
-  spdlog::error("partition {} cannot be read on: {}", partition_.value(), error.message);
-  parts_.metrics.partitions_stopped.Increment();
+  const auto wait = events_back_off_.next();
+  spdlog::error("partition {} cannot be read on from offset {}; tried again in {} ms: {}",
+                partition_.value(), head_.next_offset.value(), wait.count(), error.message);
+  if (!stopped_) parts_.metrics.partitions_stopped.Increment();
   stopped_ = error;
+  events_timer_ =
+      parts_.executor.call_at(parts_.clock.monotonic() + wait, [this] { open_events(); });
   std::vector<StreamTicket> all;
   for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription.ticket);
   for (const StreamTicket& ticket : all)
@@ -116,6 +147,7 @@ void PartitionFeed::post_batches() {
 }
 
 void PartitionFeed::on_records(std::span<const RecordPtr> records) {
+  progress_back_off_.reset();
   for (const RecordPtr& record : records) {
     if (!pieces_.add(record)) continue;
     const auto found = followers_.find(*record->key);
@@ -135,14 +167,20 @@ void PartitionFeed::on_failed(const Error& error) {
   // Pieces may be lost; a ring that overtook us is no failure of the partition.
   spdlog::warn("partition {}: progress is read from its end again: {}", partition_.value(),
                error.message);
-  reopen_progress();
+  open_progress_later();
 }
 
-void PartitionFeed::reopen_progress() {
+void PartitionFeed::open_progress_later() {
+  progress_timer_ = parts_.executor.call_at(parts_.clock.monotonic() + progress_back_off_.next(),
+                                            [this] { open_progress_at_end(); });
+}
+
+void PartitionFeed::open_progress_at_end() {
   parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
                        alive = std::weak_ptr<const bool>(alive_)]() -> Task {
     return [this, bounds = log.bounds(at), alive] {
-      if (alive.expired() || !bounds) return;
+      if (alive.expired()) return;
+      if (!bounds) return open_progress_later();
       progress_ = parts_.log.tail({Topic::progress, partition_}, bounds->end, parts_.executor,
                                   static_cast<event_store::TailSink&>(*this));
     };
@@ -188,17 +226,19 @@ void PartitionFeed::follow(const StreamTicket& ticket, StreamRequest request) {
           .try_emplace(ticket.session, Subscription{ticket, &follower, request.dialect, {}})
           .first->second;
   if (stopped_) return end_unavailable(subscription, *stopped_);
-  switch (request.from) {
-    case StreamFrom::latest:
-      subscription.position = head_;
-      if (follower.chain) subscription.last_seq = follower.chain->seq;
-      break;
-    case StreamFrom::start: break;
-    case StreamFrom::cursor: return begin_at_cursor(subscription, request.cursor);
+  if (request.from == StreamFrom::cursor) return begin_at_cursor(subscription, request.cursor);
+  if (request.from == StreamFrom::latest) {
+    subscription.position = head_;
+    if (follower.chain) subscription.last_seq = follower.chain->seq;
   }
-  post(ticket,
-       StreamReady{cursor_text(subscription.position, subscription.last_seq, follower.user)});
+  prove(subscription);
   go_on(subscription);
+}
+
+void PartitionFeed::prove(Subscription& subscription) {
+  if (std::exchange(subscription.proven, true)) return;
+  post(subscription.ticket, StreamReady{cursor_text(subscription.position, subscription.last_seq,
+                                                    subscription.follower->user)});
 }
 
 void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::string& text) {
@@ -208,10 +248,7 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
   subscription.position =
       Position{cursor->next_offset, cursor->epoch, std::nullopt, cursor->owner_seq};
   subscription.last_seq = cursor->last_seq;
-  subscription.seq_unproven = cursor->last_seq.value() != 0;
   if (cursor->next_offset > head_.next_offset) return judge_beyond_head(subscription);
-  if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
-  post(subscription.ticket, StreamReady{text});
   go_on(subscription);
 }
 
@@ -228,8 +265,6 @@ void PartitionFeed::judge_beyond_head(Subscription& subscription) {
           if (!bounds) return end_unavailable(*found, bounds.error());
           if (found->position.next_offset > bounds->end)
             return refuse(*found, event_store::CursorFault::beyond_end);
-          post(ticket,
-               StreamReady{cursor_text(found->position, found->last_seq, found->follower->user)});
           go_on(*found);
         };
       });

@@ -2,10 +2,13 @@
 // are followed, and each socket's way from its cursor to the head. A socket is served from the
 // window, from the user's history when it is older than that, or from the log itself; at the head
 // it becomes live. All it gets goes through posts to its shard in order, so that its stream has no
-// gap and no repeat. Thread: the feed's executor, where it is also made and destroyed.
+// gap and no repeat. A cursor is proven before its stream is said to be ready. A partition that
+// cannot be read closes the streams of its users and is tried again from where it stopped, after
+// waits that grow. Thread: the feed's executor, where it is also made and destroyed.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +18,8 @@
 #include "event-store/archive/user_history.hpp"
 #include "event-store/log/partition_reader.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "event-store/model/random.hpp"
+#include "gateway/back_off.hpp"
 #include "gateway/callback_count.hpp"
 #include "gateway/hub.hpp"
 #include "gateway/limits.hpp"
@@ -41,6 +46,7 @@ struct FeedParts {
   FrameFactory make_frame;
   GatewayMetrics& metrics;
   CallbackCount& callbacks;
+  Random& random;
   GatewayLimits limits;
   event_store::LogDescription description;
 };
@@ -62,7 +68,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void unfollow(SessionId session);
   void tell_positions();
 
-  // Why nothing more is read; none while all is well.
+  // Why nothing is read, until it is read again; none while all is well.
   [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
   [[nodiscard]] const Window& window() const { return window_; }
   [[nodiscard]] std::size_t progress_bytes() const { return pieces_.bytes(); }
@@ -89,7 +95,12 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
     event_store::Position position;  // everything of the user before it was posted
     Seq last_seq{0};                 // of the last event posted; 0 = not known
     Phase phase = Phase::reading;
-    bool seq_unproven = false;  // last_seq is what a cursor says; a history can tell
+    bool proven = false;  // position and last_seq are more than what a cursor says
+  };
+  // Where in a user's history a cursor that knows no seq stands.
+  struct SeqSearch {
+    Seq before;      // this event is before the cursor; 0 = none is known to be
+    Seq not_before;  // this one is not
   };
 
   // JudgedSink, TailSink (of progress)
@@ -105,19 +116,27 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void queue_live(const Follower& follower, event_store::WireDialect dialect, FramePtr frame);
   void post_batches();
   void serve_those_beyond_head();
-  void reopen_progress();
+  void note_readable();
+  void open_events();
+  void open_progress_later();
+  void open_progress_at_end();
 
   Follower& follower_of(const UserId& user);
   void begin_at_cursor(Subscription& subscription, const std::string& text);
   void judge_beyond_head(Subscription& subscription);
+  // The stream can start where its position says.
+  void prove(Subscription& subscription);
   void go_on(Subscription& subscription);
   bool fits_window(const Subscription& subscription) const;
   void read_window(Subscription& subscription);
   void read_history(Subscription& subscription);
   void take_history(Subscription& subscription, Result<event_store::HistoryPage> page);
-  static bool contradicts_cursor(const event_store::HistoryPage& page,
-                                 const Subscription& subscription);
-  void read_log(Subscription& subscription, const event_store::Position& from);
+  // Asks the history, then hands its page to `take` unless the stream has ended meanwhile.
+  void ask_history(const Subscription& subscription, event_store::HistoryQuery query,
+                   std::function<void(Subscription&, Result<event_store::HistoryPage>)> take);
+  void search_history(Subscription& subscription);
+  void search_between(Subscription& subscription, SeqSearch search);
+  void read_log(Subscription& subscription);
   // Posts what the stream still lacks of these events; false when there was nothing to post.
   bool post_older(Subscription& subscription, const std::vector<RecordPtr>& events);
   [[nodiscard]] std::vector<FramePtr> newest_pieces(const Subscription& subscription) const;
@@ -138,10 +157,14 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   const FeedParts& parts_;
   const Partition partition_;
   std::uint64_t& last_channel_;
+  BackOff events_back_off_;
+  BackOff progress_back_off_;
   event_store::Position head_;
   Window window_;
   ProgressPieces pieces_;
   std::optional<Error> stopped_;
+  TimerId events_timer_ = TimerId::none;
+  TimerId progress_timer_ = TimerId::none;
   TextMap<std::unique_ptr<Follower>> followers_;
   std::unordered_map<SessionId, Subscription> subscriptions_;
   std::vector<SessionId> beyond_head_;

@@ -104,10 +104,16 @@ void PartitionReader::on_caught_up(Offset end) {
 void PartitionReader::on_failed(const Error& error) { sink_.on_stopped(error); }
 
 Result<Position> find_start_position(EventLog& log, Partition partition) {
+  const auto bounds = log.bounds({Topic::events, partition});
+  if (!bounds) return tl::unexpected(bounds.error());
+  return find_start_position(log, partition, bounds->end);
+}
+
+Result<Position> find_start_position(EventLog& log, Partition partition, Offset end) {
   const TopicPartition at{Topic::events, partition};
   const auto bounds = log.bounds(at);
   if (!bounds) return tl::unexpected(bounds.error());
-  Offset to = bounds->end;
+  Offset to = end;
   for (auto step = kReadBackFirst; to > bounds->first; step = std::min(2 * step, kReadBackMax)) {
     const Offset from = std::max(bounds->first, to + -step);
     const auto found = search(log, at, from, to);

@@ -59,5 +59,7 @@ class PartitionReader final : private TailSink {
 // alone by reading back to a checkpoint's fold_at; offset 0 where there is none. Blocking; not for
 // io threads. Its place in the log is never what is trusted, only the fact it states (contract 8).
 [[nodiscard]] Result<Position> find_start_position(EventLog& log, Partition partition);
+// The same near `end`, an offset within the partition: a position at or before it.
+[[nodiscard]] Result<Position> find_start_position(EventLog& log, Partition partition, Offset end);
 
 }  // namespace signalbox::event_store

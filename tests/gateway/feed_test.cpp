@@ -419,6 +419,94 @@ TEST(Feed, a_false_cursor_older_than_the_window_is_found_out_by_the_history) {
   }
 }
 
+TEST(Feed, a_false_cursor_older_than_the_window_is_found_out_by_the_log_before_it_is_ready) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits});
+  world.state("ann", 3);
+  world.put(world.owner.checkpoint(
+      {Offset(after_event(2)), Epoch(1), world.owner.claim(), OwnerSeq(2), Offset(0)}, Offset(0)));
+  test_support::TestOwner second(world.log->describe().log_id, Epoch(2), world.random);
+  second.continue_users_of(world.owner);
+  const Offset claimed = world.put(second.owned());
+  for (int i = 0; i < 7; ++i) world.put(second.event("ann", Offset(0)));
+  world.settle();
+  struct Claim {
+    std::int64_t next, epoch, owner_seq, seq;
+    int next_event;  // 0: damaged
+  };
+  const std::int64_t next = claimed.next().value();
+  for (const Claim& claim :
+       {Claim{after_event(3), 1, 3, 3, 4}, Claim{after_event(1), 1, 1, 1, 2},
+        Claim{after_event(1), 1, 1, 0, 2}, Claim{next, 2, 0, 3, 4}, Claim{next + 2, 2, 2, 5, 6},
+        Claim{0, 0, 0, 0, 1}, Claim{0, 1, 0, 0, 0}, Claim{after_event(1), 1, 2, 1, 0},
+        Claim{after_event(3), 0, 3, 3, 0}, Claim{after_event(3), 9, 3, 3, 0},
+        Claim{after_event(3), 1, 2, 3, 0}, Claim{next + 2, 1, 3, 5, 0},
+        Claim{next + 2, 2, 9, 5, 0}}) {
+    auto client =
+        world.connect("ann", StreamFrom::cursor,
+                      cursor_at(world, "ann", claim.next, claim.epoch, claim.owner_seq, claim.seq));
+    const auto ready = client.link->frame(0);
+    EXPECT_EQ(ready["type"], "connection_ready");
+    EXPECT_EQ(ready.contains("cursor"), claim.next_event != 0);
+    EXPECT_EQ(client.link->story(),
+              claim.next_event == 0
+                  ? (Story{"connection_ready", "error cursor_invalid"})
+                  : (Story{"connection_ready"} + events(claim.next_event, 10) + Story{"caught_up"}))
+        << claim.next << " " << claim.epoch << " " << claim.owner_seq << " " << claim.seq;
+    world.disconnect(client);
+  }
+}
+
+TEST(Feed, a_cursor_that_knows_no_seq_is_proven_from_a_checkpoint_and_not_from_the_beginning) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits});
+  world.state("bob", 5000);
+  world.put(world.owner.checkpoint(
+      {Offset(after_event(5000)), Epoch(1), world.owner.claim(), OwnerSeq(5000), Offset(0)},
+      Offset(0)));
+  world.state("bob", 10);
+  world.state("ann", 2);
+  world.settle();
+  world.log->reads = 0;
+  auto client = world.connect("ann", StreamFrom::cursor,
+                              cursor_at(world, "ann", after_event(5010) + 1, 1, 5010));
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(1, 2) + Story{"caught_up"}));
+  EXPECT_LE(world.log->reads, 5);
+}
+
+TEST(Feed, a_cursor_that_knows_no_seq_reads_little_of_a_long_history) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 5000);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(5000)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(5000)};
+  for (const int seen : {0, 1, 2500, 4990, 5000}) {
+    const auto already = world.history.events_given;
+    auto client = world.connect("ann", StreamFrom::cursor,
+                                cursor_at(world, "ann", after_event(seen), 1, seen));
+    const auto told = client.link->story();
+    ASSERT_GE(told.size(), 2U);
+    EXPECT_EQ(told.front(), "connection_ready");
+    EXPECT_EQ(told.at(1), seen == 5000 ? "caught_up" : "event " + std::to_string(seen + 1));
+    EXPECT_EQ(told.back(), "caught_up");
+    EXPECT_EQ(told.size(), 5000U - static_cast<unsigned>(seen) + 2);
+    // Those it gets, and of those it has one per halving.
+    EXPECT_LE(world.history.events_given - already, 5000U - static_cast<unsigned>(seen) + 20);
+    world.disconnect(client);
+  }
+  // What it says besides its seq is held against the event before it.
+  auto false_one =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2500), 1, 2499));
+  EXPECT_EQ(false_one.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
+  EXPECT_FALSE(false_one.link->frame(0).contains("cursor"));
+}
+
 TEST(Feed, a_history_that_has_not_come_to_the_cursor_says_nothing_about_it) {
   GatewayLimits limits;
   limits.window_bytes_max = 1;
@@ -440,7 +528,7 @@ TEST(Feed, a_record_that_fails_its_checksum_is_the_log_s_fault_and_not_the_curso
   const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3, 3);
   world.log->read_error = Error{Errc::corrupt, "offset 7 fails its checksum"};
   auto client = world.connect("ann", StreamFrom::cursor, cursor);
-  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error log_unavailable"}));
+  EXPECT_EQ(client.link->story(), (Story{"error log_unavailable"}));
   ASSERT_TRUE(client.link->ended);
   EXPECT_EQ(client.link->ended->first, CloseCode::log_unavailable);
   world.log->read_error.reset();
@@ -572,19 +660,140 @@ TEST(Feed, a_gap_in_seq_is_found_while_catching_up) {
 
 TEST(Feed, a_partition_that_cannot_be_read_closes_its_sockets_and_no_others) {
   GatewayWorld world({.partitions = 2});
+  const Partition of_ann = event_store::partition_of_key("ann", 2);
   std::string other = "bob";
-  while (event_store::partition_of_key(other, 2) == event_store::partition_of_key("ann", 2))
-    other += "b";
+  while (event_store::partition_of_key(other, 2) == of_ann) other += "b";
   auto ann = world.connect("ann");
   auto bob = world.connect(other);
   test_support::TestOwner unclaimed(world.log->describe().log_id, Epoch(9), world.random);
-  world.put(unclaimed.event("ann", Offset(0)), event_store::partition_of_key("ann", 2));
+  world.put(unclaimed.event("ann", Offset(0)), of_ann);
   world.settle();
   ASSERT_TRUE(ann.link->ended);
   EXPECT_EQ(ann.link->ended->first, CloseCode::log_unavailable);
+  // What is in the log stays there, however often it is tried again.
+  world.scheduler.advance(std::chrono::minutes(5));
+  ASSERT_EQ(world.feed->stopped_partitions().size(), 1U);
+  EXPECT_THAT(
+      world.feed->stopped_partitions().front(),
+      testing::StartsWith("partition " + std::to_string(of_ann.value()) + ": events partition"));
+  EXPECT_EQ(world.metrics.partitions_unreadable.Value(), 1);
+  EXPECT_EQ(world.metrics.partitions_stopped.Value(), 1);
+  EXPECT_EQ(world.connect("ann").link->story(), Story{"error log_unavailable"});
   EXPECT_FALSE(bob.link->ended);
-  world.scheduler.advance(std::chrono::seconds(2));
-  EXPECT_EQ(world.feed->stopped_partitions().size(), 1U);
+  world.state(other);
+  world.settle();
+  EXPECT_EQ(bob.link->story().back(), "event 1");
+}
+
+class FeedOverFailingTails : public testing::Test {
+ protected:
+  void fail_tails(unsigned percent) { world.simulated.set_lies({.tail_fails = percent}); }
+  GatewayWorld world;
+};
+
+TEST_F(FeedOverFailingTails, a_partition_goes_on_where_it_stopped_once_it_can_be_read_again) {
+  world.state("ann", 3);
+  world.settle();
+  auto before = world.connect("ann", StreamFrom::start);
+  ASSERT_EQ(before.link->story(), (Story{"connection_ready"} + events(1, 3) + Story{"caught_up"}));
+  fail_tails(100);
+  world.state("ann", 2);
+  world.settle();
+  EXPECT_EQ(before.link->story().back(), "error log_unavailable");
+  ASSERT_TRUE(before.link->ended);
+  EXPECT_EQ(before.link->ended->first, CloseCode::log_unavailable);
+  world.scheduler.advance(std::chrono::seconds(30));
+  EXPECT_THAT(world.feed->stopped_partitions(), ElementsAre(testing::StartsWith("partition 0: ")));
+  auto meanwhile = world.connect("ann", StreamFrom::cursor, cursor_of(before, 2));
+  EXPECT_EQ(meanwhile.link->story(), (Story{"error log_unavailable"}));
+  EXPECT_EQ(meanwhile.link->ended->first, CloseCode::log_unavailable);
+
+  fail_tails(0);
+  world.scheduler.advance(std::chrono::seconds(12));
+  EXPECT_TRUE(world.feed->stopped_partitions().empty());
+  EXPECT_EQ(world.metrics.partitions_unreadable.Value(), 0);
+  auto after = world.connect("ann", StreamFrom::cursor, cursor_of(before, 2));
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(after.link->story(),
+            (Story{"connection_ready"} + events(3, 5) + Story{"caught_up", "event 6"}));
+}
+
+TEST_F(FeedOverFailingTails, it_is_tried_again_after_waits_that_grow_to_a_limit) {
+  fail_tails(100);
+  world.state("ann");
+  world.settle();
+  const auto tries_within = [&](std::chrono::seconds time) {
+    const int before = world.log->tails;
+    world.scheduler.advance(time);
+    return world.log->tails - before;
+  };
+  EXPECT_GE(tries_within(std::chrono::seconds(2)), 2);
+  tries_within(std::chrono::minutes(2));
+  const int tries = tries_within(std::chrono::minutes(10));
+  EXPECT_GE(tries, 60);   // never more than partition_retry_max apart
+  EXPECT_LE(tries, 300);  // far from the 0.1 s it began with
+}
+
+// Whoever comes back with his cursor whenever he is closed gets every event once, in order.
+TEST(Feed, under_a_tail_that_fails_and_repeats_a_returning_client_gets_every_event_once) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    GatewayWorld world({.seed = seed});
+    world.simulated.set_lies(
+        {.tail_delay_max = std::chrono::milliseconds(50), .tail_fails = 15, .tail_repeats = 10});
+    Story seen;
+    std::string cursor;
+    int closes = 0;
+    GatewayWorld::Client client = world.connect("ann", StreamFrom::start);
+    const auto take_what_came = [&] {
+      for (std::size_t i = 0; i < client.link->frames.size(); ++i) {
+        const auto frame = client.link->frame(i);
+        if (frame.contains("seq")) seen.push_back(client.link->story()[i]);
+        if (frame.contains("cursor")) cursor = frame["cursor"];
+      }
+      client.link->frames.clear();
+      if (!client.link->ended) return;
+      ++closes;
+      EXPECT_EQ(client.link->ended->first, CloseCode::log_unavailable);
+      world.disconnect(client);
+      client = cursor.empty() ? world.connect("ann", StreamFrom::start)
+                              : world.connect("ann", StreamFrom::cursor, cursor);
+    };
+    for (int i = 0; i < 100; ++i) {
+      world.state("ann");
+      world.state("bob");
+      world.scheduler.advance(std::chrono::milliseconds(300));
+      take_what_came();
+    }
+    world.simulated.set_lies({});
+    for (int i = 0; i < 5; ++i) {
+      world.scheduler.advance(std::chrono::seconds(12));
+      take_what_came();
+    }
+    EXPECT_EQ(seen, events(1, 100)) << "seed " << seed;
+    EXPECT_GT(closes, 3) << "seed " << seed;
+    EXPECT_TRUE(world.feed->stopped_partitions().empty());
+  }
+}
+
+TEST_F(FeedOverFailingTails, pieces_of_answers_are_read_again_too_when_even_the_end_is_unknown) {
+  auto client = world.connect("ann");
+  world.log->bounds_error = Error{Errc::io_error, "the disk does not answer"};
+  fail_tails(100);
+  const auto put = [&] {
+    world.simulated.put({Topic::progress, Partition(0)},
+                        progress_piece("00000000-0000-4000-8000-000000000001", 10));
+  };
+  put();
+  world.scheduler.advance(std::chrono::minutes(1));
+  fail_tails(0);
+  world.scheduler.advance(std::chrono::minutes(1));
+  world.log->bounds_error.reset();
+  world.scheduler.advance(std::chrono::minutes(1));
+  put();
+  world.settle();
+  EXPECT_FALSE(client.link->ended);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up", "agent_responding"}));
 }
 
 TEST(Feed, drain_tells_each_socket_where_it_stands) {

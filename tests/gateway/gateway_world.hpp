@@ -3,6 +3,7 @@
 
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -89,6 +90,7 @@ class FaultyLog final : public event_store::EventLog {
   [[nodiscard]] std::unique_ptr<event_store::Tail> tail(TopicPartition at, Offset from,
                                                         Executor& where,
                                                         event_store::TailSink& sink) override {
+    ++tails;
     return log_->tail(at, from, where, sink);
   }
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
@@ -98,6 +100,7 @@ class FaultyLog final : public event_store::EventLog {
     return log_->read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
+    if (bounds_error) return tl::unexpected(*bounds_error);
     return log_->bounds(at);
   }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
@@ -107,7 +110,9 @@ class FaultyLog final : public event_store::EventLog {
 
   std::optional<Error> append_error;
   std::optional<Error> read_error;
+  std::optional<Error> bounds_error;
   int reads = 0;
+  int tails = 0;  // begun
 
  private:
   std::unique_ptr<event_store::EventLog> log_;
@@ -120,23 +125,28 @@ class FakeHistory final : public event_store::UserHistory {
             std::function<void(Result<event_store::HistoryPage>)> done) override {
     ++reads;
     if (fails) return where.post([done] { done(failure(Errc::unavailable, "not now")); });
-    event_store::HistoryPage page{{}, false, complete_to};
+    std::vector<RecordPtr> wanted;
     for (const RecordPtr& event : events) {
       if (*event->key != query.user.value()) continue;
-      if (*event_store::header_number(*event, "ce_userseq") <= query.after->value()) continue;
-      if (page.events.size() == page_events) {
-        page.more = true;
-        break;
-      }
-      page.events.push_back(event);
+      const auto seq = *event_store::header_number(*event, "ce_userseq");
+      if (query.after ? seq > query.after->value() : seq < query.before->value())
+        wanted.push_back(event);
     }
-    where.post([done, page] { done(page); });
+    if (query.before) std::reverse(wanted.begin(), wanted.end());
+    const std::size_t page_size = std::min(page_events, query.events_max);
+    const bool more = wanted.size() > page_size;
+    if (more) wanted.resize(page_size);
+    events_given += wanted.size();
+    where.post([done, page = event_store::HistoryPage{std::move(wanted), more, complete_to}] {
+      done(page);
+    });
   }
 
   std::vector<RecordPtr> events;
   event_store::Position complete_to{};
   std::size_t page_events = 10;
   int reads = 0;
+  std::size_t events_given = 0;
   bool fails = false;
 };
 
@@ -147,11 +157,13 @@ class GatewayWorld {
     GatewayLimits limits{};
     bool with_history = false;
     test_support::SimulatedLogLies lies{};
+    std::uint64_t seed = 3;
   };
 
   GatewayWorld() : GatewayWorld(Setup{}) {}
   explicit GatewayWorld(Setup setup)
-      : simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
+      : scheduler({.seed = setup.seed, .fifo = true}),
+        simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
         log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
         clients(setup.limits.sockets_per_user_max),
@@ -230,7 +242,7 @@ class GatewayWorld {
     scheduler.run_until_idle();
   }
 
-  test_support::SimulatedScheduler scheduler{{.seed = 3, .fifo = true}};
+  test_support::SimulatedScheduler scheduler;
   Executor& shard = scheduler.make_executor("shard");
   Executor& feed_thread = scheduler.make_executor("feed");
   Executor& helper = scheduler.make_executor("helper");
@@ -270,6 +282,7 @@ class GatewayWorld {
                              .make_frame = make_frame,
                              .metrics = metrics,
                              .callbacks = callbacks,
+                             .random = random,
                              .limits = options.limits});
     scheduler.run_on(feed_thread, [&] { feed->open(*starts); });
     session_parts.emplace(SessionParts{.shard = 0,

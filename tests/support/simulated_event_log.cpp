@@ -313,6 +313,11 @@ void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
     reader->sink.on_failed({Errc::not_found, "the log does not hold this offset"});
     return;
   }
+  if (chance(options_.lies.tail_fails)) {
+    reader->ended = true;
+    reader->sink.on_failed({Errc::corrupt, "a row does not match its checksum"});
+    return;
+  }
   if (reader->next < place.end) {
     reader->at_head = false;
     const auto batch = batch_for(*reader);

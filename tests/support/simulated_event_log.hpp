@@ -43,6 +43,9 @@ struct SimulatedLogLies {
   SimulatedScheduler::Duration late_max = std::chrono::seconds(5);
   // Of what is in flight when its session dies: lands nevertheless, up to late_max later.
   unsigned land_after_death = 50;
+  // Allowed, but whoever reads must begin anew: a tail ends with an error, as at a row that cannot
+  // be read.
+  unsigned tail_fails = 0;
   // Forbidden.
   unsigned lose_acknowledged = 0;
   unsigned land_twice_acknowledged = 0;
