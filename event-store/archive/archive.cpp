@@ -86,6 +86,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
  private:
   void on_judged(std::span<const JudgedRecord> records) override {
     for (const JudgedRecord& record : records) {
+      ++verdicts_[static_cast<std::size_t>(record.judged.verdict)];
       if (record.judged.verdict == Verdict::corrupt) break;
       if (record.judged.verdict == Verdict::valid) {
         const auto damage = file_->add(*record.record);
@@ -129,6 +130,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
     update_status([&](ArchiveStatus& status) {
       status.complete_to = position_;
       status.events_added = added_;
+      status.verdicts = verdicts_;
       status.trouble.reset();
     });
     archive_.report_progress();
@@ -174,6 +176,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   Offset counted_from_{0};
   std::uint64_t added_ = 0;
   std::uint64_t committed_ = 0;
+  std::array<std::uint64_t, kVerdictCount> verdicts_{};
   TimerId timer_ = TimerId::none;
   mutable std::mutex mutex_;
   ArchiveStatus status_;  // written on the executor under mutex_, read there without

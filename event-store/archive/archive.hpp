@@ -9,6 +9,7 @@
 // its file is damaged, it is moved aside and made anew. The log is never affected.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -45,7 +46,9 @@ struct ArchiveStatus {
   Position complete_to;
   std::uint64_t events_added = 0;  // since start
   std::uint64_t damages = 0;       // breaks of users' chains, since start
-  std::optional<Error> trouble;    // why the partition does not go on, now
+  // How many records got each verdict since start, by Verdict's number; again where it reads again.
+  std::array<std::uint64_t, kVerdictCount> verdicts{};
+  std::optional<Error> trouble;  // why the partition does not go on, now
 };
 
 class ArchiveWriter {

@@ -88,14 +88,17 @@ void ServeMetrics::add_router(const router::RouterCounters& counters) {
             &States::snapshots_refused);
   add_state("signalbox_router_evictions_total", "User states put out of memory",
             &States::evictions);
-  for (int i = 0; i < event_store::kVerdictCount; ++i)
+  add_verdicts("router", [&counters](std::size_t verdict) {
+    return static_cast<double>(counters.verdicts[verdict].load(std::memory_order_relaxed));
+  });
+}
+
+void ServeMetrics::add_verdicts(const std::string& role, std::function<double(std::size_t)> read) {
+  for (std::size_t i = 0; i < event_store::kVerdictCount; ++i)
     add_counter(
-        "signalbox_router_records_" +
+        "signalbox_" + role + "_records_" +
             std::string(event_store::to_text(static_cast<event_store::Verdict>(i))) + "_total",
-        "Records of events the router's fold judged so", [&counters, i] {
-          return static_cast<double>(
-              counters.verdicts[static_cast<std::size_t>(i)].load(std::memory_order_relaxed));
-        });
+        "Records of events the " + role + "'s fold judged so", [read, i] { return read(i); });
 }
 
 void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {
@@ -110,6 +113,12 @@ void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {
               sum(&event_store::ArchiveStatus::events_added));
   add_counter("signalbox_archive_damages_total", "Breaks of users' chains met",
               sum(&event_store::ArchiveStatus::damages));
+  add_verdicts("archive", [&archive](std::size_t verdict) {
+    double total = 0;
+    for (const auto& status : archive.status())
+      total += static_cast<double>(status.verdicts[verdict]);
+    return total;
+  });
 }
 
 void ServeMetrics::update() {

@@ -44,6 +44,8 @@ class ServeMetrics {
   void add_log(const event_store::SqliteEventLog& log);
   void add_router(const router::RouterCounters& counters);
   void add_archive(const event_store::ArchiveWriter& archive);
+  // One counter per verdict of the role's fold.
+  void add_verdicts(const std::string& role, std::function<double(std::size_t)> read);
 
   struct CopiedGauge {
     prometheus::Gauge& gauge;

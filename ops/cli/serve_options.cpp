@@ -89,6 +89,12 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
                              limits.outbox_bytes_max, 64 * 1024, 1024 * kMebibyte));
   config.add(integer_setting("limits.log_scans_max", "reads of old log at a time",
                              limits.log_scans_max, 1, 64));
+  config.add(integer_setting("limits.log_scans_waiting_max",
+                             "reads of old log that wait; further ones: overloaded, 4003",
+                             limits.log_scans_waiting_max, 1, 1'000'000));
+  config.add(duration_setting("limits.partition_retry_max",
+                              "between two tries to read a partition that cannot be read",
+                              limits.partition_retry_max, milliseconds(100), minutes(10)));
   config.add(integer_setting("limits.connection_records_max", "socket facts waiting to be written",
                              limits.connection_records_max, 1, 1'000'000));
 }

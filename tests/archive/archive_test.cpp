@@ -200,6 +200,12 @@ TEST_F(Archive, DropsWhatIsNotValid) {
   archive.wait_until_complete();
   EXPECT_EQ(archived(folder(), 2, "anna").size(), 3u);
   EXPECT_TRUE(archive.warnings().empty());
+  std::array<std::uint64_t, kVerdictCount> verdicts{};
+  for (const ArchiveStatus& status : archive.writer().status())
+    for (std::size_t i = 0; i < verdicts.size(); ++i) verdicts[i] += status.verdicts[i];
+  EXPECT_EQ(verdicts[static_cast<std::size_t>(Verdict::malformed)], 1u);
+  EXPECT_EQ(verdicts[static_cast<std::size_t>(Verdict::valid)], 3 * kUsers.size());
+  EXPECT_GE(verdicts[static_cast<std::size_t>(Verdict::duplicate)], 2u);
 }
 
 TEST_F(Archive, ConfinesDamageToTheUserItHappenedTo) {

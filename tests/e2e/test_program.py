@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -45,6 +46,15 @@ def test_print_config_shows_each_value_and_where_it_came_from(signalbox, tmp_pat
     assert 'data = "from-environment"  # environment SIGNALBOX_DATA' in lines
     assert "limits.content_bytes_max = 32768  # default" in lines
     assert not (tmp_path / "from-environment").exists()
+
+
+def test_every_limit_of_the_gateway_has_a_key(signalbox):
+    header = (ROOT / "gateway" / "limits.hpp").read_text("utf-8")
+    fields = re.findall(r"^  std::(?:size_t|chrono::\w+) (\w+)\s*[={]", header, re.MULTILINE)
+    _, printed, _ = signalbox("serve", "--print-config")
+    keys = {line.split(" = ")[0] for line in printed.splitlines()}
+    assert len(fields) >= 18
+    assert [field for field in fields if f"limits.{field}" not in keys] == []
 
 
 @pytest.mark.parametrize("text, said", [
@@ -119,6 +129,11 @@ def test_health_readiness_and_metrics_answer(service):
     status, metrics = service.get("/metrics")
     assert status == 200
     assert "# TYPE signalbox_" in metrics
+    # Every role says how its fold judged what it read; each has read that partitions were claimed.
+    for role in ("router", "gateway", "archive"):
+        counted = re.search(rf"^signalbox_{role}_records_control_total (\d+)$", metrics, re.MULTILINE)
+        assert counted, role
+        assert f"signalbox_{role}_records_corrupt_total 0" in metrics
     assert service.get("/no/such/page")[0] == 404
 
 
