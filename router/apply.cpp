@@ -3,15 +3,11 @@
 
 #include "event-store/contract/sha256.hpp"
 #include "event-store/model/assert.hpp"
+#include "event-store/model/overloaded.hpp"
 #include "router/routing_state.hpp"
 
 namespace signalbox::router {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
 
 // A step was recorded: attempts count anew from here.
 void record_step(OpenRun& run, Step step, RecordedStep recorded) {

@@ -4,6 +4,7 @@
 
 #include "event-store/contract/identity.hpp"
 #include "event-store/contract/sha256.hpp"
+#include "event-store/model/overloaded.hpp"
 #include "router/agents/input_schema.hpp"
 #include "router/routing_state.hpp"
 
@@ -11,11 +12,6 @@ namespace signalbox::router {
 namespace {
 
 const WebsocketClientId kRouterClient("svc_router");
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
 
 Statement outcome(const Command& command, CommandPlace place, EventData data) {
   return Statement{.data = std::move(data),

@@ -16,22 +16,6 @@ NumberBytes big_endian(std::int64_t number) {
   return bytes;
 }
 
-void append_prefixed(std::string& out, std::string_view text) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(size >> shift));
-  out += text;
-}
-
-std::optional<std::string_view> take_prefixed(std::string_view& rest) {
-  if (rest.size() < 4) return std::nullopt;
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(rest[i]);
-  if (rest.size() - 4 < size) return std::nullopt;
-  const std::string_view text = rest.substr(4, size);
-  rest.remove_prefix(4 + size);
-  return text;
-}
-
 std::string_view bytes_of(const Uuid& uuid) {
   return {reinterpret_cast<const char*>(uuid.bytes.data()), uuid.bytes.size()};
 }
@@ -92,29 +76,6 @@ std::optional<Hash> as_hash(std::string_view bytes) {
   if (bytes.size() != hash.size()) return std::nullopt;
   std::copy(bytes.begin(), bytes.end(), hash.begin());
   return hash;
-}
-
-std::string encode_headers(const Headers& headers) {
-  std::size_t size = 0;
-  for (const Header& header : headers) size += 8 + header.name.size() + header.value.size();
-  std::string bytes;
-  bytes.reserve(size);
-  for (const Header& header : headers) {
-    append_prefixed(bytes, header.name);
-    append_prefixed(bytes, header.value);
-  }
-  return bytes;
-}
-
-std::optional<Headers> decode_headers(std::string_view bytes) {
-  Headers headers;
-  while (!bytes.empty()) {
-    const auto name = take_prefixed(bytes);
-    const auto value = name ? take_prefixed(bytes) : std::nullopt;
-    if (!value) return std::nullopt;
-    headers.push_back({std::string(*name), std::string(*value)});
-  }
-  return headers;
 }
 
 Result<Position> read_position(SqliteDatabase& file) {

@@ -3,7 +3,7 @@
 //   events(user, seq, place, appended_at, thread, headers, value, hash)   one row per valid event
 //   damage(place, user, what)           breaks of a user's chain, each named once
 //   position(next_offset, epoch, claim, owner_seq, hash)   what the file is complete to
-// `place` is the offset in the log. headers = (lp(name) || lp(value))*, in their order.
+// `place` is the offset in the log; headers: packed_headers.hpp.
 // hash = SHA-256 of the row: every text as lp(x), every number as 8 bytes big-endian, as row_hash
 // takes them. Numbers and names here are append only; a change of meaning is a new version.
 #pragma once
@@ -18,8 +18,7 @@
 #include "event-store/contract/sha256.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/ids.hpp"
-#include "event-store/model/record.hpp"
-#include "event-store/snapshot/rebuildable_file.hpp"
+#include "event-store/sqlite/rebuildable_file.hpp"
 
 namespace signalbox::event_store {
 
@@ -30,9 +29,6 @@ using RowPart = std::variant<std::int64_t, std::string_view>;
 [[nodiscard]] Hash row_hash(std::initializer_list<RowPart> parts);
 [[nodiscard]] std::string_view as_bytes(const Hash& hash);
 [[nodiscard]] std::optional<Hash> as_hash(std::string_view bytes);
-
-[[nodiscard]] std::string encode_headers(const Headers& headers);
-[[nodiscard]] std::optional<Headers> decode_headers(std::string_view bytes);
 
 // The file's own position; of a file without one it is the start of the partition. Errors: corrupt.
 [[nodiscard]] Result<Position> read_position(SqliteDatabase& file);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
+#include "event-store/sqlite/packed_headers.hpp"
 
 namespace signalbox::event_store {
 
@@ -134,7 +135,7 @@ Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& na
 Result<void> PartitionArchive::insert_event(const User& user, const std::string& name,
                                             const Record& event) {
   const std::int64_t appended_at = event.appended_at.time_since_epoch().count();
-  const std::string headers = encode_headers(event.headers);
+  const std::string headers = pack_headers(event.headers);
   const Hash hash = row_hash(
       {name, user.chain.seq.value(), event.offset.value(), appended_at, headers, event.value});
   SqliteStatement& insert = statements_.insert_event;

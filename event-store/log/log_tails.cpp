@@ -299,10 +299,7 @@ void LogTails::serve_lagging(const SubscriptionPtr& reader) {
 
 Result<std::vector<RecordPtr>> LogTails::read_disk(const TopicPartition& at, Offset from,
                                                    ReadLimits limits) {
-  auto rows = [&] {
-    const std::lock_guard lock(disk_);
-    return read_rows_(at, from, limits);
-  }();
+  auto rows = read_rows_(at, from, limits);
   if (rows && !rows->empty()) return rows;
   // Retention may have taken the rows while they were looked for.
   const LogBounds now = bounds(at);

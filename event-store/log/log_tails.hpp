@@ -33,7 +33,7 @@ struct LogTailsOptions {
 
 class LogTails {
  public:
-  // Reads rows from disk; called by the reader thread and by callers of read(), one at a time.
+  // Reads rows from disk; called by the reader thread and by callers of read(), also at once.
   using ReadRows =
       std::function<Result<std::vector<RecordPtr>>(const TopicPartition&, Offset, ReadLimits)>;
   struct Start {
@@ -124,7 +124,6 @@ class LogTails {
   bool stopping_ = false;                   // guarded by mutex_
   std::condition_variable lag_;
 
-  std::mutex disk_;  // held while rows are read; mutex_ is never waited for while holding it
   std::thread thread_;
 };
 

@@ -65,8 +65,8 @@ struct SqliteEventLog::Parts {
   const LogDescription description;
   const std::optional<DataLock> lock;
   const std::unique_ptr<SqliteStore> store;  // null: read-only
-  std::mutex reading;
-  SqliteRowReader reader;  // guarded by reading
+  std::mutex reading;                        // nothing else is waited for while holding it
+  SqliteRowReader reader;                    // guarded by reading
   std::unique_ptr<LogTails> tails{};
   std::unique_ptr<SqliteWriter> writer{};  // null: read-only
 
@@ -105,7 +105,7 @@ Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open_read_only(const std
   const std::string path = dir + "/log.db";
   if (!std::filesystem::exists(path))
     return failure(Errc::not_found, "there is no log in " + dir + ": " + path + " is missing");
-  auto database = LogDatabase::open(path, SQLITE_OPEN_READONLY, "");
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
   if (!database) return tl::unexpected(database.error());
   const auto known = check_format(*database, path);
   if (!known) return tl::unexpected(known.error());

@@ -13,31 +13,12 @@ void put_big_endian(std::uint8_t*& to, std::uint64_t number) {
   for (std::size_t i = Bytes; i-- > 0;) *to++ = static_cast<std::uint8_t>(number >> (8 * i));
 }
 
-void append_prefixed(std::string& to, std::string_view bytes) {
-  std::array<std::uint8_t, 4> length{};
-  std::uint8_t* at = length.data();
-  put_big_endian<4>(at, bytes.size());
-  to.append(reinterpret_cast<const char*>(length.data()), length.size());
-  to.append(bytes);
-}
-
-// Takes lp(x) off the front; nullopt where the bytes end early.
-std::optional<std::string_view> take_prefixed(std::string_view& bytes) {
-  if (bytes.size() < 4) return std::nullopt;
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<std::uint8_t>(bytes[i]);
-  if (bytes.size() - 4 < length) return std::nullopt;
-  const std::string_view taken = bytes.substr(4, length);
-  bytes.remove_prefix(4 + length);
-  return taken;
-}
-
 std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 // The record of the row the statement stands on, or nothing where it is not what was written.
-RecordPtr verified_record(const LogStatement& row, const TopicPartition& at) {
+RecordPtr verified_record(const SqliteStatement& row, const TopicPartition& at) {
   auto record = std::make_shared<Record>(
       Record{at,
              Offset(row.number(0)),
@@ -63,29 +44,6 @@ std::int64_t place_number(const TopicPartition& at) {
 std::string name_place(const TopicPartition& at, Offset offset) {
   return std::string(to_text(at.topic)) + " partition " + std::to_string(at.partition.value()) +
          " offset " + std::to_string(offset.value());
-}
-
-std::string pack_headers(const Headers& headers) {
-  std::size_t size = 0;
-  for (const Header& header : headers) size += 8 + header.name.size() + header.value.size();
-  std::string packed;
-  packed.reserve(size);
-  for (const Header& header : headers) {
-    append_prefixed(packed, header.name);
-    append_prefixed(packed, header.value);
-  }
-  return packed;
-}
-
-std::optional<Headers> unpack_headers(std::string_view bytes) {
-  Headers headers;
-  while (!bytes.empty()) {
-    const auto name = take_prefixed(bytes);
-    const auto value = name ? take_prefixed(bytes) : std::nullopt;
-    if (!value) return std::nullopt;
-    headers.push_back({std::string(*name), std::string(*value)});
-  }
-  return headers;
 }
 
 Hash content_checksum(const std::optional<std::string>& key, std::string_view packed_headers,
@@ -114,11 +72,10 @@ Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at
 
 Result<SqliteRowReader> SqliteRowReader::open(const std::string& path,
                                               const std::string& vfs_name) {
-  auto database = LogDatabase::open(path, SQLITE_OPEN_READONLY, vfs_name);
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only, vfs_name);
   if (!database) return tl::unexpected(database.error());
-  if (const int code = database->execute("PRAGMA cache_size=-8192; PRAGMA query_only=1;");
-      code != SQLITE_OK)
-    return tl::unexpected(database->error(code, "cannot read"));
+  if (auto set = database->execute("PRAGMA cache_size=-8192; PRAGMA query_only=1;"); !set)
+    return tl::unexpected(set.error());
   auto select = database->prepare(
       "SELECT \"offset\", appended_at, key, headers, value, sha256 FROM records"
       " WHERE place = ?1 AND \"offset\" >= ?2 ORDER BY \"offset\" LIMIT ?3");
@@ -139,8 +96,8 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
   std::vector<RecordPtr> records;
   std::optional<Error> failed;
   std::size_t bytes = 0;
-  int code = SQLITE_DONE;
-  while (bytes < limits.bytes_max && (code = select_.step()) == SQLITE_ROW) {
+  Result<bool> row = false;
+  while (bytes < limits.bytes_max && (row = select_.step()) && *row) {
     const Offset expected = records.empty() ? from : records.back()->offset.next();
     if (Offset(select_.number(0)) != expected) {
       failed = Error{Errc::corrupt, name_place(at, expected) + ": the stored row is missing"};
@@ -157,8 +114,7 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
     if (bytes > limits.bytes_max && !records.empty()) break;
     records.push_back(std::move(record));
   }
-  if (code != SQLITE_ROW && code != SQLITE_DONE && !failed)
-    failed = database_.error(code, "cannot read " + name_place(at, from) + " of");
+  if (!row) failed = database_.last_error("cannot read " + name_place(at, from) + " of");
   // Also ends the read transaction, so that checkpoints are not held up.
   select_.reset();
   if (failed && records.empty()) return tl::unexpected(std::move(*failed));
@@ -167,19 +123,15 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
 
 Result<LogBounds> SqliteRowReader::bounds(const TopicPartition& at) {
   counter_.bind(1, place_number(at));
-  first_.bind(1, place_number(at));
-  const int counter_code = counter_.step();
-  const Offset end(counter_code == SQLITE_ROW ? counter_.number(0) : 0);
-  const Error counter_error = database_.error(counter_code, "cannot read the bounds of");
+  const auto counted = counter_.step();
+  const Offset end(counted && *counted ? counter_.number(0) : 0);
   counter_.reset();
-  if (counter_code != SQLITE_ROW && counter_code != SQLITE_DONE)
-    return tl::unexpected(counter_error);
-  const int first_code = first_.step();
-  const Offset first =
-      first_code == SQLITE_ROW && !first_.is_null(0) ? Offset(first_.number(0)) : end;
+  if (!counted) return tl::unexpected(counted.error());
+  first_.bind(1, place_number(at));
+  const auto found = first_.step();
+  const Offset first = found && *found && !first_.is_null(0) ? Offset(first_.number(0)) : end;
   first_.reset();
-  if (first_code != SQLITE_ROW)
-    return tl::unexpected(database_.error(first_code, "cannot read the bounds of"));
+  if (!found) return tl::unexpected(found.error());
   return LogBounds{first, end};
 }
 

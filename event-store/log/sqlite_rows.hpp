@@ -1,10 +1,10 @@
 // How a record lies in the embedded log, and reading rows back with every checksum verified.
 //
-//   headers   lp(name) lp(value) for each header, in order; lp as in contract 1
+//   headers   packed_headers.hpp; lp as in contract 1
 //   content   SHA-256( u8 has_key | lp(key) | lp(headers) | lp(value) )
 //   sha256    SHA-256( u8 topic | u32 partition | u64 offset | u64 appended_at | content ),
-//   big-endian place     topic * 2^24 + partition, by Topic's persisted number appended_at
-//   microseconds since 1970
+//             big-endian; appended_at in microseconds since 1970
+//   place     topic * 2^24 + partition, by Topic's persisted number
 // tests/log/sqlite_rows_test.cpp holds golden bytes. Private to this folder.
 #pragma once
 
@@ -16,7 +16,8 @@
 
 #include "event-store/contract/sha256.hpp"
 #include "event-store/log/event_log.hpp"
-#include "event-store/log/sqlite_handle.hpp"
+#include "event-store/sqlite/packed_headers.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 
@@ -24,8 +25,6 @@ namespace signalbox::event_store {
 // `inbound partition 3 offset 17`
 [[nodiscard]] std::string name_place(const TopicPartition& at, Offset offset);
 
-[[nodiscard]] std::string pack_headers(const Headers& headers);
-[[nodiscard]] std::optional<Headers> unpack_headers(std::string_view bytes);
 [[nodiscard]] Hash content_checksum(const std::optional<std::string>& key,
                                     std::string_view packed_headers, std::string_view value);
 [[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
@@ -43,20 +42,20 @@ class SqliteRowReader {
                                                     ReadLimits limits);
   // From the stored counter and the rows that are left.
   [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
-  [[nodiscard]] LogDatabase& database() { return database_; }
+  [[nodiscard]] SqliteDatabase& database() { return database_; }
 
  private:
-  SqliteRowReader(LogDatabase database, LogStatement select, LogStatement first,
-                  LogStatement counter)
+  SqliteRowReader(SqliteDatabase database, SqliteStatement select, SqliteStatement first,
+                  SqliteStatement counter)
       : database_(std::move(database)),
         select_(std::move(select)),
         first_(std::move(first)),
         counter_(std::move(counter)) {}
 
-  LogDatabase database_;
-  LogStatement select_;
-  LogStatement first_;
-  LogStatement counter_;
+  SqliteDatabase database_;
+  SqliteStatement select_;
+  SqliteStatement first_;
+  SqliteStatement counter_;
 };
 
 }  // namespace signalbox::event_store

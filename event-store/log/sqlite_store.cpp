@@ -1,6 +1,7 @@
 #include "event-store/log/sqlite_store.hpp"
 
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,7 +67,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptio
   store->wal_reserve_bytes_ = options.wal_reserve_bytes;
   if (auto created = create_file(options.dir, store->path_); !created)
     return tl::unexpected(created.error());
-  auto database = LogDatabase::open(store->path_, SQLITE_OPEN_READWRITE, options.vfs_name);
+  auto database =
+      SqliteDatabase::open(store->path_, SqliteDatabase::Access::read_write, options.vfs_name);
   if (!database) return tl::unexpected(database.error());
   store->database_ = std::move(*database);
   const auto exists = check_format(store->database_, store->path_);
@@ -89,16 +91,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptio
 Result<void> SqliteStore::prepare_connection() {
   // Of a new file; one that exists keeps its own.
   const std::string page_size = "PRAGMA page_size=" + std::to_string(kPageBytes);
-  if (const int set = database_.execute(page_size.c_str()); set != SQLITE_OK)
-    return tl::unexpected(database_.error(set, "cannot use"));
+  if (auto set = database_.execute(page_size); !set) return set;
   auto journal = database_.prepare("PRAGMA journal_mode=WAL");
   if (!journal) return tl::unexpected(journal.error());
-  const int code = journal->step();
-  if (code != SQLITE_ROW) return tl::unexpected(database_.error(code, "cannot use"));
+  if (auto row = journal->step(); !row) return tl::unexpected(row.error());
   if (journal->bytes(0) != "wal")
     return failure(Errc::io_error, path_ + ": its file system cannot hold a write-ahead log");
   journal->reset();
-  const int set = database_.execute(
+  auto set = database_.execute(
       "PRAGMA synchronous=FULL;"
       "PRAGMA wal_autocheckpoint=0;"
       "PRAGMA journal_size_limit=67108864;"
@@ -107,7 +107,7 @@ Result<void> SqliteStore::prepare_connection() {
       "PRAGMA secure_delete=OFF;"
       "PRAGMA cell_size_check=ON;"
       "PRAGMA trusted_schema=OFF;");
-  if (set != SQLITE_OK) return tl::unexpected(database_.error(set, "cannot use"));
+  if (!set) return set;
   sqlite3_wal_hook(database_.get(), count_wal_pages, &wal_pages_);
   return {};
 }
@@ -118,8 +118,7 @@ Result<void> SqliteStore::create(const SqliteEventLogOptions& options, const Clo
   if (log.partitions < 1 || log.partitions >= 1 << 24)
     return failure(Errc::bad_config,
                    "a log has 1 to 16777215 partitions, not " + std::to_string(log.partitions));
-  if (const int code = database_.execute("BEGIN IMMEDIATE"); code != SQLITE_OK)
-    return tl::unexpected(database_.error(code, "cannot create"));
+  if (auto begun = database_.execute("BEGIN IMMEDIATE"); !begun) return begun;
   if (auto created = create_schema(database_, log); !created) return created;
   if (auto prepared = prepare_statements(); !prepared) return prepared;
   std::vector<RowToWrite> rows;
@@ -131,14 +130,13 @@ Result<void> SqliteStore::create(const SqliteEventLogOptions& options, const Clo
     next.emplace(place_number(row.record->at), 0);
     group.push_back(&row);
   }
-  int code = write_rows(group, clock.now(), next);
-  if (code == SQLITE_OK) code = commit_.run();
-  if (code != SQLITE_OK) return tl::unexpected(database_.error(code, "cannot create"));
-  return {};
+  auto done = write_rows(group, clock.now(), next);
+  if (done) done = commit_.run();
+  return done;
 }
 
 Result<void> SqliteStore::prepare_statements() {
-  const std::array<std::pair<LogStatement*, const char*>, 7> all{{
+  const std::array<std::pair<SqliteStatement*, const char*>, 7> all{{
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
       {&rollback_, "ROLLBACK"},
@@ -187,32 +185,32 @@ WriteResult SqliteStore::write(std::span<const RowToWrite* const> group, Timesta
     const std::int64_t place = place_number(row->record->at);
     next.try_emplace(place, next_.at(place));
   }
-  int code = begin_.run();
-  if (code == SQLITE_OK) code = write_rows(group, now, next);
-  if (code == SQLITE_OK) code = commit_.run();
-  if (code != SQLITE_OK) return tl::unexpected(give_up(code, "cannot append to"));
+  auto done = begin_.run();
+  if (done) done = write_rows(group, now, next);
+  if (done) done = commit_.run();
+  if (!done) return tl::unexpected(give_up(database_.last_code(), "cannot append to"));
   for (const auto& [place, offset] : next) next_[place] = offset;
   head_->set(static_cast<std::uint64_t>(next_.at(kRowsCounter)));
   return {};
 }
 
-int SqliteStore::write_rows(std::span<const RowToWrite* const> group, Timestamp now,
-                            Counters& next) {
+Result<void> SqliteStore::write_rows(std::span<const RowToWrite* const> group, Timestamp now,
+                                     Counters& next) {
   std::int64_t& rows = next.at(kRowsCounter);
   for (const RowToWrite* const row : group) {
     row->record->offset = Offset(next.at(place_number(row->record->at))++);
     row->record->appended_at = now;
-    if (const int code = insert(*row, ++rows); code != SQLITE_OK) return code;
+    if (auto done = insert(*row, ++rows); !done) return done;
   }
   for (const auto& [place, offset] : next) {
     count_.bind(1, place);
     count_.bind(2, offset);
-    if (const int code = count_.run(); code != SQLITE_OK) return code;
+    if (auto done = count_.run(); !done) return done;
   }
-  return SQLITE_OK;
+  return {};
 }
 
-int SqliteStore::insert(const RowToWrite& row, std::int64_t id) {
+Result<void> SqliteStore::insert(const RowToWrite& row, std::int64_t id) {
   const Record& record = *row.record;
   const Hash checksum = row_checksum(record.at, record.offset, record.appended_at, row.content);
   insert_.bind(1, id);
@@ -230,12 +228,12 @@ int SqliteStore::insert(const RowToWrite& row, std::int64_t id) {
 }
 
 WriteFailure SqliteStore::give_up(int code, std::string_view doing) {
-  Error error = database_.error(code, doing);
+  Error error = database_.last_error(doing);
   const int system = database_.system_errno();
   const bool no_space = system == ENOSPC || system == EDQUOT;
   if (sqlite3_get_autocommit(database_.get()) == 0)
-    if (const int rolled_back = rollback_.run(); rolled_back != SQLITE_OK) {
-      error = database_.error(rolled_back, "cannot roll back in");
+    if (const auto rolled_back = rollback_.run(); !rolled_back) {
+      error = database_.last_error("cannot roll back in");
       error.code = Errc::log_unavailable;
       return {WriteFailure::Kind::failed, std::move(error)};
     }
@@ -257,24 +255,23 @@ tl::expected<Offset, WriteFailure> SqliteStore::expire(const TopicPartition& at,
   oldest_.bind(1, place);
   oldest_.bind(2, rows_max);
   Offset keep = first;
-  int code = SQLITE_DONE;
-  while ((code = oldest_.step()) == SQLITE_ROW) {
+  Result<bool> row = false;
+  while ((row = oldest_.step()) && *row) {
     const Timestamp appended_at{std::chrono::microseconds(oldest_.number(1))};
     if (Offset(oldest_.number(0)) >= floor || appended_at >= cutoff) break;
     keep = Offset(oldest_.number(0) + 1);
   }
   oldest_.reset();
-  if (code != SQLITE_ROW && code != SQLITE_DONE)
-    return tl::unexpected(give_up(code, "cannot look for old records in"));
+  if (!row) return tl::unexpected(give_up(database_.last_code(), "cannot look for old records in"));
   if (keep == first) return first;
-  code = begin_.run();
-  if (code == SQLITE_OK) {
+  auto done = begin_.run();
+  if (done) {
     delete_.bind(1, place);
     delete_.bind(2, keep.value());
-    code = delete_.run();
+    done = delete_.run();
   }
-  if (code == SQLITE_OK) code = commit_.run();
-  if (code != SQLITE_OK) return tl::unexpected(give_up(code, "cannot delete old records in"));
+  if (done) done = commit_.run();
+  if (!done) return tl::unexpected(give_up(database_.last_code(), "cannot delete old records in"));
   return keep;
 }
 

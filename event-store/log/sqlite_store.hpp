@@ -22,11 +22,11 @@
 
 #include "event-store/log/event_log.hpp"
 #include "event-store/log/head_witness.hpp"
-#include "event-store/log/sqlite_handle.hpp"
 #include "event-store/log/sqlite_log_options.hpp"
 #include "event-store/log/sqlite_rows.hpp"
 #include "event-store/log/stored_log.hpp"
 #include "event-store/model/random.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 
@@ -80,18 +80,18 @@ class SqliteStore {
                                     Random& random);
   [[nodiscard]] Result<void> prepare_statements();
   [[nodiscard]] Result<void> load(const SqliteEventLogOptions& options);
-  [[nodiscard]] int insert(const RowToWrite& row, std::int64_t id);
-  [[nodiscard]] int write_rows(std::span<const RowToWrite* const> group, Timestamp now,
-                               Counters& next);
+  [[nodiscard]] Result<void> insert(const RowToWrite& row, std::int64_t id);
+  [[nodiscard]] Result<void> write_rows(std::span<const RowToWrite* const> group, Timestamp now,
+                                        Counters& next);
   // Best effort: a log that cannot have it is slower, not wrong.
   void reserve_wal();
-  // Rolls back and says what the failure means.
+  // After a failed call: rolls back and says what the failure means. `code` is SQLite's, extended.
   [[nodiscard]] WriteFailure give_up(int code, std::string_view doing);
 
   std::string path_;
   std::size_t wal_reserve_bytes_ = 0;
-  LogDatabase database_;
-  LogStatement begin_, commit_, rollback_, insert_, count_, oldest_, delete_;
+  SqliteDatabase database_;
+  SqliteStatement begin_, commit_, rollback_, insert_, count_, oldest_, delete_;
   StoredLog stored_{{LogId(Uuid{}), 0}, {}, 0};
   Counters next_;  // as on disk
   std::optional<HeadWitness> head_;

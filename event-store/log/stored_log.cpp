@@ -24,11 +24,10 @@ CREATE TABLE counters(place INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;
 CREATE TABLE meta(log_id BLOB NOT NULL, partitions INTEGER NOT NULL) STRICT;
 )";
 
-Result<LogDescription> load_description(LogDatabase& database, const std::string& path) {
+Result<LogDescription> load_description(SqliteDatabase& database, const std::string& path) {
   auto statement = database.prepare("SELECT log_id, partitions FROM meta");
   if (!statement) return tl::unexpected(statement.error());
-  if (const int code = statement->step(); code != SQLITE_ROW && code != SQLITE_DONE)
-    return tl::unexpected(database.error(code, "cannot read"));
+  if (auto row = statement->step(); !row) return tl::unexpected(row.error());
   Uuid id;
   const std::string_view bytes = statement->bytes(0);
   const std::int64_t partitions = statement->number(1);
@@ -39,16 +38,16 @@ Result<LogDescription> load_description(LogDatabase& database, const std::string
 }
 
 // The rows of one partition end where its counter stands, if there are any.
-Result<LogTails::Start> load_start(SqliteRowReader& reader, LogStatement& newest,
+Result<LogTails::Start> load_start(SqliteRowReader& reader, SqliteStatement& newest,
                                    const TopicPartition& at, const std::string& path) {
   const auto bounds = reader.bounds(at);
   if (!bounds) return tl::unexpected(bounds.error());
   newest.bind(1, place_number(at));
-  const int code = newest.step();
-  const bool empty = code == SQLITE_ROW && newest.is_null(0);
+  const auto row = newest.step();
+  const bool empty = !row || newest.is_null(0);
   const Offset end = empty ? bounds->end : Offset(newest.number(0) + 1);
   newest.reset();
-  if (code != SQLITE_ROW) return tl::unexpected(reader.database().error(code, "cannot read"));
+  if (!row) return tl::unexpected(row.error());
   const bool never_deleted = at.topic == Topic::events;
   if (end != bounds->end || (never_deleted && bounds->first != Offset(0)))
     return failure(Errc::corrupt, path + ": " + name_place(at, std::min(end, bounds->end)) +
@@ -61,7 +60,7 @@ Result<LogTails::Start> load_start(SqliteRowReader& reader, LogStatement& newest
 
 }  // namespace
 
-Result<bool> check_format(LogDatabase& database, const std::string& path) {
+Result<bool> check_format(SqliteDatabase& database, const std::string& path) {
   const auto application = database.query_number("PRAGMA application_id");
   if (!application) return tl::unexpected(application.error());
   const auto version = database.query_number("PRAGMA user_version");
@@ -77,19 +76,16 @@ Result<bool> check_format(LogDatabase& database, const std::string& path) {
   return true;
 }
 
-Result<void> create_schema(LogDatabase& database, const LogDescription& description) {
+Result<void> create_schema(SqliteDatabase& database, const LogDescription& description) {
   const std::string format = "PRAGMA application_id=" + std::to_string(kApplicationId) +
                              "; PRAGMA user_version=" + std::to_string(kFormat) + ";";
-  for (const char* const sql : {kSchema, format.c_str()})
-    if (const int code = database.execute(sql); code != SQLITE_OK)
-      return tl::unexpected(database.error(code, "cannot create"));
+  if (auto done = database.execute(std::string(kSchema) + format); !done) return done;
   auto meta = database.prepare("INSERT INTO meta(log_id, partitions) VALUES(?1, ?2)");
   if (!meta) return tl::unexpected(meta.error());
   const Uuid& id = description.log_id.value();
   meta->bind_blob(1, {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
   meta->bind(2, description.partitions);
-  if (const int code = meta->run(); code != SQLITE_OK)
-    return tl::unexpected(database.error(code, "cannot create"));
+  if (auto done = meta->run(); !done) return done;
   auto counter = database.prepare("INSERT INTO counters(place, next) VALUES(?1, 0)");
   if (!counter) return tl::unexpected(counter.error());
   std::vector<std::int64_t> places{kRowsCounter};
@@ -98,14 +94,13 @@ Result<void> create_schema(LogDatabase& database, const LogDescription& descript
       places.push_back(place_number({topic, Partition(p)}));
   for (const std::int64_t place : places) {
     counter->bind(1, place);
-    if (const int code = counter->run(); code != SQLITE_OK)
-      return tl::unexpected(database.error(code, "cannot create"));
+    if (auto done = counter->run(); !done) return done;
   }
   return {};
 }
 
 Result<StoredLog> load_stored_log(SqliteRowReader& reader, const std::string& path) {
-  LogDatabase& database = reader.database();
+  SqliteDatabase& database = reader.database();
   auto description = load_description(database, path);
   if (!description) return tl::unexpected(description.error());
   const auto rows = database.query_number("SELECT next FROM counters WHERE place = -1");

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "event-store/log/log_tails.hpp"
-#include "event-store/log/sqlite_handle.hpp"
 #include "event-store/log/sqlite_rows.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 
@@ -27,10 +27,11 @@ struct StoredLog {
 
 // True: a log of a version this build knows; false: an empty file. Errors: bad_config (another
 // program's file, or of a newer version), corrupt, io_error.
-[[nodiscard]] Result<bool> check_format(LogDatabase& database, const std::string& path);
+[[nodiscard]] Result<bool> check_format(SqliteDatabase& database, const std::string& path);
 
 // Creates tables, meta and counters, all at 0. The caller holds a transaction open.
-[[nodiscard]] Result<void> create_schema(LogDatabase& database, const LogDescription& description);
+[[nodiscard]] Result<void> create_schema(SqliteDatabase& database,
+                                         const LogDescription& description);
 
 // Errors: corrupt (rows and counters disagree), io_error.
 [[nodiscard]] Result<StoredLog> load_stored_log(SqliteRowReader& reader, const std::string& path);

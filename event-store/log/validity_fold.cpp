@@ -6,16 +6,10 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "event-store/model/overloaded.hpp"
 
 namespace signalbox::event_store {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 bool is_current_claim(const Position& position, Epoch epoch, const ClaimId& claim) {
   return epoch == position.epoch && position.claim == claim;

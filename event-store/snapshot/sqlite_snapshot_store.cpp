@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "event-store/contract/sha256.hpp"
-#include "event-store/snapshot/rebuildable_file.hpp"
+#include "event-store/sqlite/rebuildable_file.hpp"
 
 namespace signalbox::event_store {
 

@@ -26,7 +26,7 @@
 #include <thread>
 
 #include "event-store/snapshot/snapshot_store.hpp"
-#include "event-store/snapshot/sqlite_database.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 

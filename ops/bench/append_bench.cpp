@@ -23,7 +23,7 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/sqlite_event_log.hpp"
-#include "event-store/snapshot/sqlite_database.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 #include "ops/bench/conditions.hpp"
 #include "ops/bench/percentile.hpp"
 #include "ops/cli/role_thread.hpp"
@@ -202,9 +202,10 @@ class Floor {
     const std::string folder = plan_.folder + "/floor";
     fs::remove_all(folder);
     fs::create_directories(folder);
-    auto file = SqliteDatabase::open(folder + "/floor.db", SqliteDatabase::Access::read_write);
+    auto file = SqliteDatabase::open(folder + "/floor.db", SqliteDatabase::Access::create);
     if (!file) give_up(file.error());
     run(*file,
+        "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864;"
         "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4096;"
         "CREATE TABLE records(id INTEGER PRIMARY KEY, place INTEGER NOT NULL,"
         " \"offset\" INTEGER NOT NULL, appended_at INTEGER NOT NULL, key BLOB,"

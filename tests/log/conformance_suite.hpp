@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -43,6 +44,7 @@ struct ConformanceCheck {
   const char* name;
   void (*run)(EventLogFixture& fixture);
 };
+inline void PrintTo(const ConformanceCheck& check, std::ostream* out) { *out << check.name; }
 [[nodiscard]] const std::vector<ConformanceCheck>& conformance_checks();
 
 using MakeFixture = std::unique_ptr<EventLogFixture> (*)();

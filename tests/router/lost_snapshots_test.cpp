@@ -2,7 +2,7 @@
 // 9). The snapshots are in a real SQLite file, which is what gets damaged.
 #include <gtest/gtest.h>
 
-#include "event-store/snapshot/sqlite_database.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 #include "router/snapshot_codec.hpp"
 #include "tests/router/router_on_log.hpp"
 

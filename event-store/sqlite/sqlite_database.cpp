@@ -1,14 +1,12 @@
-#include "event-store/snapshot/sqlite_database.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 #include <sqlite3.h>
 
-#include <filesystem>
-#include <system_error>
+#include <cstring>
 
 #include "event-store/model/assert.hpp"
 
 namespace signalbox::event_store {
-
 namespace {
 
 constexpr int kBusyMilliseconds = 5000;
@@ -24,10 +22,21 @@ Errc code_of(int sqlite_code) {
   }
 }
 
+// What the last call on this connection failed with.
+Error error_of(sqlite3* database, std::string_view doing) {
+  const int code = sqlite3_extended_errcode(database);
+  const char* const name = sqlite3_db_filename(database, "main");
+  std::string message = std::string(doing) + " " + (name == nullptr ? "a database" : name) + ": " +
+                        sqlite3_errmsg(database);
+  const int system = sqlite3_system_errno(database);
+  const int kind = code & 0xff;
+  if ((kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN || kind == SQLITE_FULL) && system != 0)
+    message += std::string(" (") + std::strerror(system) + ")";
+  return {code_of(code), std::move(message)};
+}
+
 tl::unexpected<Error> sqlite_failure(sqlite3* database) {
-  const char* name = sqlite3_db_filename(database, "main");
-  return failure(code_of(sqlite3_extended_errcode(database)),
-                 std::string(name == nullptr ? "" : name) + ": " + sqlite3_errmsg(database));
+  return tl::unexpected(error_of(database, "cannot use"));
 }
 
 }  // namespace
@@ -93,23 +102,26 @@ void SqliteDatabase::Close::operator()(sqlite3* database) const noexcept {
   sqlite3_close_v2(database);
 }
 
-Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, Access access) {
-  const int flags = SQLITE_OPEN_NOMUTEX |
-                    (access == Access::read_only ? SQLITE_OPEN_READONLY
-                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, Access access,
+                                            const std::string& vfs_name) {
+  int flags = SQLITE_OPEN_NOMUTEX;
+  switch (access) {
+    case Access::read_only: flags |= SQLITE_OPEN_READONLY; break;
+    case Access::read_write: flags |= SQLITE_OPEN_READWRITE; break;
+    case Access::create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
+  }
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened, flags, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &opened, flags, vfs_name.empty() ? nullptr : vfs_name.c_str());
   SqliteDatabase database(opened);
-  if (code != SQLITE_OK) return failure(code_of(code), path + ": " + sqlite3_errstr(code));
+  if (code != SQLITE_OK) {
+    const int system = opened == nullptr ? 0 : sqlite3_system_errno(opened);
+    return failure(code_of(code),
+                   "cannot open " + path + ": " + sqlite3_errstr(code) +
+                       (system == 0 ? "" : std::string(" (") + std::strerror(system) + ")"));
+  }
   sqlite3_extended_result_codes(opened, 1);
   sqlite3_busy_timeout(opened, kBusyMilliseconds);
-  if (access == Access::read_write) {
-    // The journal shrinks again after a burst (64 MiB).
-    if (auto set = database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                                    "PRAGMA journal_size_limit=67108864;");
-        !set)
-      return tl::unexpected<Error>(set.error());
-  }
   return database;
 }
 
@@ -136,19 +148,12 @@ Result<std::int64_t> SqliteDatabase::query_number(std::string_view sql) {
   return statement->number(0);
 }
 
-Result<std::string> move_database_aside(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  std::string aside;
-  for (int n = 1; aside.empty() || fs::exists(aside, error); ++n)
-    aside = path + ".damaged-" + std::to_string(n);
-  fs::rename(path, aside, error);
-  if (error) return failure(Errc::io_error, path + ": cannot be renamed: " + error.message());
-  // The journal goes along under the name that belongs to it; the shared memory file is rebuilt.
-  if (fs::exists(path + "-wal", error)) fs::rename(path + "-wal", aside + "-wal", error);
-  if (error) return failure(Errc::io_error, path + "-wal: cannot be renamed: " + error.message());
-  fs::remove(path + "-shm", error);
-  return aside;
+int SqliteDatabase::last_code() const { return sqlite3_extended_errcode(database_.get()); }
+
+int SqliteDatabase::system_errno() const { return sqlite3_system_errno(database_.get()); }
+
+Error SqliteDatabase::last_error(std::string_view doing) const {
+  return error_of(database_.get(), doing);
 }
 
 }  // namespace signalbox::event_store

@@ -1,5 +1,6 @@
-// A SQLite file whose content can be made again from the log: it belongs to one log and one format,
-// and when it is damaged, foreign or of another format it is moved aside and begun anew.
+// A SQLite file whose content can be made again from the log (snapshots, archive): it belongs to
+// one log and one format, and when it is damaged, foreign or of another format it is moved aside
+// and begun anew. WAL with synchronous=NORMAL; exactly one connection writes and checkpoints it.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <string>
 
 #include "event-store/model/ids.hpp"
-#include "event-store/snapshot/sqlite_database.hpp"
+#include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 

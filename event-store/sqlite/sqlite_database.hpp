@@ -1,8 +1,6 @@
 // SqliteDatabase and SqliteStatement: SQLite's handles as owned objects and its failures as Errors.
-// For the stores that can be rebuilt from the log (snapshots, archive); both use WAL with
-// synchronous=NORMAL, and of each file exactly one connection writes and checkpoints.
 // Thread: one per connection and its statements. Errors: disk_full, corrupt (also: no database),
-// unavailable (locked), io_error for all else; the message names the file.
+// unavailable (locked), io_error for all else; the message names the file and the system's reason.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +17,8 @@ namespace signalbox::event_store {
 
 class SqliteStatement {
  public:
+  SqliteStatement() = default;  // of no database, to be assigned to
+
   // Parameters count from 1. Bytes are not copied: they stay as they are until the next reset().
   void bind(int parameter, std::int64_t number);
   void bind_text(int parameter, std::string_view text);
@@ -49,16 +49,26 @@ class SqliteStatement {
 
 class SqliteDatabase {
  public:
-  enum class Access { read_only, read_write };
+  enum class Access { read_only, read_write, create };  // create: made where there is none
 
-  // read_write creates the file where there is none and sets WAL and synchronous=NORMAL.
-  [[nodiscard]] static Result<SqliteDatabase> open(const std::string& path, Access access);
+  SqliteDatabase() = default;  // of no file, to be assigned to
+
+  // An empty `vfs_name` means the system's. Waits up to 5 s for a file that somebody else holds.
+  [[nodiscard]] static Result<SqliteDatabase> open(const std::string& path, Access access,
+                                                   const std::string& vfs_name = {});
 
   // One or more statements without rows of interest.
   [[nodiscard]] Result<void> execute(const std::string& sql);
   [[nodiscard]] Result<SqliteStatement> prepare(std::string_view sql);
   // The first column of the first row of a query, as a number.
   [[nodiscard]] Result<std::int64_t> query_number(std::string_view sql);
+
+  // For who must know more than the Error of a call that just failed: SQLite's extended code, the
+  // system's errno, and the Error again, told as "`doing` FILE: ...".
+  [[nodiscard]] int last_code() const;
+  [[nodiscard]] int system_errno() const;
+  [[nodiscard]] Error last_error(std::string_view doing) const;
+  [[nodiscard]] sqlite3* get() const { return database_.get(); }
 
  private:
   struct Close {
@@ -68,9 +78,5 @@ class SqliteDatabase {
 
   std::unique_ptr<sqlite3, Close> database_;
 };
-
-// Renames a database file that cannot be used, with its journal, to `<path>.damaged-<n>` (the first
-// n from 1 on that is free) and returns the new name. No connection has it open any more.
-[[nodiscard]] Result<std::string> move_database_aside(const std::string& path);
 
 }  // namespace signalbox::event_store

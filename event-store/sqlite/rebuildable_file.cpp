@@ -1,6 +1,8 @@
-#include "event-store/snapshot/rebuildable_file.hpp"
+#include "event-store/sqlite/rebuildable_file.hpp"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 namespace signalbox::event_store {
 
@@ -48,9 +50,15 @@ struct Opened {
   std::string wrong;  // why there is none
 };
 
+// WAL without a sync at each commit: what is lost is made again. The journal shrinks again after a
+// burst (64 MiB).
+constexpr const char* kPragmas =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;";
+
 Result<Opened> try_open(const std::string& path, const FileFormat& format, const LogId& log) {
-  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_write);
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::create);
   if (!database) return tl::unexpected<Error>(database.error());
+  if (auto set = database->execute(kPragmas); !set) return tl::unexpected<Error>(set.error());
   const auto tables = database->query_number("SELECT count(*) FROM sqlite_schema");
   if (!tables) return tl::unexpected<Error>(tables.error());
   if (*tables == 0) {
@@ -62,6 +70,23 @@ Result<Opened> try_open(const std::string& path, const FileFormat& format, const
   if (!wrong) return tl::unexpected<Error>(wrong.error());
   if (*wrong) return Opened{std::nullopt, std::move(**wrong)};
   return Opened{std::move(*database), {}};
+}
+
+// Renames the file, with its journal, to `<path>.damaged-<n>` (the first n from 1 on that is free)
+// and returns the new name. No connection has it open any more.
+Result<std::string> move_aside(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::string aside;
+  for (int n = 1; aside.empty() || fs::exists(aside, error); ++n)
+    aside = path + ".damaged-" + std::to_string(n);
+  fs::rename(path, aside, error);
+  if (error) return failure(Errc::io_error, path + ": cannot be renamed: " + error.message());
+  // The journal goes along under the name that belongs to it; the shared memory file is rebuilt.
+  if (fs::exists(path + "-wal", error)) fs::rename(path + "-wal", aside + "-wal", error);
+  if (error) return failure(Errc::io_error, path + "-wal: cannot be renamed: " + error.message());
+  fs::remove(path + "-shm", error);
+  return aside;
 }
 
 }  // namespace
@@ -81,7 +106,7 @@ Result<SqliteDatabase> open_rebuildable(const std::string& path, const FileForma
 Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& format,
                                  const LogId& log, const std::string& why,
                                  const std::function<void(const std::string&)>& warn) {
-  auto aside = move_database_aside(path);
+  auto aside = move_aside(path);
   if (!aside) return tl::unexpected<Error>(aside.error());
   warn(why + "; moved to " + *aside + ", a new one is made from the log");
   auto opened = try_open(path, format, log);
