@@ -1,11 +1,17 @@
 """Counts the tests of a JUnit file that ctest wrote: `count_tests.py FILE`.
 
-Prints each skipped test with its reason, then `N passed, N failed, N skipped`. A test that could
-not be run at all counts as failed. Exit code 0 when nothing failed, else 1.
+Prints each skipped test with its reason, each failed one with the end of its output, then
+`N passed, N failed, N skipped`. A test that could not be run at all counts as failed. Exit code 0
+when nothing failed, else 1. `count_tests.py --times FILE` lists instead the tests that took longer
+than 10 s.
 """
 import re
 import sys
 import xml.etree.ElementTree as xml
+
+LONG_SECONDS = 10
+LINES_OF_A_FAILURE = 40
+LINE_CHARACTERS = 300
 
 
 def skip_reason(case):
@@ -19,9 +25,15 @@ def skip_reason(case):
     return reason or "no reason given"
 
 
+def end_of_output(case):
+    """The last lines a failed test printed, indented."""
+    lines = (case.findtext("system-out") or "it printed nothing").rstrip().splitlines()
+    return "".join(f"    {line[:LINE_CHARACTERS]}\n" for line in lines[-LINES_OF_A_FAILURE:])
+
+
 def count(path):
-    """(passed, failed, [(name, reason)]) of one file."""
-    passed, failed, skipped = 0, 0, []
+    """(passed, [(name, output)] of failed ones, [(name, reason)] of skipped ones) of one file."""
+    passed, failed, skipped = 0, [], []
     for case in xml.parse(path).getroot().iter("testcase"):
         reason = skip_reason(case)
         if reason is not None:
@@ -29,19 +41,32 @@ def count(path):
         elif case.get("status") == "run":
             passed += 1
         else:
-            failed += 1
+            failed.append((case.get("name"), end_of_output(case)))
     return passed, failed, skipped
 
 
+def print_times(path):
+    """The tests that took long, longest first."""
+    times = [(float(case.get("time")), case.get("name"))
+             for case in xml.parse(path).getroot().iter("testcase")]
+    for seconds, name in sorted(times, reverse=True):
+        if seconds >= LONG_SECONDS:
+            print(f"{seconds:7.0f} s  {name}")
+
+
 def main():
+    if sys.argv[1] == "--times":
+        return print_times(sys.argv[2])
     try:
         passed, failed, skipped = count(sys.argv[1])
     except (OSError, xml.ParseError) as error:
-        print(f"no test report: {error}")
-        passed, failed, skipped = 0, 1, []
+        print(error)
+        passed, failed, skipped = 0, [(sys.argv[1], "    no test report\n")], []
     for name, reason in skipped:
         print(f"skipped: {name}: {reason}")
-    print(f"{passed} passed, {failed} failed, {len(skipped)} skipped")
+    for name, output in failed:
+        print(f"failed: {name}:\n{output}", end="")
+    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
     return 1 if failed else 0
 
 
