@@ -15,16 +15,23 @@ namespace signalbox::gateway {
 class ClientLink {
  public:
   virtual ~ClientLink() = default;
-  // Queues the frame; frames leave in order. Where the peer reads too slowly for the hard limit of
-  // the server, the queue is dropped and the socket is terminated (4001).
+  // Queues the frame; frames leave in order. Where answers pile up, the peer's frames are left in
+  // the kernel until it has read some. A peer whose kernel takes no byte for the stall time of the
+  // server is terminated (4001).
   virtual void send(const FramePtr& frame) = 0;
+  // The same for a frame of a stream that is live. Where it would make the queue longer than the
+  // server allows, the events and progress in the queue are dropped with it and
+  // SocketSession::on_lagging follows.
+  virtual void send_live(const FramePtr& frame) = 0;
+  // A stream begins, after this place; what is queued of the last one is dropped.
+  virtual void begin_stream(const StreamPlace& start) = 0;
   // Lets what is queued go out, then closes with code and reason (at most 123 bytes).
   virtual void close(CloseCode code, std::string_view reason) = 0;
   // Ends the socket at once, for peers that do not read; `code` is only what is recorded.
   virtual void terminate(CloseCode code, std::string_view reason) = 0;
   // WebSocket ping; the pong arrives as SocketSession::on_alive.
   virtual void ping() = 0;
-  // Bytes given to send() that the kernel has not taken yet.
+  // Bytes of frames that the kernel has not taken yet.
   [[nodiscard]] virtual std::size_t buffered_bytes() const = 0;
 };
 
@@ -40,6 +47,9 @@ class SocketSession {
   virtual void on_alive() = 0;
   // buffered_bytes() fell below the server's mark after it had been above.
   virtual void on_writable() = 0;
+  // Frames of the stream were dropped; the last event that goes out is the one before this place.
+  // The next stream frame the link takes is one sent after this.
+  virtual void on_lagging(const StreamPlace& kept) = 0;
   // About once a second.
   virtual void on_tick() = 0;
   virtual void on_closed(CloseCode code, std::string_view reason) = 0;

@@ -40,8 +40,10 @@ ServerOptions server_options(const GatewayLimits& limits) {
   return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
                        .handshake = limits.handshake,
                        .socket = {.outbox_bytes_max = limits.outbox_bytes_max,
-                                  .writable_bytes = limits.page_bytes_max / 2,
-                                  .batch_bytes_max = limits.page_bytes_max}};
+                                  .answers_bytes_max = limits.answers_bytes_max,
+                                  .writable_bytes = limits.page_bytes_max,
+                                  .batch_bytes_max = 2 * limits.page_bytes_max,
+                                  .stall = limits.stall}};
 }
 
 // POST {"user_id": ..., "roles": [...]}

@@ -44,7 +44,7 @@ std::size_t Hub::deliver(std::span<const Delivery> deliveries) {
   for (const Delivery& delivery : deliveries) {
     const auto channel = channels_.find(delivery.channel);
     if (channel == channels_.end()) continue;
-    for (ClientLink* link : channel->second) link->send(delivery.frame);
+    for (ClientLink* link : channel->second) link->send_live(delivery.frame);
     count += channel->second.size();
   }
   return count;

@@ -20,11 +20,13 @@ struct GatewayLimits {
 
   std::size_t window_bytes_max = 64 << 20;            // per partition; the oldest events leave
   std::chrono::milliseconds window_age_max{600'000};  // the same
-  std::size_t progress_bytes_max = 8 << 20;  // per partition; the oldest run's pieces leave
-  std::size_t page_bytes_max = 64 * 1024;    // of a catch-up, before it waits for the socket
-  std::size_t outbox_bytes_max = 1 << 20;    // of a socket; terminated (4001)
-  std::size_t log_scans_max = 2;             // at a time; further ones wait their turn
-  std::size_t log_scans_waiting_max = 1024;  // overloaded with retry_after_ms, close 4003
+  std::size_t progress_bytes_max = 8 << 20;   // per partition; the oldest run's pieces leave
+  std::size_t page_bytes_max = 32 * 1024;     // of a catch-up; at most two wait for a socket
+  std::size_t outbox_bytes_max = 256 * 1024;  // of a socket; it turns to pull mode
+  std::size_t answers_bytes_max = 64 * 1024;  // waiting for a socket; its frames are not read
+  std::chrono::milliseconds stall{60'000};    // a socket takes no byte; terminated (4001)
+  std::size_t log_scans_max = 2;              // at a time; further ones wait their turn
+  std::size_t log_scans_waiting_max = 1024;   // overloaded with retry_after_ms, close 4003
   std::size_t connection_records_max =
       10'000;  // per shard, waiting to be written; dropped, counted
   // Between two tries to read a partition that cannot be read; its sockets are closed (4004).

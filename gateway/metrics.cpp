@@ -46,6 +46,9 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       frames_delivered(counter(r, "frames_delivered_total", "Live frames given to sockets")),
       events_read(counter(r, "events_read_total", "Valid events read")),
       slow_consumers(counter(r, "slow_consumers_total", "Sockets terminated as too slow")),
+      sockets_fell_behind(counter(r, "sockets_fell_behind_total",
+                                  "Times a socket read too slowly and turned to pull mode")),
+      sockets_pulling(gauge(r, "sockets_pulling", "Sockets that read too slowly to be live")),
       history_damaged(counter(r, "history_damaged_total", "Breaks in a user's chain of events")),
       partitions_stopped(
           counter(r, "partitions_stopped_total", "Times a partition could not be read on")),

@@ -31,6 +31,8 @@ struct GatewayMetrics {
   prometheus::Counter& frames_delivered;
   prometheus::Counter& events_read;
   prometheus::Counter& slow_consumers;
+  prometheus::Counter& sockets_fell_behind;
+  prometheus::Gauge& sockets_pulling;
   prometheus::Counter& history_damaged;
   prometheus::Counter& partitions_stopped;
   prometheus::Gauge& partitions_unreadable;

@@ -114,7 +114,7 @@ void PartitionFeed::read_history(Subscription& subscription) {
                .after = Seq(subscription.last_seq.value() - own),
                .before = std::nullopt,
                .events_max = kHistoryEventsMax,
-               .bytes_max = 4 * parts_.limits.page_bytes_max},
+               .bytes_max = parts_.limits.page_bytes_max},
               [this](Subscription& found, Result<event_store::HistoryPage> page) {
                 take_history(found, std::move(page));
               });
@@ -231,8 +231,10 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
     }
     take_seq(subscription, seq);
     subscription.position = position_after(*event);
-    page.frames.push_back(parts_.make_frame(event_store::encode_event_frame(
-        *event, cursor_text(subscription.position, seq, user), subscription.dialect)));
+    page.frames.push_back(parts_.make_frame(
+        event_store::encode_event_frame(*event, cursor_text(subscription.position, seq, user),
+                                        subscription.dialect),
+        {FrameKind::event, place_of(subscription.position, seq)}));
   }
   if (page.frames.empty()) return false;
   post(subscription.ticket, std::move(page));
@@ -262,7 +264,8 @@ std::vector<FramePtr> PartitionFeed::newest_pieces(const Subscription& subscript
         (*piece)->header("ce_runid") != (*std::prev(piece))->header("ce_runid"))
       of_whole_runs = frames.size();
     FramePtr frame =
-        parts_.make_frame(event_store::encode_progress_frame(**piece, subscription.dialect));
+        parts_.make_frame(event_store::encode_progress_frame(**piece, subscription.dialect),
+                          {.kind = FrameKind::progress});
     bytes += frame->text().size();
     if (bytes > parts_.limits.page_bytes_max) {
       if (of_whole_runs != 0) frames.resize(of_whole_runs);

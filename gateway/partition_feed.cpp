@@ -158,7 +158,8 @@ void PartitionFeed::on_records(std::span<const RecordPtr> records) {
             return counts[static_cast<std::size_t>(dialect)] > 0;
           }))
         queue_live(follower, dialect,
-                   parts_.make_frame(event_store::encode_progress_frame(*record, dialect)));
+                   parts_.make_frame(event_store::encode_progress_frame(*record, dialect),
+                                     {.kind = FrameKind::progress}));
   }
   post_batches();
 }
@@ -238,7 +239,8 @@ void PartitionFeed::follow(const StreamTicket& ticket, StreamRequest request) {
 void PartitionFeed::prove(Subscription& subscription) {
   if (std::exchange(subscription.proven, true)) return;
   post(subscription.ticket, StreamReady{cursor_text(subscription.position, subscription.last_seq,
-                                                    subscription.follower->user)});
+                                                    subscription.follower->user),
+                                        place_of(subscription.position, subscription.last_seq)});
 }
 
 void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::string& text) {
@@ -321,11 +323,17 @@ const FramePtr& PartitionFeed::frame_of(WindowEvent& event, const UserId& user,
                                         WireDialect dialect) {
   FramePtr& frame = dialect == WireDialect::v1 ? event.frame : event.legacy_frame;
   if (!frame) {
-    frame = parts_.make_frame(event_store::encode_event_frame(
-        *event.record, cursor_text(event.after, event.seq, user), dialect));
+    frame =
+        parts_.make_frame(event_store::encode_event_frame(
+                              *event.record, cursor_text(event.after, event.seq, user), dialect),
+                          {FrameKind::event, place_of(event.after, event.seq)});
     window_.add_bytes(frame->text().size());
   }
   return frame;
+}
+
+StreamPlace PartitionFeed::place_of(const Position& position, Seq last_seq) {
+  return {position.next_offset, position.epoch, position.owner_seq, last_seq};
 }
 
 std::string PartitionFeed::cursor_text(const Position& position, Seq last_seq,

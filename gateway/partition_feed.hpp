@@ -151,6 +151,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void post(const StreamTicket& ticket, StreamUpdate update);
   const FramePtr& frame_of(WindowEvent& event, const UserId& user,
                            event_store::WireDialect dialect);
+  [[nodiscard]] static StreamPlace place_of(const event_store::Position& position, Seq last_seq);
   [[nodiscard]] std::string cursor_text(const event_store::Position& position, Seq last_seq,
                                         const UserId& user) const;
 

@@ -64,6 +64,7 @@ void Session::authenticate(std::string_view text) {
 void Session::on_closed(CloseCode code, std::string_view reason) {
   state_ = State::closing;
   parts_.hub.remove(id_);
+  set_pulling(false);
   parts_.metrics.connections.Decrement();
   parts_.metrics.count_close(code);
   if (code == CloseCode::slow_consumer) parts_.metrics.slow_consumers.Increment();
@@ -143,7 +144,7 @@ void Session::close(CloseCode code, std::string_view reason) {
 
 void Session::send(const ServerFrame& frame) {
   if (link_ != nullptr)
-    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, handshake_.dialect)));
+    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, handshake_.dialect), {}));
 }
 
 ErrorFrame Session::make_error(std::optional<std::string> id, Errc code, std::string message) {
@@ -226,6 +227,7 @@ void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
     send_error(make_error(std::move(resume_id_), Errc::overloaded, "replaced by a later resume"));
   resuming_ = true;
   resume_id_ = id;
+  set_pulling(false);
   parts_.hub.leave(id_);
   if (frame.cursor) return ask_stream(StreamFrom::cursor, *std::move(frame.cursor));
   ask_stream(frame.from == "start" ? StreamFrom::start : StreamFrom::latest, {});

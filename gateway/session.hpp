@@ -67,6 +67,7 @@ class Session final : public SocketSession,
   void on_text(std::string_view text) override;
   void on_alive() override;
   void on_writable() override;
+  void on_lagging(const StreamPlace& kept) override;
   void on_tick() override;
   void on_closed(CloseCode code, std::string_view reason) override;
   // StreamSink
@@ -105,6 +106,7 @@ class Session final : public SocketSession,
 
   void become_ready(std::optional<std::string> cursor);
   void ask_more_when_drained();
+  void set_pulling(bool pulling);
   void check_token();
   void warn_of_expiry();
   void end_token(const std::string& why);
@@ -134,6 +136,7 @@ class Session final : public SocketSession,
   bool expiry_told_ = false;          // of the token in force
   std::size_t unanswered_ = 0;        // sends given to the log
   bool wants_more_ = false;
+  bool pulling_ = false;  // read too slowly to be live; nothing of it is told to the client
   std::optional<std::chrono::milliseconds> draining_;
   bool draining_told_ = false;
   int ticks_draining_ = 0;

@@ -19,6 +19,7 @@ void Session::on_stream(std::uint32_t generation, StreamUpdate update) {
 }
 
 void Session::take(StreamReady update) {
+  link_->begin_stream(update.place);
   if (state_ == State::joining) become_ready(std::move(update.cursor));
 }
 
@@ -57,7 +58,7 @@ void Session::take(StreamPage update) {
 }
 
 void Session::ask_more_when_drained() {
-  if (!wants_more_ || link_->buffered_bytes() >= parts_.options.limits.page_bytes_max / 2) return;
+  if (!wants_more_ || link_->buffered_bytes() >= parts_.options.limits.page_bytes_max) return;
   wants_more_ = false;
   parts_.feed.more(ticket());
 }
@@ -67,10 +68,34 @@ void Session::on_writable() {
 }
 
 void Session::take(StreamCaughtUp update) {
-  end_resume();
   for (const FramePtr& piece : update.progress) link_->send(piece);
-  send(CaughtUpFrame{std::move(update.cursor)});
+  if (pulling_) {
+    set_pulling(false);
+  } else {
+    end_resume();
+    send(CaughtUpFrame{std::move(update.cursor)});
+  }
   parts_.hub.join(id_, update.channel);
+}
+
+// The stream goes on from what the socket keeps, at the pace at which it reads.
+void Session::on_lagging(const StreamPlace& kept) {
+  if (state_ != State::ready) return;
+  parts_.metrics.sockets_fell_behind.Increment();
+  parts_.hub.leave(id_);
+  set_pulling(true);
+  ask_stream(StreamFrom::cursor,
+             event_store::encode_cursor({parts_.options.log.log_id, partition_, kept.next_offset,
+                                         kept.epoch, kept.owner_seq, kept.seq},
+                                        place_->user()));
+}
+
+void Session::set_pulling(bool pulling) {
+  if (std::exchange(pulling_, pulling) == pulling) return;
+  if (pulling)
+    parts_.metrics.sockets_pulling.Increment();
+  else
+    parts_.metrics.sockets_pulling.Decrement();
 }
 
 void Session::take(StreamHistoryDamaged update) {

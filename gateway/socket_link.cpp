@@ -1,5 +1,6 @@
 #include "gateway/socket_link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace signalbox::gateway {
@@ -14,11 +15,40 @@ void SocketLink::send(const FramePtr& frame) {
   if (ended_ || writer_ == nullptr) return;
   outbox_.push_back(frame);
   outbox_bytes_ += frame->text().size();
-  const std::size_t buffered = buffered_bytes();
-  if (buffered >= limits_.writable_bytes) above_mark_ = true;
-  if (buffered > limits_.outbox_bytes_max)
-    return end(CloseCode::slow_consumer, "it does not read fast enough", true);
+  if (frame->kind() == FrameKind::answer) answer_bytes_ += frame->text().size();
+  if (buffered_bytes() >= limits_.writable_bytes) above_mark_ = true;
+  if (answer_bytes_ > limits_.answers_bytes_max) hold_reading(true);
   mark_dirty();
+}
+
+void SocketLink::send_live(const FramePtr& frame) {
+  if (ended_ || writer_ == nullptr || lagging_) return;
+  // One frame alone goes out whatever its size, or it never would.
+  const std::size_t buffered = buffered_bytes();
+  if (buffered == 0 || buffered + frame->text().size() <= limits_.outbox_bytes_max)
+    return send(frame);
+  lagging_ = true;
+  drop_stream();
+  mark_dirty();
+}
+
+void SocketLink::begin_stream(const StreamPlace& start) {
+  drop_stream();
+  lagging_ = false;
+  place_ = start;
+}
+
+void SocketLink::drop_stream() {
+  const auto waiting = outbox_.begin() + static_cast<std::ptrdiff_t>(outbox_head_);
+  outbox_.erase(
+      std::remove_if(waiting, outbox_.end(),
+                     [](const FramePtr& frame) { return frame->kind() != FrameKind::answer; }),
+      outbox_.end());
+  outbox_bytes_ = answer_bytes_;
+}
+
+void SocketLink::hold_reading(bool hold) {
+  if (std::exchange(reading_held_, hold) != hold) writer_->hold_reading(hold);
 }
 
 void SocketLink::ping() {
@@ -34,8 +64,9 @@ void SocketLink::end(CloseCode code, std::string_view reason, bool cut) {
   ended_at_ = std::chrono::steady_clock::now();
   if (cut) {
     outbox_.clear();
-    outbox_head_ = outbox_bytes_ = 0;
+    outbox_head_ = outbox_bytes_ = answer_bytes_ = 0;
   }
+  hold_reading(false);  // the peer's own close is wanted
   mark_dirty();
 }
 
@@ -47,6 +78,7 @@ void SocketLink::flush() {
   dirty_ = false;
   if (writer_ == nullptr) return;
   if (cut_) return writer_->terminate();
+  if (std::exchange(lagging_, false)) session_->on_lagging(place_);
   if (writer_->in_flight() == 0) hand_over();
   if (!ended_ || close_sent_ || outbox_head_ < outbox_.size()) return;
   close_sent_ = true;
@@ -57,11 +89,16 @@ void SocketLink::hand_over() {
   if (outbox_.empty()) return;
   std::size_t bytes = 0;
   std::size_t end = outbox_head_;
-  while (end < outbox_.size() && bytes < limits_.batch_bytes_max)
-    bytes += outbox_[end++]->text().size();
+  for (; end < outbox_.size() && bytes < limits_.batch_bytes_max; ++end) {
+    const WireFrame& frame = *outbox_[end];
+    bytes += frame.text().size();
+    if (frame.kind() == FrameKind::answer) answer_bytes_ -= frame.text().size();
+    if (frame.kind() == FrameKind::event) place_ = frame.place();
+  }
   writer_->write(std::span(outbox_).subspan(outbox_head_, end - outbox_head_));
   outbox_bytes_ -= bytes;
   outbox_head_ = end;
+  if (answer_bytes_ <= limits_.answers_bytes_max / 2) hold_reading(false);
   if (outbox_head_ < outbox_.size()) return;
   outbox_head_ = 0;
   if (outbox_.capacity() > kIdleCapacity)
@@ -79,10 +116,23 @@ void SocketLink::written() {
 }
 
 void SocketLink::tick() {
+  if (!ended_ && stalled())
+    return end(CloseCode::slow_consumer, "it has taken no byte for too long", true);
   if (!ended_) return session_->on_tick();
   if (std::chrono::steady_clock::now() - ended_at_ < limits_.close_handshake) return;
   cut_ = true;
   mark_dirty();
+}
+
+bool SocketLink::stalled() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::uint64_t taken = writer_->taken();
+  if (writer_->in_flight() > 0 && taken == taken_) return now - taken_at_ >= limits_.stall;
+  taken_ = taken;
+  taken_at_ = now;
+  // Its pongs are not read while reading is held; that it takes bytes must do.
+  if (reading_held_) session_->on_alive();
+  return false;
 }
 
 // A peer that sends pings and does not read must not make us hold the answers.
@@ -93,6 +143,7 @@ bool SocketLink::may_answer_ping() const {
 
 void SocketLink::opened(SocketWriter& writer) {
   writer_ = &writer;
+  taken_at_ = std::chrono::steady_clock::now();
   session_->on_open(*this);
 }
 

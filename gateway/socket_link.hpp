@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,10 +18,12 @@
 namespace signalbox::gateway {
 
 struct SocketLimits {
-  std::size_t outbox_bytes_max = 1 << 20;            // beyond: the socket is terminated, 4001
+  std::size_t outbox_bytes_max = 256 * 1024;         // beyond: what is live is dropped, on_lagging
+  std::size_t answers_bytes_max = 64 * 1024;         // waiting; beyond: nothing more is read
   std::size_t writable_bytes = 32 * 1024;            // on_writable when less is buffered again
   std::size_t batch_bytes_max = 64 * 1024;           // given to the writer at once
   std::size_t pings_answered_bytes_max = 16 * 1024;  // pings are not answered beyond this backlog
+  std::chrono::milliseconds stall{60'000};           // no byte taken for so long: terminated, 4001
   std::chrono::milliseconds close_handshake{2'000};  // from close() to the end of the socket
 };
 
@@ -30,10 +33,14 @@ class SocketWriter {
   virtual ~SocketWriter() = default;
   // Bytes of the write that the kernel has not taken yet; SocketLink::written() follows.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
+  // Bytes the kernel has taken since the connection opened.
+  [[nodiscard]] virtual std::uint64_t taken() const = 0;
   // Bytes the connection itself has queued: answers to pings.
   [[nodiscard]] virtual std::size_t queued() const = 0;
   virtual void write(std::span<const FramePtr> frames) = 0;  // as one write
   virtual void ping() = 0;
+  // While held, nothing is read from the connection.
+  virtual void hold_reading(bool hold) = 0;
   // Both may lead to SocketLink::closed() before they return.
   virtual void close(CloseCode code, const std::string& reason) = 0;
   virtual void terminate() = 0;
@@ -56,6 +63,8 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
 
   // ClientLink
   void send(const FramePtr& frame) override;
+  void send_live(const FramePtr& frame) override;
+  void begin_stream(const StreamPlace& start) override;
   void close(CloseCode code, std::string_view reason) override { end(code, reason, false); }
   void terminate(CloseCode code, std::string_view reason) override { end(code, reason, true); }
   void ping() override;
@@ -84,6 +93,9 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void end(CloseCode code, std::string_view reason, bool cut);
   void mark_dirty();
   void hand_over();
+  void drop_stream();
+  void hold_reading(bool hold);
+  [[nodiscard]] bool stalled();
 
   SocketShard& shard_;
   const SocketLimits& limits_;
@@ -92,6 +104,10 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   std::vector<FramePtr> outbox_;
   std::size_t outbox_head_ = 0;
   std::size_t outbox_bytes_ = 0;
+  std::size_t answer_bytes_ = 0;  // of outbox_bytes_
+  StreamPlace place_;             // after the last event that was handed over
+  bool lagging_ = false;          // frames were dropped, the session does not know yet
+  bool reading_held_ = false;
   bool dirty_ = false;
   bool above_mark_ = false;
   bool ended_ = false;
@@ -100,6 +116,8 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   CloseCode end_code_ = CloseCode::normal;
   std::string end_reason_;
   std::chrono::steady_clock::time_point ended_at_{};
+  std::chrono::steady_clock::time_point taken_at_{};  // when the kernel was last seen to take bytes
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace signalbox::gateway

@@ -37,6 +37,7 @@ struct StreamRequest {
 // The stream starts after this cursor. The first update, unless it is StreamRefused.
 struct StreamReady {
   std::string cursor;
+  StreamPlace place;
 };
 struct StreamRefused {
   event_store::CursorFault reason;

@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/buffer.hpp>
+#include <asio/completion_condition.hpp>
 #include <asio/post.hpp>
+#include <asio/write.hpp>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <websocketpp/concurrency/none.hpp>
@@ -16,8 +20,9 @@ namespace {
 
 namespace wspp = websocketpp;
 
-// The transport with two things added that websocketpp lacks: it tells when a write is done and how
-// many bytes are in it, and several sends in a row can be made one write.
+// The transport with what websocketpp lacks: it tells how much of a write the kernel has taken and
+// when it is done, several sends in a row can be made one write, and reading can be held (its own
+// pause_reading() starts a second read into the same buffer).
 template <class Config>
 class TellingConnection : public wspp::transport::asio::connection<Config> {
  public:
@@ -27,14 +32,42 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   using Base::async_write;
   void async_write(const std::vector<wspp::transport::buffer>& buffers,
                    wspp::transport::write_handler handler) {
-    std::size_t bytes = 0;
-    for (const auto& buffer : buffers) bytes += buffer.len;
-    in_flight_ = bytes;
-    Base::async_write(buffers, [this, handler = std::move(handler)](const std::error_code& error) {
-      in_flight_ = 0;
-      handler(error);
-      if (!error && on_written) on_written();
-    });
+    writing_.clear();
+    for (const auto& buffer : buffers) {
+      writing_.emplace_back(buffer.buf, buffer.len);
+      in_flight_ += buffer.len;
+    }
+    asio::async_write(
+        this->get_socket(), std::span<const asio::const_buffer>(writing_),
+        [this, size = in_flight_](const std::error_code& error, std::size_t taken) {
+          taken_ += in_flight_ - (size - taken);
+          in_flight_ = size - taken;
+          return asio::transfer_all()(error, taken);
+        },
+        [this, self = this->get_shared(), handler = std::move(handler)](
+            const std::error_code& error, std::size_t) {
+          in_flight_ = 0;
+          handler(
+              error ? wspp::transport::error::make_error_code(wspp::transport::error::pass_through)
+                    : std::error_code());
+          if (!error && on_written) on_written();
+        });
+  }
+
+  void async_read_at_least(std::size_t bytes_min, char* buffer, std::size_t size,
+                           wspp::transport::read_handler handler) {
+    if (!reading_held_)
+      return Base::async_read_at_least(bytes_min, buffer, size, std::move(handler));
+    // The read under way is what keeps a connection; one that is held must do so too.
+    held_read_ = [this, self = this->get_shared(), bytes_min, buffer, size,
+                  handler = std::move(handler)] {
+      Base::async_read_at_least(bytes_min, buffer, size, handler);
+    };
+  }
+  void hold_reading(bool hold) {
+    reading_held_ = hold;
+    if (hold) return;
+    if (const auto read = std::exchange(held_read_, nullptr)) read();
   }
 
   // websocketpp asks for a write with every send; between cork and uncork it is asked for once.
@@ -51,12 +84,17 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   }
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::uint64_t taken() const { return taken_; }
   std::function<void()> on_written;
 
  private:
   bool corked_ = false;
   std::function<void()> held_;
+  std::vector<asio::const_buffer> writing_;
   std::size_t in_flight_ = 0;
+  std::uint64_t taken_ = 0;
+  bool reading_held_ = false;
+  std::function<void()> held_read_;
 };
 
 struct ConnectionExtra;
@@ -125,7 +163,8 @@ using MessagePtr = ServerConfig::message_type::ptr;
 // The one buffer all sockets share: header and payload as they go to the wire.
 class PreparedFrame final : public WireFrame {
  public:
-  explicit PreparedFrame(MessagePtr message) : message_(std::move(message)) {}
+  PreparedFrame(MessagePtr message, const FramePart& part)
+      : WireFrame(part), message_(std::move(message)) {}
   [[nodiscard]] std::string_view text() const noexcept override { return message_->get_payload(); }
   [[nodiscard]] const MessagePtr& message() const { return message_; }
 
@@ -137,6 +176,7 @@ class ConnectionWriter final : public SocketWriter {
  public:
   explicit ConnectionWriter(Endpoint::connection_type& connection) : connection_(connection) {}
   [[nodiscard]] std::size_t in_flight() const override { return connection_.in_flight(); }
+  [[nodiscard]] std::uint64_t taken() const override { return connection_.taken(); }
   [[nodiscard]] std::size_t queued() const override { return connection_.get_buffered_amount(); }
   void write(std::span<const FramePtr> frames) override {
     connection_.cork();
@@ -148,6 +188,7 @@ class ConnectionWriter final : public SocketWriter {
     std::error_code ignored;
     connection_.ping("", ignored);
   }
+  void hold_reading(bool hold) override { connection_.hold_reading(hold); }
   void close(CloseCode code, const std::string& reason) override {
     std::error_code ignored;
     connection_.close(number(code), reason, ignored);
@@ -205,7 +246,7 @@ void write_response(Endpoint::connection_type& connection, const HttpResponse& r
 
 }  // namespace
 
-FramePtr WebsocketServer::make_frame(std::string text) {
+FramePtr WebsocketServer::make_frame(std::string text, const FramePart& part) {
   static const auto manager = std::make_shared<ServerConfig::con_msg_manager_type>();
   const auto message = manager->get_message(wspp::frame::opcode::text, 0);
   const std::size_t size = text.size();
@@ -214,7 +255,7 @@ FramePtr WebsocketServer::make_frame(std::string text) {
   const wspp::frame::extended_header extended(size);
   message->set_header(wspp::frame::prepare_header(basic, extended));
   message->set_prepared(true);
-  return std::make_shared<const PreparedFrame>(message);
+  return std::make_shared<const PreparedFrame>(message, part);
 }
 
 class WebsocketServer::Shard final : public SocketShard,
@@ -278,6 +319,7 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
     if (!connection->link) return;
     const auto [code, reason] = close_seen(*connection);
     connection->link->closed(code, reason);
+    connection->hold_reading(false);  // a read that is held would hold the connection for ever
   });
   endpoint_.set_message_handler([this](const auto& handle, const MessagePtr& message) {
     const auto link = connection_of(handle)->link;

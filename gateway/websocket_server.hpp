@@ -58,7 +58,7 @@ class WebsocketServer {
   void close_all(CloseCode code, const std::string& reason);
 
   // Frames for links of any server of this class.
-  [[nodiscard]] static FramePtr make_frame(std::string text);
+  [[nodiscard]] static FramePtr make_frame(std::string text, const FramePart& part);
 
  private:
   class Shard;

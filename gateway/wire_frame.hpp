@@ -8,17 +8,41 @@
 #include <string>
 #include <string_view>
 
+#include "event-store/model/ids.hpp"
+
 namespace signalbox::gateway {
+
+// Where a user's stream stands after one of its events: what a cursor says of it (contract 10).
+struct StreamPlace {
+  Offset next_offset{0};
+  Epoch epoch{0};
+  OwnerSeq owner_seq{0};
+  Seq seq{0};
+};
+
+// What the queue of a slow socket may do without: an event can be read again from the place before
+// it, a piece of progress may be lost; answers must arrive.
+enum class FrameKind { answer, event, progress };
+struct FramePart {
+  FrameKind kind = FrameKind::answer;
+  StreamPlace place{};  // after an event
+};
 
 class WireFrame {
  public:
+  explicit WireFrame(const FramePart& part) : part_(part) {}
   virtual ~WireFrame() = default;
+  [[nodiscard]] FrameKind kind() const noexcept { return part_.kind; }
+  [[nodiscard]] const StreamPlace& place() const noexcept { return part_.place; }
   // The payload, UTF-8.
   [[nodiscard]] virtual std::string_view text() const noexcept = 0;
+
+ private:
+  const FramePart part_;
 };
 using FramePtr = std::shared_ptr<const WireFrame>;
 
 // Any thread. The text must be valid UTF-8: nobody checks it again.
-using FrameFactory = std::function<FramePtr(std::string text)>;
+using FrameFactory = std::function<FramePtr(std::string text, const FramePart& part)>;
 
 }  // namespace signalbox::gateway

@@ -85,8 +85,14 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
                              limits.progress_bytes_max, 64 * 1024, 1024 * kMebibyte));
   config.add(integer_setting("limits.page_bytes_max", "bytes of a catch-up before it waits",
                              limits.page_bytes_max, 4096, 16 * kMebibyte));
-  config.add(integer_setting("limits.outbox_bytes_max", "bytes a socket may be behind",
-                             limits.outbox_bytes_max, 64 * 1024, 1024 * kMebibyte));
+  config.add(integer_setting("limits.outbox_bytes_max",
+                             "bytes a socket may be behind; it turns to pull mode",
+                             limits.outbox_bytes_max, 16 * 1024, 1024 * kMebibyte));
+  config.add(integer_setting("limits.answers_bytes_max",
+                             "bytes of answers that wait; nothing more is read of the socket",
+                             limits.answers_bytes_max, 4096, 16 * kMebibyte));
+  config.add(duration_setting("limits.stall", "without a byte taken by the socket until 4001",
+                              limits.stall, seconds(2), hours(1)));
   config.add(integer_setting("limits.log_scans_max", "reads of old log at a time",
                              limits.log_scans_max, 1, 64));
   config.add(integer_setting("limits.log_scans_waiting_max",

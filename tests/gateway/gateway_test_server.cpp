@@ -125,6 +125,9 @@ gateway::GatewayLimits read_limits(int argc, char** argv) {
       {"heartbeat", [&](long n) { limits.heartbeat = std::chrono::milliseconds(n); }},
       {"heartbeat_lost", [&](long n) { limits.heartbeat_lost = std::chrono::milliseconds(n); }},
       {"window_bytes_max", [&](long n) { limits.window_bytes_max = static_cast<std::size_t>(n); }},
+      {"stall", [&](long n) { limits.stall = std::chrono::milliseconds(n); }},
+      {"answers_bytes_max",
+       [&](long n) { limits.answers_bytes_max = static_cast<std::size_t>(n); }},
       {"outbox_bytes_max", [&](long n) { limits.outbox_bytes_max = static_cast<std::size_t>(n); }},
   };
   for (int i = 2; i < argc; ++i) {

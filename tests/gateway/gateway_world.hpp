@@ -22,7 +22,8 @@ namespace signalbox::gateway {
 
 class PlainFrame final : public WireFrame {
  public:
-  explicit PlainFrame(std::string text) : text_(std::move(text)) {}
+  explicit PlainFrame(std::string text, const FramePart& part = {})
+      : WireFrame(part), text_(std::move(text)) {}
   [[nodiscard]] std::string_view text() const noexcept override { return text_; }
 
  private:
@@ -37,6 +38,8 @@ class FakeLink final : public ClientLink {
     frames.push_back(frame);
     if (stalled) buffered += frame->text().size();
   }
+  void send_live(const FramePtr& frame) override { send(frame); }
+  void begin_stream(const StreamPlace& start) override { stream_start = start; }
   void close(CloseCode code, std::string_view reason) override { end(code, reason); }
   void terminate(CloseCode code, std::string_view reason) override {
     cut = true;
@@ -64,6 +67,7 @@ class FakeLink final : public ClientLink {
   }
 
   std::vector<FramePtr> frames;
+  std::optional<StreamPlace> stream_start;
   std::size_t buffered = 0;
   bool stalled = false;
   bool cut = false;
@@ -270,8 +274,8 @@ class GatewayWorld {
   void make_feed(event_store::UserHistory* history_or_none) {
     history_in_use = history_or_none;
     const auto starts = find_partition_starts(*log);
-    const FrameFactory make_frame = [](std::string text) -> FramePtr {
-      return std::make_shared<const PlainFrame>(std::move(text));
+    const FrameFactory make_frame = [](std::string text, const FramePart& part) -> FramePtr {
+      return std::make_shared<const PlainFrame>(std::move(text), part);
     };
     feed.emplace(Feed::Parts{.log = *log,
                              .history = history_or_none,

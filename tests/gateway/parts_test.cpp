@@ -55,7 +55,7 @@ TEST(Hub, a_socket_that_left_or_moved_gets_nothing_of_its_old_channel) {
   EXPECT_EQ(hub.deliver(now), 1U);
   hub.remove(SessionId(1));
   EXPECT_EQ(hub.deliver(now), 0U);
-  hub.update({Partition(0), 0, SessionId(1), 1}, StreamReady{"c"});
+  hub.update({Partition(0), 0, SessionId(1), 1}, StreamReady{"c", {}});
   EXPECT_EQ(sink.updates, 0);
 }
 

@@ -15,12 +15,14 @@ class RememberingSession final : public SocketSession {
   void on_text(std::string_view text) override { texts.emplace_back(text); }
   void on_alive() override {}
   void on_writable() override { ++writables; }
+  void on_lagging(const StreamPlace& kept) override { lagged_after.push_back(kept.seq.value()); }
   void on_tick() override { ++ticks; }
   void on_closed(CloseCode code, std::string_view) override { closed.push_back(code); }
   int opens = 0;
   int writables = 0;
   int ticks = 0;
   std::vector<std::string> texts;
+  std::vector<std::int64_t> lagged_after;  // seqs
   std::vector<CloseCode> closed;
 };
 
@@ -31,6 +33,8 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
     limits.writable_bytes = 100;
     limits.batch_bytes_max = 200;
     limits.pings_answered_bytes_max = 150;
+    limits.answers_bytes_max = 500;
+    limits.stall = std::chrono::milliseconds(0);
     limits.close_handshake = std::chrono::milliseconds(0);
     link = std::make_shared<SocketLink>(*this, limits, session);
     link->opened(*this);
@@ -38,12 +42,18 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   void send(std::size_t bytes) {
     link->send(std::make_shared<const PlainFrame>(std::string(bytes, 'x')));
   }
+  void send_live(std::size_t bytes, FrameKind kind = FrameKind::event) {
+    FramePart part{kind, {}};
+    if (kind == FrameKind::event) part.place.seq = Seq(++last_seq);
+    link->send_live(std::make_shared<const PlainFrame>(std::string(bytes, 'x'), part));
+  }
   // The end of the current task.
   void flush() {
     for (const auto& one : std::exchange(dirty, {})) one->flush();
   }
   // The kernel took what was in flight.
   void kernel_takes() {
+    bytes_taken += flying;
     flying = 0;
     link->written();
   }
@@ -53,6 +63,8 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   void forget(SocketLink&) override { forgotten = true; }
   // SocketWriter
   [[nodiscard]] std::size_t in_flight() const override { return flying; }
+  [[nodiscard]] std::uint64_t taken() const override { return bytes_taken; }
+  void hold_reading(bool hold) override { held = hold; }
   [[nodiscard]] std::size_t queued() const override { return pongs; }
   void write(std::span<const FramePtr> frames) override {
     writes.push_back(frames.size());
@@ -72,6 +84,9 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   std::vector<std::size_t> writes;
   std::vector<CloseCode> close_frames;
   std::size_t flying = 0;
+  std::uint64_t bytes_taken = 0;
+  bool held = false;
+  std::int64_t last_seq = 0;
   std::size_t pongs = 0;
   int pings = 0;
   bool terminated = false;
@@ -113,11 +128,74 @@ TEST_F(SocketLinkTest, tells_once_when_there_is_room_again) {
   EXPECT_EQ(session->writables, 1);
 }
 
-TEST_F(SocketLinkTest, a_peer_that_does_not_read_is_cut_and_its_queue_dropped) {
-  for (int i = 0; i < 12; ++i) {
-    send(90);
-    flush();
-  }
+TEST_F(SocketLinkTest, a_slow_peer_loses_its_queue_but_for_answers_and_the_session_hears_where) {
+  link->begin_stream({.seq = Seq(40)});
+  last_seq = 40;
+  for (int i = 0; i < 2; ++i) send_live(90);
+  flush();  // 41 and 42 are on their way
+  for (int i = 0; i < 4; ++i) send_live(90);
+  send(50);
+  send_live(90, FrameKind::progress);
+  for (int i = 0; i < 9; ++i) send_live(90);
+  EXPECT_EQ(link->buffered_bytes(), 180U + 50U);
+  EXPECT_TRUE(session->lagged_after.empty());
+  flush();
+  EXPECT_THAT(session->lagged_after, testing::ElementsAre(42));
+  kernel_takes();
+  EXPECT_THAT(writes, testing::ElementsAre(2, 1));
+  EXPECT_TRUE(session->closed.empty());
+}
+
+TEST_F(SocketLinkTest, a_stream_that_fell_behind_before_its_first_event_goes_on_from_its_start) {
+  link->begin_stream({.seq = Seq(7)});
+  send(10);
+  send_live(995);
+  flush();
+  EXPECT_THAT(session->lagged_after, testing::ElementsAre(7));
+}
+
+TEST_F(SocketLinkTest, a_frame_of_any_size_goes_to_a_socket_that_has_read_everything) {
+  send_live(5000);
+  flush();
+  EXPECT_THAT(writes, testing::ElementsAre(1));
+  EXPECT_TRUE(session->lagged_after.empty());
+}
+
+TEST_F(SocketLinkTest, what_is_queued_of_an_older_stream_is_dropped_when_the_next_begins) {
+  send_live(90);
+  send(10);
+  link->begin_stream({.seq = Seq(3)});
+  flush();
+  EXPECT_EQ(flying, 10U);
+}
+
+TEST_F(SocketLinkTest, a_peer_that_reads_no_answers_is_not_read_either) {
+  for (int i = 0; i < 6; ++i) send(90);
+  EXPECT_TRUE(held);
+  flush();
+  kernel_takes();
+  EXPECT_FALSE(held);
+  kernel_takes();
+  EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, reading_goes_on_when_the_link_ends_so_that_the_peers_close_is_seen) {
+  for (int i = 0; i < 6; ++i) send(90);
+  EXPECT_TRUE(held);
+  link->close(CloseCode::draining, "bye");
+  EXPECT_FALSE(held);
+}
+
+TEST_F(SocketLinkTest,
+       a_peer_whose_kernel_takes_nothing_is_cut_and_one_that_takes_a_little_is_not) {
+  send(90);
+  flush();
+  bytes_taken += 1;
+  link->tick();
+  flush();
+  EXPECT_FALSE(terminated);
+  link->tick();
+  flush();
   EXPECT_TRUE(terminated);
   EXPECT_TRUE(forgotten);
   EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::slow_consumer));

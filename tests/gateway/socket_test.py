@@ -10,6 +10,7 @@ import hmac
 import http.client
 import json
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -74,11 +75,32 @@ class Server:
         signed = encode(b'{"alg":"HS256"}') + b"." + encode(json.dumps(claims).encode())
         return (signed + b"." + encode(hmac.new(key, signed, hashlib.sha256).digest())).decode()
 
+    def raw_socket(self, user):
+        """A socket whose stream has caught up; what comes later stays in the kernel."""
+        raw = socket.create_connection(self.host.split(":"), timeout=30)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        raw.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.host}\r\nUpgrade: websocket\r\n"
+                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                     "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                     f"Authorization: Bearer {self.token(user)}\r\n\r\n").encode())
+        came = b""
+        while b"caught_up" not in came:
+            part = raw.recv(4096)
+            assert part, came
+            came += part
+        return raw
+
     def connect(self, user, query="", protocols=("signalbox.v1",), token=None, **options):
         headers = {"Authorization": "Bearer " + (token or self.token(user))}
         return websockets.connect(
             f"ws://{self.host}/ws{query}", subprotocols=list(protocols), extra_headers=headers,
-            compression=None, max_queue=None, max_size=None, **options)
+            compression=None, **({"max_queue": None, "max_size": None} | options))
+
+
+def masked(text):
+    """A client's text frame of at most 125 bytes, masked with zeros."""
+    return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
 
 
 async def receive(ws, seconds=10):
@@ -517,32 +539,71 @@ class Wire(WithServer):
 class SlowSockets(WithServer):
     limits = ("outbox_bytes_max=300000",)
 
-    def test_a_slow_socket_is_cut_and_a_fast_one_of_the_same_user_is_not(self):
+    def test_a_slow_socket_turns_to_pull_mode_and_a_fast_one_of_the_same_user_stays_live(self):
         async def story():
             fast = await self.server.connect("zoe")
             await receive_until(fast, "caught_up")
-            slow = socket.create_connection(self.server.host.split(":"), timeout=30)
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
-                          "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                          "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                          "Sec-WebSocket-Protocol: signalbox.v1\r\n"
-                          f"Authorization: Bearer {self.server.token('zoe')}\r\n\r\n").encode())
-            self.assertIn(b"101", slow.recv(64))
-            await asyncio.sleep(0.3)
+            slow = await self.server.connect("zoe", max_queue=1, read_limit=1024)
+            await receive_until(slow, "caught_up")
             expected = 0
-            for _ in range(200):
+            for _ in range(200):  # 20 MB, more than the kernel holds for a socket
                 self.server.tell("state zoe 10 10000")
                 for _ in range(10):
                     expected += 1
                     self.assertEqual((await receive(fast))["seq"], expected)
-                if b"slow_consumers_total 1" in self.server.request("GET", "/metrics")[1]:
-                    break
-            else:
-                self.fail("the slow socket was kept")
-            slow.close()
+            self.assertEqual(self.metric("sockets_fell_behind_total"), 1)
+            self.assertEqual(self.metric("sockets_pulling"), 1)
+            self.assertEqual(self.metric("slow_consumers_total"), 0)
+
+            await slow.send(json.dumps({"type": "ping", "nonce": "n"}))
+            pongs = 0
+            for seq in range(1, expected + 1):
+                frame = await receive(slow)
+                if frame["type"] == "pong":  # an answer is never dropped
+                    pongs += 1
+                    frame = await receive(slow)
+                self.assertEqual(frame.get("seq"), seq, frame)
+            self.assertEqual(pongs, 1)
+            self.wait_for(lambda: self.metric("sockets_pulling") == 0)
+            self.server.tell("state zoe 1 100")
+            self.assertEqual((await receive(slow))["seq"], expected + 1)
+            self.assertEqual((await receive(fast))["seq"], expected + 1)
+            await slow.close()
             await fast.close()
         run(story())
+
+    def metric(self, name):
+        text = self.server.request("GET", "/metrics")[1].decode()
+        return float(re.search(rf"^signalbox_gateway_{name} (\S+)$", text, re.MULTILINE)[1])
+
+    def wait_for(self, holds, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, "did not come true")
+            time.sleep(0.02)
+
+
+class StalledSockets(WithServer):
+    limits = ("stall=3000", "answers_bytes_max=4096")
+
+    def test_a_socket_that_takes_no_byte_is_cut_and_what_it_sends_meanwhile_is_not_kept(self):
+        async def story():
+            before = self.resident_kib()
+            stuck = self.server.raw_socket("amy")
+            frame = masked(b'{"type":"nothing"}')
+            stuck.settimeout(30)
+            with self.assertRaises(OSError):  # each is answered by an error of ten times its size
+                for _ in range(100_000):
+                    stuck.sendall(frame * 100)
+            self.assertLess(self.resident_kib() - before, 16 * 1024)
+            self.assertIn(b'closes_total{code="4001"} 1',
+                          self.server.request("GET", "/metrics")[1])
+            stuck.close()
+        run(story())
+
+    def resident_kib(self):
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
 
 
 class Http(WithServer):
