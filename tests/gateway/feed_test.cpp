@@ -91,6 +91,37 @@ TEST(Feed, resume_on_a_live_socket_sends_again_and_then_goes_on_live) {
   EXPECT_EQ(story.size(), 6U);
 }
 
+TEST(Feed, a_socket_that_fell_behind_goes_on_from_what_it_kept_and_becomes_live_without_a_word) {
+  GatewayWorld world;
+  auto client = world.connect("amy");
+  world.state("amy", 5);
+  world.settle();
+  ASSERT_EQ(client.link->frames.size(), 7U);  // connection_ready, caught_up and five events
+  const StreamPlace second = client.link->frames[3]->place();
+  EXPECT_EQ(second.seq, Seq(2));
+  client.link->frames.resize(4);  // three are dropped
+  client.session->on_lagging(second);
+  world.state("amy");  // while it asks
+  world.settle();
+  world.state("amy");  // while it is live again
+  world.settle();
+  EXPECT_THAT(client.link->story(),
+              testing::ElementsAre("connection_ready", "caught_up", "event 1", "event 2", "event 3",
+                                   "event 4", "event 5", "event 6", "event 7"));
+}
+
+TEST(Feed, a_socket_that_fell_behind_and_asks_to_resume_gets_its_caught_up) {
+  GatewayWorld world;
+  auto client = world.connect("amy");
+  world.state("amy", 2);
+  world.settle();
+  client.session->on_lagging(client.link->frames[2]->place());
+  client.say({{"type", "resume"}, {"from", "start"}});
+  world.settle();
+  client.link->frames.erase(client.link->frames.begin(), client.link->frames.begin() + 4);
+  EXPECT_THAT(client.link->story(), testing::ElementsAre("event 1", "event 2", "caught_up"));
+}
+
 TEST(Feed, events_that_do_not_count_reach_nobody) {
   GatewayWorld world;
   auto client = world.connect("ann");
