@@ -1,5 +1,6 @@
 #include "router/supervisor.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "event-store/contract/codec.hpp"
@@ -10,6 +11,8 @@
 
 namespace signalbox::router {
 namespace {
+
+constexpr std::chrono::hours kWaitMax{24 * 365 * 100};
 
 // Arguments went through a codec since they were recorded, so equal values may differ in white
 // space.
@@ -242,7 +245,9 @@ void Supervisor::wait_for_input(Timestamp expires) {
   if (run_timer_ != TimerId::none) time_left_ -= clock_.monotonic() - timer_started_;
   stop_timer(run_timer_);
   waiting_ = true;
-  const auto left = std::max(expires - clock_.now(), std::chrono::microseconds(0));
+  // A moment far beyond what the monotonic clock can count would overflow it.
+  const auto left = std::clamp<std::chrono::microseconds>(expires - clock_.now(),
+                                                          std::chrono::microseconds(0), kWaitMax);
   expiry_timer_ = executor_.call_at(clock_.monotonic() + left, [this] {
     expiry_timer_ = TimerId::none;
     fail(FailureCode::deadline, "nobody answered in time");
