@@ -62,11 +62,10 @@ Position position_from(const Json& json) {
                   .owner_seq = OwnerSeq(json.at("ownerseq").get<std::int64_t>())};
 }
 
-Json encode(const StoredText& text) {
+Json encode(const StoredText& text, std::size_t bytes_max) {
   Json json{{"seq", text.seq.value()}};
   put_optional(json, "offset", text.offset, [](Offset offset) { return offset.value(); });
-  const bool stays_in_log =
-      text.offset && (!text.loaded || text.text.size() > kSnapshotTextBytesMax);
+  const bool stays_in_log = text.offset && (!text.loaded || text.text.size() > bytes_max);
   if (!stays_in_log) json["text"] = text.text;
   return json;
 }
@@ -81,20 +80,20 @@ StoredText text_from(const Json& json) {
       .loaded = text != json.end()};
 }
 
-Json encode(const RecordedStep& step) {
+Json encode(const RecordedStep& step, std::size_t bytes_max) {
   if (const auto* thought = std::get_if<RecordedThought>(&step))
-    return {{"kind", "thought"}, {"content", encode(thought->content)}};
+    return {{"kind", "thought"}, {"content", encode(thought->content, bytes_max)}};
   if (const auto* model = std::get_if<RecordedModel>(&step))
     return {{"kind", "model"},
             {"model", model->model},
             {"request_sha256", model->request_sha256},
-            {"output", encode(model->output)}};
+            {"output", encode(model->output, bytes_max)}};
   if (const auto* call = std::get_if<RecordedCall>(&step)) {
     Json json{{"kind", "call"},
               {"call_id", call->call_id.value().to_string()},
               {"name", call->name},
-              {"arguments", encode(call->arguments)}};
-    if (call->result) json["result"] = encode(*call->result);
+              {"arguments", encode(call->arguments, bytes_max)}};
+    if (call->result) json["result"] = encode(*call->result, bytes_max);
     if (call->error)
       json["error"] = {{"code", call->error->code}, {"message", call->error->message}};
     return json;
@@ -105,7 +104,7 @@ Json encode(const RecordedStep& step) {
             {"prompt", question.prompt},
             {"schema", question.schema},
             {"expires", microseconds_of(question.expires)}};
-  if (question.answer) json["answer"] = encode(*question.answer);
+  if (question.answer) json["answer"] = encode(*question.answer, bytes_max);
   return json;
 }
 
@@ -130,12 +129,12 @@ RecordedStep step_from(const Json& json) {
                           .answer = get_optional(json, "answer", text_from)};
 }
 
-Json encode(const OpenRun& run) {
+Json encode(const OpenRun& run, std::size_t bytes_max) {
   Json json{{"run_id", run.run_id.value().to_string()},
             {"thread_id", run.thread_id.value()},
             {"message_id", run.message_id.value()},
             {"agent", run.agent},
-            {"content", encode(run.content)},
+            {"content", encode(run.content, bytes_max)},
             {"websocket_client_id", run.websocket_client_id.value()},
             {"inbound_offset", run.inbound_offset.value()},
             {"causation_id", run.causation_id},
@@ -144,7 +143,7 @@ Json encode(const OpenRun& run) {
             {"tries", run.tries},
             {"waited", run.waited.count()},
             {"steps", Json::array()}};
-  for (const RecordedStep& step : run.steps) json["steps"].push_back(encode(step));
+  for (const RecordedStep& step : run.steps) json["steps"].push_back(encode(step, bytes_max));
   put_optional(json, "traceparent", run.traceparent, std::identity{});
   put_optional(json, "started_at", run.started_at, microseconds_of);
   put_optional(json, "last_event_at", run.last_event_at, microseconds_of);
@@ -176,7 +175,7 @@ OpenRun run_from(const Json& json) {
   return run;
 }
 
-Json encode(const RoutingState& state) {
+Json encode(const RoutingState& state, std::size_t bytes_max) {
   Json json{{"user_id", state.user_id.value()},
             {"seq", state.chain.seq.value()},
             {"chainhash", event_store::to_hex(state.chain.hash)},
@@ -191,7 +190,7 @@ Json encode(const RoutingState& state) {
     json["seen"].push_back(
         {id.value(), event_store::to_hex(seen.content_hash), seen.run_id.value().to_string()});
   }
-  for (const auto& [id, run] : state.runs) json["runs"].push_back(encode(run));
+  for (const auto& [id, run] : state.runs) json["runs"].push_back(encode(run, bytes_max));
   for (const auto& [id, run_ids] : state.threads) {
     Json queue = Json::array();
     for (const RunId& run_id : run_ids) queue.push_back(run_id.value().to_string());
@@ -282,11 +281,11 @@ std::string user_snapshot_key(const UserId& user) {
   return user.value().starts_with('!') ? "!" + user.value() : user.value();
 }
 
-std::string encode_user_snapshot(const UserSnapshot& snapshot) {
+std::string encode_user_snapshot(const UserSnapshot& snapshot, std::size_t text_bytes_max) {
   return Json{{"log_id", snapshot.log_id.value().to_string()},
               {"partition", snapshot.partition.value()},
               {"at", encode(snapshot.at)},
-              {"state", encode(snapshot.state)}}
+              {"state", encode(snapshot.state, text_bytes_max)}}
       .dump();
 }
 

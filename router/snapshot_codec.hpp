@@ -18,8 +18,10 @@ namespace signalbox::router {
 [[nodiscard]] std::string partition_snapshot_key(Partition partition);
 [[nodiscard]] std::string user_snapshot_key(const UserId& user);
 
-// Texts longer than this are left in the log and named by their offset.
+// Texts longer than this are left in the log and named by their offset; of a user who would be too
+// large that way, those longer than the second.
 inline constexpr std::size_t kSnapshotTextBytesMax = 1024;
+inline constexpr std::size_t kSnapshotTextBytesMin = 64;
 
 struct UserSnapshot {
   LogId log_id;
@@ -27,7 +29,8 @@ struct UserSnapshot {
   event_store::Position at;  // the state is the fold of all before at.next_offset
   RoutingState state;
 };
-[[nodiscard]] std::string encode_user_snapshot(const UserSnapshot& snapshot);
+[[nodiscard]] std::string encode_user_snapshot(const UserSnapshot& snapshot,
+                                               std::size_t text_bytes_max = kSnapshotTextBytesMax);
 [[nodiscard]] Result<UserSnapshot> decode_user_snapshot(std::string_view bytes);
 
 struct PartitionSnapshot {

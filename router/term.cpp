@@ -79,8 +79,8 @@ void Term::load_users() {
 }
 
 // All that are known to need it, in one pass; they come back to load_users() or take().
-void Term::rebuild() {
-  const auto users = states_.unfolded_users(options_.states.rebuild_users_max);
+void Term::rebuild(const UserId* wanted) {
+  const auto users = states_.unfolded_users(options_.states.rebuild_users_max, wanted);
   SIGNALBOX_ASSERT(!users.empty());
   spdlog::warn("{} users of partition {} are folded again from the log", users.size(),
                partition_.value());
@@ -236,6 +236,7 @@ void Term::keep_house() {
   if (!gate_) return;  // released
   const MonotonicTime now = services_.clock.monotonic();
   states_.tick(fold_);
+  if (stage_ == Stage::serving && !blocked_ && states_.must_rebuild()) rebuild();
   // The record must not be tried before the log says so; should that append have failed, once more.
   if (stage_ == Stage::trying && tried_ && !try_stated_)
     append_checkpoint(Trying{tried_->offset, try_count_});

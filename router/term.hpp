@@ -73,7 +73,8 @@ class Term {
   void try_oldest();
   [[nodiscard]] Unusable poison_of(const Record& record) const;
   void resume_runs();
-  void rebuild();
+  // `wanted`: who is waited for.
+  void rebuild(const UserId* wanted = nullptr);
   void rebuild_piece();
 
   // inbound (term_inbound.cpp)

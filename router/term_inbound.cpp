@@ -33,7 +33,7 @@ bool Term::take(const Record& record) {
   const auto& command = std::get<Command>(verdict);
   Held* held = states_.acquire(command.user_id);
   if (held == nullptr) {
-    rebuild();
+    rebuild(&command.user_id);
     return false;
   }
   ++counters_.commands;
@@ -46,7 +46,7 @@ bool Term::take(const Record& record) {
 
 bool Term::take_unusable(const Record& record, const Unusable& bad) {
   if (bad.user && states_.acquire(*bad.user) == nullptr) {
-    rebuild();
+    rebuild(&*bad.user);
     return false;
   }
   ++counters_.commands;
@@ -91,7 +91,7 @@ void Term::after_quarantine(const Record& record, const Unusable& bad) {
       // He was evicted meanwhile and his snapshot is refused. The record is taken once more when he
       // is there; its quarantine record then comes again, with the same id.
       try_taken_ = false;
-      return rebuild();
+      return rebuild(&*bad.user);
     }
     Refusal refusal = *bad.refusal;
     if (held->state.damaged_at) refusal.code = RejectCode::history_damaged;

@@ -87,8 +87,10 @@ void UserStates::adopt(RoutingState rebuilt, const FoldState& now) {
   unfolded_.erase(rebuilt.user_id);
   Held* held = insert(std::move(rebuilt));
   held->chain_checked = true;
-  // At once: until it is there, nothing that relies on this user's snapshot may be written.
-  write_snapshot(*held, now);
+  if (unfolded_.empty()) dropped_users_ = false;
+  // At once: until it is there, nothing that relies on this user's snapshot may be written. Without
+  // it all of his history is needed.
+  if (!write_snapshot(*held, now)) held->dirty_since = FoldState{};
 }
 
 void UserStates::mark_unfolded(const UserId& user) {
@@ -190,26 +192,53 @@ void UserStates::confirm(const Event& event, const FoldState& before, const Fold
   if (users_.size() > options_.users_max) evict(after);
 }
 
-void UserStates::write_snapshot(Held& held, const FoldState& now) {
+bool UserStates::write_snapshot(Held& held, const FoldState& now) {
   SIGNALBOX_ASSERT(held.open_events == 0);
-  snapshots_.put(
-      user_snapshot_key(held.state.user_id),
-      {.order = held.state.chain.seq.value(),
-       .fold_version = kFoldVersion,
-       .bytes = encode_user_snapshot(
-           {.log_id = log_id_, .partition = partition_, .at = now.position, .state = held.state})});
-  held.covered_to = now.position.next_offset;
-  held.dirty_since.reset();
+  if (held.too_large_at == held.state.chain.seq) return false;
   held.events_since_snapshot = 0;
   held.in_the_way = false;
-  ++counters_.snapshots_written;
+  const UserSnapshot snapshot{
+      .log_id = log_id_, .partition = partition_, .at = now.position, .state = held.state};
+  std::string bytes = encode_user_snapshot(snapshot);
+  if (bytes.size() > options_.snapshot_bytes_max)
+    bytes = encode_user_snapshot(snapshot, kSnapshotTextBytesMin);
+  if (bytes.size() > options_.snapshot_bytes_max) {
+    note_too_large(held, bytes.size());
+    return false;
+  }
+  if (!give_to_store(user_snapshot_key(held.state.user_id), held.state.chain.seq.value(),
+                     std::move(bytes)))
+    return false;
+  held.covered_to = now.position.next_offset;
+  held.dirty_since.reset();
+  held.too_large_at.reset();
+  return true;
+}
+
+bool UserStates::give_to_store(const std::string& key, std::int64_t order, std::string bytes) {
+  const auto put = snapshots_.put(
+      key, {.order = order, .fold_version = kFoldVersion, .bytes = std::move(bytes)});
+  if (!put && store_takes_)
+    spdlog::warn("partition {} goes on without new snapshots: {}", partition_.value(),
+                 put.error().message);
+  store_takes_ = put.has_value();
+  ++(store_takes_ ? counters_.snapshots_written : counters_.snapshots_dropped);
+  return store_takes_;
+}
+
+void UserStates::note_too_large(Held& held, std::size_t bytes) {
+  ++counters_.snapshots_too_large;
+  if (!std::exchange(held.too_large_at, held.state.chain.seq))
+    spdlog::warn(
+        "a user of partition {} has no snapshot: it would have {} bytes, and at most {} may",
+        partition_.value(), bytes, options_.snapshot_bytes_max);
 }
 
 void UserStates::tick(const FoldState& now) {
   const MonotonicTime quiet_since = clock_.monotonic() - options_.snapshot_idle;
   for (auto& [user, held] : users_)
     if (held.dirty_since && held.open_events == 0 && held.last_event <= quiet_since)
-      write_snapshot(held, now);
+      if (!write_snapshot(held, now) && !store_takes_) break;  // nor would it take another one
   if (users_.size() > options_.users_max) evict(now);
 }
 
@@ -217,22 +246,32 @@ bool UserStates::snapshot_partition(const FoldState& now) {
   // What was found to be wrong with their snapshots would not be found again from a later X.
   if (!unfolded_.empty()) return false;
   const FoldState* oldest = &now;
+  bool is_taken = true;
   for (auto& [user, held] : users_) {
-    if (held.dirty_since && held.open_events == 0) write_snapshot(held, now);
+    if (held.dirty_since && held.open_events == 0 && is_taken)
+      is_taken = write_snapshot(held, now) || store_takes_;
     held.in_the_way = held.dirty_since.has_value();
     if (held.dirty_since && held.dirty_since->position.next_offset < oldest->position.next_offset)
       oldest = &*held.dirty_since;
   }
-  snapshots_.put(partition_snapshot_key(partition_),
-                 {.order = oldest->position.next_offset.value(),
-                  .fold_version = kFoldVersion,
-                  .bytes = encode_partition_snapshot({.log_id = log_id_,
-                                                      .partition = partition_,
-                                                      .at = oldest->position,
-                                                      .inbound = oldest->inbound,
-                                                      .open_users = busy_users()})});
-  ++counters_.snapshots_written;
-  return true;
+  auto open_users = busy_users();
+  std::size_t ids_bytes = 0;
+  for (const UserId& user : open_users) ids_bytes += user.value().size();
+  const bool fit = ids_bytes <= options_.open_users_bytes_max;
+  if (!fit) {
+    ++counters_.snapshots_too_large;
+    if (std::exchange(open_users_fit_, fit))
+      spdlog::warn("partition {} keeps its older snapshot: {} users have open runs",
+                   partition_.value(), open_users.size());
+    return false;
+  }
+  open_users_fit_ = fit;
+  return give_to_store(partition_snapshot_key(partition_), oldest->position.next_offset.value(),
+                       encode_partition_snapshot({.log_id = log_id_,
+                                                  .partition = partition_,
+                                                  .at = oldest->position,
+                                                  .inbound = oldest->inbound,
+                                                  .open_users = std::move(open_users)}));
 }
 
 std::vector<UserId> UserStates::busy_users() const {
@@ -243,10 +282,11 @@ std::vector<UserId> UserStates::busy_users() const {
   return busy;
 }
 
-std::vector<UserId> UserStates::unfolded_users(std::size_t users_max) const {
+std::vector<UserId> UserStates::unfolded_users(std::size_t users_max, const UserId* first) const {
   std::vector<UserId> users;
+  if (first != nullptr && unfolded_.contains(*first)) users.push_back(*first);
   for (auto it = unfolded_.begin(); it != unfolded_.end() && users.size() < users_max; ++it)
-    users.push_back(*it);
+    if (first == nullptr || *it != *first) users.push_back(*it);
   return users;
 }
 
@@ -258,10 +298,16 @@ void UserStates::evict(const FoldState& now) {
       ++it;
       continue;
     }
-    if (held.dirty_since) write_snapshot(held, now);
-    const UserId user = *it;
-    it = by_use_.erase(it);
-    users_.erase(user);
+    const bool is_kept = !held.dirty_since || write_snapshot(held, now);
+    const UserId user = *it++;
+    if (is_kept) {
+      by_use_.erase(held.used);
+      users_.erase(user);
+    } else {
+      // The log has him; memory has a limit whatever the store can take.
+      dropped_users_ = dropped_users_ || !store_takes_;
+      mark_unfolded(user);
+    }
     ++counters_.evictions;
   }
 }

@@ -33,12 +33,19 @@ struct UserStatesOptions {
   std::int32_t snapshot_events = 200;      // of one user since his last snapshot
   std::chrono::seconds snapshot_idle{60};  // after his last event
   std::size_t rebuild_users_max = 256;  // in one pass over the partition; the rest in further ones
+  // Of one user's snapshot (contract 9). One who is larger has none: the partition's snapshot stays
+  // before his first event without one, and his history is folded from there.
+  std::size_t snapshot_bytes_max = std::size_t{512} * 1024;
+  // Of the ids in a partition's snapshot; with more the older one stays.
+  std::size_t open_users_bytes_max = std::size_t{4} << 20;
 };
 
 // Totals since start, over all partitions. Written on the router's thread, read from any.
 struct UserStatesCounters {
   std::atomic<std::uint64_t> snapshots_written{0};
-  std::atomic<std::uint64_t> snapshots_refused{0};  // damaged, foreign or of another fold version
+  std::atomic<std::uint64_t> snapshots_refused{0};    // damaged, foreign or of another fold version
+  std::atomic<std::uint64_t> snapshots_too_large{0};  // not written: of a user or of a partition
+  std::atomic<std::uint64_t> snapshots_dropped{0};    // not written: the store had no place
   std::atomic<std::uint64_t> users_damaged{0};
   std::atomic<std::uint64_t> evictions{0};
 };
@@ -54,6 +61,7 @@ class UserStates {
     std::int32_t events_since_snapshot = 0;
     bool in_the_way =
         false;  // of the partition's snapshot: wants his own as soon as nothing is open
+    std::optional<Seq> too_large_at{};  // his snapshot was, and nothing has changed since
     MonotonicTime last_event{};
     std::size_t open_events = 0;  // stated, not yet read back: the state is ahead of the log
     std::list<UserId>::iterator used{};
@@ -84,13 +92,18 @@ class UserStates {
   // Snapshots of users that have been quiet, and eviction. Call every few seconds.
   void tick(const FoldState& now);
   // Writes what is missing and then the partition's own snapshot, as far as open events let it.
-  // False: not now, a rebuild comes first.
+  // False: not now.
   bool snapshot_partition(const FoldState& now);
+  // Users had to go although the store had no place for them; now it has, and until they are folded
+  // again the partition gets no snapshot.
+  [[nodiscard]] bool must_rebuild() const { return store_takes_ && dropped_users_; }
 
   // Users with open runs or with events not read back.
   [[nodiscard]] std::vector<UserId> busy_users() const;
-  // Users of whom it is known that a rebuild is needed; at most `users_max` of them.
-  [[nodiscard]] std::vector<UserId> unfolded_users(std::size_t users_max) const;
+  // Users of whom it is known that a rebuild is needed; at most `users_max` of them, `first` first
+  // if it is not null and one of them.
+  [[nodiscard]] std::vector<UserId> unfolded_users(std::size_t users_max,
+                                                   const UserId* first = nullptr) const;
   [[nodiscard]] std::size_t size() const { return users_.size(); }
 
  private:
@@ -102,7 +115,10 @@ class UserStates {
   bool refill(RoutingState& state);
   void touch(Held& held);
   void mark_unfolded(const UserId& user);
-  void write_snapshot(Held& held, const FoldState& now);
+  // False: he has none of what he is now; see the limits.
+  bool write_snapshot(Held& held, const FoldState& now);
+  bool give_to_store(const std::string& key, std::int64_t order, std::string bytes);
+  void note_too_large(Held& held, std::size_t bytes);
   void evict(const FoldState& now);
 
   event_store::EventLog& log_;
@@ -117,6 +133,9 @@ class UserStates {
   std::list<UserId> by_use_;  // least recently used first
   std::unordered_set<UserId> unfolded_;
   std::string refused_because_;  // of the last snapshot that was not used
+  bool store_takes_ = true;      // the last put found a place
+  bool dropped_users_ = false;   // some of unfolded_ are there for want of a place
+  bool open_users_fit_ = true;   // the last time they were counted
   UserStatesCounters& counters_;
 };
 

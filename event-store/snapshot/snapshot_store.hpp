@@ -1,8 +1,8 @@
 // SnapshotStore: keeps bytes by key and knows nothing of their meaning (seam 2). A cache:
 // everything in it can be rebuilt from the log, and a reader must bear a missing, damaged or
 // foreign one. Thread: any; put() does not wait for the disk, get() sees every put() made before it
-// in this process. Puts reach the disk in the order they were made, so a snapshot that relies on
-// others comes after them.
+// in this process. Puts that were taken reach the disk in the order they were made, so a snapshot
+// that relies on others comes after them; whoever was refused one must not rely on it.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ struct Snapshot {
 class SnapshotStore {
  public:
   virtual ~SnapshotStore() = default;
-  // Keeps the one with the highest order per key; equal order replaces.
-  virtual void put(std::string_view key, Snapshot snapshot) = 0;
+  // Keeps the one with the highest order per key; equal order replaces. Errors, nothing is changed
+  // by them: overloaded (too much waits for the disk), too_large.
+  [[nodiscard]] virtual Result<void> put(std::string_view key, Snapshot snapshot) = 0;
   // nullopt: nothing was ever put under the key. Error corrupt: what was put is gone, or its
   // SHA-256 does not match; the caller reports it and folds anew.
   [[nodiscard]] virtual Result<std::optional<Snapshot>> get(std::string_view key) = 0;

@@ -137,29 +137,39 @@ std::shared_ptr<const Snapshot> SqliteSnapshotStore::find_pending(std::string_vi
   return nullptr;
 }
 
-void SqliteSnapshotStore::put(std::string_view key, Snapshot snapshot) {
+Result<void> SqliteSnapshotStore::put(std::string_view key, Snapshot snapshot) {
+  if (snapshot.bytes.size() > options_.snapshot_bytes_max)
+    return failure(Errc::too_large,
+                   "a snapshot of " + std::to_string(snapshot.bytes.size()) + " bytes");
   {
     const std::lock_guard lock(mutex_);
-    if (gave_up_) return;
     const bool is_refused = refused_rows_.contains(key);
     if (const auto pending = find_pending(key);
         pending && pending->order > snapshot.order && !is_refused)
-      return;
-    pending_bytes_ += snapshot.bytes.size();
-    Waiting next{std::make_shared<const Snapshot>(std::move(snapshot)), is_refused};
-    if (const auto [place, is_new] = waiting_.try_emplace(std::string(key), next); !is_new) {
-      pending_bytes_ -= place->second.snapshot->bytes.size();
-      place->second = std::move(next);
+      return {};
+    const auto replaced = waiting_.find(key);
+    const std::size_t others =
+        pending_bytes_ - (replaced == waiting_.end() ? 0 : waiting_bytes(*replaced));
+    const std::size_t bytes = key.size() + snapshot.bytes.size();
+    if (others + bytes > options_.pending_bytes_max) {
+      ++puts_refused_;
+      return failure(Errc::overloaded,
+                     std::to_string(pending_bytes_) +
+                         " bytes of snapshots wait for the disk; no more is taken");
     }
+    pending_bytes_ = others + bytes;
+    waiting_.insert_or_assign(
+        std::string(key),
+        Waiting{std::make_shared<const Snapshot>(std::move(snapshot)), is_refused});
   }
   changed_.notify_all();
+  return {};
 }
 
 Result<std::optional<Snapshot>> SqliteSnapshotStore::get(std::string_view key) {
   std::shared_ptr<const Snapshot> pending;
   {
     const std::lock_guard lock(mutex_);
-    if (gave_up_) return tl::unexpected<Error>(*failed_);
     pending = find_pending(key);
   }
   // What is not pending any more was committed before it was taken off the list.
@@ -208,7 +218,6 @@ Result<std::optional<Snapshot>> SqliteSnapshotStore::row_in_hand(std::string_vie
 
 Result<void> SqliteSnapshotStore::flush() {
   std::unique_lock lock(mutex_);
-  if (gave_up_) return tl::unexpected<Error>(*failed_);
   // Everything put so far is in at most two groups: the one in hand and the next.
   const std::uint64_t groups = (in_hand_.empty() ? 0U : 1U) + (waiting_.empty() ? 0U : 1U);
   const std::uint64_t last = written_ + groups;
@@ -223,15 +232,21 @@ std::size_t SqliteSnapshotStore::pending_bytes() const {
   return pending_bytes_;
 }
 
+std::uint64_t SqliteSnapshotStore::puts_refused() const {
+  const std::lock_guard lock(mutex_);
+  return puts_refused_;
+}
+
+std::size_t SqliteSnapshotStore::waiting_bytes(const Group::value_type& entry) {
+  return entry.first.size() + entry.second.snapshot->bytes.size();
+}
+
 void SqliteSnapshotStore::write_until_stopped() {
   pthread_setname_np(pthread_self(), "snapshots");
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
-    if (waiting_.empty() || gave_up_) {
-      if (stopping_) return;
-      continue;
-    }
+    if (waiting_.empty()) return;  // stopping
     in_hand_ = std::exchange(waiting_, {});
     const Group group = in_hand_;
     lock.unlock();
@@ -249,9 +264,9 @@ void SqliteSnapshotStore::finish_group(const Result<void>& written) {
   if (written) {
     ++written_;
     failed_.reset();
-    for (const auto& [key, done] : in_hand_) {
-      pending_bytes_ -= done.snapshot->bytes.size();
-      if (done.replaces_refused) refused_rows_.erase(key);
+    for (const auto& done : in_hand_) {
+      pending_bytes_ -= waiting_bytes(done);
+      if (done.second.replaces_refused) refused_rows_.erase(done.first);
     }
     in_hand_.clear();
     return;
@@ -260,16 +275,8 @@ void SqliteSnapshotStore::finish_group(const Result<void>& written) {
   failed_ = written.error();
   ++refused_;
   // Back to those that wait; a newer one of the same key has taken the place.
-  for (auto& [key, unwritten] : std::exchange(in_hand_, {})) {
-    const std::size_t bytes = unwritten.snapshot->bytes.size();
-    if (!waiting_.try_emplace(key, std::move(unwritten)).second) pending_bytes_ -= bytes;
-  }
-  if (pending_bytes_ <= options_.pending_bytes_max) return;
-  gave_up_ = true;
-  failed_->code = Errc::io_error;
-  waiting_.clear();
-  pending_bytes_ = 0;
-  options_.warn("too many snapshots wait for the disk: none are kept until the next start");
+  for (const auto& unwritten : std::exchange(in_hand_, {}))
+    if (!waiting_.insert(unwritten).second) pending_bytes_ -= waiting_bytes(unwritten);
 }
 
 Result<void> SqliteSnapshotStore::write(const Group& group) {

@@ -7,12 +7,10 @@
 // Threads: any may call; one thread of its own ("snapshots") compresses and writes, get() reads on
 // the caller's. A put waits in memory until its group is committed: one transaction takes all that
 // wait, so a snapshot never reaches the disk without those put before it.
-// Bound: per key only the newest put waits, so memory is bounded by the keys put while one group is
-// being written. When the disk refuses, writing is tried again every second; when more than
-// pending_bytes_max wait by then, the store gives up: what waits is dropped, nothing is written any
-// more, put() does nothing, get() and flush() answer io_error, and whoever asks folds from the log.
-// The file stays as it was, which is whole.
-// A file that is damaged, of another format or of another log is moved aside with a warning.
+// Bound: per key only the newest put waits, in its place if it has the higher order. Beyond
+// pending_bytes_max a put is refused (overloaded) and counted; what was taken is never dropped.
+// When the disk refuses, writing is tried again every second. A file that is damaged, of another
+// format or of another log is moved aside with a warning.
 #pragma once
 
 #include <condition_variable>
@@ -31,7 +29,7 @@
 namespace signalbox::event_store {
 
 struct SnapshotStoreOptions {
-  std::size_t pending_bytes_max = 256U << 20;  // of snapshots that a failing disk leaves waiting
+  std::size_t pending_bytes_max = 64U << 20;   // of keys and snapshots not on disk yet
   std::size_t snapshot_bytes_max = 16U << 20;  // of one; a longer one in the file is damage
   int compression_level = 1;                   // zstd
   // One sentence for the operator; called on any thread that uses the store.
@@ -48,13 +46,15 @@ class SqliteSnapshotStore final : public SnapshotStore {
   SqliteSnapshotStore(const SqliteSnapshotStore&) = delete;
   SqliteSnapshotStore& operator=(const SqliteSnapshotStore&) = delete;
 
-  void put(std::string_view key, Snapshot snapshot) override;
+  [[nodiscard]] Result<void> put(std::string_view key, Snapshot snapshot) override;
   [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override;
   void refuse(std::string_view key) override;
   [[nodiscard]] Result<void> flush() override;
 
-  // Bytes of snapshots that are not on disk yet.
+  // Bytes of keys and snapshots that are not on disk yet.
   [[nodiscard]] std::size_t pending_bytes() const;
+  // Puts that found no place, since the start.
+  [[nodiscard]] std::uint64_t puts_refused() const;
 
  private:
   struct Waiting {
@@ -65,6 +65,7 @@ class SqliteSnapshotStore final : public SnapshotStore {
 
   SqliteSnapshotStore(SqliteDatabase writer, SqliteStatement upsert, SqliteDatabase reader,
                       SqliteStatement select, SnapshotStoreOptions options);
+  [[nodiscard]] static std::size_t waiting_bytes(const Group::value_type& entry);
   void write_until_stopped();
   [[nodiscard]] Result<void> write(const Group& group);
   [[nodiscard]] Result<void> write_rows(const Group& group);
@@ -91,9 +92,9 @@ class SqliteSnapshotStore final : public SnapshotStore {
   std::set<std::string, std::less<>> refused_rows_;  // guarded by mutex_: by get() or by a caller
   std::optional<Error> failed_;                      // guarded by mutex_: of the newest try
   std::uint64_t written_ = 0;                        // guarded by mutex_: groups on disk
-  std::uint64_t refused_ = 0;  // guarded by mutex_: times the disk refused one
-  bool gave_up_ = false;       // guarded by mutex_
-  bool stopping_ = false;      // guarded by mutex_
+  std::uint64_t refused_ = 0;       // guarded by mutex_: times the disk refused one
+  std::uint64_t puts_refused_ = 0;  // guarded by mutex_
+  bool stopping_ = false;           // guarded by mutex_
 
   std::thread thread_;
 };

@@ -137,12 +137,12 @@ TEST_F(LostSnapshots, AnotherFoldVersionCostsOnePassForAllAndFewStatesInMemory) 
     for (const std::string& user : users) {
       auto snapshot = store->get(user_snapshot_key(UserId(user))).value().value();
       ++snapshot.fold_version;
-      store->put(user_snapshot_key(UserId(user)), snapshot);
+      EXPECT_TRUE(store->put(user_snapshot_key(UserId(user)), snapshot));
     }
     const auto key = partition_snapshot_key(router.partition_of(users.front()));
     auto snapshot = store->get(key).value().value();
     ++snapshot.fold_version;
-    store->put(key, snapshot);
+    EXPECT_TRUE(store->put(key, snapshot));
   }
   router.keep_snapshots_in_a_file();
   router.start();

@@ -142,8 +142,9 @@ TEST(Router, SnapshotsAreOnlyACache) {
   ASSERT_TRUE(router.has(kUser, "agent_completed", 5));
   router.drain();
   ASSERT_TRUE(router.snapshots.get(user_snapshot_key(UserId(kUser))).value());
-  router.snapshots.put(user_snapshot_key(UserId(kUser)),
-                       {.order = 1'000'000, .fold_version = kFoldVersion, .bytes = "no snapshot"});
+  EXPECT_TRUE(router.snapshots.put(
+      user_snapshot_key(UserId(kUser)),
+      {.order = 1'000'000, .fold_version = kFoldVersion, .bytes = "no snapshot"}));
   router.start();
   router.says(kUser, "m2");  // known before the snapshot was lost: still a duplicate
   ASSERT_TRUE(router.has(kUser, "message_duplicate"));
@@ -163,9 +164,9 @@ TEST(Router, SnapshotsAheadOfTheLogAreNotBelieved) {
   auto snapshot = decode_user_snapshot(stored.bytes).value();
   snapshot.at.next_offset = Offset(1'000'000);
   snapshot.state.chain.seq = Seq(777);
-  router.snapshots.put(
+  EXPECT_TRUE(router.snapshots.put(
       user_snapshot_key(UserId(kUser)),
-      {.order = 777, .fold_version = kFoldVersion, .bytes = encode_user_snapshot(snapshot)});
+      {.order = 777, .fold_version = kFoldVersion, .bytes = encode_user_snapshot(snapshot)}));
   router.start();
   router.says(kUser, "m2");
   ASSERT_TRUE(router.has(kUser, "agent_completed", 2));

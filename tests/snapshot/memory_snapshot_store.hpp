@@ -12,12 +12,14 @@ namespace signalbox::event_store {
 
 class MemorySnapshotStore final : public SnapshotStore {
  public:
-  void put(std::string_view key, Snapshot snapshot) override {
+  [[nodiscard]] Result<void> put(std::string_view key, Snapshot snapshot) override {
     const std::lock_guard lock(mutex_);
+    if (is_full_) return failure(Errc::overloaded, "too much waits for the disk");
     const auto [place, is_new] = kept_.try_emplace(std::string(key), snapshot);
     const bool replaces = refused_.erase(std::string(key)) > 0;
     if (!is_new && (replaces || place->second.order <= snapshot.order))
       place->second = std::move(snapshot);
+    return {};
   }
   [[nodiscard]] Result<std::optional<Snapshot>> get(std::string_view key) override {
     const std::lock_guard lock(mutex_);
@@ -36,9 +38,15 @@ class MemorySnapshotStore final : public SnapshotStore {
     const std::lock_guard lock(mutex_);
     kept_.erase(key);
   }
+  // For tests of those whose puts find no place.
+  void set_full(bool is_full) {
+    const std::lock_guard lock(mutex_);
+    is_full_ = is_full;
+  }
 
  private:
   std::mutex mutex_;
+  bool is_full_ = false;                               // guarded by mutex_
   std::set<std::string> refused_;                      // guarded by mutex_
   std::map<std::string, Snapshot, std::less<>> kept_;  // guarded by mutex_
 };

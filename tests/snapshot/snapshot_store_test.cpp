@@ -70,7 +70,7 @@ class EverySnapshotStore : public testing::TestWithParam<Backend> {
 TEST_P(EverySnapshotStore, HasNothingAtFirst) { EXPECT_EQ(got(*store_, "user"), "none"); }
 
 TEST_P(EverySnapshotStore, GivesBackWhatWasPutBeforeAndAfterItIsOnDisk) {
-  store_->put("user", {7, 3, std::string("by\0tes", 6)});
+  EXPECT_TRUE(store_->put("user", {7, 3, std::string("by\0tes", 6)}));
   for (int round = 0; round < 2; ++round) {
     const auto snapshot = store_->get("user");
     ASSERT_TRUE(snapshot && *snapshot);
@@ -82,31 +82,31 @@ TEST_P(EverySnapshotStore, GivesBackWhatWasPutBeforeAndAfterItIsOnDisk) {
 }
 
 TEST_P(EverySnapshotStore, KeepsTheHighestOrderPerKeyWhateverComesLate) {
-  store_->put("a", {5, 1, "five"});
-  store_->put("b", {1, 1, "other"});
-  store_->put("a", {4, 1, "late"});
+  EXPECT_TRUE(store_->put("a", {5, 1, "five"}));
+  EXPECT_TRUE(store_->put("b", {1, 1, "other"}));
+  EXPECT_TRUE(store_->put("a", {4, 1, "late"}));
   EXPECT_EQ(got(*store_, "a"), "five");
   ASSERT_TRUE(store_->flush());
-  store_->put("a", {3, 1, "later"});
+  EXPECT_TRUE(store_->put("a", {3, 1, "later"}));
   EXPECT_EQ(got(*store_, "a"), "five");
   ASSERT_TRUE(store_->flush());
   EXPECT_EQ(got(*store_, "a"), "five");
-  store_->put("a", {6, 1, "six"});
+  EXPECT_TRUE(store_->put("a", {6, 1, "six"}));
   EXPECT_EQ(got(*store_, "a"), "six");
   EXPECT_EQ(got(*store_, "b"), "other");
 }
 
 TEST_P(EverySnapshotStore, EqualOrderReplaces) {
-  store_->put("a", {5, 1, "old fold"});
+  EXPECT_TRUE(store_->put("a", {5, 1, "old fold"}));
   ASSERT_TRUE(store_->flush());
-  store_->put("a", {5, 2, "new fold"});
+  EXPECT_TRUE(store_->put("a", {5, 2, "new fold"}));
   ASSERT_TRUE(store_->flush());
   EXPECT_EQ(got(*store_, "a"), "new fold");
 }
 
 TEST_P(EverySnapshotStore, BearsEmptyBytesAndKeysThatLookLikeSql) {
-  store_->put("!partition/3", {1, 1, ""});
-  store_->put("'; DROP TABLE snapshots; --", {1, 1, "x"});
+  EXPECT_TRUE(store_->put("!partition/3", {1, 1, ""}));
+  EXPECT_TRUE(store_->put("'; DROP TABLE snapshots; --", {1, 1, "x"}));
   ASSERT_TRUE(store_->flush());
   EXPECT_EQ(got(*store_, "!partition/3"), "");
   EXPECT_EQ(got(*store_, "'; DROP TABLE snapshots; --"), "x");
@@ -118,7 +118,7 @@ TEST_P(EverySnapshotStore, SeesEveryPutMadeBeforeWhileManyAreWritten) {
     users.emplace_back([this, user] {
       const std::string key = "user-" + std::to_string(user);
       for (int order = 1; order <= 300; ++order) {
-        store_->put(key, {order, 1, std::to_string(order)});
+        EXPECT_TRUE(store_->put(key, {order, 1, std::to_string(order)}));
         EXPECT_EQ(got(*store_, key), std::to_string(order));
       }
     });
@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(SqliteSnapshotStore, KeepsSnapshotsOverARestartAlsoWithoutAFlush) {
   const Folder folder;
-  open(folder)->put("user", {4, 1, std::string(100'000, 'x')});
+  EXPECT_TRUE(open(folder)->put("user", {4, 1, std::string(100'000, 'x')}));
   EXPECT_EQ(got(*open(folder), "user"), std::string(100'000, 'x'));
 }
 
@@ -145,8 +145,8 @@ TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPl
   const Folder folder;
   {
     const auto store = open(folder);
-    store->put("a", {9, 1, "right"});
-    store->put("b", {1, 1, "right"});
+    EXPECT_TRUE(store->put("a", {9, 1, "right"}));
+    EXPECT_TRUE(store->put("b", {1, 1, "right"}));
   }
   {
     auto file = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write);
@@ -156,7 +156,7 @@ TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPl
   const auto store = open(folder);
   EXPECT_EQ(got(*store, "a"), "error corrupt");
   EXPECT_EQ(got(*store, "b"), "right");
-  store->put("a", {10, 1, "anew"});
+  EXPECT_TRUE(store->put("a", {10, 1, "anew"}));
   ASSERT_TRUE(store->flush());
   EXPECT_EQ(got(*store, "a"), "anew");
 }
@@ -173,8 +173,8 @@ TEST(SqliteSnapshotStore, TellsARowThatIsGoneFromOneThatNeverWas) {
   const Folder folder;
   {
     const auto store = open(folder);
-    store->put("a", {9, 1, "right"});
-    store->put("b", {1, 1, "right"});
+    EXPECT_TRUE(store->put("a", {9, 1, "right"}));
+    EXPECT_TRUE(store->put("b", {1, 1, "right"}));
   }
   damage(folder, "DELETE FROM snapshots WHERE key = 'a'");
   {
@@ -182,7 +182,7 @@ TEST(SqliteSnapshotStore, TellsARowThatIsGoneFromOneThatNeverWas) {
     EXPECT_EQ(got(*store, "a"), "error corrupt");
     EXPECT_EQ(got(*store, "b"), "right");
     EXPECT_EQ(got(*store, "c"), "none");
-    store->put("a", {2, 1, "anew"});
+    EXPECT_TRUE(store->put("a", {2, 1, "anew"}));
     ASSERT_TRUE(store->flush());
     EXPECT_EQ(got(*store, "a"), "anew");
   }
@@ -195,8 +195,8 @@ TEST(SqliteSnapshotStore, AFileWhoseListOfKeysHasLostOneIsMadeAnew) {
   const Folder folder;
   for (int order = 1; order <= 3; ++order) {
     const auto store = open(folder);
-    store->put("a", {order, 1, "x"});
-    store->put("b", {order, 1, "x"});
+    EXPECT_TRUE(store->put("a", {order, 1, "x"}));
+    EXPECT_TRUE(store->put("b", {order, 1, "x"}));
   }
   EXPECT_EQ(folder.files_aside(), 0u) << "each is counted once";
   damage(folder, "DELETE FROM snapshots WHERE key = 'a'; DELETE FROM known WHERE key = 'a'");
@@ -212,7 +212,7 @@ TEST(SqliteSnapshotStore, MovesAFileThatIsNoDatabaseAsideAndSaysSo) {
   SnapshotStoreOptions options;
   options.warn = [&](const std::string& text) { warning = text; };
   const auto store = open(folder, kLog, options);
-  store->put("a", {1, 1, "x"});
+  EXPECT_TRUE(store->put("a", {1, 1, "x"}));
   ASSERT_TRUE(store->flush());
   EXPECT_EQ(got(*store, "a"), "x");
   EXPECT_EQ(folder.files_aside(), 1u);
@@ -221,7 +221,7 @@ TEST(SqliteSnapshotStore, MovesAFileThatIsNoDatabaseAsideAndSaysSo) {
 
 TEST(SqliteSnapshotStore, NeverShowsTheSnapshotsOfAnotherLog) {
   const Folder folder;
-  open(folder, kOtherLog)->put("a", {1, 1, "foreign"});
+  EXPECT_TRUE(open(folder, kOtherLog)->put("a", {1, 1, "foreign"}));
   EXPECT_EQ(got(*open(folder, kLog), "a"), "none");
   EXPECT_EQ(folder.files_aside(), 1u);
 }
@@ -250,10 +250,10 @@ TEST(SqliteSnapshotStore, WritesWhatADiskRefusedOnceItTakesItAgain) {
   const auto store = open(folder);
   {
     const RefusingFile refusing(folder);
-    store->put("a", {2, 1, "first"});
+    EXPECT_TRUE(store->put("a", {2, 1, "first"}));
     EXPECT_FALSE(store->flush());
     EXPECT_EQ(got(*store, "a"), "first");
-    store->put("a", {3, 1, "second"});
+    EXPECT_TRUE(store->put("a", {3, 1, "second"}));
   }
   while (!store->flush()) {
   }
@@ -261,20 +261,50 @@ TEST(SqliteSnapshotStore, WritesWhatADiskRefusedOnceItTakesItAgain) {
   EXPECT_EQ(got(*store, "a"), "second");
 }
 
-TEST(SqliteSnapshotStore, GivesUpWhenTooMuchWaitsForADiskThatRefusesAndLeavesTheFileWhole) {
+TEST(SqliteSnapshotStore, RefusesWhatFindsNoPlaceAndKeepsWhatItTook) {
   const Folder folder;
-  open(folder)->put("a", {1, 1, "before"});
   {
     SnapshotStoreOptions options;
-    options.pending_bytes_max = 10;
+    options.pending_bytes_max = 100;
     const auto store = open(folder, kLog, options);
-    const RefusingFile refusing(folder);
-    store->put("a", {2, 1, "longer than ten bytes"});
-    EXPECT_FALSE(store->flush());
-    EXPECT_EQ(got(*store, "a"), "error io_error");
+    {
+      const RefusingFile refusing(folder);
+      EXPECT_TRUE(store->put("a", {1, 1, std::string(60, 'a')}));
+      EXPECT_FALSE(store->flush()) << "from here on it waits for the next try";
+      const auto refused = store->put("b", {1, 1, std::string(60, 'b')});
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Errc::overloaded);
+      EXPECT_TRUE(store->put("a", {2, 1, std::string(90, 'A')})) << "in the place of the older one";
+      EXPECT_FALSE(store->put("a", {3, 1, std::string(101, '!')}));
+      EXPECT_TRUE(store->put("a", {1, 1, std::string(500, 'o')})) << "older: nothing to keep";
+      EXPECT_TRUE(store->put("c", {1, 1, "small"}));
+      EXPECT_EQ(store->puts_refused(), 2u);
+      EXPECT_LE(store->pending_bytes(), 100u);
+      EXPECT_EQ(got(*store, "a"), std::string(90, 'A'));
+      EXPECT_EQ(got(*store, "b"), "none");
+    }
+    while (!store->flush()) {
+    }
     EXPECT_EQ(store->pending_bytes(), 0u);
+    EXPECT_TRUE(store->put("b", {1, 1, std::string(60, 'b')})) << "there is room again";
   }
-  EXPECT_EQ(got(*open(folder), "a"), "before");
+  const auto store = open(folder);
+  EXPECT_EQ(got(*store, "a"), std::string(90, 'A'));
+  EXPECT_EQ(got(*store, "b"), std::string(60, 'b'));
+  EXPECT_EQ(got(*store, "c"), "small");
+}
+
+TEST(SqliteSnapshotStore, RefusesASnapshotItWouldNotReadBack) {
+  const Folder folder;
+  SnapshotStoreOptions options;
+  options.snapshot_bytes_max = 10;
+  const auto store = open(folder, kLog, options);
+  EXPECT_TRUE(store->put("a", {1, 1, std::string(10, 'x')}));
+  const auto refused = store->put("a", {2, 1, std::string(11, 'x')});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::too_large);
+  ASSERT_TRUE(store->flush());
+  EXPECT_EQ(got(*store, "a"), std::string(10, 'x'));
 }
 
 }  // namespace
