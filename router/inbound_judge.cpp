@@ -1,5 +1,7 @@
 #include "router/inbound_judge.hpp"
 
+#include <algorithm>
+
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 
@@ -24,6 +26,11 @@ std::size_t size_of_command(const Record& record) {
   return long_header ? kCommandBytesMax + 1 : record.value.size();
 }
 
+bool says_what_it_is(const Header& header) {
+  return header.name == "ce_id" || header.name == "ce_source" || header.name == "ce_type" ||
+         header.name == "ce_subject";
+}
+
 std::optional<WebsocketClientId> client_of(const Record& record) {
   const auto client = record.header("ce_wsclientid");
   if (!client || !(is_websocket_client_id(*client) || is_service_client_id(*client)))
@@ -40,6 +47,38 @@ std::optional<UserId> named_user(const Record& record, std::int32_t partitions) 
   const auto subject = record.header("ce_subject");
   if (subject && *subject != *record.key) return std::nullopt;
   return UserId(*record.key);
+}
+
+std::string cause_of(const Record& record) {
+  const auto id = record.header("ce_id");
+  if (id && is_opaque_id(*id)) return std::string(*id);
+  return event_store::quarantine_id_of(record.at, record.offset).to_string();
+}
+
+Quarantined cut(Quarantined whole, std::size_t bytes_max) {
+  // What a header costs besides its bytes when it is written down.
+  constexpr std::size_t kHeaderBytes = 64;
+  std::size_t present = whole.value.size() + (whole.key ? whole.key->size() : 0);
+  for (const Header& header : whole.headers)
+    present += header.name.size() + header.value.size() + kHeaderBytes;
+  if (present <= bytes_max) return whole;
+  whole.cut_from = static_cast<std::int64_t>(present);
+  std::size_t left = bytes_max;
+  if (whole.key) {
+    whole.key->resize(std::min(whole.key->size(), left));
+    left -= whole.key->size();
+  }
+  // Its identity first, in whatever place it stands.
+  for (const bool identity : {true, false})
+    std::erase_if(whole.headers, [&](const Header& header) {
+      if (says_what_it_is(header) != identity) return false;
+      const std::size_t bytes = header.name.size() + header.value.size() + kHeaderBytes;
+      if (bytes > left) return true;
+      left -= bytes;
+      return false;
+    });
+  whole.value.resize(std::min(whole.value.size(), left));
+  return whole;
 }
 
 InboundVerdict judge_inbound(const Record& record, std::int32_t partitions) {
@@ -62,7 +101,7 @@ InboundVerdict judge_inbound(const Record& record, std::int32_t partitions) {
       Refusal{.code = is_version ? RejectCode::unsupported_version : RejectCode::malformed,
               .message = bad.detail,
               .message_id = std::nullopt,
-              .causation_id = std::string(record.header("ce_id").value_or("").substr(0, 256)),
+              .causation_id = cause_of(record),
               .websocket_client_id = client_of(record)};
   return bad;
 }

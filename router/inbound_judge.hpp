@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "event-store/model/command.hpp"
+#include "event-store/model/quarantine.hpp"
 #include "event-store/model/record.hpp"
 #include "router/routing_state.hpp"
 
@@ -26,5 +27,13 @@ using InboundVerdict = std::variant<Command, Unusable>;
 // The user a record names: its key is a valid id that hashes to the record's partition, and its
 // subject, if readable, is the same.
 [[nodiscard]] std::optional<UserId> named_user(const Record& record, std::int32_t partitions);
+
+// What the outcome of an unusable record names as its cause: the record's id where it has one that
+// an event may carry, else the id it has in quarantine.
+[[nodiscard]] std::string cause_of(const Record& record);
+
+// The record with at most `bytes_max` of key, headers and value, for when it is larger than a log
+// takes: headers that say what it is come first, then the others, then the begin of the value.
+[[nodiscard]] Quarantined cut(Quarantined whole, std::size_t bytes_max);
 
 }  // namespace signalbox::router

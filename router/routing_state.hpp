@@ -167,7 +167,7 @@ struct Refusal {
   RejectCode code;
   std::string message;
   std::optional<MessageId> message_id;
-  std::string causation_id;  // ce_id of the record, or empty where it has none
+  std::string causation_id;
   std::optional<WebsocketClientId> websocket_client_id;
 };
 [[nodiscard]] Statement decide_refusal(const Refusal& refusal, CommandPlace place);

@@ -142,12 +142,11 @@ Unusable Term::poison_of(const Record& record) const {
       .detail = "its owner was lost " + std::to_string(try_count_ - 1) + " times while deciding it",
       .user = named_user(record, log_.partitions)};
   if (poison.user)
-    poison.refusal =
-        Refusal{.code = RejectCode::poison,
-                .message = poison.detail,
-                .message_id = std::nullopt,
-                .causation_id = std::string(record.header("ce_id").value_or("").substr(0, 256)),
-                .websocket_client_id = std::nullopt};
+    poison.refusal = Refusal{.code = RejectCode::poison,
+                             .message = poison.detail,
+                             .message_id = std::nullopt,
+                             .causation_id = cause_of(record),
+                             .websocket_client_id = std::nullopt};
   return poison;
 }
 

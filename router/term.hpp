@@ -81,7 +81,7 @@ class Term {
   void serve();
   bool take(const Record& record);
   bool take_unusable(const Record& record, const Unusable& bad);
-  void quarantine(const Record& record, const Unusable& bad);
+  void quarantine(const Record& record, const Unusable& bad, std::size_t size = 0);
   void after_quarantine(const Record& record, const Unusable& bad);
   void finish_record(const Record& record);
 

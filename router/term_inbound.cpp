@@ -1,6 +1,9 @@
 // Taking commands in offset order, one outcome event each (ownership rules 8 to 10). See term.hpp.
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <limits>
+
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/model/assert.hpp"
@@ -14,6 +17,11 @@ namespace {
 constexpr std::size_t kStatementsPerCommand = 2;
 
 constexpr std::chrono::seconds kQuarantineRetry{1};
+
+// Of a record in quarantine, whole where the log takes it: it is longer there than where it came
+// from. What nothing is kept of would hold its partition up for ever.
+constexpr std::array<std::size_t, 3> kQuarantineBytes{std::numeric_limits<std::size_t>::max(),
+                                                      std::size_t{256} << 10, std::size_t{2} << 10};
 
 }  // namespace
 
@@ -58,28 +66,30 @@ bool Term::take_unusable(const Record& record, const Unusable& bad) {
   return true;
 }
 
-// Durable before anything later is answered.
-void Term::quarantine(const Record& record, const Unusable& bad) {
-  const Quarantined quarantined{
-      .id = event_store::quarantine_id_of(record.at, record.offset).to_string(),
-      .source = source_,
-      .time = services_.clock.now(),
-      .reason = bad.reason,
-      .origin = record.at,
-      .origin_offset = record.offset,
-      .key = record.key,
-      .headers = record.headers,
-      .value = record.value};
+// Durable before anything later is answered. `size`: which of kQuarantineBytes it may have.
+void Term::quarantine(const Record& record, const Unusable& bad, std::size_t size) {
+  const Quarantined whole{.id = event_store::quarantine_id_of(record.at, record.offset).to_string(),
+                          .source = source_,
+                          .time = services_.clock.now(),
+                          .reason = bad.reason,
+                          .origin = record.at,
+                          .origin_offset = record.offset,
+                          .key = record.key,
+                          .headers = record.headers,
+                          .value = record.value};
   services_.log.append(
-      {Topic::quarantine, partition_}, event_store::encode_quarantined(quarantined),
-      services_.executor,
-      [this, record, bad, alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
+      {Topic::quarantine, partition_},
+      event_store::encode_quarantined(cut(whole, kQuarantineBytes[size])), services_.executor,
+      [this, record, bad, size,
+       alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
         if (alive.expired() || !gate_) return;
         if (appended) return after_quarantine(record, bad);
-        retry_timer_ = services_.executor.call_at(services_.clock.monotonic() + kQuarantineRetry,
-                                                  [this, record, bad] {
-                                                    if (gate_) quarantine(record, bad);
-                                                  });
+        if (appended.error().code == Errc::too_large && size + 1 < kQuarantineBytes.size())
+          return quarantine(record, bad, size + 1);
+        retry_timer_ =
+            services_.executor.call_at(services_.clock.monotonic() + kQuarantineRetry, [=, this] {
+              if (gate_) quarantine(record, bad, size);
+            });
       });
 }
 

@@ -73,6 +73,7 @@ NewRecord encode_quarantined(const Quarantined& quarantined) {
   EnvelopeWriter writer({quarantined.id, quarantined.source, quarantined.time},
                         {kEventTypePrefix, Described::name, Described::version},
                         user ? &*user : nullptr);
+  if (quarantined.cut_from) writer.add("ce_cutfrom", *quarantined.cut_from);
   auto key = user ? std::optional(user->value()) : std::nullopt;
   return NewRecord{std::move(key), writer.take(), encode_object(data_of(quarantined))};
 }
@@ -91,7 +92,8 @@ Result<Quarantined> decode_quarantined(const Record& record) {
                      data.offset,
                      std::move(key),
                      headers_of(data),
-                     bytes_of(data.value_base64)};
+                     bytes_of(data.value_base64),
+                     header_number(record, "ce_cutfrom")};
 }
 
 NewRecord encode_quarantine_resolved(const QuarantineResolved& resolved) {

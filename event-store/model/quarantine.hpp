@@ -20,6 +20,9 @@ struct Quarantined {
   std::optional<std::string> key;
   Headers headers;  // of the original record, names and values unchanged
   std::string value;
+  // Bytes of key, headers and value where no log would take the record whole: then headers are
+  // missing and the value is a prefix. The original stands at `origin` as long as inbound is kept.
+  std::optional<std::int64_t> cut_from{};
 };
 
 struct QuarantineResolved {

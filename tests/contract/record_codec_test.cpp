@@ -229,6 +229,17 @@ TEST(QuarantineCodec, ARecordComesBackByteForByte) {
   EXPECT_EQ(read->value, quarantined.value);
 }
 
+TEST(QuarantineCodec, ARecordKeptInPartSaysHowLargeItWas) {
+  Quarantined quarantined = sample_quarantined();
+  EXPECT_EQ(
+      decode_quarantined(stored(encode_quarantined(quarantined), Topic::quarantine))->cut_from,
+      std::nullopt);
+  quarantined.cut_from = 5'000'000;
+  EXPECT_EQ(
+      decode_quarantined(stored(encode_quarantined(quarantined), Topic::quarantine))->cut_from,
+      5'000'000);
+}
+
 TEST(QuarantineCodec, ARecordWhoseUserIsInDoubtIsKeptUnderNobody) {
   Quarantined quarantined = sample_quarantined();
   quarantined.reason = "key_mismatch";

@@ -261,6 +261,52 @@ TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
   EXPECT_EQ(reasons, (Names{"malformed", "key_mismatch", "malformed"}));
 }
 
+TEST(Router, ARecordLargerThanQuarantineTakesIsKeptInPart) {
+  RouterOnLog router;
+  router.start();
+  NewRecord large = command_record(kUser, "m1");
+  large.headers.push_back({"tracer", std::string(300 << 10, 't')});
+  large.value = std::string(3500 << 10, '{');
+  router.append(large, router.partition_of(kUser));
+  router.says(kUser, "m2");
+  ASSERT_TRUE(router.has(kUser, "agent_completed")) << "what comes after it is answered";
+  const auto kept = router.records(Topic::quarantine, router.partition_of(kUser));
+  ASSERT_EQ(kept.size(), 1u);
+  const auto quarantined = event_store::decode_quarantined(*kept.front());
+  ASSERT_TRUE(quarantined) << quarantined.error().message;
+  EXPECT_EQ(quarantined->key, kUser);
+  EXPECT_EQ(quarantined->headers, command_record(kUser, "m1").headers) << "all but the long one";
+  EXPECT_GT(quarantined->value.size(), 200u << 10);
+  EXPECT_TRUE(std::string_view(large.value).starts_with(quarantined->value));
+  EXPECT_GT(quarantined->cut_from, 3800 << 10);
+  EXPECT_EQ(std::get<MessageRejected>(router.history(kUser).front().data).code,
+            RejectCode::malformed);
+}
+
+// history() decodes every event, as the next owner does.
+TEST(Router, TheOutcomeOfARecordWithoutAUsableIdCanBeReadBack) {
+  RouterOnLog router;
+  router.start();
+  const Partition partition = router.partition_of(kUser);
+  const auto with_id = [](std::optional<std::string> id) {
+    NewRecord record = command_record(kUser, "m1");
+    std::erase_if(record.headers, [](const Header& header) { return header.name == "ce_id"; });
+    if (id) record.headers.push_back({"ce_id", *id});
+    return record;
+  };
+  router.append(with_id(std::nullopt), partition);
+  router.append(with_id(std::string(200, 'x')), partition);
+  router.append(with_id("\xff"), partition);
+  ASSERT_TRUE(router.has(kUser, "message_rejected", 3));
+  const auto kept = router.records(Topic::quarantine, partition);
+  ASSERT_EQ(kept.size(), 3u);
+  EXPECT_EQ(router.history(kUser).front().causation_id, kept.front()->header("ce_id"));
+  router.crash();
+  router.start();
+  router.says(kUser, "m2");
+  EXPECT_TRUE(router.has(kUser, "agent_completed")) << "his history is whole";
+}
+
 TEST(Router, EveryInboundRecordThatNamesAUserHasOneOutcomeInItsOrder) {
   RouterOnLog router;
   router.start();
