@@ -43,6 +43,7 @@ class SocketSession {
   // The link lives until on_closed has returned.
   virtual void on_open(ClientLink& link) = 0;
   virtual void on_text(std::string_view text) = 0;
+  virtual void on_binary(std::string_view bytes) = 0;
   // A pong, or any other sign of life that is not a text frame.
   virtual void on_alive() = 0;
   // buffered_bytes() fell below the server's mark after it had been above.

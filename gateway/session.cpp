@@ -166,6 +166,10 @@ void Session::send_error(ErrorFrame error) {
 
 // ---- what the client sends
 
+void Session::on_binary(std::string_view) {
+  close(CloseCode::unsupported_data, "text frames only");
+}
+
 void Session::on_text(std::string_view text) {
   heard_ = parts_.clock.monotonic();
   parts_.metrics.client_frames.Increment();

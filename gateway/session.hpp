@@ -65,6 +65,7 @@ class Session final : public SocketSession,
   // SocketSession
   void on_open(ClientLink& link) override;
   void on_text(std::string_view text) override;
+  void on_binary(std::string_view bytes) override;
   void on_alive() override;
   void on_writable() override;
   void on_lagging(const StreamPlace& kept) override;

@@ -151,7 +151,9 @@ void SocketLink::received(std::string_view text) {
   if (!ended_ && writer_ != nullptr) session_->on_text(text);
 }
 
-void SocketLink::received_binary() { end(CloseCode::unsupported_data, "text frames only", false); }
+void SocketLink::received_binary(std::string_view bytes) {
+  if (!ended_ && writer_ != nullptr) session_->on_binary(bytes);
+}
 
 void SocketLink::closed(CloseCode code, std::string_view reason) {
   if (writer_ == nullptr) return;

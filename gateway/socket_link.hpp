@@ -75,7 +75,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   // What happens to the connection. The writer lives until closed() has been called.
   void opened(SocketWriter& writer);
   void received(std::string_view text);
-  void received_binary();
+  void received_binary(std::string_view bytes);
   void written();
   void alive() {
     if (writer_ != nullptr) session_->on_alive();

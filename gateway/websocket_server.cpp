@@ -111,6 +111,11 @@ struct ConnectionExtra : wspp::connection_base {
   ~ConnectionExtra() {
     if (shard) shard->connection_gone(*this);
   }
+  // Called by websocketpp before it closes for a frame that breaks the protocol (see the overlay):
+  // what was answered to the frames before goes out first.
+  void protocol_broken() {
+    if (link) link->flush();
+  }
   std::shared_ptr<ConnectionOwner> shard;
   int port = 0;
   std::string remote_address;
@@ -244,18 +249,27 @@ void write_response(Endpoint::connection_type& connection, const HttpResponse& r
   connection.replace_header("Content-Length", std::to_string(response.body.size()));
 }
 
-}  // namespace
-
-FramePtr WebsocketServer::make_frame(std::string text, const FramePart& part) {
+FramePtr prepare_frame(wspp::frame::opcode::value opcode, std::string payload,
+                       const FramePart& part) {
   static const auto manager = std::make_shared<ServerConfig::con_msg_manager_type>();
-  const auto message = manager->get_message(wspp::frame::opcode::text, 0);
-  const std::size_t size = text.size();
-  message->get_raw_payload() = std::move(text);
-  const wspp::frame::basic_header basic(wspp::frame::opcode::text, size, true, false, false);
+  const auto message = manager->get_message(opcode, 0);
+  const std::size_t size = payload.size();
+  message->get_raw_payload() = std::move(payload);
+  const wspp::frame::basic_header basic(opcode, size, true, false, false);
   const wspp::frame::extended_header extended(size);
   message->set_header(wspp::frame::prepare_header(basic, extended));
   message->set_prepared(true);
   return std::make_shared<const PreparedFrame>(message, part);
+}
+
+}  // namespace
+
+FramePtr WebsocketServer::make_frame(std::string text, const FramePart& part) {
+  return prepare_frame(wspp::frame::opcode::text, std::move(text), part);
+}
+
+FramePtr WebsocketServer::make_binary_frame(std::string bytes) {
+  return prepare_frame(wspp::frame::opcode::binary, std::move(bytes), {});
 }
 
 class WebsocketServer::Shard final : public SocketShard,
@@ -326,7 +340,7 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
     if (message->get_opcode() == wspp::frame::opcode::text)
       link->received(message->get_payload());
     else
-      link->received_binary();
+      link->received_binary(message->get_payload());
   });
   endpoint_.set_ping_handler([this](const auto& handle, const std::string&) {
     const auto link = connection_of(handle)->link;

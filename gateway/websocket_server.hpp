@@ -59,6 +59,7 @@ class WebsocketServer {
 
   // Frames for links of any server of this class.
   [[nodiscard]] static FramePtr make_frame(std::string text, const FramePart& part);
+  [[nodiscard]] static FramePtr make_binary_frame(std::string bytes);
 
  private:
   class Shard;

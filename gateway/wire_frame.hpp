@@ -1,4 +1,4 @@
-// WireFrame: one text frame as it goes to sockets: encoded once, shared by every socket that gets
+// WireFrame: one data frame as it goes to sockets: encoded once, shared by every socket that gets
 // it, never changed. What is behind it belongs to the server that made it (websocket_server), so a
 // frame goes only to links of the server whose factory made it.
 #pragma once
@@ -34,7 +34,7 @@ class WireFrame {
   virtual ~WireFrame() = default;
   [[nodiscard]] FrameKind kind() const noexcept { return part_.kind; }
   [[nodiscard]] const StreamPlace& place() const noexcept { return part_.place; }
-  // The payload, UTF-8.
+  // The payload: UTF-8, unless it is a binary frame.
   [[nodiscard]] virtual std::string_view text() const noexcept = 0;
 
  private:

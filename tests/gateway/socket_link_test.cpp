@@ -13,6 +13,7 @@ class RememberingSession final : public SocketSession {
  public:
   void on_open(ClientLink&) override { ++opens; }
   void on_text(std::string_view text) override { texts.emplace_back(text); }
+  void on_binary(std::string_view bytes) override { binaries.emplace_back(bytes); }
   void on_alive() override {}
   void on_writable() override { ++writables; }
   void on_lagging(const StreamPlace& kept) override { lagged_after.push_back(kept.seq.value()); }
@@ -23,6 +24,7 @@ class RememberingSession final : public SocketSession {
   int ticks = 0;
   std::vector<std::string> texts;
   std::vector<std::int64_t> lagged_after;  // seqs
+  std::vector<std::string> binaries;
   std::vector<CloseCode> closed;
 };
 
@@ -239,15 +241,17 @@ TEST_F(SocketLinkTest, pings_are_answered_only_while_little_is_queued) {
   EXPECT_FALSE(link->may_answer_ping());
 }
 
-TEST_F(SocketLinkTest, binary_is_refused_and_a_lost_connection_is_told_as_it_was) {
+TEST_F(SocketLinkTest, what_comes_is_told_by_its_kind_until_the_link_ends) {
   link->received("text");
-  link->received_binary();
-  flush();
+  link->received_binary("bytes");
+  link->close(CloseCode::unsupported_data, "");
+  link->received("late");
+  link->received_binary("late");
   EXPECT_THAT(session->texts, testing::ElementsAre("text"));
-  EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::unsupported_data));
+  EXPECT_THAT(session->binaries, testing::ElementsAre("bytes"));
+}
 
-  link = std::make_shared<SocketLink>(*this, limits, session);
-  link->opened(*this);
+TEST_F(SocketLinkTest, a_lost_connection_is_told_as_it_was) {
   link->closed(CloseCode::going_away, "");
   link->closed(CloseCode::going_away, "");
   EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::going_away));
