@@ -8,7 +8,13 @@ readonly SIGNALBOX_PACKAGES=(
   libsimdjson-dev nlohmann-json3-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   libcli11-dev libtomlplusplus-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev
   libexpected-dev libbenchmark-dev libgtest-dev libgmock-dev
-  python3 python3-venv python3-lib2to3 python3-websockets python3-pytest python3-jwt python3-cryptography)
+  python3 python3-venv python3-lib2to3 python3-websockets python3-pytest
+  python3-jwt python3-cryptography)
+
+# What the stock clients of the tests run on, as command:package: a machine may have the command from
+# elsewhere. Go is used where it is at hand.
+readonly SIGNALBOX_CLIENT_TOOLS=(
+  node:nodejs npm:npm javac:openjdk-17-jdk-headless chromium:chromium)
 
 # step "what it does" command...: says it, does it, says how long it took and whether it worked.
 step() {
@@ -24,20 +30,25 @@ step() {
   return "$status"
 }
 
+# missing_packages [clients]: with the tools of the stock clients.
 missing_packages() {
-  local package
+  local package tool
   for package in "${SIGNALBOX_PACKAGES[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
       printf '%s\n' "$package"
   done
+  [[ ${1-} == clients ]] || return 0
+  for tool in "${SIGNALBOX_CLIENT_TOOLS[@]}"; do
+    command -v "${tool%:*}" >/dev/null || printf '%s\n' "${tool#*:}"
+  done
 }
 
-# Installs what is missing, and touches nothing when nothing is.
+# install_packages [clients]: installs what is missing, and touches nothing when nothing is.
 install_packages() {
   local -a missing as_root=()
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$@")
   if ((${#missing[@]} == 0)); then
-    printf '    all %d packages are there\n' "${#SIGNALBOX_PACKAGES[@]}"
+    printf '    nothing is missing\n'
     return 0
   fi
   printf '    missing: %s\n' "${missing[*]}"

@@ -7,6 +7,8 @@ from harness import Service
 def pytest_addoption(parser):
     parser.addoption("--program", help="the program signalbox")
     parser.addoption("--rounds", type=int, default=4, help="how often the service is killed")
+    parser.addoption("--client", help="which of stock_client.CLIENTS")
+    parser.addoption("--client-build", help="where what it needs is made")
 
 
 @pytest.fixture
