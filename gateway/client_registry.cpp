@@ -5,6 +5,17 @@
 
 namespace signalbox::gateway {
 
+std::optional<std::chrono::milliseconds> UserAllowance::refuse(MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  if (bucket_.take(now)) return std::nullopt;
+  return bucket_.wait(now);
+}
+
+bool UserAllowance::is_full(MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  return bucket_.is_full(now);
+}
+
 ClientRegistry::Place::~Place() {
   if (registry_ != nullptr) registry_->leave(user_, client_);
 }
@@ -12,21 +23,26 @@ ClientRegistry::Place::~Place() {
 ClientRegistry::Place::Place(Place&& other) noexcept
     : registry_(std::exchange(other.registry_, nullptr)),
       user_(std::move(other.user_)),
-      client_(std::move(other.client_)) {}
+      client_(std::move(other.client_)),
+      allowance_(std::move(other.allowance_)) {}
 
 Result<ClientRegistry::Place> ClientRegistry::enter(const UserId& user,
                                                     const std::optional<std::string>& wanted,
-                                                    Timestamp now, Random& random) {
+                                                    Random& random) {
+  const Timestamp now = clock_.now();
   const std::lock_guard lock(mutex_);
-  const auto held = sockets_by_user_.find(user);
-  if (held != sockets_by_user_.end() && held->second >= sockets_per_user_max_)
+  forget_those_gone();
+  User& held = users_[user];
+  if (held.sockets >= sockets_per_user_max_)
     return failure(Errc::overloaded, "the user has too many connections to this gateway");
   WebsocketClientId client = make_client_id(now, random);
   if (wanted && is_websocket_client_id(*wanted) && !clients_.contains(WebsocketClientId(*wanted)))
     client = WebsocketClientId(*wanted);
   while (!clients_.insert(client).second) client = make_client_id(now, random);
-  ++sockets_by_user_[user];
-  return Place(*this, user, std::move(client));
+  ++held.sockets;
+  if (!held.allowance)
+    held.allowance = std::make_shared<UserAllowance>(messages_, clock_.monotonic());
+  return Place(*this, user, std::move(client), held.allowance);
 }
 
 std::size_t ClientRegistry::sockets() const {
@@ -37,8 +53,19 @@ std::size_t ClientRegistry::sockets() const {
 void ClientRegistry::leave(const UserId& user, const WebsocketClientId& client) {
   const std::lock_guard lock(mutex_);
   clients_.erase(client);
-  const auto held = sockets_by_user_.find(user);
-  if (--held->second == 0) sockets_by_user_.erase(held);
+  if (--users_.at(user).sockets == 0) gone_.push_back(user);
+  forget_those_gone();
+}
+
+void ClientRegistry::forget_those_gone() {
+  const MonotonicTime now = clock_.monotonic();
+  while (!gone_.empty()) {
+    const auto found = users_.find(gone_.front());
+    const bool is_gone = found != users_.end() && found->second.sockets == 0;
+    if (is_gone && !found->second.allowance->is_full(now)) return;
+    if (is_gone) users_.erase(found);
+    gone_.pop_front();
+  }
 }
 
 WebsocketClientId make_client_id(Timestamp now, Random& random) {

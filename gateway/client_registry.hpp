@@ -1,8 +1,10 @@
 // ClientRegistry: which sockets of which user this gateway holds: how many, and under which client
-// ids. Shared by all shards. Any thread.
+// ids, and how much each user sends, over all sockets. Shared by all shards. Any thread.
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,44 +15,74 @@
 #include "event-store/model/ids.hpp"
 #include "event-store/model/random.hpp"
 #include "event-store/model/result.hpp"
+#include "gateway/token_bucket.hpp"
 
 namespace signalbox::gateway {
+
+// What a user may send, shared by his sockets. Any thread.
+class UserAllowance {
+ public:
+  UserAllowance(const BucketRate& rate, MonotonicTime now) : bucket_(rate, now) {}
+  // None: it may be sent; else how long to wait.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> refuse(MonotonicTime now);
+  [[nodiscard]] bool is_full(MonotonicTime now);
+
+ private:
+  std::mutex mutex_;
+  TokenBucket bucket_;  // guarded by mutex_
+};
 
 class ClientRegistry {
  public:
   // A socket's place; given back when it is destroyed. The registry outlives it.
   class Place {
    public:
-    Place(ClientRegistry& registry, UserId user, WebsocketClientId client)
-        : registry_(&registry), user_(std::move(user)), client_(std::move(client)) {}
+    Place(ClientRegistry& registry, UserId user, WebsocketClientId client,
+          std::shared_ptr<UserAllowance> allowance)
+        : registry_(&registry),
+          user_(std::move(user)),
+          client_(std::move(client)),
+          allowance_(std::move(allowance)) {}
     ~Place();
     Place(Place&& other) noexcept;
     Place& operator=(Place&&) = delete;
     [[nodiscard]] const UserId& user() const { return user_; }
     [[nodiscard]] const WebsocketClientId& client() const { return client_; }
+    [[nodiscard]] UserAllowance& allowance() const { return *allowance_; }
 
    private:
     ClientRegistry* registry_;
     UserId user_;
     WebsocketClientId client_;
+    std::shared_ptr<UserAllowance> allowance_;
   };
 
-  explicit ClientRegistry(std::size_t sockets_per_user_max)
-      : sockets_per_user_max_(sockets_per_user_max) {}
+  ClientRegistry(std::size_t sockets_per_user_max, const BucketRate& messages, const Clock& clock)
+      : sockets_per_user_max_(sockets_per_user_max), messages_(messages), clock_(clock) {}
 
   // The client id is the wanted one where that is well-formed and free, else a new `ws_` + ULID.
   // Errors: overloaded (the user has as many sockets as he may have).
   [[nodiscard]] Result<Place> enter(const UserId& user, const std::optional<std::string>& wanted,
-                                    Timestamp now, Random& random);
+                                    Random& random);
   [[nodiscard]] std::size_t sockets() const;
 
  private:
+  struct User {
+    std::size_t sockets = 0;
+    std::shared_ptr<UserAllowance> allowance;
+  };
   void leave(const UserId& user, const WebsocketClientId& client);
+  void forget_those_gone();
 
   const std::size_t sockets_per_user_max_;
+  const BucketRate messages_;
+  const Clock& clock_;
   mutable std::mutex mutex_;
-  std::unordered_map<UserId, std::size_t> sockets_by_user_;  // guarded by mutex_
-  std::unordered_set<WebsocketClientId> clients_;            // guarded by mutex_
+  std::unordered_map<UserId, User> users_;         // guarded by mutex_
+  std::unordered_set<WebsocketClientId> clients_;  // guarded by mutex_
+  // Users without a socket whose allowance is not full again: who leaves and comes back has sent
+  // what he has sent. Guarded by mutex_.
+  std::deque<UserId> gone_;
 };
 
 // `ws_` + 26 characters: 48 bits of milliseconds and 80 random bits in Crockford's base 32.

@@ -21,6 +21,16 @@ Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog&
   return starts;
 }
 
+Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log) {
+  std::vector<Offset> ends;
+  for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
+    const auto inbound = log.bounds({Topic::inbound, Partition(i)});
+    if (!inbound) return tl::unexpected(inbound.error());
+    ends.push_back(inbound->end);
+  }
+  return ends;
+}
+
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
       scans_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
@@ -33,6 +43,7 @@ Feed::Feed(Parts parts)
              std::move(parts.make_frame),
              parts.metrics,
              parts.callbacks,
+             parts.inbound_lag,
              parts.random,
              parts.limits,
              parts.log.describe()} {}
@@ -76,6 +87,9 @@ void Feed::tick() {
   parts_.metrics.window_bytes.Set(static_cast<double>(bytes));
   parts_.metrics.window_events.Set(static_cast<double>(events));
   parts_.metrics.progress_bytes.Set(static_cast<double>(progress_bytes));
+  const InboundLag::Lag lag = parts_.inbound_lag.worst(parts_.clock.monotonic());
+  parts_.metrics.inbound_lag_records.Set(static_cast<double>(lag.records));
+  parts_.metrics.inbound_lag_seconds.Set(std::chrono::duration<double>(lag.age).count());
   parts_.metrics.log_scans_waiting.Set(static_cast<double>(scans_.waiting()));
   timer_ = executor_.call_at(parts_.clock.monotonic() + kTick, [this] { tick(); });
 }

@@ -15,6 +15,8 @@ namespace signalbox::gateway {
 // Where to read each partition from: near its end, at a position that can be trusted. Blocking; at
 // start-up. Errors: those of the log.
 [[nodiscard]] Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log);
+// Where inbound of each partition ends. Blocking; at start-up. Errors: those of the log.
+[[nodiscard]] Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log);
 
 class Feed {
  public:
@@ -28,6 +30,7 @@ class Feed {
     FrameFactory make_frame;
     GatewayMetrics& metrics;
     CallbackCount& callbacks;
+    InboundLag& inbound_lag;
     Random& random;  // of the executor's thread
     GatewayLimits limits;
   };

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "gateway/address_limit.hpp"
 #include "gateway/auth_emitter.hpp"
 #include "gateway/client_registry.hpp"
 #include "gateway/feed.hpp"
@@ -80,7 +81,8 @@ struct Gateway::Parts {
   };
 
   Parts(event_store::EventLog& event_log, const Clock& the_clock,
-        prometheus::Registry& prometheus_registry, GatewayOptions given)
+        prometheus::Registry& prometheus_registry, GatewayOptions given,
+        const std::vector<Offset>& inbound_ends)
       : log(event_log),
         clock(the_clock),
         registry(prometheus_registry),
@@ -94,7 +96,9 @@ struct Gateway::Parts {
                         .expiry_warning = options.expiry_warning,
                         .log = log.describe()},
         metrics(prometheus_registry),
-        clients(options.limits.sockets_per_user_max),
+        clients(options.limits.sockets_per_user_max, options.limits.messages, clock),
+        connects(options.limits.connects, options.connects_exempt),
+        inbound_lag(options.limits.inbound_lag, inbound_ends),
         authenticator(clock, options.keys, options.tokens),
         hosts(options.dev ? HostRule::loopback : HostRule::any),
         feed_random(options.seed + 1),
@@ -110,7 +114,7 @@ struct Gateway::Parts {
   Result<void> listen();
   UpgradeAnswer upgrade(std::size_t shard, const UpgradeRequest& request);
   UpgradeAnswer refuse(HttpResponse response);
-  [[nodiscard]] HttpResponse readiness() const;
+  [[nodiscard]] HttpResponse readiness();
 
   event_store::EventLog& log;
   const Clock& clock;
@@ -119,6 +123,8 @@ struct Gateway::Parts {
   SessionOptions session_options;
   GatewayMetrics metrics;
   ClientRegistry clients;
+  AddressLimit connects;
+  InboundLag inbound_lag;
   Authenticator authenticator;
   CallbackCount callbacks;  // answers of log and history that are still to come
   std::atomic<std::uint64_t> last_session{0};
@@ -176,6 +182,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
                            .make_frame = WebsocketServer::make_frame,
                            .metrics = metrics,
                            .callbacks = callbacks,
+                           .inbound_lag = inbound_lag,
                            .random = feed_random,
                            .limits = options.limits});
   feed_thread.run_and_wait([&] { feed->open(starts); });
@@ -189,6 +196,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
                                              .random = shards[i]->random,
                                              .authenticator = authenticator,
                                              .registry = clients,
+                                             .inbound_lag = inbound_lag,
                                              .journal = *shards[i]->journal,
                                              .metrics = metrics,
                                              .callbacks = callbacks,
@@ -220,8 +228,10 @@ void Gateway::Parts::make_routes() {
   if (options.dev && !options.admin_listen) public_routes.add(admin);
 }
 
-HttpResponse Gateway::Parts::readiness() const {
+HttpResponse Gateway::Parts::readiness() {
   std::vector<std::string> reasons = feed->stopped_partitions();
+  for (std::string& reason : inbound_lag.reasons(clock.monotonic()))
+    reasons.push_back(std::move(reason));
   if (draining) reasons.emplace_back("gateway: draining");
   if (options.not_ready)
     for (std::string& reason : options.not_ready()) reasons.push_back(std::move(reason));
@@ -235,6 +245,12 @@ UpgradeAnswer Gateway::Parts::refuse(HttpResponse response) {
 }
 
 UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& request) {
+  if (const auto wait = connects.refuse(request.http.remote_address, clock.monotonic())) {
+    HttpResponse refusal = http_error(429, "rate_limited", "too many connects from this address");
+    refusal.headers.emplace_back(
+        "Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()));
+    return refuse(std::move(refusal));
+  }
   auto handshake = judge_handshake(request, options.origins, hosts);
   if (!handshake) return refuse(std::move(handshake.error()));
   if (draining) return refuse(http_error(503, "overloaded", "the gateway stops"));
@@ -282,7 +298,8 @@ Result<void> Gateway::Parts::listen() {
         [this](const std::string& why) {
           metrics.accept_failures.Increment();
           spdlog::warn("a connection was not accepted: {}", why);
-        });
+        },
+        options.limits.accepts);
     if (!listener) return tl::unexpected(listener.error());
     listeners.push_back(*std::move(listener));
     return listeners.back()->address();
@@ -316,8 +333,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
         "listen");
   const auto starts = find_partition_starts(log);
   if (!starts) return tl::unexpected(starts.error());
-  std::unique_ptr<Gateway> gateway(
-      new Gateway(std::make_unique<Parts>(log, clock, registry, std::move(options))));
+  const auto inbound_ends = find_inbound_ends(log);
+  if (!inbound_ends) return tl::unexpected(inbound_ends.error());
+  std::unique_ptr<Gateway> gateway(new Gateway(
+      std::make_unique<Parts>(log, clock, registry, std::move(options), *inbound_ends)));
   Parts& parts = *gateway->parts_;
   parts.make_shards();
   parts.make_feed(history, *starts);
@@ -338,11 +357,13 @@ void Gateway::drain(std::chrono::milliseconds grace) {
   Parts& parts = *parts_;
   if (parts.draining.exchange(true)) return;
   for (const auto& listener : parts.listeners) listener->close();
-  const auto spread = static_cast<std::uint64_t>(parts.options.reconnect_spread.count()) + 1;
+  // Each client has a slot of its own, so that the other gateways get them one after another.
+  std::atomic<std::int64_t> slots{0};
   for (const auto& shard : parts.shards)
     shard->thread.run_and_wait([&] {
       shard->hub.for_each([&](StreamSink& session) {
-        session.drain(std::chrono::milliseconds(shard->random.below(spread)));
+        session.drain(
+            std::chrono::milliseconds(slots++ * 1000 / parts.options.limits.reconnects_per_second));
       });
     });
   parts.feed->tell_positions();

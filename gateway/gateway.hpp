@@ -14,6 +14,7 @@
 #include "event-store/log/event_log.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/http.hpp"
+#include "gateway/address_range.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 
@@ -31,7 +32,8 @@ struct GatewayOptions {
   std::string instance = "gateway";           // names this gateway in records
   std::uint64_t seed = 0;                     // of ids; from the system's randomness in the product
   std::vector<std::string> agents{"assistant", "playbook"};
-  std::vector<std::string> origins{};  // allowed besides the Host itself
+  std::vector<std::string> origins{};           // allowed besides the Host itself
+  std::vector<AddressRange> connects_exempt{};  // from limits.connects
   GatewayLimits limits{};
   KeySet keys;
   TokenRules tokens{};
@@ -41,8 +43,6 @@ struct GatewayOptions {
   std::vector<HttpRoute> admin_routes{};             // beside /metrics
   // Reasons of other parts of the process why it is not ready. Any thread.
   std::function<std::vector<std::string>()> not_ready{};
-  std::chrono::milliseconds reconnect_spread{
-      2'000};  // clients of a draining gateway come back within
 };
 
 class Gateway {

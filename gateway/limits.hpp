@@ -5,14 +5,24 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gateway/inbound_lag.hpp"
+#include "gateway/token_bucket.hpp"
+
 namespace signalbox::gateway {
 
 struct GatewayLimits {
-  std::size_t content_bytes_max = 32768;             // too_large, field content
-  std::size_t frame_bytes_max = 256 * 1024;          // close 1009
-  std::size_t depth_max = 64;                        // bad_json
-  std::size_t sockets_per_user_max = 20;             // close 4409
-  std::size_t sends_without_ack_max = 256;           // overloaded
+  std::size_t content_bytes_max = 32768;     // too_large, field content
+  std::size_t frame_bytes_max = 256 * 1024;  // close 1009
+  std::size_t depth_max = 64;                // bad_json
+  std::size_t sockets_per_user_max = 20;     // close 4409
+  std::size_t sends_without_ack_max = 256;   // overloaded
+  BucketRate messages{20, 100};  // per user: messages, cancels and answers; rate_limited
+  std::chrono::milliseconds rate_limited_max{10'000};  // of refusals without a pause; close 4429
+  BucketRate connects{64, 256};      // per address, but for the exempt ones; HTTP 429
+  BucketRate accepts{5'000, 5'000};  // of all addresses; they wait in the kernel
+  std::int64_t reconnects_per_second =
+      500;                         // at most, that a gateway that stops sends to the others
+  InboundLagLimits inbound_lag{};  // overloaded until below half
   std::chrono::milliseconds handshake{10'000};       // closed
   std::chrono::milliseconds authentication{5'000};   // close 4408
   std::chrono::milliseconds heartbeat{25'000};       // a ping of the server

@@ -48,10 +48,12 @@ struct Listener::State {
   int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 };
 
-Listener::Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed)
+Listener::Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed,
+                   const BucketRate& accepts)
     : thread_(thread),
       on_accepted_(std::move(on_accepted)),
       on_failed_(std::move(on_failed)),
+      accepts_(accepts, std::chrono::steady_clock::now()),
       state_(std::make_unique<State>(thread.context())) {}
 
 Listener::~Listener() {
@@ -59,11 +61,12 @@ Listener::~Listener() {
 }
 
 Result<std::unique_ptr<Listener>> Listener::open(IoThread& thread, const std::string& address,
-                                                 OnAccepted on_accepted, OnFailed on_failed) {
+                                                 OnAccepted on_accepted, OnFailed on_failed,
+                                                 const BucketRate& accepts) {
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) return tl::unexpected(endpoint.error());
   std::unique_ptr<Listener> listener(
-      new Listener(thread, std::move(on_accepted), std::move(on_failed)));
+      new Listener(thread, std::move(on_accepted), std::move(on_failed), accepts));
   auto& acceptor = listener->state_->acceptor;
   std::error_code error;
   acceptor.open(endpoint->protocol(), error);
@@ -99,8 +102,14 @@ void Listener::accept() {
       ::setsockopt(accepted.descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       on_accepted_(std::move(accepted));
     }
-    accept();
+    accept_in_turn();
   });
+}
+
+void Listener::accept_in_turn() {
+  const auto now = std::chrono::steady_clock::now();
+  if (accepts_.take(now)) return accept();
+  thread_.call_at(now + accepts_.wait(now), [this] { accept_in_turn(); });
 }
 
 // With no descriptor left the connection stays in the kernel's queue and would wake us for ever:

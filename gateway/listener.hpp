@@ -1,6 +1,7 @@
 // Listener: accepts connections on one address and hands the file descriptors on. It holds no
 // connection itself. When descriptors run out it drops the newcomer by a spare one, says so, and
-// waits before it accepts again, instead of spinning. Thread: its IoThread.
+// waits before it accepts again, instead of spinning. What comes faster than its rate waits in the
+// kernel. Thread: its IoThread.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "event-store/model/result.hpp"
 #include "gateway/io_thread.hpp"
+#include "gateway/token_bucket.hpp"
 
 namespace signalbox::gateway {
 
@@ -30,7 +32,8 @@ class Listener {
   [[nodiscard]] static Result<std::unique_ptr<Listener>> open(IoThread& thread,
                                                               const std::string& address,
                                                               OnAccepted on_accepted,
-                                                              OnFailed on_failed);
+                                                              OnFailed on_failed,
+                                                              const BucketRate& accepts);
   ~Listener();  // after close(), or on a thread that has finished
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -43,13 +46,15 @@ class Listener {
 
  private:
   struct State;
-  Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed);
+  Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed, const BucketRate& accepts);
   void accept();
+  void accept_in_turn();
   void drop_one();
 
   IoThread& thread_;
   OnAccepted on_accepted_;
   OnFailed on_failed_;
+  TokenBucket accepts_;
   std::string address_;
   std::unique_ptr<State> state_;
 };

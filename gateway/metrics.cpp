@@ -61,6 +61,11 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       caught_up_from_log(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
                                  {{"source", "log"}})),
       log_scans_waiting(gauge(r, "log_scans_waiting", "Scans of the log that wait for their turn")),
+      inbound_lag_records(gauge(r, "inbound_lag_records",
+                                "Acknowledged records no router has decided yet, of the "
+                                "partition that has most")),
+      inbound_lag_seconds(gauge(r, "inbound_lag_seconds",
+                                "How long the oldest of them has waited, of all partitions")),
       window_bytes(gauge(r, "window_bytes", "Recent events kept in memory, bytes")),
       window_events(gauge(r, "window_events", "Recent events kept in memory")),
       progress_bytes(gauge(r, "progress_bytes", "Pieces of open runs kept in memory, bytes")),

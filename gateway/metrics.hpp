@@ -40,6 +40,8 @@ struct GatewayMetrics {
   prometheus::Counter& caught_up_from_history;
   prometheus::Counter& caught_up_from_log;
   prometheus::Gauge& log_scans_waiting;
+  prometheus::Gauge& inbound_lag_records;
+  prometheus::Gauge& inbound_lag_seconds;
   prometheus::Gauge& window_bytes;
   prometheus::Gauge& window_events;
   prometheus::Gauge& progress_bytes;

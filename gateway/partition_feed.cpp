@@ -95,6 +95,8 @@ void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
   const Seq seq(event_store::header_number(*record, "ce_userseq").value_or(0));
   WindowEvent& event = window_.add(record, judged.after, seq, parts_.clock.monotonic());
   pieces_.follow(*record);
+  if (const auto cause = event_store::header_number(*record, "ce_inboundoffset"))
+    parts_.inbound_lag.note_covered(partition_, Offset(*cause));
   parts_.metrics.events_read.Increment();
   const auto found = followers_.find(*record->key);
   if (found == followers_.end()) return;

@@ -46,6 +46,7 @@ struct FeedParts {
   FrameFactory make_frame;
   GatewayMetrics& metrics;
   CallbackCount& callbacks;
+  InboundLag& inbound_lag;
   Random& random;
   GatewayLimits limits;
   event_store::LogDescription description;

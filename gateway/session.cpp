@@ -24,8 +24,7 @@ void Session::on_open(ClientLink& link) {
 }
 
 void Session::admit(Identity identity) {
-  auto place = parts_.registry.enter(identity.user_id, handshake_.wanted_client, parts_.clock.now(),
-                                     parts_.random);
+  auto place = parts_.registry.enter(identity.user_id, handshake_.wanted_client, parts_.random);
   if (!place) return close(CloseCode::too_many_connections, place.error().message);
   identity_ = std::move(identity);
   place_.emplace(*std::move(place));
@@ -260,13 +259,12 @@ void Session::handle(const std::optional<std::string>& id, PingFrame frame) {
 }
 
 void Session::append(CommandData data, std::optional<std::string> traceparent, AckFrame ack) {
-  if (draining_ || unanswered_ >= parts_.options.limits.sends_without_ack_max) {
-    ErrorFrame error = make_error(
-        ack.id, Errc::overloaded,
-        draining_ ? "the gateway stops; come back" : "too many sends wait for their ack");
-    error.message_id = std::move(ack.message_id);
-    error.retry_after_ms = kRetryAfterMs;
-    return send_error(std::move(error));
+  if (auto refused = refuse_send(std::holds_alternative<UserMessage>(data), ack)) {
+    const bool for_long =
+        limited_since_ && limited_last_ - *limited_since_ >= parts_.options.limits.rate_limited_max;
+    send_error(*std::move(refused));
+    if (for_long) close(CloseCode::rate_limited, "sent too much for too long");
+    return;
   }
   ++unanswered_;
   parts_.callbacks.begin();
@@ -286,10 +284,43 @@ void Session::append(CommandData data, std::optional<std::string> traceparent, A
                     });
 }
 
+std::optional<ErrorFrame> Session::refuse_send(bool is_message, const AckFrame& ack) {
+  std::optional<ErrorFrame> error;
+  if (const auto wait = rate_limit()) {
+    error = make_error(ack.id, Errc::rate_limited, "too many messages of this user");
+    error->retry_after_ms = wait->count();
+  } else if (draining_) {
+    error = make_error(ack.id, Errc::overloaded, "the gateway stops; come back");
+  } else if (unanswered_ >= parts_.options.limits.sends_without_ack_max) {
+    error = make_error(ack.id, Errc::overloaded, "too many sends wait for their ack");
+  } else if (is_message && parts_.inbound_lag.is_overloaded(partition_, parts_.clock.monotonic())) {
+    error = make_error(ack.id, Errc::overloaded, "the router is too far behind; try again later");
+    // Those that were refused at once do not all come back at once.
+    error->retry_after_ms =
+        kRetryAfterMs +
+        static_cast<std::int64_t>(parts_.random.below(static_cast<std::uint64_t>(kRetryAfterMs)));
+  }
+  if (!error) return std::nullopt;
+  if (!error->retry_after_ms) error->retry_after_ms = kRetryAfterMs;
+  error->message_id = ack.message_id;
+  return error;
+}
+
+// A second without a refusal ends a row of them.
+std::optional<std::chrono::milliseconds> Session::rate_limit() {
+  const MonotonicTime now = parts_.clock.monotonic();
+  const auto wait = place_->allowance().refuse(now);
+  if (!wait) return std::nullopt;
+  if (!limited_since_ || now - limited_last_ > std::chrono::seconds(1)) limited_since_ = now;
+  limited_last_ = now;
+  return wait;
+}
+
 void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {
   --unanswered_;
   if (appended) {
     parts_.metrics.acks.Increment();
+    parts_.inbound_lag.note_acked(partition_, *appended, parts_.clock.monotonic());
     send(std::move(ack));
   } else {
     parts_.metrics.append_failures.Increment();

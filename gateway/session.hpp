@@ -47,6 +47,7 @@ struct SessionParts {
   Random& random;
   const Authenticator& authenticator;
   ClientRegistry& registry;
+  InboundLag& inbound_lag;
   ConnectionJournal& journal;
   GatewayMetrics& metrics;
   CallbackCount& callbacks;
@@ -93,6 +94,9 @@ class Session final : public SocketSession,
   void handle(const std::optional<std::string>& id, PingFrame frame);
   // Gives a command to the log; `ack` answers it once it is durable.
   void append(CommandData data, std::optional<std::string> traceparent, AckFrame ack);
+  // Why the command is not taken, if it is not.
+  [[nodiscard]] std::optional<ErrorFrame> refuse_send(bool is_message, const AckFrame& ack);
+  [[nodiscard]] std::optional<std::chrono::milliseconds> rate_limit();
   void finish_append(AckFrame ack, const Result<Offset>& appended);
 
   void take(StreamReady update);
@@ -136,6 +140,8 @@ class Session final : public SocketSession,
   std::uint64_t token_revision_ = 0;  // of the revocations the token was last held against
   bool expiry_told_ = false;          // of the token in force
   std::size_t unanswered_ = 0;        // sends given to the log
+  std::optional<MonotonicTime> limited_since_;  // sends have been refused again and again
+  MonotonicTime limited_last_{};
   bool wants_more_ = false;
   bool pulling_ = false;  // read too slowly to be live; nothing of it is told to the client
   std::optional<std::chrono::milliseconds> draining_;

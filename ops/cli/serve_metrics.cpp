@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string_view>
 #include <utility>
+
+#include "ops/cli/config.hpp"
 
 namespace signalbox::cli {
 
@@ -18,6 +21,25 @@ ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsPar
               [thread = thread] { return static_cast<double>(thread->queued()); },
               {{"thread", name}});
   update();
+}
+
+void ServeMetrics::add_limits(const Config& config) {
+  static constexpr std::string_view kTable = "limits.";
+  auto& family = prometheus::BuildGauge()
+                     .Name("signalbox_limit")
+                     .Help("What a limit is set to: a number, or seconds")
+                     .Register(registry_);
+  for (const auto& [key, entry] : config.entries()) {
+    if (!key.starts_with(kTable)) continue;
+    std::string shown = entry.setting.show();
+    std::erase(shown, '"');
+    const auto number = parse_integer(shown);
+    const auto duration = parse_duration(shown);
+    if (!number && !duration) continue;
+    const double value =
+        number ? static_cast<double>(*number) : std::chrono::duration<double>(*duration).count();
+    family.Add({{"limit", key.substr(kTable.size())}}).Set(value);
+  }
 }
 
 void ServeMetrics::add_gauge(const std::string& name, const std::string& help, Read read,

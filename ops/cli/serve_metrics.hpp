@@ -28,12 +28,16 @@ struct ServeMetricsParts {
   std::vector<std::pair<std::string, const RoleThread*>> threads;  // by name
 };
 
+class Config;
+
 class ServeMetrics {
  public:
   ServeMetrics(prometheus::Registry& registry, const ServeMetricsParts& parts);
   ServeMetrics(const ServeMetrics&) = delete;
   ServeMetrics& operator=(const ServeMetrics&) = delete;
 
+  // One gauge per key under `limits.` that is a number or a duration, in seconds.
+  void add_limits(const Config& config);
   void update();
 
  private:

@@ -36,6 +36,9 @@ void add_gateway(Config& config, ServeOptions& options) {
                  .with_flag("--admin-listen"));
   config.add(list_setting("gateway.origins", "Origins of pages that may connect beside the Host",
                           options.origins));
+  config.add(list_setting("limits.connects_exempt",
+                          "addresses and ranges whose connects are not limited",
+                          options.connects_exempt));
   config.add(list_setting("gateway.agents", "agents a client may name", options.agents));
   config.add(integer_setting("gateway.io_threads", "threads that hold sockets; 0: one per core",
                              options.io_threads, 0, 256));
@@ -69,6 +72,28 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
                              limits.sockets_per_user_max, 1, 10'000));
   config.add(integer_setting("limits.sends_without_ack_max", "sends of one socket not answered yet",
                              limits.sends_without_ack_max, 1, 65'536));
+  config.add(integer_setting("limits.messages_per_second", "sends of one user, on average",
+                             limits.messages.per_second, 1, 1'000'000));
+  config.add(integer_setting("limits.messages_burst", "sends of one user at once",
+                             limits.messages.burst, 1, 1'000'000));
+  config.add(duration_setting("limits.rate_limited_max",
+                              "of sends refused without a second's pause until 4429",
+                              limits.rate_limited_max, seconds(1), hours(1)));
+  config.add(integer_setting("limits.connects_per_second", "connects of one address, on average",
+                             limits.connects.per_second, 1, 1'000'000));
+  config.add(integer_setting("limits.connects_burst", "connects of one address at once",
+                             limits.connects.burst, 1, 1'000'000));
+  config.add(integer_setting("limits.accepts_per_second", "connections accepted a second",
+                             limits.accepts.per_second, 1, 1'000'000));
+  config.add(integer_setting("limits.reconnects_per_second",
+                             "clients of a gateway that stops told to come back in one second",
+                             limits.reconnects_per_second, 1, 1'000'000));
+  config.add(integer_setting("limits.inbound_lag_records",
+                             "acknowledged records a router may be behind; overloaded",
+                             limits.inbound_lag.records_max, 2, 1'000'000'000));
+  config.add(duration_setting("limits.inbound_lag_age",
+                              "a router may be behind with an acknowledged record; overloaded",
+                              limits.inbound_lag.age_max, seconds(1), hours(24)));
   config.add(duration_setting("limits.handshake", "for the whole HTTP handshake", limits.handshake,
                               milliseconds(100), minutes(5)));
   config.add(duration_setting("limits.authentication", "for the first frame to bring a token",
@@ -177,6 +202,9 @@ Result<void> check_limits(const ServeOptions& options) {
   if (options.limits.heartbeat_lost <= options.limits.heartbeat)
     return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
                    "limits.heartbeat_lost");
+  if (const auto ranges = gateway::parse_ranges(options.connects_exempt); !ranges)
+    return failure(Errc::bad_config, "limits.connects_exempt: " + ranges.error().message,
+                   "limits.connects_exempt");
   if (auto done = event_store::check_write_version(options.router.supervisor.write_version); !done)
     return failure(Errc::bad_config, "contract.write: " + done.error().message, "contract.write");
   return {};

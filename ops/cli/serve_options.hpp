@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "event-store/log/sqlite_log_options.hpp"
+#include "gateway/address_range.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 #include "ops/cli/config.hpp"
@@ -29,6 +30,7 @@ struct ServeOptions {
   std::string listen = "127.0.0.1:8080";
   std::optional<std::string> admin_listen;  // none: the public one with dev, else kAdminListen
   std::vector<std::string> origins;
+  std::vector<std::string> connects_exempt{"127.0.0.0/8", "::1"};
   std::vector<std::string> agents{"assistant", "playbook"};
   std::size_t io_threads = 0;   // 0: one per core
   std::int32_t partitions = 0;  // of a new log; 0: its default

@@ -193,6 +193,7 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
                               .seed = system_random(),
                               .agents = options.agents,
                               .origins = options.origins,
+                              .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
                               .limits = options.limits,
                               .keys = *std::move(keys),
                               .tokens = options.tokens,
@@ -232,7 +233,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
     return tl::unexpected(done.error());
   if (auto done = parts.start_router(options, alarms); !done) return tl::unexpected(done.error());
   if (auto done = parts.start_gateway(options); !done) return tl::unexpected(done.error());
-  parts.archive_thread.run([&parts] {
+  parts.archive_thread.run([&parts, &options] {
     parts.metrics.part() = std::make_unique<ServeMetrics>(
         parts.registry, ServeMetricsParts{*parts.log,
                                           *parts.snapshots,
@@ -241,6 +242,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
                                           {{"router", &parts.router_thread},
                                            {"archive", &parts.archive_thread},
                                            {"history", &parts.history_thread}}});
+    ServeOptions shown = options;
+    parts.metrics.part()->add_limits(describe(shown));
     parts.keep_house();
   });
   return service;

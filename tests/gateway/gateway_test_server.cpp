@@ -75,13 +75,23 @@ class AnsweringOwner {
                 event_store::encode_progress(piece), executor_, [](Result<Offset>) {});
   }
   [[nodiscard]] std::size_t commands() const { return commands_; }
+  // Decides nothing until told to decide all of it.
+  void hold() { holds_ = true; }
+  void decide() {
+    holds_ = false;
+    for (const RecordPtr& record : std::exchange(held_, {})) answer(*record);
+  }
 
  private:
   class Reader final : public event_store::TailSink {
    public:
     explicit Reader(AnsweringOwner& owner) : owner_(owner) {}
     void on_records(std::span<const RecordPtr> records) override {
-      for (const RecordPtr& record : records) owner_.answer(*record);
+      for (const RecordPtr& record : records)
+        if (owner_.holds_)
+          owner_.held_.push_back(record);
+        else
+          owner_.answer(*record);
     }
     void on_caught_up(Offset) override {}
     void on_failed(const Error& error) override { spdlog::error("{}", error.message); }
@@ -114,6 +124,8 @@ class AnsweringOwner {
   std::vector<std::unique_ptr<Reader>> readers_;
   std::vector<std::unique_ptr<event_store::Tail>> tails_;
   std::size_t commands_ = 0;
+  bool holds_ = false;
+  std::vector<RecordPtr> held_;
 };
 
 gateway::GatewayLimits read_limits(int argc, char** argv) {
@@ -125,6 +137,11 @@ gateway::GatewayLimits read_limits(int argc, char** argv) {
       {"heartbeat", [&](long n) { limits.heartbeat = std::chrono::milliseconds(n); }},
       {"heartbeat_lost", [&](long n) { limits.heartbeat_lost = std::chrono::milliseconds(n); }},
       {"window_bytes_max", [&](long n) { limits.window_bytes_max = static_cast<std::size_t>(n); }},
+      {"messages_burst", [&](long n) { limits.messages.burst = n; }},
+      {"connects_burst", [&](long n) { limits.connects.burst = n; }},
+      {"connects_per_second", [&](long n) { limits.connects.per_second = n; }},
+      {"inbound_lag_records", [&](long n) { limits.inbound_lag.records_max = n; }},
+      {"reconnects_per_second", [&](long n) { limits.reconnects_per_second = n; }},
       {"stall", [&](long n) { limits.stall = std::chrono::milliseconds(n); }},
       {"answers_bytes_max",
        [&](long n) { limits.answers_bytes_max = static_cast<std::size_t>(n); }},
@@ -155,6 +172,10 @@ void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thr
     thread.run_and_wait([&] {
       for (std::size_t i = 0; i < count; ++i) owner.state(user, Offset(0), std::string(bytes, 'x'));
     });
+  } else if (verb == "hold") {
+    thread.run_and_wait([&] { owner.hold(); });
+  } else if (verb == "decide") {
+    thread.run_and_wait([&] { owner.decide(); });
   } else if (verb == "break") {
     words >> user;
     thread.run_and_wait([&] { owner.break_seq(user); });

@@ -170,7 +170,9 @@ class GatewayWorld {
         simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
         log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
-        clients(setup.limits.sockets_per_user_max),
+        clients(setup.limits.sockets_per_user_max, setup.limits.messages, scheduler.clock()),
+        inbound_lag(setup.limits.inbound_lag,
+                    std::vector<Offset>(static_cast<std::size_t>(setup.partitions), Offset(0))),
         key(*TokenKey::from_secret(std::nullopt, std::string(32, 'k'))),
         authenticator(scheduler.clock(), *KeySet::make({key}), {}),
         options{.limits = setup.limits,
@@ -255,6 +257,7 @@ class GatewayWorld {
   prometheus::Registry registry;
   GatewayMetrics metrics;
   ClientRegistry clients;
+  InboundLag inbound_lag;
   TokenKey key;
   Authenticator authenticator;
   CallbackCount callbacks;
@@ -286,6 +289,7 @@ class GatewayWorld {
                              .make_frame = make_frame,
                              .metrics = metrics,
                              .callbacks = callbacks,
+                             .inbound_lag = inbound_lag,
                              .random = random,
                              .limits = options.limits});
     scheduler.run_on(feed_thread, [&] { feed->open(*starts); });
@@ -298,6 +302,7 @@ class GatewayWorld {
                                        .random = random,
                                        .authenticator = authenticator,
                                        .registry = clients,
+                                       .inbound_lag = inbound_lag,
                                        .journal = *journal,
                                        .metrics = metrics,
                                        .callbacks = callbacks,

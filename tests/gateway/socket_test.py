@@ -147,6 +147,8 @@ class WithServer(unittest.TestCase):
 
 
 class APathOfAMessage(WithServer):
+    limits = ("messages_burst=1000",)
+
     def test_a_message_is_acked_and_its_events_reach_every_socket_of_the_user(self):
         async def story():
             async with self.server.connect("ann") as one, self.server.connect("ann") as two, \
@@ -678,7 +680,73 @@ class Descriptors(unittest.TestCase):
             return True
 
 
+class ConnectsPerAddress(WithServer):
+    limits = ("connects_burst=5", "connects_per_second=1")
+
+    def test_the_sixth_is_told_when_to_come_back(self):
+        async def story():
+            sockets = [await self.server.connect("amy") for _ in range(5)]
+            with self.assertRaises(websockets.InvalidStatusCode) as refused:
+                await self.server.connect("amy")
+            self.assertEqual(refused.exception.status_code, 429)
+            self.assertEqual(refused.exception.headers["Retry-After"], "1")
+            self.assertIn(b'refused_handshakes_total{status="429"} 1',
+                          self.server.request("GET", "/metrics")[1])
+            await asyncio.sleep(1.1)
+            sockets.append(await self.server.connect("amy"))
+            for ws in sockets:
+                await ws.close()
+        run(story())
+
+
+class RoutersBehind(WithServer):
+    limits = ("inbound_lag_records=10", "messages_burst=1000")
+
+    def test_messages_are_refused_until_the_router_is_below_half_and_readyz_names_the_partition(self):
+        async def story():
+            async with self.server.connect("amy") as ws:
+                await receive_until(ws, "caught_up")
+                self.server.tell("hold")
+                for i in range(10):
+                    await ws.send(message(i))
+                    self.assertEqual((await receive(ws))["type"], "ack")
+                await ws.send(message(10))
+                refused = await receive(ws)
+                self.assertEqual((refused["code"], refused["message_id"]), ("overloaded", "m10"))
+                self.assertGreaterEqual(refused["retry_after_ms"], 1000)
+                response, body = self.server.request("GET", "/readyz")
+                self.assertEqual(response.status, 503)
+                self.assertRegex(json.loads(body)["reasons"][0],
+                                 r"^partition \d+: overloaded, the router is 10 records and ")
+                self.server.tell("decide")
+                for seq in range(1, 11):
+                    self.assertEqual((await receive(ws))["seq"], seq)
+                await ws.send(message(10))
+                self.assertEqual({(await receive(ws))["type"] for _ in range(2)},
+                                 {"ack", "agent_thinking"})
+                self.assertEqual(self.server.request("GET", "/readyz")[0].status, 200)
+        run(story())
+
+
 class Draining(unittest.TestCase):
+    def test_each_client_has_a_slot_of_its_own(self):
+        server = Server("reconnects_per_second=10")
+
+        async def story():
+            sockets = [await server.connect(f"user-{i}") for i in range(12)]
+            for ws in sockets:
+                await receive_until(ws, "caught_up")
+            drained = asyncio.get_running_loop().run_in_executor(None, server.tell, "drain")
+            slots = [(await receive_until(ws, "draining"))[-1]["reconnect_after_ms"]
+                     for ws in sockets]
+            self.assertEqual(sorted(slots), [100 * i for i in range(12)])
+            for ws in sockets:
+                self.assertEqual(await closed(ws), 4000)
+            await drained
+        run(story())
+        self.assertEqual(server.stop(), 0)
+        server.data.cleanup()
+
     def test_connections_that_never_asked_for_anything_do_not_hold_it_up(self):
         server = Server()
         silent = [socket.create_connection(server.host.split(":"), timeout=10) for _ in range(20)]
