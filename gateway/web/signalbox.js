@@ -8,7 +8,7 @@
  *
  * It keeps one connection and comes back with its cursor after a loss. Events arrive exactly once,
  * in the order of their seq. What is sent is kept until it is acknowledged, goes out in order and
- * one at a time, and goes out again under the same message id after a loss: the server takes it once.
+ * one at a time, and again under the same message id after a loss: the server takes it once.
  * Names of frames, fields, codes are those of the contract (sections 10 to 13). All times are in
  * milliseconds. A client lives until `close()`, which leaves no timer behind.
  * @module signalbox
@@ -57,6 +57,7 @@ export class SignalboxClient {
 
   // the stream
   /** @type {string | null} */ #cursor;
+  /** @type {string | null} */ #proven_cursor; // the newest that nothing can be missing before
   /** @type {number | null} */ #seq;
   #gaps = 0; // reconnects in a row for one and the same gap
   /** @type {string | null} */ #user_id = null;
@@ -96,7 +97,7 @@ export class SignalboxClient {
     if (!/^wss?:/.test(new URL(options.url).href)) throw new TypeError('url must be ws: or wss:');
     if (!this.#options.WebSocket)
       throw new TypeError('no global WebSocket: pass options.WebSocket');
-    this.#cursor = options.cursor ?? null;
+    this.#cursor = this.#proven_cursor = options.cursor ?? null;
     this.#pace = new Pace(this.#options);
     this.#outbox = new Outbox(this.#options.sends_max, this.#pace, () => this.#pump());
     this.#seq = options.seq ?? (options.from === 'start' && !options.cursor ? 0 : null);
@@ -245,7 +246,7 @@ export class SignalboxClient {
     } catch (error) {
       return this.#stop({reason: String(error)});
     }
-    // The token goes as first frame: its refusal then has a code; browsers hide those of handshakes.
+    // The token goes as first frame: its refusal then has a code; browsers hide a handshake's.
     this.#socket.onopen = () => this.#write({type: 'authenticate', token: this.#token});
     this.#socket.onmessage = ({data}) => this.#take(data);
     this.#socket.onclose = ({code, reason}) => this.#lose({code, reason});
@@ -376,13 +377,14 @@ export class SignalboxClient {
     if (this.#seq !== null && frame.seq <= this.#seq) return; // a repeat
     if (this.#seq !== null && frame.seq !== this.#seq + 1) {
       const reason = `seq ${frame.seq} came after ${this.#seq}`;
+      this.#cursor = this.#proven_cursor;
       if (++this.#gaps <= kSameGapMax) return this.#lose({code: 1006, reason});
       this.#emit('error', new SignalboxError('gap', `${reason}, also on new connections`));
       return this.#stop({reason});
     }
     this.#gaps = 0;
     this.#seq = frame.seq;
-    this.#cursor = frame.cursor;
+    this.#cursor = this.#proven_cursor = frame.cursor;
     this.#emit('event', frame);
   }
 
@@ -393,7 +395,7 @@ export class SignalboxClient {
       return this.#stop({reason: `the token is not of ${this.#user_id} but of ${frame.user_id}`});
     this.#user_id = frame.user_id;
     this.#shard = frame.shard;
-    this.#cursor ??= frame.cursor ?? null;
+    this.#cursor ??= this.#proven_cursor = frame.cursor ?? null;
     this.#outbox.frame_bytes_max = frame.frame_bytes_max;
     this.#token_why = 'first';
     this.#token_untried = false;
@@ -433,7 +435,7 @@ export class SignalboxClient {
   /** @param {{reason?: string, oldest_cursor?: string}} refusal */
   #start_over({reason, oldest_cursor}) {
     const {from = 'latest'} = this.#options;
-    this.#cursor = null;
+    this.#cursor = this.#proven_cursor = null;
     this.#seq = from === 'start' ? 0 : null;
     this.#write({type: 'resume', from});
     this.#emit('reset', {reason, oldest_cursor});
