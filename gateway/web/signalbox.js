@@ -322,10 +322,8 @@ export class SignalboxClient {
         throw new TypeError('the token callback gave no token');
       } catch (error) {
         throw new SignalboxError('token_unavailable', String(error));
-      } finally {
-        this.#token_asked = null;
       }
-    })();
+    })().finally(() => { this.#token_asked = null; });
     return this.#token_asked;
   }
 

@@ -195,9 +195,12 @@ test('a token callback that fails is told and asked again after a back-off', asy
   await settle();
   assert.equal(world.client.state, 'waiting');
   assert.equal(world.told('error')[0].code, 'token_unavailable');
-  world.token = async () => '';
+  world.token = () => { throw new Error('at once'); };
   await world.clock.advance(250);
   assert.equal(world.told('error').length, 2);
+  world.token = async () => '';
+  await world.clock.advance(500);
+  assert.equal(world.told('error').length, 3);
   world.token = async () => 'good';
   assert.equal((await world.next_socket()).sent[0].token, 'good');
 });
