@@ -15,7 +15,7 @@ export async function until(found, what) {
   for (const end = Date.now() + kWaitMs; ;) {
     const result = await found();
     if (result) return result;
-    if (Date.now() > end) throw new Error(`no ${typeof what === 'function' ? what() : what} in ${kWaitMs} ms`);
+    if (Date.now() > end) throw new Error(`no ${typeof what === 'function' ? await what() : what} in ${kWaitMs} ms`);
     await sleep(10);
   }
 }
@@ -66,9 +66,13 @@ export class Service {
   }
 }
 
-/** A TCP proxy: `cut` resets what is open, `allow(false)` also what comes; `cut_after` counts bytes down. */
+/**
+ * A TCP proxy: `cut` resets what is open, `allow(false)` also what comes; `cut_after` counts bytes down.
+ * `files` are served beside what the service has: path to {type, body}.
+ */
 export class Network {
   cuts = 0;
+  files = new Map();
   #open = new Set();
   #allowed = true;
   #bytes_left = Infinity;
@@ -85,6 +89,17 @@ export class Network {
 
   #join(near) {
     if (!this.#allowed) return near.resetAndDestroy();
+    near.on('error', () => {});
+    near.once('data', (first) => {
+      const file = this.files.get(/^GET (\S+) /.exec(first)?.[1]);
+      near.pause();
+      if (!file) return this.#pipe(near, first);
+      near.end(`HTTP/1.1 200 OK\r\nContent-Type: ${file.type}\r\nContent-Length: `
+        + `${Buffer.byteLength(file.body)}\r\nConnection: close\r\n\r\n${file.body}`);
+    });
+  }
+
+  #pipe(near, first) {
     const [host, port] = this.service.address.split(':');
     const far = connect(Number(port), host);
     const pair = [near, far];
@@ -98,6 +113,8 @@ export class Network {
       from.on('data', (bytes) => this.#pass(from, to, bytes));
       from.on('end', () => to.end());
     }
+    this.#pass(near, far, first);
+    near.resume();
   }
 
   #pass(from, to, bytes) {
