@@ -237,7 +237,7 @@ test('a refreshed token that the server refuses is not used again', async () => 
   socket.receive(kWarning);
   await settle();
   socket.receive(error('token_invalid', {id: 'refresh', field: 'token'}));
-  socket.lose(4401);
+  socket.lose();
   assert.equal((await world.next_socket()).sent[0].token, 'token-3');
 });
 

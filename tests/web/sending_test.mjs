@@ -53,6 +53,17 @@ test('what was not acknowledged goes out again after a loss, under its id, befor
   assert.deepEqual(ids(third), ['b']);
 });
 
+test('what is said while away goes out with commands first, each kind in its order', async () => {
+  const world = new World();
+  say(world, 'a');
+  world.client.cancel_run({run_id: 'r1'});
+  world.client.run_input({run_id: 'r2', request_id: 'q', data: 1});
+  const socket = await world.go_live();
+  for (let answered = 0; answered < 3; answered++) socket.receive(ack(socket.last()));
+  assert.deepEqual(socket.sent.slice(1).map(({type, run_id}) => [type, run_id]),
+    [['cancel_run', 'r1'], ['run_input', 'r2'], ['user_message', undefined]]);
+});
+
 test('an answer to something else changes nothing', async () => {
   const world = new World();
   const socket = await world.go_live();
@@ -105,6 +116,9 @@ for (const code of ['overloaded', 'rate_limited', 'log_unavailable'])
     socket.receive(ack(socket.last()));
     assert.equal((await acked).run_id, 'run-a');
     assert.deepEqual(ids(socket), ['a', 'a', 'a', 'b']);
+    socket.receive(error(code, {id: socket.last().id, message_id: 'b'}));
+    await world.clock.advance(250); // and starts over with an ack
+    assert.deepEqual(ids(socket).slice(4), ['b']);
   });
 
 test('a hold lasts over a reconnect', async () => {

@@ -135,6 +135,15 @@ test('kill -9 and a new start in the middle of runs lose and double nothing', as
   await assert_whole(listener, 'killed', ids);
 });
 
+test('Node\'s own WebSocket serves as well', async (t) => {
+  if (!globalThis.WebSocket) return t.skip(`Node ${process.versions.node} has none`);
+  const listener = new Listener('own', {WebSocket: undefined});
+  await listener.ends((await listener.say('a')).run_id);
+  network.cut();
+  await listener.ends((await listener.say('b')).run_id);
+  await assert_whole(listener, 'own', ['a', 'b']);
+});
+
 test('a service that stops says when to come back', async () => {
   const listener = new Listener('drained');
   await listener.live();
