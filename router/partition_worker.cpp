@@ -217,7 +217,10 @@ void PartitionWorker::finish_release() {
   if (phase_ != Phase::stopped) phase_ = Phase::released;
   // Posted: this may run inside a call of the term, and whoever is told may destroy this worker.
   for (auto& done : std::exchange(released_, {})) services_.executor.post(std::move(done));
-  services_.executor.post([gone = std::shared_ptr<Term>(std::move(term_))] {});
+  ended_ = std::move(term_);
+  services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired()) ended_.reset();
+  });
 }
 
 std::string PartitionWorker::why_not_serving() const {

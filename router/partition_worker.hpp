@@ -67,6 +67,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   Epoch claimed_{0};  // highest epoch this process has claimed
   std::optional<ClaimId> claim_id_;
   std::unique_ptr<Term> term_;
+  std::unique_ptr<Term> ended_;  // released; its own call may still be on the stack
   std::optional<Error> stopped_;
   std::vector<std::function<void()>> released_;  // who wants to know
   TimerId claim_timer_ = TimerId::none;

@@ -27,7 +27,8 @@ void Router::on_assigned(std::span<const Partition> partitions) {
   own_assigned();
   for (auto& [partition, worker] : workers_) {
     if (assigned_.contains(partition)) continue;
-    worker->release([this, gone = partition] {
+    worker->release([this, gone = partition, alive = std::weak_ptr<bool>(alive_)] {
+      if (alive.expired()) return;
       workers_.erase(gone);
       own_assigned();  // it may have come back meanwhile
     });
@@ -48,8 +49,8 @@ void Router::drain(std::function<void()> done) {
   releasing_ = workers_.size();
   if (releasing_ == 0) return services_.executor.post(std::move(done));
   for (auto& [partition, worker] : workers_)
-    worker->release([this, done] {
-      if (--releasing_ == 0) done();
+    worker->release([this, done, alive = std::weak_ptr<bool>(alive_)] {
+      if (!alive.expired() && --releasing_ == 0) done();
     });
 }
 

@@ -24,7 +24,7 @@ class Router final : private event_store::MembershipSink {
   ~Router() override;
 
   void start();
-  // Releases every partition, then calls back. Once.
+  // Releases every partition, then calls back. Once; not when it is destroyed before.
   void drain(std::function<void()> done);
 
   [[nodiscard]] const RouterCounters& counters() const { return counters_; }
@@ -48,6 +48,7 @@ class Router final : private event_store::MembershipSink {
   std::unique_ptr<event_store::Membership> membership_;
   std::size_t releasing_ = 0;
   TimerId status_timer_ = TimerId::none;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   mutable std::mutex status_mutex_;
   std::vector<std::string> not_ready_{"router: not started"};  // GUARDED_BY(status_mutex_)
