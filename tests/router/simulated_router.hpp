@@ -1,11 +1,13 @@
 // SimulatedRouter: one machine that follows and owns one partition of a simulated log. What
-// outlives a process on it are its snapshots. kill() is kill -9; pause() makes a zombie.
+// outlives a process on it are its snapshots. kill() is kill -9; pause() makes a zombie; release()
+// gives the partition up in order, and the next start() is another process.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "router/partition_worker.hpp"
 #include "tests/snapshot/memory_snapshot_store.hpp"
@@ -22,6 +24,7 @@ class SimulatedRouter {
       : scheduler_(scheduler), log_(log), agents_(agents), options_(options), random_(random) {}
 
   void start() {
+    if (released_) kill();
     if (worker_) return;
     executor_ = &scheduler_.make_executor("machine");
     session_ = log_.open_session();
@@ -39,6 +42,11 @@ class SimulatedRouter {
     scheduler_.stop(*executor_);
     worker_.reset();
     session_.reset();
+    releasing_ = released_ = false;
+  }
+  void release() {
+    if (!worker_ || paused_ || std::exchange(releasing_, true)) return;
+    scheduler_.run_on(*executor_, [this] { worker_->release([this] { released_ = true; }); });
   }
   void pause() {
     if (worker_ && !paused_) scheduler_.pause(*executor_);
@@ -63,6 +71,8 @@ class SimulatedRouter {
   std::unique_ptr<event_store::EventLog> session_;
   std::unique_ptr<PartitionWorker> worker_;
   bool paused_ = false;
+  bool releasing_ = false;
+  bool released_ = false;
 };
 
 // Counts calls by call id, over all processes: the outside world.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "event-store/contract/chain.hpp"
+#include "event-store/contract/codec.hpp"
 #include "tests/router/user_story.hpp"
 
 namespace signalbox::router {
@@ -31,9 +33,10 @@ UserStory busy_user() {
       "m1",
       ToolExecuting{
           .step = Step(3), .call_id = CallId(Uuid{}), .name = "b", .arguments = JsonText("{}")});
-  user.run_states(
-      "m1", ModelCompleted{
-                .step = Step(4), .model = "m", .request_sha256 = "00", .output = JsonText("[]")});
+  user.run_states("m1", ModelCompleted{.step = Step(4),
+                                       .model = "m",
+                                       .request_sha256 = std::string(64, '0'),
+                                       .output = JsonText("[]")});
   user.run_states("m2", InputRequested{.step = Step(1),
                                        .request_id = RequestId("q"),
                                        .prompt = "p",
@@ -67,6 +70,26 @@ TEST(SnapshotCodec, ReplayedHistoryGivesTheStateOfTheSnapshot) {
   for (const Event& event : user.history()) {
     replayed.chain.seq = event.seq;
     apply(replayed, event, user.rules().limits);
+  }
+  EXPECT_TRUE(replayed == user.state());
+}
+
+TEST(SnapshotCodec, ReplayedBytesGiveTheStateOfTheSnapshot) {
+  const UserStory user = busy_user();
+  RoutingState replayed(user.state().user_id,
+                        event_store::start_of_chain(LogId(Uuid{}), user.state().user_id));
+  for (const Event& event : user.history()) {
+    NewRecord written = event_store::encode_event(event);
+    event_store::add_chain_hash(written, event_store::Hash{});
+    const auto read = event_store::decode_event(Record{{Topic::events, Partition(0)},
+                                                       Offset(event.seq.value()),
+                                                       event.time,
+                                                       written.key,
+                                                       written.headers,
+                                                       written.value});
+    ASSERT_TRUE(read) << read.error().field << " " << read.error().message;
+    replayed.chain.seq = read->seq;
+    apply(replayed, *read, user.rules().limits);
   }
   EXPECT_TRUE(replayed == user.state());
 }
