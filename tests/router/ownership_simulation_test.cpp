@@ -80,7 +80,7 @@ class Cluster {
       const Offset end = session->bounds({Topic::events, kPartition}).value().end;
       return std::exchange(audited, end) != end && is_all_answered();
     };
-    EXPECT_TRUE(scheduler_.run_until(is_done, std::chrono::minutes(30)))
+    EXPECT_TRUE(scheduler_.run_until(is_done, std::chrono::minutes(5)))
         << "after all faults stopped, something never ended";
   }
 
