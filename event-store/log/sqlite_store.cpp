@@ -84,7 +84,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptio
   if (auto loaded = store->load(options); !loaded) return tl::unexpected(loaded.error());
   // What an earlier process left in the write-ahead log may be in the page cache only, its sync
   // failed. Written into the file and synced again it is sure, before anything new is acknowledged.
-  if (auto moved = store->checkpoint(true); !moved) return tl::unexpected(moved.error().error);
+  if (auto moved = store->checkpoint(true, true); !moved)
+    return tl::unexpected(moved.error().error);
   return store;
 }
 
@@ -275,12 +276,15 @@ tl::expected<Offset, WriteFailure> SqliteStore::expire(const TopicPartition& at,
   return keep;
 }
 
-WriteResult SqliteStore::checkpoint(bool shrink) {
+WriteResult SqliteStore::checkpoint(bool shrink, bool patient) {
   int in_wal = 0;
   int moved = 0;
+  // What is appended meanwhile waits as long.
+  if (!patient) sqlite3_busy_timeout(database_.get(), 0);
   const int code = sqlite3_wal_checkpoint_v2(
       database_.get(), nullptr, shrink ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
       &in_wal, &moved);
+  if (!patient) sqlite3_busy_timeout(database_.get(), SqliteDatabase::kBusyMilliseconds);
   // Busy: a reader holds an older part; the rest is moved another time.
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
     return tl::unexpected(give_up(code, "cannot move the write-ahead log into"));

@@ -63,8 +63,8 @@ class SqliteStore {
                                                           Offset floor, Timestamp cutoff,
                                                           int rows_max);
   // Moves the write-ahead log into the file, as far as readers let it; with `shrink` also cuts it
-  // to what is reserved for it.
-  [[nodiscard]] WriteResult checkpoint(bool shrink);
+  // to what is reserved for it. `patient`: gives readers some seconds to let go.
+  [[nodiscard]] WriteResult checkpoint(bool shrink, bool patient = false);
   // Of the write-ahead log: what is not in the file yet, and the size of its own file.
   [[nodiscard]] std::size_t wal_bytes() const { return wal_pages_ * kPageBytes; }
   [[nodiscard]] std::size_t wal_file_bytes() const;

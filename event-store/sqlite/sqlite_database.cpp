@@ -9,8 +9,6 @@
 namespace signalbox::event_store {
 namespace {
 
-constexpr int kBusyMilliseconds = 5000;
-
 Errc code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
     case SQLITE_FULL: return Errc::disk_full;

@@ -49,6 +49,8 @@ class SqliteStatement {
 
 class SqliteDatabase {
  public:
+  // Only tools that open the file at the same moment can make anybody wait.
+  static constexpr int kBusyMilliseconds = 5000;
   enum class Access { read_only, read_write, create };  // create: made where there is none
 
   SqliteDatabase() = default;  // of no file, to be assigned to

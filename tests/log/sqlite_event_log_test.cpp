@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -253,6 +254,66 @@ TEST(SqliteEventLog, ToolsReadALogThatIsClosed) {
   const auto tool = SqliteEventLog::open_read_only(fixture.directory());
   ASSERT_TRUE(tool) << tool.error().message;
   EXPECT_EQ(read_all(**tool, kInbound).size(), 1u);
+}
+
+// A tool that reads an old state of the file for as long as it lives.
+class HeldOpen {
+ public:
+  explicit HeldOpen(const std::string& directory) {
+    const std::string path = directory + "/log.db";
+    EXPECT_EQ(sqlite3_open_v2(path.c_str(), &database_, SQLITE_OPEN_READONLY, nullptr), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database_, "BEGIN", nullptr, nullptr, nullptr), SQLITE_OK);
+    rows_at_start_ = rows();
+  }
+  ~HeldOpen() { sqlite3_close(database_); }
+  HeldOpen(const HeldOpen&) = delete;
+  HeldOpen& operator=(const HeldOpen&) = delete;
+  int rows() {
+    int count = -1;
+    const auto take = [](void* into, int, char** text, char**) {
+      *static_cast<int*>(into) = std::atoi(text[0]);
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(database_, "SELECT count(*) FROM records", take, &count, nullptr),
+              SQLITE_OK);
+    return count;
+  }
+  [[nodiscard]] int rows_at_start() const { return rows_at_start_; }
+
+ private:
+  sqlite3* database_ = nullptr;
+  int rows_at_start_ = 0;
+};
+
+TEST(SqliteEventLog, ClosesAndOpensBesideAToolThatHoldsAnOlderState) {
+  SqliteEventLogOptions options;
+  options.shrink_bytes = 0;  // a checkpoint that wants the file for itself whenever it is idle
+  options.idle_after = std::chrono::milliseconds(1);
+  std::optional<Error> ended;
+  options.fatal = [&](const Error& error) { ended = error; };
+  SqliteFixture fixture(options);
+  static_cast<void>(append_all(fixture, kInbound, numbered(50)));
+  auto tool = std::make_optional<HeldOpen>(fixture.directory());
+  static_cast<void>(append_all(fixture, kInbound, numbered(50)));
+  // Each idle moment tries; all of them together take less than one wait for the tool each.
+  std::uint64_t tries = 0;
+  int rounds = 0;
+  EXPECT_TRUE(fixture.wait_until([&] {
+    if (fixture.sqlite().statistics().checkpoints > tries) {
+      tries = fixture.sqlite().statistics().checkpoints;
+      append_surely(fixture, kInbound, make_record("anna", "between"));
+      ++rounds;
+    }
+    return rounds >= 10;
+  })) << "appends wait for whoever reads";
+  fixture.reopen();
+  EXPECT_FALSE(ended) << ended->message;
+  EXPECT_EQ(read_all(fixture.log(), kInbound).size(), 110u);
+  EXPECT_EQ(tool->rows(), tool->rows_at_start()) << "what it holds does not change under it";
+  append_surely(fixture, kInbound, make_record("anna", "after"));
+  tool.reset();
+  fixture.reopen();
+  EXPECT_EQ(read_all(fixture.log(), kInbound).size(), 111u);
 }
 
 class SqliteRetention : public testing::Test {
