@@ -108,6 +108,12 @@ void ServeMetrics::add_router(const router::RouterCounters& counters) {
             &States::snapshots_written);
   add_state("signalbox_router_snapshots_refused_total", "Snapshots that were not believed",
             &States::snapshots_refused);
+  add_state("signalbox_router_snapshots_too_large_total",
+            "Snapshots of users or partitions that were larger than they may be",
+            &States::snapshots_too_large);
+  add_state("signalbox_router_snapshots_dropped_total",
+            "Snapshots not written because too much waited for the disk",
+            &States::snapshots_dropped);
   add_state("signalbox_router_evictions_total", "User states put out of memory",
             &States::evictions);
   add_verdicts("router", [&counters](std::size_t verdict) {
