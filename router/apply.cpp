@@ -21,6 +21,10 @@ StoredText stored(std::string text, const Event& event) {
   return StoredText{.text = std::move(text), .seq = event.seq};
 }
 
+StoredText schema_of(const InputRequested& requested, const Event& event) {
+  return {.text = requested.schema.value(), .seq = event.seq, .part = TextPart::schema};
+}
+
 void complete_call(OpenRun& run, const ToolCompleted& completed, const Event& event) {
   const auto index = static_cast<std::size_t>(completed.step.value()) - 1;
   if (index >= run.steps.size()) return;
@@ -118,8 +122,8 @@ void apply_to_run(OpenRun& run, const Event& event) {
           [&](const InputRequested& requested) {
             record_step(run, requested.step,
                         RecordedQuestion{.request_id = requested.request_id,
-                                         .prompt = requested.prompt,
-                                         .schema = requested.schema.value(),
+                                         .prompt = stored(requested.prompt, event),
+                                         .schema = schema_of(requested, event),
                                          .expires = requested.expires});
             run.phase = RunPhase::waiting_for_input;
             run.waiting_since = event.time;
@@ -185,7 +189,7 @@ void freeze(RoutingState& state, Offset damaged_at) {
   state.threads.clear();
 }
 
-std::optional<std::string> text_in(const EventData& data) {
+std::optional<std::string> text_in(const EventData& data, TextPart part) {
   using Text = std::optional<std::string>;
   return std::visit(
       Overloaded{
@@ -195,6 +199,9 @@ std::optional<std::string> text_in(const EventData& data) {
           [](const ToolExecuting& executing) -> Text { return executing.arguments.value(); },
           [](const ToolCompleted& completed) -> Text {
             return completed.result ? Text(completed.result->value()) : std::nullopt;
+          },
+          [part](const InputRequested& requested) -> Text {
+            return part == TextPart::schema ? requested.schema.value() : requested.prompt;
           },
           [](const RunInputReceived& input) -> Text { return input.data.value(); },
           [](const auto&) -> Text { return std::nullopt; },

@@ -127,7 +127,7 @@ std::vector<Statement> decide_input(const RoutingState& state, const Command& co
   const RecordedQuestion* question = find_question(run, input.request_id);
   if (question == nullptr) return reject(InputRejectCode::unknown_request);
   if (question->answer) return reject(InputRejectCode::already_answered);
-  if (!check_input(JsonText(question->schema), input.data))
+  if (!check_input(JsonText(question->schema.text), input.data))
     return reject(InputRejectCode::bad_input);
   Statement statement =
       outcome(command, place, RunInputReceived{input.run_id, input.request_id, input.data});

@@ -25,7 +25,7 @@ namespace signalbox::router {
 
 // The format of a folded user and of his snapshot. Raised whenever apply() changes what it makes of
 // the same events; snapshots of another version are ignored and folded anew (contract 9).
-inline constexpr int kFoldVersion = 1;
+inline constexpr int kFoldVersion = 2;
 
 // Limits of contract 11 that the owner applies.
 struct RoutingLimits {
@@ -40,9 +40,11 @@ struct RoutingLimits {
 // A text that a snapshot may replace by its place in the log: `offset` is that of the event which
 // carried it, known once the event was read back. Not loaded: `text` is empty until it was read
 // again.
+enum class TextPart { main, schema };  // of an event that carries two
 struct StoredText {
   std::string text;
   Seq seq;
+  TextPart part = TextPart::main;
   std::optional<Offset> offset{};
   bool loaded = true;
   friend bool operator==(const StoredText&, const StoredText&) = default;
@@ -69,8 +71,8 @@ struct RecordedCall {
 };
 struct RecordedQuestion {
   RequestId request_id;
-  std::string prompt;
-  std::string schema;  // JSON Schema
+  StoredText prompt;
+  StoredText schema;  // JSON Schema
   Timestamp expires;
   std::optional<StoredText> answer{};  // JSON
   friend bool operator==(const RecordedQuestion&, const RecordedQuestion&) = default;
@@ -198,7 +200,8 @@ void freeze(RoutingState& state, Offset damaged_at);
 void note_offset(RoutingState& state, const RunId& run, Seq seq, Offset offset);
 
 // The text that apply() would keep of this event, if any.
-[[nodiscard]] std::optional<std::string> text_in(const EventData& data);
+[[nodiscard]] std::optional<std::string> text_in(const EventData& data,
+                                                 TextPart part = TextPart::main);
 
 // What tells a repeated message from another one under the same id (contract 6).
 [[nodiscard]] std::array<std::uint8_t, 16> content_hash_of(const ThreadId& thread,
@@ -216,8 +219,11 @@ void for_each_text(Run& run, Visit&& visit) {
       visit(call->arguments);
       if (call->result) visit(*call->result);
     }
-    if (auto* question = std::get_if<RecordedQuestion>(&step))
+    if (auto* question = std::get_if<RecordedQuestion>(&step)) {
+      visit(question->prompt);
+      visit(question->schema);
       if (question->answer) visit(*question->answer);
+    }
   }
 }
 

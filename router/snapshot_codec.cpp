@@ -70,15 +70,18 @@ Json encode(const StoredText& text, std::size_t bytes_max) {
   return json;
 }
 
-StoredText text_from(const Json& json) {
+StoredText text_from(const Json& json, TextPart part = TextPart::main) {
   const auto text = json.find("text");
   return StoredText{
       .text = text == json.end() ? std::string() : text->get<std::string>(),
       .seq = Seq(json.at("seq").get<std::int64_t>()),
+      .part = part,
       .offset = get_optional(json, "offset",
                              [](const Json& offset) { return Offset(offset.get<std::int64_t>()); }),
       .loaded = text != json.end()};
 }
+
+const auto stored_text = [](const Json& json) { return text_from(json); };
 
 Json encode(const RecordedStep& step, std::size_t bytes_max) {
   if (const auto* thought = std::get_if<RecordedThought>(&step))
@@ -101,8 +104,8 @@ Json encode(const RecordedStep& step, std::size_t bytes_max) {
   const auto& question = std::get<RecordedQuestion>(step);
   Json json{{"kind", "question"},
             {"request_id", question.request_id.value()},
-            {"prompt", question.prompt},
-            {"schema", question.schema},
+            {"prompt", encode(question.prompt, bytes_max)},
+            {"schema", encode(question.schema, bytes_max)},
             {"expires", microseconds_of(question.expires)}};
   if (question.answer) json["answer"] = encode(*question.answer, bytes_max);
   return json;
@@ -117,16 +120,16 @@ RecordedStep step_from(const Json& json) {
     return RecordedCall{.call_id = CallId(uuid_from(json.at("call_id"))),
                         .name = json.at("name"),
                         .arguments = text_from(json.at("arguments")),
-                        .result = get_optional(json, "result", text_from),
+                        .result = get_optional(json, "result", stored_text),
                         .error = get_optional(json, "error", [](const Json& error) {
                           return ToolError{error.at("code"), error.at("message")};
                         })};
   if (kind != "question") throw BadSnapshot("unknown kind of step");
   return RecordedQuestion{.request_id = RequestId(json.at("request_id").get<std::string>()),
-                          .prompt = json.at("prompt"),
-                          .schema = json.at("schema"),
+                          .prompt = text_from(json.at("prompt")),
+                          .schema = text_from(json.at("schema"), TextPart::schema),
                           .expires = time_from(json.at("expires")),
-                          .answer = get_optional(json, "answer", text_from)};
+                          .answer = get_optional(json, "answer", stored_text)};
 }
 
 Json encode(const OpenRun& run, std::size_t bytes_max) {

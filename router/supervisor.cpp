@@ -34,8 +34,8 @@ bool is_same_step(const RecordedStep& recorded, const StepRequest& request) {
   }
   if (const auto* question = std::get_if<RecordedQuestion>(&recorded)) {
     const auto* ask = std::get_if<AskStep>(&request);
-    return ask != nullptr && ask->prompt == question->prompt &&
-           is_same_json(ask->schema.value(), question->schema);
+    return ask != nullptr && ask->prompt == question->prompt.text &&
+           is_same_json(ask->schema.value(), question->schema.text);
   }
   return false;
 }

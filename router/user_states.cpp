@@ -130,7 +130,7 @@ bool UserStates::refill(RoutingState& state) {
         return;
       }
       const auto event = event_store::decode_event(*read->front());
-      const auto found = event ? text_in(event->data) : std::nullopt;
+      const auto found = event ? text_in(event->data, text.part) : std::nullopt;
       complete = found.has_value();
       if (found) text.text = *found;
       text.loaded = true;

@@ -78,7 +78,16 @@ TEST_F(SnapshotLimits, TextsAreLeftInTheLogSoThatAUserFits) {
   ASSERT_TRUE(router.has(users[0], "run_resumed", 9));
   const auto resumed = decode_user_snapshot(stored->bytes).value().state;
   EXPECT_FALSE(resumed.runs.begin()->second.content.loaded);
+  EXPECT_FALSE(std::get<RecordedQuestion>(resumed.runs.begin()->second.steps.at(0)).schema.loaded);
   EXPECT_EQ(router.router().counters().rebuilds, 0u);
+  // Both texts of the question were read again: its answer is judged by the one, and the agent's
+  // step by the other.
+  const RunId run = event_store::run_id_of(UserId(users[0]), MessageId("m0"));
+  const auto asked = event_store::call_id_of(run, Step(1)).value().to_string();
+  router.send(users[0], RunInput{run, RequestId(asked), JsonText(R"({"confirmed":"perhaps"})")});
+  router.send(users[0], RunInput{run, RequestId(asked), JsonText(R"({"confirmed":true})")});
+  ASSERT_TRUE(router.has(users[0], "agent_completed"));
+  EXPECT_EQ(router.count(users[0], "run_input_rejected"), 1u);
 }
 
 TEST_F(SnapshotLimits, AStoreWithoutPlaceCostsFoldingAndNothingElse) {

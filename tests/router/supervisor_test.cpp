@@ -121,8 +121,8 @@ RecordedStep asked_at(Step step) {
   return RecordedQuestion{
       .request_id =
           RequestId(event_store::call_id_of(context_of(1).run_id, step).value().to_string()),
-      .prompt = "Shall I?",
-      .schema = SupervisorStory::ask_schema(),
+      .prompt = {.text = "Shall I?", .seq = Seq(3)},
+      .schema = {.text = SupervisorStory::ask_schema(), .seq = Seq(3), .part = TextPart::schema},
       .expires = Timestamp::max()};
 }
 
