@@ -10,6 +10,7 @@
 #include <span>
 #include <unordered_map>
 #include <utility>
+#include <websocketpp/common/network.hpp>
 #include <websocketpp/concurrency/none.hpp>
 #include <websocketpp/config/asio_no_tls.hpp>
 #include <websocketpp/logger/stub.hpp>
@@ -19,6 +20,10 @@ namespace signalbox::gateway {
 namespace {
 
 namespace wspp = websocketpp;
+
+// websocketpp finds out the byte order when it is first asked, in a plain static. It is asked here,
+// before there are threads, so that no two of them find it out at once.
+[[maybe_unused]] const std::uint64_t kByteOrderFound = wspp::lib::net::_htonll(1);
 
 // The transport with what websocketpp lacks: it tells how much of a write the kernel has taken and
 // when it is done, several sends in a row can be made one write, and reading can be held (its own

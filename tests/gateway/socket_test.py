@@ -36,7 +36,8 @@ class Server:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             preexec_fn=limit_descriptors,
             # Where it is built with AddressSanitizer, memory that was given back is given back.
-            env={**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1"})
+            env={**os.environ, "ASAN_OPTIONS":
+                 os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"})
         line = self.process.stdout.readline()
         assert line.startswith("listening on http://"), line
         self.host = line.split("//")[1].strip()
@@ -765,8 +766,11 @@ class Draining(unittest.TestCase):
                 await receive_until(ws, "caught_up")
                 for i in range(50):
                     await ws.send(message(i))
+                await ws.send(json.dumps({"type": "ping"}))
+                # The pong tells that all of them were taken; those without an ack wait for the log.
+                before = await receive_until(ws, "pong")
                 asyncio.get_running_loop().run_in_executor(None, server.tell, "drain")
-                answers, draining = 0, None
+                answers, draining = [f["type"] for f in before].count("ack"), None
                 try:
                     while True:
                         frame = await receive(ws)
