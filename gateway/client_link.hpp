@@ -1,7 +1,7 @@
 // ClientLink: what a session asks of its socket (seam 4). Two implementations: the one of
 // websocket_server, and a fake one in tests. Thread: the shard of the socket, as everything of a
-// session. Sends after close() or terminate() are dropped. No function calls the session back
-// before it has returned.
+// session. Sends after close() are dropped. No function calls the session back before it has
+// returned.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ class ClientLink {
   virtual ~ClientLink() = default;
   // Queues the frame; frames leave in order. Where answers pile up, the peer's frames are left in
   // the kernel until it has read some. A peer whose kernel takes no byte for the stall time of the
-  // server is terminated (4001).
+  // server is closed (4001).
   virtual void send(const FramePtr& frame) = 0;
   // The same for a frame of a stream that is live. Where it would make the queue longer than the
   // server allows, the events and progress in the queue are dropped with it and
@@ -25,10 +25,9 @@ class ClientLink {
   virtual void send_live(const FramePtr& frame) = 0;
   // A stream begins, after this place; what is queued of the last one is dropped.
   virtual void begin_stream(const StreamPlace& start) = 0;
-  // Lets what is queued go out, then closes with code and reason (at most 123 bytes).
+  // Lets what is queued go out, then closes with code and reason (at most 123 bytes). A peer that
+  // takes nothing any more is cut after a while and sees 1006.
   virtual void close(CloseCode code, std::string_view reason) = 0;
-  // Ends the socket at once, for peers that do not read; `code` is only what is recorded.
-  virtual void terminate(CloseCode code, std::string_view reason) = 0;
   // WebSocket ping; the pong arrives as SocketSession::on_alive.
   virtual void ping() = 0;
   // Bytes of frames that the kernel has not taken yet.

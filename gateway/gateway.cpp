@@ -44,7 +44,9 @@ ServerOptions server_options(const GatewayLimits& limits) {
                                   .answers_bytes_max = limits.answers_bytes_max,
                                   .writable_bytes = limits.page_bytes_max,
                                   .batch_bytes_max = 2 * limits.page_bytes_max,
-                                  .stall = limits.stall}};
+                                  .stall = limits.stall,
+                                  .close_stalled = limits.close_stalled,
+                                  .close_linger = limits.close_linger}};
 }
 
 // POST {"user_id": ..., "roles": [...]}
@@ -381,7 +383,8 @@ void Gateway::stop() {
     for (const auto& listener : parts.listeners) listener->close();
   if (parts.server) {
     parts.server->close_all(CloseCode::going_away, "the gateway stops");
-    wait_until(kCloseMax, [&] { return parts.server->connections() == 0; });
+    if (!wait_until(kCloseMax, [&] { return parts.server->connections() == 0; }))
+      parts.server->cut_all();
   }
   for (const auto& helper : parts.helpers) helper->finish();
   if (parts.feed) parts.feed_thread.run_and_wait([&] { parts.feed->close(); });

@@ -34,9 +34,13 @@ struct GatewayLimits {
   std::size_t page_bytes_max = 32 * 1024;     // of a catch-up; at most two wait for a socket
   std::size_t outbox_bytes_max = 256 * 1024;  // of a socket; it turns to pull mode
   std::size_t answers_bytes_max = 64 * 1024;  // waiting for a socket; its frames are not read
-  std::chrono::milliseconds stall{60'000};    // a socket takes no byte; terminated (4001)
+  std::chrono::milliseconds stall{60'000};    // a socket takes no byte; closed (4001)
   std::size_t log_scans_max = 2;              // at a time; further ones wait their turn
   std::size_t log_scans_waiting_max = 1024;   // overloaded with retry_after_ms, close 4003
+  // A closing socket stays until its peer has taken everything and answered. It is cut (1006) when
+  // the peer has taken nothing for so long, and after so long in any case.
+  std::chrono::milliseconds close_stalled{2'000};
+  std::chrono::milliseconds close_linger{30'000};
   std::size_t connection_records_max =
       10'000;  // per shard, waiting to be written; dropped, counted
   // Between two tries to read a partition that cannot be read; its sockets are closed (4004).

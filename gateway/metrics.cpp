@@ -45,7 +45,7 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       append_failures(counter(r, "append_failures_total", "Commands the log did not take")),
       frames_delivered(counter(r, "frames_delivered_total", "Live frames given to sockets")),
       events_read(counter(r, "events_read_total", "Valid events read")),
-      slow_consumers(counter(r, "slow_consumers_total", "Sockets terminated as too slow")),
+      slow_consumers(counter(r, "slow_consumers_total", "Sockets closed as too slow")),
       sockets_fell_behind(counter(r, "sockets_fell_behind_total",
                                   "Times a socket read too slowly and turned to pull mode")),
       sockets_pulling(gauge(r, "sockets_pulling", "Sockets that read too slowly to be live")),

@@ -82,8 +82,7 @@ void Session::on_tick() {
   const MonotonicTime now = parts_.clock.monotonic();
   if (state_ == State::opening && now - opened_ >= limits.authentication)
     return close(CloseCode::authentication_timeout, "no authenticate frame in time");
-  if (now - heard_ >= limits.heartbeat_lost)
-    return link_->terminate(CloseCode::heartbeat_lost, "no pong");
+  if (now - heard_ >= limits.heartbeat_lost) return close(CloseCode::heartbeat_lost, "no pong");
   if (now - pinged_ >= limits.heartbeat) {
     pinged_ = now;
     link_->ping();

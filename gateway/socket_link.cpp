@@ -55,18 +55,25 @@ void SocketLink::ping() {
   if (writer_ != nullptr && !ended_) writer_->ping();
 }
 
-void SocketLink::end(CloseCode code, std::string_view reason, bool cut) {
+void SocketLink::close(CloseCode code, std::string_view reason) {
   if (ended_ || writer_ == nullptr) return;
+  begin_end({code, std::string(reason)});
+  mark_dirty();
+}
+
+void SocketLink::begin_end(SocketEnd end) {
   ended_ = true;
-  cut_ = cut;
-  end_code_ = code;
-  end_reason_ = reason;
-  ended_at_ = std::chrono::steady_clock::now();
-  if (cut) {
-    outbox_.clear();
-    outbox_head_ = outbox_bytes_ = answer_bytes_ = 0;
-  }
+  end_ = std::move(end);
   hold_reading(false);  // the peer's own close is wanted
+}
+
+void SocketLink::drop_queue() {
+  outbox_ = {};
+  outbox_head_ = outbox_bytes_ = answer_bytes_ = 0;
+}
+
+void SocketLink::cut() {
+  cut_ = true;
   mark_dirty();
 }
 
@@ -78,11 +85,11 @@ void SocketLink::flush() {
   dirty_ = false;
   if (writer_ == nullptr) return;
   if (cut_) return writer_->terminate();
-  if (std::exchange(lagging_, false)) session_->on_lagging(place_);
+  if (std::exchange(lagging_, false) && !ended_) session_->on_lagging(place_);
   if (writer_->in_flight() == 0) hand_over();
   if (!ended_ || close_sent_ || outbox_head_ < outbox_.size()) return;
   close_sent_ = true;
-  writer_->close(end_code_, end_reason_);
+  writer_->close(end_);
 }
 
 void SocketLink::hand_over() {
@@ -115,24 +122,38 @@ void SocketLink::written() {
   session_->on_writable();
 }
 
-void SocketLink::tick() {
-  if (!ended_ && stalled())
-    return end(CloseCode::slow_consumer, "it has taken no byte for too long", true);
-  if (!ended_) return session_->on_tick();
-  if (std::chrono::steady_clock::now() - ended_at_ < limits_.close_handshake) return;
-  cut_ = true;
-  mark_dirty();
+void SocketLink::tick(MonotonicTime now) {
+  if (ended_) return watch_end(now);
+  auto end = writer_->own_end();
+  if (!end && is_stalled(now)) {
+    drop_queue();
+    return close(CloseCode::slow_consumer, "it has taken no byte for too long");
+  }
+  if (!end) return session_->on_tick();
+  drop_queue();
+  close_sent_ = true;
+  begin_end(*std::move(end));
 }
 
-bool SocketLink::stalled() {
-  const auto now = std::chrono::steady_clock::now();
-  const std::uint64_t taken = writer_->taken();
-  if (writer_->in_flight() > 0 && taken == taken_) return now - taken_at_ >= limits_.stall;
-  taken_ = taken;
-  taken_at_ = now;
+bool SocketLink::is_stalled(MonotonicTime now) {
+  if (writer_->in_flight() == 0) {
+    moved_at_ = now;
+  } else if (const std::uint64_t progress = writer_->progress(); progress != progress_) {
+    progress_ = progress;
+    moved_at_ = now;
+  }
   // Its pongs are not read while reading is held; that it takes bytes must do.
-  if (reading_held_) session_->on_alive();
-  return false;
+  if (reading_held_ && moved_at_ == now) session_->on_alive();
+  return now - moved_at_ >= limits_.stall;
+}
+
+// Only a peer that reads nothing is cut; one that reads slowly gets all of it, and the code.
+void SocketLink::watch_end(MonotonicTime now) {
+  const std::uint64_t progress = writer_->progress();
+  if (!ended_at_ || progress != progress_) moved_at_ = now;
+  if (!ended_at_) ended_at_ = now;
+  progress_ = progress;
+  if (now - moved_at_ >= limits_.close_stalled || now - *ended_at_ >= limits_.close_linger) cut();
 }
 
 // A peer that sends pings and does not read must not make us hold the answers.
@@ -143,7 +164,6 @@ bool SocketLink::may_answer_ping() const {
 
 void SocketLink::opened(SocketWriter& writer) {
   writer_ = &writer;
-  taken_at_ = std::chrono::steady_clock::now();
   session_->on_open(*this);
 }
 
@@ -163,7 +183,7 @@ void SocketLink::closed(CloseCode code, std::string_view reason) {
   shard_.forget(*this);
   const auto session = std::exchange(session_, nullptr);
   if (std::exchange(ended_, true))
-    session->on_closed(end_code_, end_reason_);
+    session->on_closed(end_.code, end_.reason);
   else
     session->on_closed(code, reason);
 }

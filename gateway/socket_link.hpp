@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "event-store/model/clock.hpp"
 #include "gateway/client_link.hpp"
 
 namespace signalbox::gateway {
@@ -23,8 +25,15 @@ struct SocketLimits {
   std::size_t writable_bytes = 32 * 1024;            // on_writable when less is buffered again
   std::size_t batch_bytes_max = 64 * 1024;           // given to the writer at once
   std::size_t pings_answered_bytes_max = 16 * 1024;  // pings are not answered beyond this backlog
-  std::chrono::milliseconds stall{60'000};           // no byte taken for so long: terminated, 4001
-  std::chrono::milliseconds close_handshake{2'000};  // from close() to the end of the socket
+  std::chrono::milliseconds stall{60'000};           // its peer takes nothing: closed, 4001
+  // A closing socket is cut when its peer has taken nothing for so long, and after so long in all.
+  std::chrono::milliseconds close_stalled{2'000};
+  std::chrono::milliseconds close_linger{30'000};
+};
+
+struct SocketEnd {
+  CloseCode code;
+  std::string reason;
 };
 
 // What a link asks of the connection under it.
@@ -33,17 +42,19 @@ class SocketWriter {
   virtual ~SocketWriter() = default;
   // Bytes of the write that the kernel has not taken yet; SocketLink::written() follows.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
-  // Bytes the kernel has taken since the connection opened.
-  [[nodiscard]] virtual std::uint64_t taken() const = 0;
   // Bytes the connection itself has queued: answers to pings.
   [[nodiscard]] virtual std::size_t queued() const = 0;
+  // Grows whenever the peer takes bytes.
+  [[nodiscard]] virtual std::uint64_t progress() const = 0;
+  // How the connection ends, where it began to close without being asked: the peer closed it, or
+  // broke the protocol.
+  [[nodiscard]] virtual std::optional<SocketEnd> own_end() const = 0;
   virtual void write(std::span<const FramePtr> frames) = 0;  // as one write
   virtual void ping() = 0;
   // While held, nothing is read from the connection.
   virtual void hold_reading(bool hold) = 0;
-  // Both may lead to SocketLink::closed() before they return.
-  virtual void close(CloseCode code, const std::string& reason) = 0;
-  virtual void terminate() = 0;
+  virtual void close(const SocketEnd& end) = 0;
+  virtual void terminate() = 0;  // as close(), may lead to SocketLink::closed() before it returns
 };
 
 class SocketLink;
@@ -65,8 +76,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void send(const FramePtr& frame) override;
   void send_live(const FramePtr& frame) override;
   void begin_stream(const StreamPlace& start) override;
-  void close(CloseCode code, std::string_view reason) override { end(code, reason, false); }
-  void terminate(CloseCode code, std::string_view reason) override { end(code, reason, true); }
+  void close(CloseCode code, std::string_view reason) override;
   void ping() override;
   [[nodiscard]] std::size_t buffered_bytes() const override {
     return outbox_bytes_ + (writer_ == nullptr ? 0 : writer_->in_flight());
@@ -84,18 +94,21 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void closed(CloseCode code, std::string_view reason);
 
   void flush();
-  void tick();  // about once a second
+  void tick(MonotonicTime now);  // about once a second
+  void cut();                    // at once, without a word to the peer
   [[nodiscard]] bool may_answer_ping() const;
 
   std::size_t index = 0;  // in the shard's list
 
  private:
-  void end(CloseCode code, std::string_view reason, bool cut);
+  void begin_end(SocketEnd end);
+  void drop_queue();
+  void watch_end(MonotonicTime now);
   void mark_dirty();
   void hand_over();
   void drop_stream();
   void hold_reading(bool hold);
-  [[nodiscard]] bool stalled();
+  [[nodiscard]] bool is_stalled(MonotonicTime now);
 
   SocketShard& shard_;
   const SocketLimits& limits_;
@@ -113,11 +126,10 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   bool ended_ = false;
   bool cut_ = false;
   bool close_sent_ = false;
-  CloseCode end_code_ = CloseCode::normal;
-  std::string end_reason_;
-  std::chrono::steady_clock::time_point ended_at_{};
-  std::chrono::steady_clock::time_point taken_at_{};  // when the kernel was last seen to take bytes
-  std::uint64_t taken_ = 0;
+  SocketEnd end_{CloseCode::normal, ""};
+  std::optional<MonotonicTime> ended_at_;  // of the first tick after it has ended
+  MonotonicTime moved_at_{};               // of the last progress, while bytes wait or it ends
+  std::uint64_t progress_ = 0;
 };
 
 }  // namespace signalbox::gateway

@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <asio/buffer.hpp>
-#include <asio/completion_condition.hpp>
 #include <asio/post.hpp>
-#include <asio/write.hpp>
-#include <span>
 #include <unordered_map>
 #include <utility>
 #include <websocketpp/common/network.hpp>
@@ -15,6 +12,8 @@
 #include <websocketpp/config/asio_no_tls.hpp>
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
+
+#include "gateway/tcp_progress.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -25,8 +24,8 @@ namespace wspp = websocketpp;
 // before there are threads, so that no two of them find it out at once.
 [[maybe_unused]] const std::uint64_t kByteOrderFound = wspp::lib::net::_htonll(1);
 
-// The transport with what websocketpp lacks: it tells how much of a write the kernel has taken and
-// when it is done, several sends in a row can be made one write, and reading can be held (its own
+// The transport with what websocketpp lacks: it tells when a write is done and how many bytes are
+// in it, several sends in a row can be made one write, and reading can be held (its own
 // pause_reading() starts a second read into the same buffer).
 template <class Config>
 class TellingConnection : public wspp::transport::asio::connection<Config> {
@@ -37,26 +36,14 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   using Base::async_write;
   void async_write(const std::vector<wspp::transport::buffer>& buffers,
                    wspp::transport::write_handler handler) {
-    writing_.clear();
-    for (const auto& buffer : buffers) {
-      writing_.emplace_back(buffer.buf, buffer.len);
-      in_flight_ += buffer.len;
-    }
-    asio::async_write(
-        this->get_socket(), std::span<const asio::const_buffer>(writing_),
-        [this, size = in_flight_](const std::error_code& error, std::size_t taken) {
-          taken_ += in_flight_ - (size - taken);
-          in_flight_ = size - taken;
-          return asio::transfer_all()(error, taken);
-        },
-        [this, self = this->get_shared(), handler = std::move(handler)](
-            const std::error_code& error, std::size_t) {
-          in_flight_ = 0;
-          handler(
-              error ? wspp::transport::error::make_error_code(wspp::transport::error::pass_through)
-                    : std::error_code());
-          if (!error && on_written) on_written();
-        });
+    std::size_t bytes = 0;
+    for (const auto& buffer : buffers) bytes += buffer.len;
+    in_flight_ = bytes;
+    Base::async_write(buffers, [this, handler = std::move(handler)](const std::error_code& error) {
+      in_flight_ = 0;
+      handler(error);
+      if (!error && on_written) on_written();
+    });
   }
 
   void async_read_at_least(std::size_t bytes_min, char* buffer, std::size_t size,
@@ -88,16 +75,47 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     return {};
   }
 
+  // Where websocketpp closes because of what the peer sent, it has stopped reading: a peer in the
+  // middle of a send would be reset before it has seen why. So what it sends is thrown away for a
+  // while.
+  void async_shutdown(wspp::transport::shutdown_handler handler) {
+    if (linger.count() == 0 || !stopped_reading()) return Base::async_shutdown(std::move(handler));
+    std::error_code ignored;
+    Base::get_raw_socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    at_end_ = std::move(handler);
+    const auto end = [this, self = Base::get_shared()](const std::error_code&) { end_linger(); };
+    linger_timer_ = Base::set_timer(static_cast<long>(linger.count()), end);
+    discard_.resize(kDiscardBytes);
+    discard();
+  }
+
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  [[nodiscard]] std::uint64_t taken() const { return taken_; }
   std::function<void()> on_written;
+  std::function<bool()> stopped_reading;
+  std::chrono::milliseconds linger{0};
 
  private:
+  static constexpr std::size_t kDiscardBytes = 64 * 1024;
+
+  void discard() {
+    Base::get_raw_socket().async_read_some(
+        asio::buffer(discard_),
+        [this, self = Base::get_shared()](const std::error_code& error, std::size_t) {
+          if (error) return end_linger();
+          discard();
+        });
+  }
+  void end_linger() {
+    if (linger_timer_) std::exchange(linger_timer_, nullptr)->cancel();
+    if (const auto handler = std::exchange(at_end_, nullptr)) Base::async_shutdown(handler);
+  }
+
+  wspp::transport::shutdown_handler at_end_;
+  typename Base::timer_ptr linger_timer_;
+  std::vector<char> discard_;
   bool corked_ = false;
   std::function<void()> held_;
-  std::vector<asio::const_buffer> writing_;
   std::size_t in_flight_ = 0;
-  std::uint64_t taken_ = 0;
   bool reading_held_ = false;
   std::function<void()> held_read_;
 };
@@ -170,6 +188,21 @@ using Endpoint = wspp::server<ServerConfig>;
 using ConnectionPtr = Endpoint::connection_ptr;
 using MessagePtr = ServerConfig::message_type::ptr;
 
+bool has_remote_end(const Endpoint::connection_type& connection) {
+  const auto code = connection.get_remote_close_code();
+  return code != wspp::close::status::blank && code != wspp::close::status::abnormal_close;
+}
+
+// How the connection ended, as far as the wire tells.
+SocketEnd end_seen(const Endpoint::connection_type& connection) {
+  if (has_remote_end(connection))
+    return {static_cast<CloseCode>(connection.get_remote_close_code()),
+            connection.get_remote_close_reason()};
+  const auto local = connection.get_local_close_code();
+  if (local == wspp::close::status::blank) return {CloseCode::abnormal, ""};
+  return {static_cast<CloseCode>(local), connection.get_local_close_reason()};
+}
+
 // The one buffer all sockets share: header and payload as they go to the wire.
 class PreparedFrame final : public WireFrame {
  public:
@@ -186,8 +219,14 @@ class ConnectionWriter final : public SocketWriter {
  public:
   explicit ConnectionWriter(Endpoint::connection_type& connection) : connection_(connection) {}
   [[nodiscard]] std::size_t in_flight() const override { return connection_.in_flight(); }
-  [[nodiscard]] std::uint64_t taken() const override { return connection_.taken(); }
   [[nodiscard]] std::size_t queued() const override { return connection_.get_buffered_amount(); }
+  [[nodiscard]] std::uint64_t progress() const override {
+    return bytes_acknowledged(connection_.get_raw_socket().native_handle());
+  }
+  [[nodiscard]] std::optional<SocketEnd> own_end() const override {
+    if (connection_.get_state() == wspp::session::state::open) return std::nullopt;
+    return end_seen(connection_);
+  }
   void write(std::span<const FramePtr> frames) override {
     connection_.cork();
     for (const FramePtr& frame : frames)
@@ -199,9 +238,9 @@ class ConnectionWriter final : public SocketWriter {
     connection_.ping("", ignored);
   }
   void hold_reading(bool hold) override { connection_.hold_reading(hold); }
-  void close(CloseCode code, const std::string& reason) override {
+  void close(const SocketEnd& end) override {
     std::error_code ignored;
-    connection_.close(number(code), reason, ignored);
+    connection_.close(number(end.code), end.reason, ignored);
   }
   void terminate() override {
     connection_.terminate(wspp::error::make_error_code(wspp::error::general));
@@ -210,17 +249,6 @@ class ConnectionWriter final : public SocketWriter {
  private:
   Endpoint::connection_type& connection_;
 };
-
-// How the connection ended, as far as the wire tells.
-std::pair<CloseCode, std::string> close_seen(const Endpoint::connection_type& connection) {
-  namespace status = wspp::close::status;
-  const auto remote = connection.get_remote_close_code();
-  if (remote != status::blank && remote != status::abnormal_close)
-    return {static_cast<CloseCode>(remote), connection.get_remote_close_reason()};
-  const auto local = connection.get_local_close_code();
-  if (local == status::blank) return {CloseCode::abnormal, ""};
-  return {static_cast<CloseCode>(local), connection.get_local_close_reason()};
-}
 
 HttpRequest read_request(const Endpoint::connection_type& connection) {
   const auto& request = connection.get_request();
@@ -287,6 +315,7 @@ class WebsocketServer::Shard final : public SocketShard,
   void start();
   void adopt(const AcceptedSocket& socket, int port);
   void close_all(CloseCode code, const std::string& reason);
+  void cut_all();
   [[nodiscard]] IoThread& thread() { return thread_; }
   // Counted from adopt() on, so that a burst is spread before its first handshake.
   std::atomic<std::size_t> connections{0};
@@ -329,15 +358,17 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
   endpoint_.set_max_message_size(options_.frame_bytes_max);
   endpoint_.set_max_http_body_size(options_.http_body_bytes_max);
   endpoint_.set_open_handshake_timeout(static_cast<long>(options_.handshake.count()));
-  endpoint_.set_close_handshake_timeout(static_cast<long>(options_.socket.close_handshake.count()));
+  // The links watch their ends themselves; this one is for connections that have none any more.
+  endpoint_.set_close_handshake_timeout(
+      static_cast<long>((options_.socket.close_linger + std::chrono::seconds(2)).count()));
   endpoint_.set_validate_handler([this](const auto& handle) { return validate(handle); });
   endpoint_.set_http_handler([this](const auto& handle) { answer_http(handle); });
   endpoint_.set_open_handler([this](const auto& handle) { open(handle); });
   endpoint_.set_close_handler([this](const auto& handle) {
     const ConnectionPtr connection = connection_of(handle);
     if (!connection->link) return;
-    const auto [code, reason] = close_seen(*connection);
-    connection->link->closed(code, reason);
+    const SocketEnd end = end_seen(*connection);
+    connection->link->closed(end.code, end.reason);
     connection->hold_reading(false);  // a read that is held would hold the connection for ever
   });
   endpoint_.set_message_handler([this](const auto& handle, const MessagePtr& message) {
@@ -419,6 +450,11 @@ void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
   links_.push_back(link);
   connection->writer = std::make_unique<ConnectionWriter>(*connection);
   connection->on_written = [target = link.get()] { target->written(); };
+  connection->stopped_reading = [target = connection.get()] {
+    return wspp::close::status::terminal(target->get_local_close_code()) &&
+           !has_remote_end(*target);
+  };
+  connection->linger = options_.socket.close_stalled;
   link->opened(*connection->writer);
   if (closing_) link->close(CloseCode::going_away, "the gateway stops");
 }
@@ -445,8 +481,9 @@ void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
 
 void WebsocketServer::Shard::tick() {
   // Closing is always deferred to flush(), so the list does not change here.
-  for (const auto& link : links_) link->tick();
-  thread_.call_at(std::chrono::steady_clock::now() + std::chrono::seconds(1), [this] { tick(); });
+  const MonotonicTime now = std::chrono::steady_clock::now();
+  for (const auto& link : links_) link->tick(now);
+  thread_.call_at(now + std::chrono::seconds(1), [this] { tick(); });
 }
 
 void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason) {
@@ -456,6 +493,10 @@ void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason
     if (const auto connection = handle.lock())
       std::static_pointer_cast<Endpoint::connection_type>(connection)
           ->terminate(wspp::error::make_error_code(wspp::error::general));
+}
+
+void WebsocketServer::Shard::cut_all() {
+  for (const auto& link : links_) link->cut();
 }
 
 WebsocketServer::WebsocketServer(std::vector<IoThread*> shards, ServerOptions options,
@@ -485,6 +526,10 @@ std::size_t WebsocketServer::connections() const {
 void WebsocketServer::close_all(CloseCode code, const std::string& reason) {
   for (const auto& shard : shards_)
     shard->thread().post([shard, code, reason] { shard->close_all(code, reason); });
+}
+
+void WebsocketServer::cut_all() {
+  for (const auto& shard : shards_) shard->thread().post([shard] { shard->cut_all(); });
 }
 
 }  // namespace signalbox::gateway

@@ -56,6 +56,8 @@ class WebsocketServer {
   [[nodiscard]] std::size_t connections() const;
   // Closes all sockets; with their threads still running. Returns at once.
   void close_all(CloseCode code, const std::string& reason);
+  // Ends those that are still open, without a word. Returns at once.
+  void cut_all();
 
   // Frames for links of any server of this class.
   [[nodiscard]] static FramePtr make_frame(std::string text, const FramePart& part);

@@ -118,6 +118,11 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
                              limits.answers_bytes_max, 4096, 16 * kMebibyte));
   config.add(duration_setting("limits.stall", "without a byte taken by the socket until 4001",
                               limits.stall, seconds(2), hours(1)));
+  config.add(duration_setting("limits.close_stalled",
+                              "a closing socket takes nothing, then it is cut",
+                              limits.close_stalled, milliseconds(100), minutes(5)));
+  config.add(duration_setting("limits.close_linger", "a closing socket lives at most",
+                              limits.close_linger, milliseconds(100), minutes(10)));
   config.add(integer_setting("limits.log_scans_max", "reads of old log at a time",
                              limits.log_scans_max, 1, 64));
   config.add(integer_setting("limits.log_scans_waiting_max",

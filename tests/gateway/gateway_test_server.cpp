@@ -5,7 +5,7 @@
 //   progress USER RUN INDEX  appends a piece of an answer
 //   break USER               the user's next event has a seq that does not follow
 //   inbound                  prints how many commands were read
-//   drain                    drains the gateway
+//   drain [SECONDS]          drains the gateway, for 10 s at most if nothing else is said
 // Arguments: DATA_DIR, then limits as NAME=NUMBER.
 #include <prometheus/registry.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -145,6 +145,12 @@ gateway::GatewayLimits read_limits(int argc, char** argv) {
       {"stall", [&](long n) { limits.stall = std::chrono::milliseconds(n); }},
       {"answers_bytes_max",
        [&](long n) { limits.answers_bytes_max = static_cast<std::size_t>(n); }},
+      {"log_scans_max", [&](long n) { limits.log_scans_max = static_cast<std::size_t>(n); }},
+      {"log_scans_waiting_max",
+       [&](long n) { limits.log_scans_waiting_max = static_cast<std::size_t>(n); }},
+      {"handshake", [&](long n) { limits.handshake = std::chrono::milliseconds(n); }},
+      {"close_stalled", [&](long n) { limits.close_stalled = std::chrono::milliseconds(n); }},
+      {"close_linger", [&](long n) { limits.close_linger = std::chrono::milliseconds(n); }},
       {"outbox_bytes_max", [&](long n) { limits.outbox_bytes_max = static_cast<std::size_t>(n); }},
   };
   for (int i = 2; i < argc; ++i) {
@@ -162,7 +168,9 @@ void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thr
   std::string user;
   words >> verb;
   if (verb == "drain") {
-    gateway.drain(std::chrono::seconds(10));
+    std::int64_t seconds = 10;
+    words >> seconds;
+    gateway.drain(std::chrono::seconds(seconds));
   } else if (verb == "inbound") {
     thread.run_and_wait([&] { std::cout << owner.commands() << "\n"; });
   } else if (verb == "state") {

@@ -40,10 +40,8 @@ class FakeLink final : public ClientLink {
   }
   void send_live(const FramePtr& frame) override { send(frame); }
   void begin_stream(const StreamPlace& start) override { stream_start = start; }
-  void close(CloseCode code, std::string_view reason) override { end(code, reason); }
-  void terminate(CloseCode code, std::string_view reason) override {
-    cut = true;
-    end(code, reason);
+  void close(CloseCode code, std::string_view reason) override {
+    if (!ended) ended.emplace(code, std::string(reason));
   }
   void ping() override { ++pings; }
   [[nodiscard]] std::size_t buffered_bytes() const override { return buffered; }
@@ -70,14 +68,8 @@ class FakeLink final : public ClientLink {
   std::optional<StreamPlace> stream_start;
   std::size_t buffered = 0;
   bool stalled = false;
-  bool cut = false;
   int pings = 0;
   std::optional<std::pair<CloseCode, std::string>> ended;
-
- private:
-  void end(CloseCode code, std::string_view reason) {
-    if (!ended) ended.emplace(code, std::string(reason));
-  }
 };
 
 // A log whose next reads or appends fail as the test says.

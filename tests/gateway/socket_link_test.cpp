@@ -36,8 +36,9 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
     limits.batch_bytes_max = 200;
     limits.pings_answered_bytes_max = 150;
     limits.answers_bytes_max = 500;
-    limits.stall = std::chrono::milliseconds(0);
-    limits.close_handshake = std::chrono::milliseconds(0);
+    limits.stall = std::chrono::seconds(5);
+    limits.close_stalled = std::chrono::seconds(2);
+    limits.close_linger = std::chrono::seconds(10);
     link = std::make_shared<SocketLink>(*this, limits, session);
     link->opened(*this);
   }
@@ -55,9 +56,18 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   }
   // The kernel took what was in flight.
   void kernel_takes() {
-    bytes_taken += flying;
+    taken += flying;
     flying = 0;
     link->written();
+  }
+
+  // So many seconds, with a tick in each.
+  void pass(int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      now += std::chrono::seconds(1);
+      link->tick(now);
+      flush();
+    }
   }
 
   // SocketShard
@@ -65,7 +75,6 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   void forget(SocketLink&) override { forgotten = true; }
   // SocketWriter
   [[nodiscard]] std::size_t in_flight() const override { return flying; }
-  [[nodiscard]] std::uint64_t taken() const override { return bytes_taken; }
   void hold_reading(bool hold) override { held = hold; }
   [[nodiscard]] std::size_t queued() const override { return pongs; }
   void write(std::span<const FramePtr> frames) override {
@@ -73,7 +82,9 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
     for (const FramePtr& frame : frames) flying += frame->text().size();
   }
   void ping() override { ++pings; }
-  void close(CloseCode code, const std::string&) override { close_frames.push_back(code); }
+  [[nodiscard]] std::uint64_t progress() const override { return taken; }
+  [[nodiscard]] std::optional<SocketEnd> own_end() const override { return its_own; }
+  void close(const SocketEnd& end) override { close_frames.push_back(end.code); }
   void terminate() override {
     terminated = true;
     link->closed(CloseCode::abnormal, "");
@@ -86,9 +97,11 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   std::vector<std::size_t> writes;
   std::vector<CloseCode> close_frames;
   std::size_t flying = 0;
-  std::uint64_t bytes_taken = 0;
   bool held = false;
   std::int64_t last_seq = 0;
+  std::uint64_t taken = 0;
+  std::optional<SocketEnd> its_own;
+  MonotonicTime now{};
   std::size_t pongs = 0;
   int pings = 0;
   bool terminated = false;
@@ -189,21 +202,47 @@ TEST_F(SocketLinkTest, reading_goes_on_when_the_link_ends_so_that_the_peers_clos
 }
 
 TEST_F(SocketLinkTest,
-       a_peer_whose_kernel_takes_nothing_is_cut_and_one_that_takes_a_little_is_not) {
+       a_peer_that_takes_nothing_is_told_why_and_cut_and_one_that_takes_a_little_is_not) {
   send(90);
   flush();
-  bytes_taken += 1;
-  link->tick();
-  flush();
-  EXPECT_FALSE(terminated);
-  link->tick();
-  flush();
+  pass(4);
+  taken += 1;
+  pass(4);
+  EXPECT_TRUE(close_frames.empty());
+  pass(2);
+  EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::slow_consumer));
+  pass(4);
   EXPECT_TRUE(terminated);
   EXPECT_TRUE(forgotten);
   EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::slow_consumer));
-  send(10);
+}
+
+TEST_F(SocketLinkTest, a_peer_that_still_takes_bytes_is_waited_for_but_not_for_ever) {
+  for (int i = 0; i < 5; ++i) send(90);
+  link->close(CloseCode::draining, "bye");
   flush();
-  EXPECT_EQ(writes.size(), 1U);
+  for (int second = 0; second < 10; ++second) {
+    pass(1);
+    ++taken;
+  }
+  EXPECT_FALSE(terminated);
+  pass(1);
+  EXPECT_TRUE(terminated);
+}
+
+TEST_F(SocketLinkTest, a_connection_that_closes_by_itself_is_watched_to_its_end) {
+  send(90);
+  flush();
+  send(90);
+  its_own = SocketEnd{CloseCode::message_too_big, "too big"};
+  pass(1);
+  EXPECT_EQ(session->ticks, 0);
+  kernel_takes();
+  EXPECT_THAT(writes, testing::ElementsAre(1));  // nothing goes behind a close frame
+  EXPECT_TRUE(close_frames.empty());             // and there is one already
+  pass(3);
+  EXPECT_TRUE(terminated);
+  EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::message_too_big));
 }
 
 TEST_F(SocketLinkTest, close_lets_everything_queued_go_out_first) {
@@ -224,11 +263,11 @@ TEST_F(SocketLinkTest, close_lets_everything_queued_go_out_first) {
 TEST_F(SocketLinkTest, a_peer_that_does_not_let_it_close_is_cut) {
   send(90);
   flush();
-  link->close(CloseCode::draining, "bye");
   send(90);
-  link->tick();
-  flush();
+  link->close(CloseCode::draining, "bye");
+  pass(3);
   EXPECT_TRUE(terminated);
+  EXPECT_TRUE(close_frames.empty());
   EXPECT_EQ(session->ticks, 0);
   EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::draining));
 }

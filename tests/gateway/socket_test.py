@@ -5,6 +5,7 @@ Run by ctest with the test server's program as SIGNALBOX_GATEWAY_TEST_SERVER.
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -596,7 +597,8 @@ class StalledSockets(WithServer):
             frame = masked(b'{"type":"nothing"}')
             stuck.settimeout(30)
             with self.assertRaises(OSError):  # each is answered by an error of ten times its size
-                for _ in range(100_000):
+                deadline = time.monotonic() + 30
+                while time.monotonic() < deadline:
                     stuck.sendall(frame * 100)
             self.assertLess(self.resident_kib() - before, 16 * 1024)
             self.assertIn(b'closes_total{code="4001"} 1',
@@ -607,6 +609,158 @@ class StalledSockets(WithServer):
     def resident_kib(self):
         with open(f"/proc/{self.server.process.pid}/status") as status:
             return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
+
+
+class SilentClient(websockets.WebSocketClientProtocol):
+    """Reads everything and answers no ping."""
+
+    async def pong(self, data=b""):
+        pass
+
+
+async def end_of(ws):
+    """(frames, close code, reason) of a client that reads to the end."""
+    frames = []
+    with contextlib.suppress(websockets.ConnectionClosed):
+        while True:
+            frames.append(await receive(ws, 40))
+    return frames, ws.close_code, ws.close_reason
+
+
+class CloseCodes(unittest.TestCase):
+    """Whoever reads, however slowly, sees the code and the reason; never 1006."""
+
+    def serve(self, *limits):
+        server = Server(*limits)
+        self.addCleanup(server.data.cleanup)
+        self.addCleanup(lambda: self.assertEqual(server.stop(), 0))
+        return server
+
+    @staticmethod
+    async def connect_slowly(server, user):
+        """A socket with little room, whose client library reads only as its application does."""
+        host, port = server.host.split(":")
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        small.connect((host, int(port)))
+        return await websockets.connect(
+            f"ws://{server.host}/ws", subprotocols=["signalbox.v1"], sock=small, compression=None,
+            extra_headers={"Authorization": "Bearer " + server.token(user)}, max_queue=2,
+            read_limit=8192, max_size=None, ping_interval=None, close_timeout=40)
+
+    async def read_slowly(self, ws):
+        """Takes longer than a socket is kept whose peer takes nothing, and keeps sending."""
+        frames = []
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                frames.append(await receive(ws, 40))
+                await asyncio.sleep(0.01)
+                if len(frames) % 50 == 25:  # its library may know of the close before it does
+                    with contextlib.suppress(websockets.ConnectionClosed):
+                        await ws.send(json.dumps({"type": "ping"}))
+        seqs = [f["seq"] for f in frames if "seq" in f]
+        self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+        return frames, ws.close_code, ws.close_reason
+
+    def test_a_slow_reader_gets_everything_before_4000(self):
+        server = self.serve("outbox_bytes_max=100000000")
+
+        async def story():
+            ws = await self.connect_slowly(server, "ben")
+            await receive_until(ws, "caught_up")
+            fast = await server.connect("ben")
+            await receive_until(fast, "caught_up")
+            server.tell("state ben 500 10000")
+            while (await receive(fast)).get("seq") != 500:
+                pass
+            asyncio.get_running_loop().run_in_executor(None, server.tell, "drain 40")
+            frames, code, reason = await self.read_slowly(ws)
+            draining = next(f for f in frames if f["type"] == "draining")
+            events = [f for f in frames if "seq" in f]
+            self.assertEqual(len(events), 500)
+            self.assertEqual(draining["cursor"], events[-1]["cursor"])
+            self.assertEqual((code, reason), (4000, "the gateway stops"))
+        run(story())
+
+    def test_a_client_that_reads_and_answers_no_ping_sees_4002(self):
+        server = self.serve("heartbeat=1000", "heartbeat_lost=2000")
+
+        async def story():
+            ws = await server.connect("cid", create_protocol=SilentClient, ping_interval=None)
+            frames, code, reason = await end_of(ws)
+            self.assertEqual([f["type"] for f in frames], ["connection_ready", "caught_up"])
+            self.assertEqual((code, reason), (4002, "no pong"))
+        run(story())
+
+    def test_where_too_many_wait_for_the_log_it_is_4003(self):
+        server = self.serve("window_bytes_max=20000", "log_scans_max=1", "log_scans_waiting_max=1")
+
+        async def story():
+            server.tell("state dee 3000 500")
+            sockets = await asyncio.gather(
+                *[server.connect("dee", "?from=start") for _ in range(12)])
+            refused = 0
+            for ws in sockets:
+                frames = [await receive(ws)]
+                while frames[-1]["type"] not in ("caught_up", "error"):
+                    frames.append(await receive(ws))
+                if frames[-1]["type"] == "error":
+                    refused += 1
+                    self.assertEqual(frames[-1]["code"], "overloaded")
+                    _, code, reason = await end_of(ws)
+                    self.assertEqual((code, reason), (4003, "too many streams wait for the log"))
+            self.assertGreater(refused, 0)
+            await asyncio.gather(*[ws.close() for ws in sockets])
+        run(story())
+
+    def test_what_breaks_the_protocol_is_told_with_the_code_of_the_rfc(self):
+        server = self.serve()
+        cases = [(b"\xc1\x80\x00\x00\x00\x00", 1002),          # a reserved bit
+                 (b"\x81\x01x", 1002),                          # not masked
+                 (b"\x81\x82\x00\x00\x00\x00\xc3\x28", 1007),  # no UTF-8
+                 (b"\x82\x81\x00\x00\x00\x00x", 1003),         # binary
+                 (b"\x81\xff" + (2**40).to_bytes(8, "big"), 1009)]
+
+        async def break_it(sent, expected):
+            ws = await server.connect("eli")
+            await receive_until(ws, "caught_up")
+            ws.transport.write(sent)
+            _, code, reason = await end_of(ws)
+            self.assertEqual(code, expected, sent)
+            self.assertNotEqual(reason, "")
+
+        async def story():
+            await asyncio.gather(*[break_it(*case) for case in cases])
+        run(story())
+
+    def test_a_client_in_the_middle_of_a_send_that_is_too_big_sees_1009(self):
+        server = self.serve()
+        big = socket.create_connection(server.host.split(":"), timeout=30)
+        big.sendall((f"GET /ws HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\n"
+                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                     "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                     f"Authorization: Bearer {server.token('flo')}\r\n\r\n").encode())
+        # It reads nothing until it has sent everything: more than any kernel keeps for it.
+        big.sendall(b"\x81\xff" + (40 << 20).to_bytes(8, "big") + b"\0" * 4 + b"x" * (40 << 20))
+        received = b""
+        while part := big.recv(65536):
+            received += part
+        big.close()
+        self.assertIn(b"\x88", received)
+        code = received[received.rindex(b"\x88") + 2:][:2]
+        self.assertEqual(int.from_bytes(code, "big"), 1009)
+
+    def test_who_is_connected_when_the_gateway_stops_sees_1001(self):
+        server = self.serve()
+
+        async def story():
+            ws = await server.connect("gil")
+            await receive_until(ws, "caught_up")
+            server.process.stdin.close()
+            _, code, reason = await end_of(ws)
+            self.assertEqual((code, reason), (1001, "the gateway stops"))
+        run(story())
 
 
 class Http(WithServer):
