@@ -211,7 +211,7 @@ TEST_F(SocketLinkTest,
   EXPECT_TRUE(close_frames.empty());
   pass(2);
   EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::slow_consumer));
-  pass(4);
+  pass(3);
   EXPECT_TRUE(terminated);
   EXPECT_TRUE(forgotten);
   EXPECT_THAT(session->closed, testing::ElementsAre(CloseCode::slow_consumer));
