@@ -14,6 +14,7 @@
 #include "gateway/auth_emitter.hpp"
 #include "gateway/client_registry.hpp"
 #include "gateway/feed.hpp"
+#include "gateway/history_api.hpp"
 #include "gateway/http_routes.hpp"
 #include "gateway/hub.hpp"
 #include "gateway/listener.hpp"
@@ -107,11 +108,12 @@ struct Gateway::Parts {
         public_routes(hosts),
         admin_routes(hosts),
         feed_thread("gateway-feed"),
-        listener_thread("gateway-accept") {}
+        listener_thread("gateway-accept"),
+        history_thread("gateway-http") {}
 
   void make_shards();
   void make_feed(event_store::UserHistory* history, const std::vector<PartitionStart>& starts);
-  void make_routes();
+  void make_routes(event_store::UserHistory* history);
   void make_server();
   Result<void> listen();
   UpgradeAnswer upgrade(std::size_t shard, const UpgradeRequest& request);
@@ -138,9 +140,11 @@ struct Gateway::Parts {
   HttpRoutes admin_routes;
   IoThread feed_thread;
   IoThread listener_thread;
+  IoThread history_thread;  // of history_api; it may block
   std::vector<std::unique_ptr<IoThread>> helpers;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::optional<Feed> feed;
+  std::optional<HistoryApi> history_api;
   std::optional<WebsocketServer> server;
   std::vector<std::unique_ptr<Listener>> listeners;  // public, then admin
   std::string address;
@@ -206,7 +210,12 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
                                              .options = session_options});
 }
 
-void Gateway::Parts::make_routes() {
+void Gateway::Parts::make_routes(event_store::UserHistory* history) {
+  history_thread.start();
+  history_api.emplace(
+      HistoryApi::Parts{log, history, authenticator, history_thread, clock, callbacks, metrics},
+      HistoryApi::Options{.requests_max = options.limits.history_requests_max});
+  public_routes.add(history_api->routes());
   public_routes.add({"GET", "/healthz", [](const HttpRequest&) {
                        return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
                      }});
@@ -286,8 +295,8 @@ void Gateway::Parts::make_server() {
         if (port == kAdminPort) return refuse(http_error(404, "not_found", "no sockets here"));
         return upgrade(shard, request);
       },
-      [this](const HttpRequest& request, int port) {
-        return (port == kAdminPort ? admin_routes : public_routes).answer(request);
+      [this](const HttpRequest& request, int port, const HttpAnswer& answer) {
+        (port == kAdminPort ? admin_routes : public_routes).serve(request, answer);
       });
 }
 
@@ -342,7 +351,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
   Parts& parts = *gateway->parts_;
   parts.make_shards();
   parts.make_feed(history, *starts);
-  parts.make_routes();
+  parts.make_routes(history);
   parts.make_server();
   if (const auto listening = parts.listen(); !listening) return tl::unexpected(listening.error());
   return gateway;
@@ -396,6 +405,7 @@ void Gateway::stop() {
     spdlog::warn("waiting for the log to answer {} requests", parts.callbacks.pending());
   parts.listener_thread.finish();
   parts.feed_thread.finish();
+  parts.history_thread.finish();
   for (const auto& shard : parts.shards) shard->thread.finish();
 }
 

@@ -102,25 +102,31 @@ tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& h
   return {};
 }
 
-// `Bearer <token>`, or none where there is no such header.
-tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const UpgradeRequest& request) {
-  if (const auto header = request.http.header("authorization")) {
-    constexpr std::string_view kScheme = "bearer ";
-    if (!equal_ignoring_case(header->substr(0, kScheme.size()), kScheme))
-      return tl::unexpected(
-          http_error(401, "token_invalid", "Authorization must be a Bearer token"));
-    return std::string(header->substr(kScheme.size()));
-  }
-  for (const std::string& offered : request.subprotocols)
+std::optional<std::string> offered_token(std::span<const std::string> subprotocols) {
+  for (const std::string& offered : subprotocols)
     if (offered.starts_with(kTokenSubprotocol)) return offered.substr(kTokenSubprotocol.size());
   return std::nullopt;
 }
 
 }  // namespace
 
-HttpResponse http_error(int status, std::string_view code, std::string_view message) {
-  const nlohmann::json body{{"error", {{"code", code}, {"message", message}}}};
-  return HttpResponse{.status = status, .body = body.dump() + "\n"};
+tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const HttpRequest& http) {
+  const auto header = http.header("authorization");
+  if (!header) return std::nullopt;
+  constexpr std::string_view kScheme = "bearer ";
+  if (equal_ignoring_case(header->substr(0, kScheme.size()), kScheme))
+    return std::string(header->substr(kScheme.size()));
+  HttpResponse refusal =
+      http_error(401, "token_invalid", "Authorization must be a Bearer token", "Authorization");
+  refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return tl::unexpected(std::move(refusal));
+}
+
+HttpResponse http_error(int status, std::string_view code, std::string_view message,
+                        std::string_view field) {
+  nlohmann::json error{{"code", code}, {"message", message}};
+  if (!field.empty()) error["field"] = field;
+  return HttpResponse{.status = status, .body = nlohmann::json{{"error", error}}.dump() + "\n"};
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
@@ -132,6 +138,29 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 
 bool has_query_parameter(std::string_view query, std::string_view name) {
   return find_parameter(query, name).has_value();
+}
+
+std::vector<std::string_view> query_parameter_names(std::string_view query) {
+  std::vector<std::string_view> names;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (!pair.empty()) names.push_back(pair.substr(0, pair.find('=')));
+  }
+  return names;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kPlain = "-._~";
+  std::string encoded;
+  for (const unsigned char c : text) {
+    if (c < 0x80 && (std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != kPlain.npos))
+      encoded += static_cast<char>(c);
+    else
+      (encoded += '%') += {kDigits[c >> 4], kDigits[c & 15]};
+  }
+  return encoded;
 }
 
 bool is_allowed_host(const HttpRequest& http, HostRule rule) {
@@ -171,9 +200,9 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
   if (handshake.subprotocol.empty())
     return tl::unexpected(
         http_error(400, "protocol", "offer the subprotocol signalbox.v1 (Sec-WebSocket-Protocol)"));
-  auto token = bearer_token(request);
+  auto token = bearer_token(http);
   if (!token) return tl::unexpected(std::move(token.error()));
-  handshake.token = *std::move(token);
+  handshake.token = *token ? *std::move(token) : offered_token(request.subprotocols);
   if (auto read = read_start(http.query, handshake); !read)
     return tl::unexpected(std::move(read.error()));
   const std::string_view agent = http.header("user-agent").value_or("");

@@ -42,12 +42,22 @@ enum class HostRule { any, loopback };
     const UpgradeRequest& request, std::span<const std::string> origins,
     HostRule hosts = HostRule::any);
 
-// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…}}.
-[[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message);
+// The token of `Authorization: Bearer <token>`, none where there is no such header; 401 for one
+// that is something else.
+[[nodiscard]] tl::expected<std::optional<std::string>, HttpResponse> bearer_token(
+    const HttpRequest& http);
+
+// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…,"field":…}},
+// without `field` where none is to blame.
+[[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
+                                      std::string_view field = {});
 
 // Whether the query has this parameter, however encoded.
 [[nodiscard]] bool has_query_parameter(std::string_view query, std::string_view name);
 // The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+// As they stand in the query, in their order, still encoded.
+[[nodiscard]] std::vector<std::string_view> query_parameter_names(std::string_view query);
+[[nodiscard]] std::string percent_encode(std::string_view text);
 
 }  // namespace signalbox::gateway

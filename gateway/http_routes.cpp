@@ -20,22 +20,26 @@ void HttpRoutes::add(const std::vector<HttpRoute>& routes) {
   routes_.insert(routes_.end(), routes.begin(), routes.end());
 }
 
-HttpResponse HttpRoutes::answer(const HttpRequest& request) const {
+void HttpRoutes::serve(const HttpRequest& request, const HttpAnswer& answer) const {
   if (!is_allowed_host(request, hosts_))
-    return http_error(403, "forbidden", "this Host is not allowed");
+    return answer(http_error(403, "forbidden", "this Host is not allowed"));
   const std::string_view method =
       request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   std::string allowed;
   for (const HttpRoute& route : routes_) {
     if (!matches(route, request.path)) continue;
-    if (route.method == method) return route.handler(request);
+    if (route.method == method) {
+      if (const auto* handler = std::get_if<HttpHandler>(&route.handler))
+        return answer((*handler)(request));
+      return std::get<LateHttpHandler>(route.handler)(request, answer);
+    }
     allowed += (allowed.empty() ? "" : ", ") + route.method;
     if (route.method == "GET") allowed += ", HEAD";
   }
-  if (allowed.empty()) return http_error(404, "not_found", "there is nothing at this path");
+  if (allowed.empty()) return answer(http_error(404, "not_found", "there is nothing at this path"));
   HttpResponse response = http_error(405, "method_not_allowed", "use " + allowed);
   response.headers.emplace_back("Allow", allowed);
-  return response;
+  answer(std::move(response));
 }
 
 }  // namespace signalbox::gateway

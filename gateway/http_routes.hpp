@@ -17,7 +17,7 @@ class HttpRoutes {
   void add(const std::vector<HttpRoute>& routes);
   // HEAD is answered by the GET handler; its body is left out by the server. 404 for an unknown
   // path, 403 for a Host that is not allowed, 405 with Allow for an unknown method of a known one.
-  [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
+  void serve(const HttpRequest& request, const HttpAnswer& answer) const;
 
  private:
   HostRule hosts_;

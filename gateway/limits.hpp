@@ -37,6 +37,8 @@ struct GatewayLimits {
   std::chrono::milliseconds stall{60'000};    // a socket takes no byte; closed (4001)
   std::size_t log_scans_max = 2;              // at a time; further ones wait their turn
   std::size_t log_scans_waiting_max = 1024;   // overloaded with retry_after_ms, close 4003
+  // Of /v1/history and /v1/threads, each up to 1 MiB until it is sent; further ones get 503.
+  std::size_t history_requests_max = 32;
   // A closing socket stays until its peer has taken everything and answered. It is cut (1006) when
   // the peer has taken nothing for so long, and after so long in any case.
   std::chrono::milliseconds close_stalled{2'000};

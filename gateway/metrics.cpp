@@ -66,6 +66,8 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
                                 "partition that has most")),
       inbound_lag_seconds(gauge(r, "inbound_lag_seconds",
                                 "How long the oldest of them has waited, of all partitions")),
+      history_requests(
+          gauge(r, "history_requests", "Requests for history or threads not yet answered")),
       window_bytes(gauge(r, "window_bytes", "Recent events kept in memory, bytes")),
       window_events(gauge(r, "window_events", "Recent events kept in memory")),
       progress_bytes(gauge(r, "progress_bytes", "Pieces of open runs kept in memory, bytes")),

@@ -42,6 +42,7 @@ struct GatewayMetrics {
   prometheus::Gauge& log_scans_waiting;
   prometheus::Gauge& inbound_lag_records;
   prometheus::Gauge& inbound_lag_seconds;
+  prometheus::Gauge& history_requests;
   prometheus::Gauge& window_bytes;
   prometheus::Gauge& window_events;
   prometheus::Gauge& progress_bytes;

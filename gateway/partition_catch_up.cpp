@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "event-store/contract/codec.hpp"
+#include "gateway/event_place.hpp"
 #include "gateway/log_scan.hpp"
 #include "gateway/partition_feed.hpp"
 
@@ -18,17 +18,6 @@ namespace {
 // A scan gives up its helper after so much, so that scans of others get their turn.
 constexpr std::size_t kScanBytesMax = 8 << 20;
 constexpr std::size_t kHistoryEventsMax = 256;
-
-// A valid event states the position after itself.
-Position position_after(const Record& event) {
-  return Position{
-      event.offset.next(), Epoch(event_store::header_number(event, "ce_ownerepoch").value_or(0)),
-      std::nullopt, OwnerSeq(event_store::header_number(event, "ce_ownerseq").value_or(0))};
-}
-
-Seq seq_of(const Record& event) {
-  return Seq(event_store::header_number(event, "ce_userseq").value_or(0));
-}
 
 // Whether the event is not where a cursor with this position and last seq says it is.
 bool contradicts(const Record& event, const Position& claimed, Seq last_seq) {

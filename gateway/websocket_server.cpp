@@ -3,190 +3,20 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <asio/buffer.hpp>
 #include <asio/post.hpp>
+#include <span>
 #include <unordered_map>
 #include <utility>
-#include <websocketpp/common/network.hpp>
-#include <websocketpp/concurrency/none.hpp>
-#include <websocketpp/config/asio_no_tls.hpp>
-#include <websocketpp/logger/stub.hpp>
-#include <websocketpp/server.hpp>
 
 #include "gateway/tcp_progress.hpp"
+#include "gateway/websocket_transport.hpp"
 
 namespace signalbox::gateway {
 namespace {
 
-namespace wspp = websocketpp;
-
 // websocketpp finds out the byte order when it is first asked, in a plain static. It is asked here,
 // before there are threads, so that no two of them find it out at once.
 [[maybe_unused]] const std::uint64_t kByteOrderFound = wspp::lib::net::_htonll(1);
-
-// The transport with what websocketpp lacks: it tells when a write is done and how many bytes are
-// in it, several sends in a row can be made one write, and reading can be held (its own
-// pause_reading() starts a second read into the same buffer).
-template <class Config>
-class TellingConnection : public wspp::transport::asio::connection<Config> {
- public:
-  using Base = wspp::transport::asio::connection<Config>;
-  using Base::Base;
-
-  using Base::async_write;
-  void async_write(const std::vector<wspp::transport::buffer>& buffers,
-                   wspp::transport::write_handler handler) {
-    std::size_t bytes = 0;
-    for (const auto& buffer : buffers) bytes += buffer.len;
-    in_flight_ = bytes;
-    Base::async_write(buffers, [this, handler = std::move(handler)](const std::error_code& error) {
-      in_flight_ = 0;
-      handler(error);
-      if (!error && on_written) on_written();
-    });
-  }
-
-  void async_read_at_least(std::size_t bytes_min, char* buffer, std::size_t size,
-                           wspp::transport::read_handler handler) {
-    if (!reading_held_)
-      return Base::async_read_at_least(bytes_min, buffer, size, std::move(handler));
-    // The read under way is what keeps a connection; one that is held must do so too.
-    held_read_ = [this, self = this->get_shared(), bytes_min, buffer, size,
-                  handler = std::move(handler)] {
-      Base::async_read_at_least(bytes_min, buffer, size, handler);
-    };
-  }
-  void hold_reading(bool hold) {
-    reading_held_ = hold;
-    if (hold) return;
-    if (const auto read = std::exchange(held_read_, nullptr)) read();
-  }
-
-  // websocketpp asks for a write with every send; between cork and uncork it is asked for once.
-  void cork() { corked_ = true; }
-  void uncork() {
-    corked_ = false;
-    if (const auto write = std::exchange(held_, nullptr)) write();
-  }
-  template <class Handler>
-  std::error_code dispatch(Handler handler) {
-    if (!corked_) return Base::dispatch(std::move(handler));
-    if (!held_) held_ = std::move(handler);
-    return {};
-  }
-
-  // Where websocketpp closes because of what the peer sent, it has stopped reading: a peer in the
-  // middle of a send would be reset before it has seen why. So what it sends is thrown away for a
-  // while.
-  void async_shutdown(wspp::transport::shutdown_handler handler) {
-    if (linger.count() == 0 || !stopped_reading()) return Base::async_shutdown(std::move(handler));
-    std::error_code ignored;
-    Base::get_raw_socket().shutdown(asio::socket_base::shutdown_send, ignored);
-    at_end_ = std::move(handler);
-    const auto end = [this, self = Base::get_shared()](const std::error_code&) { end_linger(); };
-    linger_timer_ = Base::set_timer(static_cast<long>(linger.count()), end);
-    discard_.resize(kDiscardBytes);
-    discard();
-  }
-
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  std::function<void()> on_written;
-  std::function<bool()> stopped_reading;
-  std::chrono::milliseconds linger{0};
-
- private:
-  static constexpr std::size_t kDiscardBytes = 64 * 1024;
-
-  void discard() {
-    Base::get_raw_socket().async_read_some(
-        asio::buffer(discard_),
-        [this, self = Base::get_shared()](const std::error_code& error, std::size_t) {
-          if (error) return end_linger();
-          discard();
-        });
-  }
-  void end_linger() {
-    if (linger_timer_) std::exchange(linger_timer_, nullptr)->cancel();
-    if (const auto handler = std::exchange(at_end_, nullptr)) Base::async_shutdown(handler);
-  }
-
-  wspp::transport::shutdown_handler at_end_;
-  typename Base::timer_ptr linger_timer_;
-  std::vector<char> discard_;
-  bool corked_ = false;
-  std::function<void()> held_;
-  std::size_t in_flight_ = 0;
-  bool reading_held_ = false;
-  std::function<void()> held_read_;
-};
-
-struct ConnectionExtra;
-
-class ConnectionOwner {
- public:
-  virtual ~ConnectionOwner() = default;
-  virtual void connection_gone(ConnectionExtra& extra) = 0;
-};
-
-// Ties a connection to its shard and to what is behind it. It keeps the shard, and with it the
-// endpoint, until the last connection is gone.
-struct ConnectionExtra : wspp::connection_base {
-  ~ConnectionExtra() {
-    if (shard) shard->connection_gone(*this);
-  }
-  // Called by websocketpp before it closes for a frame that breaks the protocol (see the overlay):
-  // what was answered to the frames before goes out first.
-  void protocol_broken() {
-    if (link) link->flush();
-  }
-  std::shared_ptr<ConnectionOwner> shard;
-  int port = 0;
-  std::string remote_address;
-  std::shared_ptr<SocketLink> link;
-  std::unique_ptr<SocketWriter> writer;
-};
-
-struct ServerConfig : wspp::config::asio {
-  using type = ServerConfig;
-  using base = wspp::config::asio;
-  using concurrency_type = wspp::concurrency::none;
-  using request_type = base::request_type;
-  using response_type = base::response_type;
-  using message_type = base::message_type;
-  using con_msg_manager_type = base::con_msg_manager_type;
-  using endpoint_msg_manager_type = base::endpoint_msg_manager_type;
-  using alog_type = wspp::log::stub;
-  using elog_type = wspp::log::stub;
-  using rng_type = base::rng_type;
-  using endpoint_base = base::endpoint_base;
-  using connection_base = ConnectionExtra;
-  using permessage_deflate_type = base::permessage_deflate_type;
-  static constexpr bool enable_multithreading = false;
-
-  struct transport_config : base::transport_config {
-    using concurrency_type = type::concurrency_type;
-    using alog_type = type::alog_type;
-    using elog_type = type::elog_type;
-    using request_type = type::request_type;
-    using response_type = type::response_type;
-    using socket_type = wspp::transport::asio::basic_socket::endpoint;
-    static constexpr bool enable_multithreading = false;
-  };
-  struct transport_type : wspp::transport::asio::endpoint<transport_config> {
-    using transport_con_type = TellingConnection<transport_config>;
-    using transport_con_ptr = typename transport_con_type::ptr;
-  };
-
-  static constexpr std::size_t connection_read_buffer_size = 4096;
-  static constexpr bool enable_extensions = false;
-  // A protocol error gets its close code; reading stops, and the close timer ends the connection.
-  static constexpr bool drop_on_protocol_error = false;
-  static constexpr long timeout_pong = 0;  // the session watches the heartbeat
-};
-
-using Endpoint = wspp::server<ServerConfig>;
-using ConnectionPtr = Endpoint::connection_ptr;
-using MessagePtr = ServerConfig::message_type::ptr;
 
 bool has_remote_end(const Endpoint::connection_type& connection) {
   const auto code = connection.get_remote_close_code();
@@ -327,6 +157,8 @@ class WebsocketServer::Shard final : public SocketShard,
  private:
   bool validate(const wspp::connection_hdl& handle);
   void answer_http(const wspp::connection_hdl& handle);
+  void send_answer(const wspp::connection_hdl& handle, const HttpResponse& response);
+  void hurry_http();
   void open(const wspp::connection_hdl& handle);
   void flush();
   void tick();
@@ -343,6 +175,13 @@ class WebsocketServer::Shard final : public SocketShard,
   bool closing_ = false;
   std::vector<std::shared_ptr<SocketLink>> links_;  // open
   std::unordered_map<ConnectionExtra*, wspp::connection_hdl> unopened_;
+  // Plain requests, from being read to the end of their connection. websocketpp forgets the
+  // connection whose answer comes later, and has no time limit for it.
+  struct HttpWait {
+    ConnectionPtr kept;  // none: its answer is being written
+    std::chrono::steady_clock::time_point until;
+  };
+  std::unordered_map<ConnectionExtra*, HttpWait> http_;
   std::vector<std::shared_ptr<SocketLink>> dirty_;  // wait for flush()
 };
 
@@ -439,7 +278,47 @@ void WebsocketServer::Shard::answer_http(const wspp::connection_hdl& handle) {
         *connection, http_error(501, "not_implemented", "send the body with a Content-Length"));
   if (length && (length->empty() || length->find_first_not_of("0123456789") != length->npos))
     return write_response(*connection, http_error(400, "bad_request", "bad Content-Length"));
-  write_response(*connection, on_request_(request, connection->port));
+  std::error_code error = connection->defer_http_response();
+  if (error) return connection->terminate(error);
+  http_[connection.get()] = {connection, std::chrono::steady_clock::now() + options_.handshake};
+  on_request_(request, connection->port,
+              [self = weak_from_this(), &thread = thread_, handle](HttpResponse response) {
+                thread.post([self, handle, response = std::move(response)] {
+                  if (const auto shard = self.lock()) shard->send_answer(handle, response);
+                });
+              });
+}
+
+void WebsocketServer::Shard::send_answer(const wspp::connection_hdl& handle,
+                                         const HttpResponse& response) {
+  const auto connection = std::static_pointer_cast<Endpoint::connection_type>(handle.lock());
+  if (!connection) return;
+  const auto found = http_.find(connection.get());
+  if (found == http_.end() || !found->second.kept) return;  // it came too late
+  found->second = {nullptr, std::chrono::steady_clock::now() + options_.handshake};
+  connection->until_sent = response.until_sent;
+  write_response(*connection, response);
+  std::error_code error;
+  connection->send_http_response(error);
+  if (error) connection->terminate(error);
+}
+
+// Requests whose handler gives no answer in time get one; a client that does not take its answer
+// loses it.
+void WebsocketServer::Shard::hurry_http() {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<ConnectionExtra*> late;
+  for (const auto& [extra, wait] : http_)
+    if (now >= wait.until) late.push_back(extra);
+  for (ConnectionExtra* const extra : late) {
+    const auto handle = unopened_.find(extra);
+    if (handle == unopened_.end()) continue;
+    const ConnectionPtr connection = connection_of(handle->second);
+    if (http_.at(extra).kept)
+      send_answer(handle->second, http_error(503, "overloaded", "this took too long"));
+    else
+      connection->terminate(wspp::error::make_error_code(wspp::error::open_handshake_timeout));
+  }
 }
 
 void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
@@ -476,6 +355,7 @@ void WebsocketServer::Shard::forget(SocketLink& link) {
 
 void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
   unopened_.erase(&extra);
+  http_.erase(&extra);
   --connections;
 }
 
@@ -483,6 +363,7 @@ void WebsocketServer::Shard::tick() {
   // Closing is always deferred to flush(), so the list does not change here.
   const MonotonicTime now = std::chrono::steady_clock::now();
   for (const auto& link : links_) link->tick(now);
+  hurry_http();
   thread_.call_at(now + std::chrono::seconds(1), [this] { tick(); });
 }
 
@@ -493,6 +374,9 @@ void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason
     if (const auto connection = handle.lock())
       std::static_pointer_cast<Endpoint::connection_type>(connection)
           ->terminate(wspp::error::make_error_code(wspp::error::general));
+  // Their end takes them off the list, so it is not looked at while they end.
+  std::vector<ConnectionPtr> ended;
+  for (auto& [extra, wait] : http_) ended.push_back(std::exchange(wait.kept, nullptr));
 }
 
 void WebsocketServer::Shard::cut_all() {

@@ -26,7 +26,8 @@ namespace signalbox::gateway {
 struct ServerOptions {
   std::size_t frame_bytes_max = 256 * 1024;     // of a client frame; beyond: 1009
   std::size_t http_body_bytes_max = 64 * 1024;  // beyond: 413
-  std::chrono::milliseconds handshake{10'000};  // reading the request and writing the answer
+  // Reading a request; then for its answer to be made (beyond: 503), then for it to be taken.
+  std::chrono::milliseconds handshake{10'000};
   SocketLimits socket{};
 };
 
@@ -41,7 +42,8 @@ class WebsocketServer {
   // Runs on the shard of the connection. `port` is the number given to adopt().
   using UpgradeHandler =
       std::function<UpgradeAnswer(std::size_t shard, const UpgradeRequest&, int port)>;
-  using RequestHandler = std::function<HttpResponse(const HttpRequest&, int port)>;
+  // The same. The answer may come from any thread, at latest before the shards' threads finish.
+  using RequestHandler = std::function<void(const HttpRequest&, int port, HttpAnswer)>;
 
   // The threads outlive the server.
   WebsocketServer(std::vector<IoThread*> shards, ServerOptions options, UpgradeHandler on_upgrade,

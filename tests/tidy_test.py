@@ -43,7 +43,7 @@ OURS = ("event-store/", "router/", "gateway/", "replay/", "ops/", "tests/")
 CONFINED = {
     r"sqlite3\.h": r"^(event-store|tests)/",
     r"librdkafka/|rdkafka\.h": r"^(event-store|tests)/",
-    r"websocketpp/": r"^gateway/websocket_server\.(hpp|cpp)$",
+    r"websocketpp/": r"^gateway/websocket_(server\.cpp|transport\.hpp)$",
     # No second path to a user's socket: whoever is not the gateway states facts through an emitter,
     # and the gateway reads them from the log.
     r"gateway/(client_link|hub|socket_link|session|feed|partition_feed)\.hpp": r"^(gateway|tests/gateway)/",

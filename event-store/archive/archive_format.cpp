@@ -34,7 +34,7 @@ Hash position_hash(const Position& position) {
 const FileFormat& archive_format() {
   static constexpr FileFormat kFormat{
       .application_id = 0x53426172,  // "SBar"
-      .version = 1,
+      .version = 2,
       .schema =
           "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
           " seq INTEGER NOT NULL, chain BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
@@ -43,6 +43,10 @@ const FileFormat& archive_format() {
           " thread TEXT, headers BLOB NOT NULL, value BLOB NOT NULL, hash BLOB NOT NULL,"
           " UNIQUE(user, seq)) STRICT;"
           "CREATE INDEX events_by_thread ON events(user, thread, seq) WHERE thread IS NOT NULL;"
+          "CREATE TABLE threads(user INTEGER NOT NULL, thread TEXT NOT NULL, seq INTEGER NOT NULL,"
+          " time TEXT NOT NULL, messages INTEGER NOT NULL, first_words TEXT NOT NULL,"
+          " hash BLOB NOT NULL, PRIMARY KEY(user, thread)) STRICT, WITHOUT ROWID;"
+          "CREATE INDEX threads_by_seq ON threads(user, seq);"
           "CREATE TABLE damage(place INTEGER PRIMARY KEY, user TEXT NOT NULL,"
           " what TEXT NOT NULL) STRICT;"
           "CREATE TABLE position(id INTEGER PRIMARY KEY CHECK(id = 1),"
@@ -65,6 +69,11 @@ Hash row_hash(std::initializer_list<RowPart> parts) {
     }
   }
   return hash.finish();
+}
+
+Hash thread_hash(std::string_view user, std::string_view thread, Seq newest, std::string_view time,
+                 std::int64_t messages, std::string_view first_words) {
+  return row_hash({user, thread, newest.value(), time, messages, first_words});
 }
 
 std::string_view as_bytes(const Hash& hash) {

@@ -1,6 +1,7 @@
 // What an archive file looks like (one SQLite file per partition, `<folder>/<partition>.db`):
 //   users(id, name, seq, chain, hash)   a user's newest seq and chain hash, for the chain check
 //   events(user, seq, place, appended_at, thread, headers, value, hash)   one row per valid event
+//   threads(user, thread, seq, time, messages, first_words, hash)   what a thread's newest event is
 //   damage(place, user, what)           breaks of a user's chain, each named once
 //   position(next_offset, epoch, claim, owner_seq, hash)   what the file is complete to
 // `place` is the offset in the log; headers: packed_headers.hpp.
@@ -27,6 +28,9 @@ namespace signalbox::event_store {
 
 using RowPart = std::variant<std::int64_t, std::string_view>;
 [[nodiscard]] Hash row_hash(std::initializer_list<RowPart> parts);
+[[nodiscard]] Hash thread_hash(std::string_view user, std::string_view thread, Seq newest,
+                               std::string_view time, std::int64_t messages,
+                               std::string_view first_words);
 [[nodiscard]] std::string_view as_bytes(const Hash& hash);
 [[nodiscard]] std::optional<Hash> as_hash(std::string_view bytes);
 

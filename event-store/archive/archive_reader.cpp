@@ -48,22 +48,28 @@ class ArchiveReader::File {
  public:
   static Result<std::unique_ptr<File>> open(const std::string& path, Partition partition);
   Result<HistoryPage> read(const HistoryQuery& query);
+  Result<ThreadPage> read_threads(const ThreadQuery& query);
   // False once another file has taken the path: the archive was made anew.
   [[nodiscard]] bool is_current() const { return inode_of(path_) == inode_; }
 
  private:
   File(std::string path, Partition partition, Inode inode, SqliteDatabase database,
-       SqliteStatement user, std::array<SqliteStatement, 4> pages)
+       SqliteStatement user, std::array<SqliteStatement, 4> pages, SqliteStatement threads)
       : path_(std::move(path)),
         partition_(partition),
         inode_(inode),
         database_(std::move(database)),
         user_(std::move(user)),
-        pages_(std::move(pages)) {}
+        pages_(std::move(pages)),
+        threads_(std::move(threads)) {}
 
-  Result<HistoryPage> read_in_transaction(const HistoryQuery& query);
+  // One transaction, so that complete_to speaks of exactly these rows.
+  template <class Page>
+  Result<Page> in_transaction(const UserId& user, Page page,
+                              const std::function<Result<void>(std::int64_t, Page&)>& read_rows);
   Result<std::optional<std::int64_t>> find_user(const UserId& user);
   Result<void> read_events(const HistoryQuery& query, std::int64_t user, HistoryPage& page);
+  Result<void> read_summaries(const ThreadQuery& query, std::int64_t user, ThreadPage& page);
   Result<RecordPtr> record_of(const SqliteStatement& row, const UserId& user) const;
 
   std::string path_;
@@ -72,6 +78,7 @@ class ArchiveReader::File {
   SqliteDatabase database_;
   SqliteStatement user_;
   std::array<SqliteStatement, 4> pages_;  // by 2 * forward + one_thread
+  SqliteStatement threads_;
 };
 
 Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std::string& path,
@@ -88,30 +95,45 @@ Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std
     if (!page) return tl::unexpected<Error>(page.error());
     pages[i] = std::move(*page);
   }
+  auto threads = database->prepare(
+      "SELECT thread, seq, time, messages, first_words, hash FROM threads"
+      " WHERE user = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
+  if (!threads) return tl::unexpected<Error>(threads.error());
   return std::unique_ptr<File>(new File(
       path, partition, *inode, std::move(*database), std::move(*user),
-      {std::move(*pages[0]), std::move(*pages[1]), std::move(*pages[2]), std::move(*pages[3])}));
+      {std::move(*pages[0]), std::move(*pages[1]), std::move(*pages[2]), std::move(*pages[3])},
+      std::move(*threads)));
+}
+
+template <class Page>
+Result<Page> ArchiveReader::File::in_transaction(
+    const UserId& user, Page page,
+    const std::function<Result<void>(std::int64_t, Page&)>& read_rows) {
+  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
+  const Result<void> read = [&]() -> Result<void> {
+    auto position = read_position(database_);
+    if (!position) return tl::unexpected<Error>(position.error());
+    page.complete_to = std::move(*position);
+    const auto id = find_user(user);
+    if (!id) return tl::unexpected<Error>(id.error());
+    return *id ? read_rows(**id, page) : Result<void>();
+  }();
+  const auto ended = database_.execute("COMMIT");
+  if (!read) return tl::unexpected<Error>(read.error());
+  if (!ended) return tl::unexpected<Error>(ended.error());
+  return page;
 }
 
 Result<HistoryPage> ArchiveReader::File::read(const HistoryQuery& query) {
-  // One transaction, so that complete_to speaks of exactly these rows.
-  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
-  auto page = read_in_transaction(query);
-  const auto ended = database_.execute("COMMIT");
-  if (page && !ended) return tl::unexpected<Error>(ended.error());
-  return page;
+  return in_transaction<HistoryPage>(
+      query.user, HistoryPage{{}, false, {}},
+      [&](std::int64_t user, HistoryPage& page) { return read_events(query, user, page); });
 }
 
-Result<HistoryPage> ArchiveReader::File::read_in_transaction(const HistoryQuery& query) {
-  auto position = read_position(database_);
-  if (!position) return tl::unexpected<Error>(position.error());
-  HistoryPage page{.events = {}, .more = false, .complete_to = std::move(*position)};
-  const auto user = find_user(query.user);
-  if (!user) return tl::unexpected<Error>(user.error());
-  if (!*user) return page;
-  auto read = read_events(query, **user, page);
-  if (!read) return tl::unexpected<Error>(read.error());
-  return page;
+Result<ThreadPage> ArchiveReader::File::read_threads(const ThreadQuery& query) {
+  return in_transaction<ThreadPage>(
+      query.user, ThreadPage{{}, false, {}},
+      [&](std::int64_t user, ThreadPage& page) { return read_summaries(query, user, page); });
 }
 
 Result<std::optional<std::int64_t>> ArchiveReader::File::find_user(const UserId& user) {
@@ -157,6 +179,37 @@ Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, std::in
     page.events.push_back(std::move(*record));
   }
   select.reset();
+  return result;
+}
+
+Result<void> ArchiveReader::File::read_summaries(const ThreadQuery& query, std::int64_t user,
+                                                 ThreadPage& page) {
+  threads_.bind(1, user);
+  threads_.bind(2, query.before.value());
+  threads_.bind(3, static_cast<std::int64_t>(std::min(query.threads_max, kEventsMax)) + 1);
+  Result<void> result;
+  while (true) {
+    const auto row = threads_.step();
+    if (!row) {
+      result = tl::unexpected<Error>(row.error());
+      break;
+    }
+    page.more = *row && page.threads.size() >= query.threads_max;
+    if (!*row || page.more) break;
+    ThreadSummary summary{ThreadId(std::string(threads_.bytes(0))), Seq(threads_.number(1)),
+                          std::string(threads_.bytes(2)), threads_.number(3),
+                          std::string(threads_.bytes(4))};
+    const Hash hash = thread_hash(query.user.value(), summary.id.value(), summary.newest,
+                                  summary.time, summary.messages, summary.first_words);
+    if (threads_.bytes(5) != as_bytes(hash)) {
+      result = failure(Errc::corrupt, path_ + ": a row of threads (seq " +
+                                          std::to_string(summary.newest.value()) +
+                                          ") does not match its SHA-256");
+      break;
+    }
+    page.threads.push_back(std::move(summary));
+  }
+  threads_.reset();
   return result;
 }
 
@@ -212,6 +265,15 @@ Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query) {
   return page;
 }
 
+Result<ThreadPage> ArchiveReader::read_threads(const ThreadQuery& query) {
+  const Partition partition = partition_of(query.user);
+  const Result<File*> file = file_of(partition);
+  if (!file) return tl::unexpected<Error>(file.error());
+  auto page = (*file)->read_threads(query);
+  if (!page) files_.erase(partition);
+  return page;
+}
+
 Result<HistoryPage> ArchiveReader::user_events(const UserId& user, Seq after_seq,
                                                std::size_t limit) {
   return read({.user = user,
@@ -236,8 +298,9 @@ LocalUserHistory::~LocalUserHistory() {
   reading_.post([shared = std::move(shared_)]() mutable { shared.reset(); });
 }
 
-void LocalUserHistory::read(HistoryQuery query, Executor& where,
-                            std::function<void(Result<HistoryPage>)> done) {
+template <class Page, class Query>
+void LocalUserHistory::ask(Query query, Executor& where, std::function<void(Result<Page>)> done,
+                           Result<Page> (ArchiveReader::*look_up)(const Query&)) {
   if (shared_->waiting.fetch_add(1) >= shared_->options.reads_waiting_max) {
     shared_->waiting.fetch_sub(1);
     where.post([done = std::move(done)] {
@@ -245,17 +308,28 @@ void LocalUserHistory::read(HistoryQuery query, Executor& where,
     });
     return;
   }
-  reading_.post([shared = std::weak_ptr(shared_), query = std::move(query), &where,
+  reading_.post([shared = std::weak_ptr(shared_), query = std::move(query), &where, look_up,
                  done = std::move(done)]() mutable {
     const auto history = shared.lock();
     if (!history) return;
-    Result<HistoryPage> page = history->reader.read(query);
+    Result<Page> page = (history->reader.*look_up)(query);
     history->waiting.fetch_sub(1);
     if (!page && page.error().code == Errc::corrupt)
       history->options.on_damage(history->reader.partition_of(query.user), page.error());
     where.post(
         [done = std::move(done), page = std::move(page)]() mutable { done(std::move(page)); });
   });
+}
+
+void LocalUserHistory::read(HistoryQuery query, Executor& where,
+                            std::function<void(Result<HistoryPage>)> done) {
+  ask<HistoryPage, HistoryQuery>(std::move(query), where, std::move(done), &ArchiveReader::read);
+}
+
+void LocalUserHistory::read_threads(ThreadQuery query, Executor& where,
+                                    std::function<void(Result<ThreadPage>)> done) {
+  ask<ThreadPage, ThreadQuery>(std::move(query), where, std::move(done),
+                               &ArchiveReader::read_threads);
 }
 
 }  // namespace signalbox::event_store

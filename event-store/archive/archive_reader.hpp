@@ -22,6 +22,7 @@ class ArchiveReader {
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
   [[nodiscard]] Result<HistoryPage> read(const HistoryQuery& query);
+  [[nodiscard]] Result<ThreadPage> read_threads(const ThreadQuery& query);
   // The user's events after that seq, oldest first, at most `limit`, without a limit in bytes.
   [[nodiscard]] Result<HistoryPage> user_events(const UserId& user, Seq after_seq,
                                                 std::size_t limit);
@@ -54,9 +55,15 @@ class LocalUserHistory final : public UserHistory {
 
   void read(HistoryQuery query, Executor& where,
             std::function<void(Result<HistoryPage>)> done) override;
+  void read_threads(ThreadQuery query, Executor& where,
+                    std::function<void(Result<ThreadPage>)> done) override;
 
  private:
   struct Shared;
+  template <class Page, class Query>
+  void ask(Query query, Executor& where, std::function<void(Result<Page>)> done,
+           Result<Page> (ArchiveReader::*look_up)(const Query&));
+
   Executor& reading_;
   std::shared_ptr<Shared> shared_;
 };

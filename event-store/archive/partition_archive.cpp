@@ -2,12 +2,29 @@
 
 #include <utility>
 
+#include "event-store/archive/user_history.hpp"
 #include "event-store/contract/codec.hpp"
+#include "event-store/model/utf8.hpp"
 #include "event-store/sqlite/packed_headers.hpp"
 
 namespace signalbox::event_store {
 
 namespace {
+
+// The first words of a message on one line.
+std::string first_words_of(std::string_view content) {
+  std::string words;
+  for (const char c : utf8_prefix(content, 4 * kFirstWordsBytesMax)) {
+    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!blank)
+      words += c;
+    else if (!words.empty() && words.back() != ' ')
+      words += ' ';
+  }
+  words.resize(utf8_prefix(words, kFirstWordsBytesMax).size());
+  if (!words.empty() && words.back() == ' ') words.pop_back();
+  return words;
+}
 
 Hash user_hash(std::string_view name, const UserChain& chain) {
   return row_hash({name, chain.seq.value(), as_bytes(chain.hash)});
@@ -59,10 +76,17 @@ Result<PartitionArchive::Statements> PartitionArchive::prepare(SqliteDatabase& f
       "INSERT OR IGNORE INTO events(user, seq, place, appended_at, thread, headers, value, hash)"
       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
   if (!insert_event) return tl::unexpected<Error>(insert_event.error());
+  auto select_thread = file.prepare(
+      "SELECT seq, time, messages, first_words, hash FROM threads WHERE user = ?1 AND thread = ?2");
+  if (!select_thread) return tl::unexpected<Error>(select_thread.error());
+  auto replace_thread =
+      file.prepare("INSERT OR REPLACE INTO threads VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+  if (!replace_thread) return tl::unexpected<Error>(replace_thread.error());
   auto insert_damage = file.prepare("INSERT OR REPLACE INTO damage VALUES(?1, ?2, ?3)");
   if (!insert_damage) return tl::unexpected<Error>(insert_damage.error());
-  return Statements{std::move(*select_user), std::move(*insert_user), std::move(*update_user),
-                    std::move(*insert_event), std::move(*insert_damage)};
+  return Statements{std::move(*select_user),  std::move(*insert_user),   std::move(*update_user),
+                    std::move(*insert_event), std::move(*select_thread), std::move(*replace_thread),
+                    std::move(*insert_damage)};
 }
 
 Result<void> PartitionArchive::begin() {
@@ -151,7 +175,75 @@ Result<void> PartitionArchive::insert_event(const User& user, const std::string&
   insert.bind_blob(6, headers);
   insert.bind_blob(7, event.value);
   insert.bind_blob(8, as_bytes(hash));
-  return insert.run();
+  if (auto inserted = insert.run(); !inserted) return inserted;
+  if (const auto thread = event.header("ce_threadid"))
+    return note_thread(user, name, *thread, event);
+  return {};
+}
+
+Result<void> PartitionArchive::note_thread(const User& user, const std::string& name,
+                                           std::string_view thread, const Record& event) {
+  const ThreadKey key{user.id, thread};
+  auto found = threads_.find(key);
+  if (found == threads_.end()) {
+    auto loaded = load_thread(key, name);
+    if (!loaded) return tl::unexpected<Error>(loaded.error());
+    found = threads_.emplace(key, std::move(*loaded)).first;
+  }
+  Thread& noted = found->second;
+  // Of a user whose seq went back the event was not kept either.
+  if (user.chain.seq <= noted.newest) return {};
+  noted.newest = user.chain.seq;
+  noted.time = event.header("ce_time").value_or("");
+  if (event.header("ce_type") != "dev.signalbox.message_received") return {};
+  if (++noted.messages > 1) return {};
+  const auto decoded = decode_event(event);
+  const auto* message = decoded ? std::get_if<MessageReceived>(&decoded->data) : nullptr;
+  if (message != nullptr) noted.first_words = first_words_of(message->content);
+  return {};
+}
+
+Result<PartitionArchive::Thread> PartitionArchive::load_thread(const ThreadKey& key,
+                                                               const std::string& user_name) {
+  SqliteStatement& select = statements_.select_thread;
+  select.bind(1, key.first);
+  select.bind_text(2, key.second);
+  const auto row = select.step();
+  Thread thread;
+  thread.user_name = user_name;
+  bool whole = true;
+  if (row && *row) {
+    thread.newest = Seq(select.number(0));
+    thread.time = select.bytes(1);
+    thread.messages = select.number(2);
+    thread.first_words = select.bytes(3);
+    whole =
+        select.bytes(4) == as_bytes(thread_hash(user_name, key.second, thread.newest, thread.time,
+                                                thread.messages, thread.first_words));
+  }
+  select.reset();
+  if (!row) return tl::unexpected<Error>(row.error());
+  if (!whole)
+    return failure(Errc::corrupt,
+                   "archive row of a thread of user " + user_name + " does not match its SHA-256");
+  return thread;
+}
+
+Result<void> PartitionArchive::save_threads() {
+  SqliteStatement& replace = statements_.replace_thread;
+  for (const auto& [key, thread] : threads_) {
+    const Hash hash = thread_hash(thread.user_name, key.second, thread.newest, thread.time,
+                                  thread.messages, thread.first_words);
+    replace.bind(1, key.first);
+    replace.bind_text(2, key.second);
+    replace.bind(3, thread.newest.value());
+    replace.bind_text(4, thread.time);
+    replace.bind(5, thread.messages);
+    replace.bind_text(6, thread.first_words);
+    replace.bind_blob(7, as_bytes(hash));
+    if (auto done = replace.run(); !done) return done;
+  }
+  return {};
 }
 
 Result<void> PartitionArchive::note(const Damage& damage) {
@@ -181,9 +273,11 @@ Result<void> PartitionArchive::commit(const Position& position) {
   if (!in_transaction_ && position == committed_) return {};
   if (auto begun = begin(); !begun) return begun;
   if (auto saved = save_users(); !saved) return saved;
+  if (auto saved = save_threads(); !saved) return saved;
   if (auto written = write_position(file_, position); !written) return written;
   if (auto done = file_.execute("COMMIT"); !done) return done;
   in_transaction_ = false;
+  threads_.clear();
   committed_ = position;
   if (users_.size() > users_cached_max_) users_.clear();
   return {};
@@ -194,6 +288,7 @@ void PartitionArchive::rollback() {
   const Result<void> undone = file_.execute("ROLLBACK");
   static_cast<void>(undone);
   in_transaction_ = false;
+  threads_.clear();
   users_.clear();
 }
 

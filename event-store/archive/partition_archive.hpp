@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "event-store/archive/archive_format.hpp"
 #include "event-store/log/user_chain.hpp"
@@ -46,6 +48,8 @@ class PartitionArchive {
     SqliteStatement insert_user;
     SqliteStatement update_user;
     SqliteStatement insert_event;
+    SqliteStatement select_thread;
+    SqliteStatement replace_thread;
     SqliteStatement insert_damage;
   };
   struct User {
@@ -54,6 +58,14 @@ class PartitionArchive {
     bool changed;
   };
   using Users = std::unordered_map<std::string, User>;
+  struct Thread {
+    std::string user_name;
+    Seq newest{0};
+    std::string time;
+    std::int64_t messages = 0;
+    std::string first_words;
+  };
+  using ThreadKey = std::pair<std::int64_t, std::string>;  // user and thread
 
   PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
                    std::size_t users_cached_max, Position committed);
@@ -63,6 +75,10 @@ class PartitionArchive {
   [[nodiscard]] Result<User> load_user(const std::string& name);
   [[nodiscard]] Result<void> insert_event(const User& user, const std::string& name,
                                           const Record& event);
+  [[nodiscard]] Result<void> note_thread(const User& user, const std::string& name,
+                                         std::string_view thread, const Record& event);
+  [[nodiscard]] Result<Thread> load_thread(const ThreadKey& key, const std::string& user_name);
+  [[nodiscard]] Result<void> save_threads();
   [[nodiscard]] Result<void> note(const Damage& damage);
   [[nodiscard]] Result<void> save_users();
 
@@ -73,6 +89,7 @@ class PartitionArchive {
   Position committed_;
   bool in_transaction_ = false;
   Users users_;
+  std::map<ThreadKey, Thread> threads_;  // changed since the last commit
 };
 
 }  // namespace signalbox::event_store

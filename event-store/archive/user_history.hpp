@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "event-store/log/validity_fold.hpp"
@@ -29,12 +30,36 @@ struct HistoryPage {
   Position complete_to;  // of the user's partition: everything before it is in the archive
 };
 
+struct ThreadQuery {
+  UserId user;
+  Seq before;  // threads whose newest event has a smaller seq, newest first
+  std::size_t threads_max = 100;
+};
+
+struct ThreadSummary {
+  ThreadId id;
+  Seq newest;               // of its newest event
+  std::string time;         // of the same, as its ce_time
+  std::int64_t messages;    // message_received
+  std::string first_words;  // of the first message, at most kFirstWordsBytesMax; may be empty
+};
+inline constexpr std::size_t kFirstWordsBytesMax = 80;
+
+struct ThreadPage {
+  std::vector<ThreadSummary> threads;
+  bool more;
+  Position complete_to;
+};
+
 class UserHistory {
  public:
   virtual ~UserHistory() = default;
   // Any thread; `done` runs on `where`. Errors: unavailable, corrupt, io_error.
   virtual void read(HistoryQuery query, Executor& where,
                     std::function<void(Result<HistoryPage>)> done) = 0;
+  // The same of the user's threads.
+  virtual void read_threads(ThreadQuery query, Executor& where,
+                            std::function<void(Result<ThreadPage>)> done) = 0;
 };
 
 }  // namespace signalbox::event_store

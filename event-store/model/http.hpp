@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace signalbox {
@@ -31,15 +33,22 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body{};
   std::vector<std::pair<std::string, std::string>> headers{};
+  // Kept until the answer is sent or its connection gone: what counts the memory it takes.
+  std::shared_ptr<const void> until_sent{};
 };
 
-// Runs on the io thread that read the request: it must not block.
+// Takes the answer to one request: once, from any thread. A connection that is gone takes none.
+using HttpAnswer = std::function<void(HttpResponse)>;
+
+// Both run on the io thread that read the request: they must not block. The second one answers
+// whenever it can; a request nobody answers in time gets 503.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+using LateHttpHandler = std::function<void(const HttpRequest&, HttpAnswer)>;
 
 struct HttpRoute {
   std::string method;
   std::string path;  // exact match, or a prefix where it ends in "/*"
-  HttpHandler handler;
+  std::variant<HttpHandler, LateHttpHandler> handler;
 };
 
 }  // namespace signalbox

@@ -61,17 +61,7 @@ void add_auth(Config& config, ServeOptions& options) {
                               options.refetch, seconds(1), hours(24)));
 }
 
-void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
-  config.add(integer_setting("limits.content_bytes_max", "bytes of a message's content",
-                             limits.content_bytes_max, 1, 262'144));
-  config.add(integer_setting("limits.frame_bytes_max", "bytes of a client's frame",
-                             limits.frame_bytes_max, 1024, 16 * kMebibyte));
-  config.add(
-      integer_setting("limits.depth_max", "nesting of a client's frame", limits.depth_max, 2, 256));
-  config.add(integer_setting("limits.sockets_per_user_max", "sockets of one user on this gateway",
-                             limits.sockets_per_user_max, 1, 10'000));
-  config.add(integer_setting("limits.sends_without_ack_max", "sends of one socket not answered yet",
-                             limits.sends_without_ack_max, 1, 65'536));
+void add_rate_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.messages_per_second", "sends of one user, on average",
                              limits.messages.per_second, 1, 1'000'000));
   config.add(integer_setting("limits.messages_burst", "sends of one user at once",
@@ -94,6 +84,19 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(duration_setting("limits.inbound_lag_age",
                               "a router may be behind with an acknowledged record; overloaded",
                               limits.inbound_lag.age_max, seconds(1), hours(24)));
+}
+
+void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
+  config.add(integer_setting("limits.content_bytes_max", "bytes of a message's content",
+                             limits.content_bytes_max, 1, 262'144));
+  config.add(integer_setting("limits.frame_bytes_max", "bytes of a client's frame",
+                             limits.frame_bytes_max, 1024, 16 * kMebibyte));
+  config.add(
+      integer_setting("limits.depth_max", "nesting of a client's frame", limits.depth_max, 2, 256));
+  config.add(integer_setting("limits.sockets_per_user_max", "sockets of one user on this gateway",
+                             limits.sockets_per_user_max, 1, 10'000));
+  config.add(integer_setting("limits.sends_without_ack_max", "sends of one socket not answered yet",
+                             limits.sends_without_ack_max, 1, 65'536));
   config.add(duration_setting("limits.handshake", "for the whole HTTP handshake", limits.handshake,
                               milliseconds(100), minutes(5)));
   config.add(duration_setting("limits.authentication", "for the first frame to bring a token",
@@ -128,6 +131,9 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.log_scans_waiting_max",
                              "reads of old log that wait; further ones: overloaded, 4003",
                              limits.log_scans_waiting_max, 1, 1'000'000));
+  config.add(integer_setting("limits.history_requests_max",
+                             "requests of /v1/history and /v1/threads at a time; further ones: 503",
+                             limits.history_requests_max, 1, 4096));
   config.add(duration_setting("limits.partition_retry_max",
                               "between two tries to read a partition that cannot be read",
                               limits.partition_retry_max, milliseconds(100), minutes(10)));
@@ -222,6 +228,7 @@ Config describe(ServeOptions& options) {
   add_program(config, options);
   add_gateway(config, options);
   add_auth(config, options);
+  add_rate_limits(config, options.limits);
   add_socket_limits(config, options.limits);
   add_run_limits(config, options.router);
   add_log(config, options);

@@ -33,6 +33,10 @@ class FakeHistory : public event_store::UserHistory {
     ++reads_;
     where.post([page = make_page(query), done = std::move(done)] { done(page); });
   }
+  void read_threads(event_store::ThreadQuery, Executor& where,
+                    std::function<void(Result<event_store::ThreadPage>)> done) override {
+    where.post([done = std::move(done)] { done(failure(Errc::unavailable, "no threads here")); });
+  }
 
  private:
   void add(const std::string& time, const std::string& thread, RunId run, EventData data) {

@@ -95,6 +95,26 @@ TEST_F(ReadArchive, PagesOneThreadBothWays) {
           .events.empty());
 }
 
+TEST_F(ReadArchive, ListsThreadsNewestFirstWithTheirFirstWords) {
+  auto page = reader_.read_threads({.user = anna_, .before = Seq(100), .threads_max = 1});
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->threads.size(), 1U);
+  EXPECT_TRUE(page->more);
+  EXPECT_EQ(page->threads[0].id, ThreadId("even"));
+  EXPECT_EQ(page->threads[0].newest, Seq(12));
+  EXPECT_EQ(page->threads[0].messages, 6);
+  EXPECT_EQ(page->threads[0].first_words, "content 2");
+  EXPECT_FALSE(page->threads[0].time.empty());
+  page = reader_.read_threads({.user = anna_, .before = Seq(12)});
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(page->threads.size(), 1U);
+  EXPECT_FALSE(page->more);
+  EXPECT_EQ(page->threads[0].id, ThreadId("odd"));
+  EXPECT_EQ(page->threads[0].newest, Seq(11));
+  EXPECT_EQ(page->threads[0].first_words, "content 1");
+  EXPECT_TRUE(reader_.read_threads({.user = UserId("nobody"), .before = Seq(9)})->threads.empty());
+}
+
 TEST_F(ReadArchive, KeepsToItsLimitInBytesButGivesAtLeastOne) {
   HistoryQuery query{.user = anna_, .after = Seq(0), .before = std::nullopt};
   query.bytes_max = 1;

@@ -44,8 +44,8 @@ int serve() {
       [](std::size_t, const UpgradeRequest&, int) {
         return UpgradeAnswer{.session = std::make_shared<Echo>()};
       },
-      [](const HttpRequest&, int) {
-        return HttpResponse{.status = 404, .body = "an echo of WebSocket messages\n"};
+      [](const HttpRequest&, int, const HttpAnswer& answer) {
+        answer({.status = 404, .body = "an echo of WebSocket messages\n"});
       });
   auto listener = Listener::open(
       accepting, "127.0.0.1:0", [&](AcceptedSocket socket) { server.adopt(std::move(socket), 0); },

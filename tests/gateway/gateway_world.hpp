@@ -138,6 +138,11 @@ class FakeHistory final : public event_store::UserHistory {
     });
   }
 
+  void read_threads(event_store::ThreadQuery, Executor& where,
+                    std::function<void(Result<event_store::ThreadPage>)> done) override {
+    where.post([done] { done(failure(Errc::unavailable, "no threads here")); });
+  }
+
   std::vector<RecordPtr> events;
   event_store::Position complete_to{};
   std::size_t page_events = 10;

@@ -1,0 +1,229 @@
+#include "gateway/history_api.hpp"
+
+#include <utility>
+
+#include "event-store/contract/cursor.hpp"
+#include "event-store/contract/frame_codec.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/contract/json_writer.hpp"
+#include "gateway/event_place.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/history_request.hpp"
+#include "gateway/log_scan.hpp"
+
+namespace signalbox::gateway {
+
+using event_store::HistoryPage;
+using event_store::HistoryQuery;
+using event_store::ThreadPage;
+using event_store::ThreadQuery;
+
+namespace {
+
+// Room for the members around the list and for the link.
+constexpr std::size_t kPageFrameBytes = 1024;
+
+HttpResponse unavailable(std::string_view code, std::string_view message) {
+  HttpResponse response = http_error(503, code, message);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// {"name":[items],"next":"..."}
+std::string page_text(std::string_view name, std::string_view items,
+                      const std::optional<std::string>& next) {
+  event_store::JsonWriter page;
+  page.reserve(items.size() + kPageFrameBytes);
+  page.begin_object();
+  page.key(name);
+  page.raw(items);
+  if (next) {
+    page.key("next");
+    page.string(*next);
+  }
+  page.end_object();
+  return page.take() + "\n";
+}
+
+}  // namespace
+
+template <class Query>
+struct HistoryApi::Request {
+  Query query;
+  HttpAnswer answer;
+  std::shared_ptr<const void> slot;
+  Offset until;  // what is before it must be in the answer
+  MonotonicTime give_up;
+};
+
+HistoryApi::HistoryApi(Parts parts, Options options)
+    : parts_(std::move(parts)),
+      options_(options),
+      log_(parts_.log.describe()),
+      under_way_(std::make_shared<std::atomic<std::size_t>>(0)) {}
+
+std::vector<HttpRoute> HistoryApi::routes() {
+  return {{"GET", "/v1/history",
+           [this](const HttpRequest& request, const HttpAnswer& answer) {
+             auto user = caller_of(request);
+             if (!user) return answer(std::move(user.error()));
+             auto query = read_history_query(request.query, *std::move(user));
+             if (!query) return answer(std::move(query.error()));
+             query->bytes_max = options_.page_bytes_max;
+             begin(*std::move(query), answer);
+           }},
+          {"GET", "/v1/threads", [this](const HttpRequest& request, const HttpAnswer& answer) {
+             auto user = caller_of(request);
+             if (!user) return answer(std::move(user.error()));
+             auto query = read_thread_query(request.query, *std::move(user));
+             if (!query) return answer(std::move(query.error()));
+             begin(*std::move(query), answer);
+           }}};
+}
+
+tl::expected<UserId, HttpResponse> HistoryApi::caller_of(const HttpRequest& request) const {
+  auto token = bearer_token(request);
+  if (!token) return tl::unexpected(std::move(token.error()));
+  if (!*token) {
+    HttpResponse refusal = http_error(401, "token_invalid", "send your token", "Authorization");
+    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return tl::unexpected(std::move(refusal));
+  }
+  const auto identity = parts_.authenticator.verify(**token);
+  if (identity) return identity->user_id;
+  return tl::unexpected(
+      http_error(403, "token_invalid", "the token " + identity.error().message, "Authorization"));
+}
+
+std::shared_ptr<const void> HistoryApi::take_slot() {
+  if (under_way_->fetch_add(1) >= options_.requests_max) {
+    under_way_->fetch_sub(1);
+    return nullptr;
+  }
+  parts_.metrics.history_requests.Increment();
+  return {this, [under_way = under_way_, &gauge = parts_.metrics.history_requests](const void*) {
+            under_way->fetch_sub(1);
+            gauge.Decrement();
+          }};
+}
+
+template <class Query>
+void HistoryApi::begin(Query query, const HttpAnswer& answer) {
+  if (parts_.history == nullptr)
+    return answer(unavailable("log_unavailable", "this gateway has no event store"));
+  auto slot = take_slot();
+  if (!slot) return answer(unavailable("overloaded", "too many requests for history"));
+  const auto request = std::make_shared<Request<Query>>(
+      Request<Query>{std::move(query), answer, std::move(slot), Offset(0),
+                     parts_.clock.monotonic() + options_.patience});
+  parts_.callbacks.begin();
+  parts_.executor.post([this, request] {
+    const Partition partition = event_store::partition_of(request->query.user, log_.partitions);
+    const auto bounds = parts_.log.bounds({Topic::events, partition});
+    if (!bounds)
+      return finish(request, unavailable("log_unavailable", "the log cannot be asked now"));
+    request->until = bounds->end;
+    ask(request);
+  });
+}
+
+template <class Query>
+void HistoryApi::ask(const RequestPtr<Query>& request) {
+  if constexpr (std::is_same_v<Query, HistoryQuery>)
+    parts_.history->read(
+        request->query, parts_.executor,
+        [this, request](Result<HistoryPage> page) { take(request, std::move(page)); });
+  else
+    parts_.history->read_threads(
+        request->query, parts_.executor,
+        [this, request](Result<ThreadPage> page) { take(request, std::move(page)); });
+}
+
+template <class Query, class Page>
+void HistoryApi::take(const RequestPtr<Query>& request, Result<Page> page) {
+  if (!page) return finish(request, unavailable("log_unavailable", "the archive cannot be read"));
+  if (!is_behind(request->query.user, page->complete_to, request->until))
+    return finish(request, HttpResponse{.body = body_of(request->query, *page)});
+  const MonotonicTime now = parts_.clock.monotonic();
+  if (now >= request->give_up)
+    return finish(request, unavailable("log_unavailable", "the archive is behind the log"));
+  parts_.executor.call_at(now + options_.look_again, [this, request] { ask(request); });
+}
+
+template <class Query>
+void HistoryApi::finish(const RequestPtr<Query>& request, HttpResponse response) {
+  response.until_sent = std::move(request->slot);
+  request->answer(std::move(response));
+  parts_.callbacks.end();
+}
+
+// The archive commits in groups, so its newest events are missing for a moment: that matters to
+// this user only where one of them is his.
+bool HistoryApi::is_behind(const UserId& user, const event_store::Position& complete_to,
+                           Offset until) {
+  if (complete_to.next_offset >= until) return false;
+  const LogScanResult scan =
+      scan_log(parts_.log, {.partition = event_store::partition_of(user, log_.partitions),
+                            .from = complete_to,
+                            .from_is_proven = true,
+                            .until = until,
+                            .user = user,
+                            .found_bytes_max = 1,
+                            .read_bytes_max = options_.scan_bytes_max});
+  return scan.error || scan.misfit || !scan.events.empty() || scan.reached.next_offset < until;
+}
+
+std::string HistoryApi::body_of(const HistoryQuery& query, const HistoryPage& page) const {
+  const Partition partition = event_store::partition_of(query.user, log_.partitions);
+  const std::size_t bytes_max = options_.page_bytes_max - kPageFrameBytes;
+  event_store::JsonWriter items;
+  items.begin_array();
+  std::size_t bytes = 0;
+  bool more = page.more;
+  Seq last(0);
+  for (const RecordPtr& event : page.events) {
+    const event_store::Position after = position_after(*event);
+    const Seq seq = seq_of(*event);
+    const std::string frame = event_store::encode_event_frame(
+        *event,
+        event_store::encode_cursor(
+            {log_.log_id, partition, after.next_offset, after.epoch, after.owner_seq, seq},
+            query.user),
+        event_store::WireDialect::v1);
+    if (bytes != 0 && bytes + frame.size() > bytes_max) {
+      more = true;
+      break;
+    }
+    bytes += frame.size() + 1;
+    items.raw(frame);
+    last = seq;
+  }
+  items.end_array();
+  return page_text("events", items.take(),
+                   more ? std::optional(next_link(query, last)) : std::nullopt);
+}
+
+std::string HistoryApi::body_of(const ThreadQuery& query, const ThreadPage& page) const {
+  event_store::JsonWriter items;
+  items.begin_array();
+  for (const event_store::ThreadSummary& thread : page.threads) {
+    items.begin_object();
+    items.key("thread_id");
+    items.string(thread.id.value());
+    items.key("first_words");
+    items.string(thread.first_words);
+    items.key("time");
+    items.string(thread.time);
+    items.key("newest_seq");
+    items.integer(thread.newest.value());
+    items.key("messages");
+    items.integer(thread.messages);
+    items.end_object();
+  }
+  items.end_array();
+  return page_text(
+      "threads", items.take(),
+      page.more ? std::optional(next_link(query, page.threads.back().newest)) : std::nullopt);
+}
+
+}  // namespace signalbox::gateway

@@ -1,0 +1,93 @@
+// HistoryApi: what the caller's own past looks like over HTTP (contract 12). The token comes as
+// `Authorization: Bearer`; what may be asked: history_request.hpp.
+//   GET /v1/history  {"events":[EVENT, ...],"next":PATH}   EVENT: its frame, byte for byte as on a
+//                    socket; at most `limit` events and 1 MiB
+//   GET /v1/threads  {"threads":[{"thread_id","first_words","time","newest_seq","messages"}, ...],
+//                    "next":PATH}   by their newest event, whose time and seq these are;
+//                    first_words are the beginning of the first message, messages how many were
+//                    received
+// `next` is the path of the page after this one, and absent on the last.
+//
+// A page has everything that was in the log when it was asked for: where the archive is behind with
+// events of this user, the answer waits for it. Status: 401 no token, 403 a wrong one, 400 a bad
+// parameter; with Retry-After 503 overloaded (requests_max are under way), and 503 log_unavailable
+// (the archive cannot be read, or is behind for longer than patience).
+//
+// Threads: handlers on any shard; the rest on its executor, which may block. Lifetime: all parts
+// and whatever takes the answers outlive the last callback it has counted.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "event-store/archive/user_history.hpp"
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/clock.hpp"
+#include "event-store/model/http.hpp"
+#include "gateway/auth.hpp"
+#include "gateway/callback_count.hpp"
+#include "gateway/metrics.hpp"
+
+namespace signalbox::gateway {
+
+class HistoryApi {
+ public:
+  struct Parts {
+    event_store::EventLog& log;
+    event_store::UserHistory* history;  // none: every request is answered log_unavailable
+    const Authenticator& authenticator;
+    Executor& executor;
+    const Clock& clock;
+    CallbackCount& callbacks;
+    GatewayMetrics& metrics;
+  };
+  struct Options {
+    std::size_t requests_max = 32;  // until their answers are sent
+    std::chrono::milliseconds patience{2'000};
+    std::chrono::milliseconds look_again{50};
+    std::size_t page_bytes_max = 1 << 20;
+    // How much of the log may be looked through for events that are not in the archive yet.
+    std::size_t scan_bytes_max = 8 << 20;
+  };
+
+  HistoryApi(Parts parts, Options options);
+  HistoryApi(const HistoryApi&) = delete;
+  HistoryApi& operator=(const HistoryApi&) = delete;
+
+  [[nodiscard]] std::vector<HttpRoute> routes();
+
+ private:
+  template <class Query>
+  struct Request;
+  template <class Query>
+  using RequestPtr = std::shared_ptr<Request<Query>>;
+
+  [[nodiscard]] tl::expected<UserId, HttpResponse> caller_of(const HttpRequest& request) const;
+  // Null where too many are under way.
+  [[nodiscard]] std::shared_ptr<const void> take_slot();
+  template <class Query>
+  void begin(Query query, const HttpAnswer& answer);
+  template <class Query>
+  void ask(const RequestPtr<Query>& request);
+  template <class Query, class Page>
+  void take(const RequestPtr<Query>& request, Result<Page> page);
+  template <class Query>
+  void finish(const RequestPtr<Query>& request, HttpResponse response);
+  [[nodiscard]] bool is_behind(const UserId& user, const event_store::Position& complete_to,
+                               Offset until);
+  [[nodiscard]] std::string body_of(const event_store::HistoryQuery& query,
+                                    const event_store::HistoryPage& page) const;
+  [[nodiscard]] std::string body_of(const event_store::ThreadQuery& query,
+                                    const event_store::ThreadPage& page) const;
+
+  Parts parts_;
+  const Options options_;
+  const event_store::LogDescription log_;
+  std::shared_ptr<std::atomic<std::size_t>> under_way_;
+};
+
+}  // namespace signalbox::gateway
