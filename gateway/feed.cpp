@@ -69,6 +69,8 @@ void Feed::tick() {
   std::size_t bytes = 0;
   std::size_t events = 0;
   std::size_t progress_bytes = 0;
+  std::size_t streams = 0;
+  std::size_t users = 0;
   std::vector<std::string> stopped;
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     PartitionFeed& one = *partitions_[i];
@@ -76,6 +78,8 @@ void Feed::tick() {
     bytes += one.window().bytes();
     events += one.window().size();
     progress_bytes += one.progress_bytes();
+    streams += one.streams();
+    users += one.users();
     if (one.stopped())
       stopped.push_back("partition " + std::to_string(i) + ": " + one.stopped()->message);
   }
@@ -90,6 +94,8 @@ void Feed::tick() {
   const InboundLag::Lag lag = parts_.inbound_lag.worst(parts_.clock.monotonic());
   parts_.metrics.inbound_lag_records.Set(static_cast<double>(lag.records));
   parts_.metrics.inbound_lag_seconds.Set(std::chrono::duration<double>(lag.age).count());
+  parts_.metrics.streams.Set(static_cast<double>(streams));
+  parts_.metrics.followed_users.Set(static_cast<double>(users));
   parts_.metrics.log_scans_waiting.Set(static_cast<double>(scans_.waiting()));
   timer_ = executor_.call_at(parts_.clock.monotonic() + kTick, [this] { tick(); });
 }

@@ -68,6 +68,8 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
                                 "How long the oldest of them has waited, of all partitions")),
       history_requests(
           gauge(r, "history_requests", "Requests for history or threads not yet answered")),
+      streams(gauge(r, "streams", "Streams of events that are served")),
+      followed_users(gauge(r, "followed_users", "Users whose events are served to somebody")),
       window_bytes(gauge(r, "window_bytes", "Recent events kept in memory, bytes")),
       window_events(gauge(r, "window_events", "Recent events kept in memory")),
       progress_bytes(gauge(r, "progress_bytes", "Pieces of open runs kept in memory, bytes")),

@@ -43,6 +43,8 @@ struct GatewayMetrics {
   prometheus::Gauge& inbound_lag_records;
   prometheus::Gauge& inbound_lag_seconds;
   prometheus::Gauge& history_requests;
+  prometheus::Gauge& streams;
+  prometheus::Gauge& followed_users;
   prometheus::Gauge& window_bytes;
   prometheus::Gauge& window_events;
   prometheus::Gauge& progress_bytes;

@@ -73,6 +73,8 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
   [[nodiscard]] const Window& window() const { return window_; }
   [[nodiscard]] std::size_t progress_bytes() const { return pieces_.bytes(); }
+  [[nodiscard]] std::size_t streams() const { return subscriptions_.size(); }
+  [[nodiscard]] std::size_t users() const { return followers_.size(); }
   // Drops what is too old; for partitions where nothing happens.
   void trim();
 

@@ -848,12 +848,36 @@ TEST(Feed, drain_tells_each_socket_where_it_stands) {
 
 TEST(Feed, after_a_socket_has_left_nothing_of_it_is_kept) {
   GatewayWorld world;
+  const auto gauge_ticks = [&] {
+    world.scheduler.advance(std::chrono::seconds(2));
+    world.settle();
+  };
+  std::vector<GatewayWorld::Client> clients;
   for (int i = 0; i < 100; ++i) {
-    auto client = world.connect("user" + std::to_string(i), StreamFrom::start);
-    world.disconnect(client);
+    world.state("user" + std::to_string(i / 2));
+    clients.push_back(world.connect("user" + std::to_string(i / 2), StreamFrom::start));
   }
+  gauge_ticks();
+  EXPECT_EQ(world.hub.sessions(), 100U);
+  EXPECT_EQ(world.clients.sockets(), 100U);
+  EXPECT_EQ(world.metrics.streams.Value(), 100);
+  EXPECT_EQ(world.metrics.followed_users.Value(), 50);
+
+  for (auto& client : clients) {
+    const std::weak_ptr<Session> session = client.session;
+    const auto link = client.link;
+    world.disconnect(client);
+    EXPECT_TRUE(session.expired());
+    const std::size_t had = link->frames.size();
+    world.state("user0");
+    world.settle();
+    EXPECT_EQ(link->frames.size(), had);
+  }
+  gauge_ticks();
   EXPECT_EQ(world.hub.sessions(), 0U);
   EXPECT_EQ(world.clients.sockets(), 0U);
+  EXPECT_EQ(world.metrics.streams.Value(), 0);
+  EXPECT_EQ(world.metrics.followed_users.Value(), 0);
 }
 
 }  // namespace

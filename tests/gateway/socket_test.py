@@ -675,6 +675,7 @@ class CloseCodes(unittest.TestCase):
                 pass
             asyncio.get_running_loop().run_in_executor(None, server.tell, "drain 40")
             frames, code, reason = await self.read_slowly(ws)
+            self.assertEqual(await closed(fast), 4000)
             draining = next(f for f in frames if f["type"] == "draining")
             events = [f for f in frames if "seq" in f]
             self.assertEqual(len(events), 500)
