@@ -68,6 +68,17 @@ void partition_stopped(ShutdownSignal& shutdown, const Error& error) {
     shutdown.fail({kExitTryAgain, "this version cannot fold an event of its log"});
 }
 
+// Nobody who waits for the address shall take it for a service that is ready when it is not.
+void tell_address(const std::string& address, const std::vector<std::string>& waits_for) {
+  std::string line = "listening on http://" + address;
+  for (const std::string& reason : waits_for) {
+    spdlog::warn("serving without being ready: {}", reason);
+    line += (&reason == waits_for.data() ? ", not ready: " : "; ") + reason;
+  }
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
 int run_serve(ServeArguments& arguments) {
   if (auto done = read_settings(arguments); !done) return refuse(done.error());
   if (arguments.print_config) {
@@ -83,10 +94,7 @@ int run_serve(ServeArguments& arguments) {
   auto service = Service::start(arguments.options,
                                 {.log_ended = stop_at_once, .partition_stopped = on_stopped});
   if (!service) return refuse(service.error());
-  for (const std::string& reason : (*service)->wait_until_ready(kReadyPatience))
-    spdlog::warn("serving without being ready: {}", reason);
-  std::printf("listening on http://%s\n", (*service)->address().c_str());
-  std::fflush(stdout);
+  tell_address((*service)->address(), (*service)->wait_until_ready(kReadyPatience));
   spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
 
   const ShutdownSignal::Reason reason = shutdown.wait([&] {

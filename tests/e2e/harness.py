@@ -38,9 +38,13 @@ class Service:
         self.log = self.data.with_name(self.data.name + ".log")
         self.process = None
         self.address = None
+        self.said = ""  # on standard output
 
-    def start(self):
-        """Starts it; again on the address it had, so that clients find it there."""
+    def start(self, may_wait=False):
+        """Starts it; again on the address it had, so that clients find it there.
+
+        With may_wait a service that says it is not ready is taken as well.
+        """
         if self.address:
             self.command[self.command.index("--listen") + 1] = self.address
         with open(self.log, "ab") as log:
@@ -48,8 +52,9 @@ class Service:
                                             env=self.environment, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], WAIT_SECONDS)
         line = self.process.stdout.readline() if ready else ""
-        found = re.fullmatch(r"listening on http://(\S+)\n", line)
-        if not found:
+        self.said += line
+        found = re.fullmatch(r"listening on http://([^\s,]+)(, not ready: .+)?\n", line)
+        if not found or (found[2] and not may_wait):
             self.kill()
             raise AssertionError(f"not ready, said {line!r}; log:\n{self.log_tail()}")
         self.address = found[1]
@@ -68,7 +73,9 @@ class Service:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(WAIT_SECONDS)
+            code = self.process.wait(WAIT_SECONDS)
+            self.said += self.process.stdout.read()
+            return code
         finally:
             self.process.stdout.close()
 

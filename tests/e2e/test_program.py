@@ -1,11 +1,14 @@
 """The program as an operator meets it: usage, settings, exit codes, signals."""
 import base64
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 
+import log_reader
 import pytest
 
 from harness import ROOT
@@ -135,6 +138,23 @@ def test_health_readiness_and_metrics_answer(service):
         assert counted, role
         assert f"signalbox_{role}_records_corrupt_total 0" in metrics
     assert service.get("/no/such/page")[0] == 404
+
+
+def test_a_service_that_is_not_ready_says_so_with_its_address_and_what_it_waits_for(service):
+    partition = 3
+    service.kill()
+    with contextlib.closing(sqlite3.connect(service.data / "log.db")) as database, database:
+        # A command that the router cannot read; the gateway does not read commands.
+        place = log_reader.TOPICS["inbound"] << 24 | partition
+        database.execute(
+            'INSERT INTO records (id, place, "offset", appended_at, key, headers, value, sha256)'
+            " VALUES (1000000, ?, 0, 0, x'75', x'', x'', zeroblob(32))", [place])
+        database.execute("INSERT OR REPLACE INTO counters VALUES (?, 1)", [place])
+    service.start(may_wait=True)
+    assert re.fullmatch(rf"(?s).*listening on http://\S+, not ready: .*partition {partition}\b.*\n",
+                        service.said), service.said
+    status, body = service.get("/readyz")
+    assert status == 503 and f"partition {partition}" in body
 
 
 def test_contracts_are_listed_shown_and_checked(signalbox):
