@@ -54,9 +54,16 @@ def test_a_thousand_users_at_once_get_only_their_own_events(service):
                 assert owners.get(found, user) == user, \
                     f"{user} received a byte of {owners[found]}: {text[:300]}"
     print(f"{scanned} characters scanned for {USERS} canaries")
+    for path in ("/metrics", "/healthz", "/readyz"):
+        status, body = service.get(path)
+        assert status == 200 and body, path
+        assert not any(found in owners for found in CANARY.findall(body)), \
+            f"{path} holds what a user wrote"
     assert service.stop() == 0
     report = log_check.check(service.data, complete=True)
     assert report.faults == []
     assert len(report.messages) == USERS
     log = service.log.read_text("utf-8")
-    assert not any(canary in log for canary in owners), "a log line holds what a user wrote"
+    assert log, "the service logged nothing"
+    assert not any(found in owners for found in CANARY.findall(log + service.said)), \
+        "the service wrote what a user wrote"
