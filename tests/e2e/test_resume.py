@@ -1,6 +1,7 @@
 """A client that loses the network comes back with its cursor and misses nothing, gets nothing twice."""
 import asyncio
 import random
+import re
 
 import log_check
 
@@ -90,6 +91,38 @@ def test_history_survives_a_restart_and_cursors_stay_good(make_service):
             await client.wait_for(type="caught_up")
             assert_gapless(client.events())
             assert client.events()[:len(events)] == events
+
+    asyncio.run(after())
+    assert second.stop() == 0
+    assert log_check.check(second.data, complete=True).faults == []
+
+
+def test_what_is_older_than_the_window_comes_from_the_archive_once_and_in_order(make_service):
+    first = make_service().start()
+    thousands = "x" * 6000
+
+    async def before():
+        async with Client(first, USER) as client:
+            for number in range(25):
+                run = await client.say(f"m-{number}", f"what is {number} + 1? {thousands}")
+                await client.wait_for_end(run)
+            return client.events()
+
+    events = asyncio.run(before())
+    assert first.stop() == 0
+    second = make_service(limits_window_bytes_max="65536").start()
+
+    async def after():
+        async with Client(second, USER, cursor=events[2]["cursor"]) as client:
+            await client.wait_for(type="caught_up")
+            assert client.events() == events[3:]
+            assert client.frames[-1]["type"] == "caught_up"
+            # What comes after that is live, and follows without a gap.
+            await client.wait_for_end(await client.say("m-later", "what is 2 + 2?"))
+            assert_gapless(client.events(), first=4)
+        pages = re.search(r'^signalbox_gateway_catch_up_pages_total\{source="history"\} (\d+)$',
+                          second.get("/metrics")[1], re.MULTILINE)
+        assert pages and int(pages[1]) > 0
 
     asyncio.run(after())
     assert second.stop() == 0
