@@ -9,11 +9,18 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/coder/websocket"
 )
 
-func connect(url, way, token string) (*websocket.Conn, error) {
+type client struct {
+	socket  *websocket.Conn
+	closing atomic.Bool
+	ended   chan error // what ended the reader
+}
+
+func connect(url, way, token string) (*client, error) {
 	options := &websocket.DialOptions{Subprotocols: []string{"signalbox.v1"}, HTTPHeader: http.Header{}}
 	switch way {
 	case "header":
@@ -27,35 +34,53 @@ func connect(url, way, token string) (*websocket.Conn, error) {
 	}
 	socket.SetReadLimit(-1)
 	fmt.Printf("open\t%s\n", socket.Subprotocol())
-	go read(socket)
-	return socket, nil
+	c := &client{socket: socket, ended: make(chan error, 1)}
+	go c.read()
+	return c, nil
 }
 
-func read(socket *websocket.Conn) {
+func (c *client) read() {
 	for {
-		_, text, err := socket.Read(context.Background())
+		_, text, err := c.socket.Read(context.Background())
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			fmt.Printf("closed\t%d\n", websocket.CloseStatus(err))
+			if !c.closing.Load() {
+				fmt.Printf("closed\t%d\n", websocket.CloseStatus(err))
+			}
+			c.ended <- err
 			return
 		}
 		fmt.Printf("text\t%s\n", text)
 	}
 }
 
+// The answer to our close frame is taken by the reader or by Close itself, whoever comes first;
+// Close then has no error to tell.
+func (c *client) close() error {
+	c.closing.Store(true)
+	if err := c.socket.Close(websocket.StatusNormalClosure, ""); err != nil {
+		return err
+	}
+	code := websocket.CloseStatus(<-c.ended)
+	if code == -1 {
+		code = websocket.StatusNormalClosure
+	}
+	fmt.Printf("closed\t%d\n", code)
+	return nil
+}
+
 func drive() error {
-	var socket *websocket.Conn
+	var c *client
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Split(lines.Text(), "\t")
 		var err error
 		switch words[0] {
 		case "connect":
-			socket, err = connect(words[1], words[2], words[3])
+			c, err = connect(words[1], words[2], words[3])
 		case "send":
-			err = socket.Write(context.Background(), websocket.MessageText, []byte(words[1]))
+			err = c.socket.Write(context.Background(), websocket.MessageText, []byte(words[1]))
 		case "close":
-			err = socket.Close(websocket.StatusNormalClosure, "")
+			err = c.close()
 		}
 		if err != nil {
 			return err
