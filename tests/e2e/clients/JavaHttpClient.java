@@ -11,6 +11,7 @@ import java.util.concurrent.CompletionStage;
 
 public class JavaHttpClient {
   private static final PrintStream OUT = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private static synchronized void say(String verb, Object word) {
     OUT.print(verb + "\t" + word + "\n");
@@ -51,7 +52,7 @@ public class JavaHttpClient {
   }
 
   private static WebSocket connect(String url, String way, String token) {
-    WebSocket.Builder builder = HttpClient.newHttpClient().newWebSocketBuilder();
+    WebSocket.Builder builder = HTTP.newWebSocketBuilder();
     if (way.equals("header")) builder.header("Authorization", "Bearer " + token);
     if (way.equals("subprotocol")) builder.subprotocols("signalbox.v1", "bearer." + token);
     else builder.subprotocols("signalbox.v1");
