@@ -56,8 +56,10 @@ def node_modules(build):
         if not stamp.exists() or stamp.read_bytes() != lock:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(DRIVERS / name, folder)
-            subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder,
-                           check=True, stdout=subprocess.DEVNULL)
+            made = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                                  cwd=folder, check=False, stdout=subprocess.DEVNULL)
+            if made.returncode != 0:
+                raise Missing("npm could not install what package-lock.json names")
             stamp.write_bytes(lock)
     return folder
 
@@ -82,9 +84,12 @@ def java_http_client(build):
 def go_coder_websocket(build):
     go = tool("go", "/usr/local/go/bin")
     with made_in(build / "go"):
-        subprocess.run([go, "build", "-mod=readonly", "-o", build / "go" / "client", "."],
-                       cwd=DRIVERS / "go", check=True,
-                       env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"})
+        made = subprocess.run([go, "build", "-mod=readonly", "-o", build / "go" / "client", "."],
+                              cwd=DRIVERS / "go", check=False, stderr=subprocess.PIPE, text=True,
+                              env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"})
+        if made.returncode != 0 and any(word in made.stderr for word in ("dial", "lookup", "proxy")):
+            raise Missing("its Go module is not to be had")
+        assert made.returncode == 0, made.stderr
     return [build / "go" / "client"]
 
 
