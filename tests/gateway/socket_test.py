@@ -130,8 +130,8 @@ def message(number, thread="t", content="hello", **more):
                        "content": content, **more})
 
 
-def run(story):
-    return asyncio.run(asyncio.wait_for(story, 60))
+def run(story, seconds_max=60):
+    return asyncio.run(asyncio.wait_for(story, seconds_max))
 
 
 class WithServer(unittest.TestCase):
@@ -575,6 +575,28 @@ class SlowSockets(WithServer):
             await slow.close()
             await fast.close()
         run(story())
+
+    def test_a_hundred_thousand_events_from_the_start_come_at_the_pace_of_the_reader(self):
+        async def story():
+            for _ in range(10):
+                self.server.tell("state hal 10000 100")
+            before = self.resident_kib()
+            ws = await self.server.connect("hal", "?from=start", max_queue=1, read_limit=1024)
+            await asyncio.sleep(1)  # nobody reads, so next to nothing is held for it
+            self.assertLess(self.resident_kib() - before, 8 * 1024)
+            await receive(ws)
+            for seq in range(1, 100_001):
+                frame = json.loads(await ws.recv())
+                self.assertEqual(frame.get("seq"), seq, frame)
+            self.assertEqual((await receive(ws))["type"], "caught_up")
+            self.server.tell("state hal 1 100")
+            self.assertEqual((await receive(ws))["seq"], 100_001)
+            await ws.close()
+        run(story(), 240)
+
+    def resident_kib(self):
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
 
     def metric(self, name):
         text = self.server.request("GET", "/metrics")[1].decode()
