@@ -69,6 +69,7 @@ void IoThread::finish(std::chrono::milliseconds patience) {
     }
   }
   thread_.join();
+  while (posting_ != 0) std::this_thread::yield();
 }
 
 void IoThread::run_and_wait(const Task& task) {
@@ -83,7 +84,12 @@ void IoThread::run_and_wait(const Task& task) {
 
 asio::io_context& IoThread::context() { return state_->context; }
 
-void IoThread::post(Task task) { asio::post(state_->context, std::move(task)); }
+// The task may be what the destroyer of this object waits for: finish() lets post() return first.
+void IoThread::post(Task task) {
+  ++posting_;
+  asio::post(state_->context, std::move(task));
+  --posting_;
+}
 
 TimerId IoThread::call_at(MonotonicTime when, Task task) {
   SIGNALBOX_ASSERT(is_current());

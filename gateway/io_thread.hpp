@@ -48,6 +48,7 @@ class IoThread final : public Executor {
   std::string name_;
   std::unique_ptr<State> state_;
   std::atomic<std::uint64_t> escaped_exceptions_{0};
+  std::atomic<int> posting_{0};  // threads inside post()
   std::atomic<std::thread::id> thread_id_{};
   std::thread thread_;
 };

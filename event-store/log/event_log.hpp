@@ -49,7 +49,7 @@ class TailSink {
   virtual void on_failed(const Error& error) = 0;
 };
 
-// A subscription; destroying it ends it.
+// A subscription; destroying it ends it: its executor is not touched any more, and may go.
 class Tail {
  public:
   virtual ~Tail() = default;

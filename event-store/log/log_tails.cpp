@@ -27,6 +27,7 @@ class LogTails::Handle final : public Tail {
   ~Handle() override {
     reader_->closed = true;
     tails_.release(reader_);
+    tails_.gate_.wait_for_those_inside();
   }
 
  private:
@@ -63,7 +64,7 @@ const LogTails::Place& LogTails::place(const TopicPartition& at) const {
 
 std::unique_ptr<Tail> LogTails::tail(const TopicPartition& at, Offset from, Executor& where,
                                      TailSink& sink) {
-  PostBatch posts;
+  PostBatch posts(gate_);
   std::unique_ptr<Tail> made;
   {
     const std::lock_guard lock(mutex_);
@@ -140,7 +141,7 @@ void LogTails::raise_first(const TopicPartition& at, Offset first) {
 }
 
 void LogTails::raise_end(const TopicPartition& at, Offset end) {
-  PostBatch posts;
+  PostBatch posts(gate_);
   {
     const std::lock_guard lock(mutex_);
     Place& grown = place(at);
@@ -246,7 +247,7 @@ void LogTails::finish(const SubscriptionPtr& reader) {
     reader->sink.on_caught_up(*caught_up);
     if (reader->closed) return;
   }
-  PostBatch posts;
+  PostBatch posts(gate_);
   {
     const std::lock_guard lock(mutex_);
     reader->busy = false;
@@ -286,7 +287,7 @@ void LogTails::serve_lagging(const SubscriptionPtr& reader) {
         std::min(limits.records_max, static_cast<std::size_t>(reader->place.bounds.end - from));
   }
   auto rows = read_disk(reader->place.at, from, limits);
-  PostBatch posts;
+  PostBatch posts(gate_);
   {
     const std::lock_guard lock(mutex_);
     if (rows)

@@ -52,6 +52,8 @@ class LogTails {
                                                     ReadLimits limits);
   [[nodiscard]] LogBounds bounds(const TopicPartition& at) const;
 
+  // Of every batch that is given to publish() or publish_volatile().
+  [[nodiscard]] PostGate& gate() { return gate_; }
   // Records that are durable now, of each partition the next ones. Adds to `dropped` what memory no
   // longer keeps for readers, for the caller to let go of where that is cheapest.
   void publish(std::span<const RecordPtr> committed, PostBatch& posts,
@@ -113,6 +115,7 @@ class LogTails {
   [[nodiscard]] Result<std::vector<RecordPtr>> read_disk(const TopicPartition& at, Offset from,
                                                          ReadLimits limits);
 
+  PostGate gate_;
   const LogTailsOptions options_;
   const ReadRows read_rows_;
 

@@ -1,8 +1,13 @@
 // PostBatch: tasks collected for several executors and given to each in one post(), in the order
 // they were added: a commit of many records wakes each waiting thread once. One thread; must be
-// flushed with no lock held. Private to this folder.
+// flushed with no lock held but that of its PostGate. Private to this folder.
+//
+// PostGate: an executor may be destroyed as soon as its tails are, so a tail that ends waits for
+// the batches under way that may hold something for it. Any thread.
 #pragma once
 
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 #include <vector>
 
@@ -10,8 +15,21 @@
 
 namespace signalbox::event_store {
 
+class PostGate {
+ public:
+  [[nodiscard]] std::shared_lock<std::shared_mutex> enter() { return std::shared_lock(mutex_); }
+  // Not from within a batch; executors run nothing inside post().
+  void wait_for_those_inside() { const std::unique_lock lock(mutex_); }
+
+ private:
+  std::shared_mutex mutex_;
+};
+
 class PostBatch {
  public:
+  // From here to the end of the batch the executors of tails stay.
+  explicit PostBatch(PostGate& gate) : inside_(gate.enter()) {}
+
   void add(Executor& where, Task task) {
     for (auto& [executor, tasks] : batches_) {
       if (executor != &where) continue;
@@ -34,6 +52,7 @@ class PostBatch {
   }
 
  private:
+  std::shared_lock<std::shared_mutex> inside_;
   std::vector<std::pair<Executor*, std::vector<Task>>> batches_;
 };
 

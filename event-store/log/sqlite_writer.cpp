@@ -66,7 +66,7 @@ void SqliteWriter::append(std::shared_ptr<Record> record, Executor& where, Appen
 void SqliteWriter::append_volatile(std::shared_ptr<Record> record, Executor& where,
                                    AppendDone done) {
   const std::size_t bytes = size_bytes(*record);
-  PostBatch posts;
+  PostBatch posts(tails_.gate());
   const Result<Offset> result = bytes > options_.record_bytes_max
                                     ? Result<Offset>(tl::unexpected(too_large(bytes)))
                                     : tails_.publish_volatile(record, posts);
@@ -168,7 +168,7 @@ void SqliteWriter::commit(std::vector<Pending>& group) {
 
 void SqliteWriter::answer(std::vector<Pending>& group, const std::optional<Error>& refused) {
   std::size_t bytes = 0;
-  PostBatch posts;
+  PostBatch posts(tails_.gate());
   std::vector<RecordPtr> committed;
   for (Pending& pending : group) {
     bytes += pending.bytes;

@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -153,6 +155,61 @@ TEST(SqliteEventLog, ATailBeyondTheEndFails) {
   const TailOn tail(fixture, kInbound, Offset(5), collector);
   ASSERT_TRUE(fixture.wait_until([&] { return collector.failed().has_value(); }));
   EXPECT_EQ(collector.failed()->code, Errc::not_found);
+}
+
+// Keeps tasks until the test runs them; a post() may be made to wait for the end of its tail.
+class LingeringExecutor final : public Executor {
+ public:
+  void post(Task task) override {
+    if (lingers) {
+      inside = true;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+      while (!tail_is_gone && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+      tail_went_meanwhile = tail_is_gone.load();
+    }
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  TimerId call_at(MonotonicTime, Task) override { return TimerId::none; }
+  void cancel(TimerId) override {}
+  [[nodiscard]] bool is_current() const override { return true; }
+  void run() {
+    std::vector<Task> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks = std::exchange(tasks_, {});
+    }
+    for (const Task& task : tasks) task();
+  }
+
+  std::atomic<bool> lingers = false;
+  std::atomic<bool> inside = false;
+  std::atomic<bool> tail_is_gone = false;
+  std::atomic<bool> tail_went_meanwhile = false;
+
+ private:
+  std::mutex mutex_;
+  std::vector<Task> tasks_;
+};
+
+TEST(SqliteEventLog, WhenATailIsGoneItsExecutorMayGoToo) {
+  SqliteFixture fixture;
+  LingeringExecutor executor;
+  Collector collector;
+  auto tail = fixture.log().tail(kInbound, Offset(0), executor, collector);
+  executor.run();
+  executor.lingers = true;
+  fixture.log().append(kInbound, make_record("k", "v"), fixture.executor(0), [](Result<Offset>) {});
+  ASSERT_TRUE(fixture.wait_until([&] { return executor.inside.load(); }));
+  std::thread closing([&] {
+    tail.reset();
+    executor.tail_is_gone = true;
+  });
+  closing.join();
+  EXPECT_FALSE(executor.tail_went_meanwhile);
+  executor.run();
+  EXPECT_TRUE(collector.records().empty());
 }
 
 TEST(SqliteEventLog, TheVolatileTopicIsABoundedRing) {
