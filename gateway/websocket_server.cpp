@@ -14,6 +14,9 @@
 namespace signalbox::gateway {
 namespace {
 
+// After the answer to a request: for what its client still sends.
+constexpr std::chrono::milliseconds kAnswerLinger{1'000};
+
 // websocketpp finds out the byte order when it is first asked, in a plain static. It is asked here,
 // before there are threads, so that no two of them find it out at once.
 [[maybe_unused]] const std::uint64_t kByteOrderFound = wspp::lib::net::_htonll(1);
@@ -102,9 +105,6 @@ HttpRequest read_request(const Endpoint::connection_type& connection) {
 
 void write_response(Endpoint::connection_type& connection, const HttpResponse& response) {
   connection.set_status(static_cast<wspp::http::status_code::value>(response.status));
-  connection.replace_header("Connection", "close");
-  connection.replace_header("X-Content-Type-Options", "nosniff");
-  connection.replace_header("Cache-Control", "no-store");
   for (const auto& [name, value] : response.headers) connection.replace_header(name, value);
   if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
   // An answer to HEAD states the length of a body that is not there.
@@ -240,6 +240,7 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port) {
   connection->shard = shared_from_this();
   connection->port = port;
   connection->remote_address = socket.remote_address;
+  connection->linger = kAnswerLinger;
   unopened_.emplace(connection.get(), connection);
   std::error_code error;
   connection->get_raw_socket().assign(socket.is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
@@ -271,13 +272,6 @@ bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {
 void WebsocketServer::Shard::answer_http(const wspp::connection_hdl& handle) {
   const ConnectionPtr connection = connection_of(handle);
   const HttpRequest request = read_request(*connection);
-  const auto length = request.header("content-length");
-  // websocketpp would take such a body for an empty one.
-  if (request.header("transfer-encoding"))
-    return write_response(
-        *connection, http_error(501, "not_implemented", "send the body with a Content-Length"));
-  if (length && (length->empty() || length->find_first_not_of("0123456789") != length->npos))
-    return write_response(*connection, http_error(400, "bad_request", "bad Content-Length"));
   std::error_code error = connection->defer_http_response();
   if (error) return connection->terminate(error);
   http_[connection.get()] = {connection, std::chrono::steady_clock::now() + options_.handshake};
@@ -324,6 +318,7 @@ void WebsocketServer::Shard::hurry_http() {
 void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
   const ConnectionPtr connection = connection_of(handle);
   unopened_.erase(connection.get());
+  connection->upgraded();
   const auto link = connection->link;
   link->index = links_.size();
   links_.push_back(link);

@@ -2,11 +2,13 @@
 // file that includes it.
 #pragma once
 
+#include <algorithm>
 #include <asio/buffer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 #include <websocketpp/common/network.hpp>
@@ -15,6 +17,8 @@
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
 
+#include "gateway/handshake.hpp"
+#include "gateway/request_head.hpp"
 #include "gateway/socket_link.hpp"
 
 namespace signalbox::gateway {
@@ -31,6 +35,11 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   using Base::Base;
 
   using Base::async_write;
+  // Of the answer to the request.
+  void async_write(const char* bytes, std::size_t size, wspp::transport::write_handler handler) {
+    has_answered_ = true;
+    Base::async_write(bytes, size, std::move(handler));
+  }
   void async_write(const std::vector<wspp::transport::buffer>& buffers,
                    wspp::transport::write_handler handler) {
     std::size_t bytes = 0;
@@ -59,6 +68,9 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     if (const auto read = std::exchange(held_read_, nullptr)) read();
   }
 
+  // From here on it is a WebSocket, with a closing handshake of its own.
+  void upgraded() { has_answered_ = false; }
+
   // websocketpp asks for a write with every send; between cork and uncork it is asked for once.
   void cork() { corked_ = true; }
   void uncork() {
@@ -72,11 +84,12 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     return {};
   }
 
-  // Where websocketpp closes because of what the peer sent, it has stopped reading: a peer in the
-  // middle of a send would be reset before it has seen why. So what it sends is thrown away for a
-  // while.
+  // Where websocketpp closes because of what the peer sent, or with the answer to a request, it has
+  // stopped reading: a peer in the middle of a send would be reset before it has seen why. So what
+  // it sends is thrown away for a while.
   void async_shutdown(wspp::transport::shutdown_handler handler) {
-    if (linger.count() == 0 || !stopped_reading()) return Base::async_shutdown(std::move(handler));
+    if (linger.count() == 0 || !(has_answered_ || stopped_reading()))
+      return Base::async_shutdown(std::move(handler));
     std::error_code ignored;
     Base::get_raw_socket().shutdown(asio::socket_base::shutdown_send, ignored);
     at_end_ = std::move(handler);
@@ -88,7 +101,7 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   std::function<void()> on_written;
-  std::function<bool()> stopped_reading;
+  std::function<bool()> stopped_reading = [] { return false; };
   std::chrono::milliseconds linger{0};
 
  private:
@@ -110,11 +123,80 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   wspp::transport::shutdown_handler at_end_;
   typename Base::timer_ptr linger_timer_;
   std::vector<char> discard_;
+
+  bool has_answered_ = false;
   bool corked_ = false;
   std::function<void()> held_;
   std::size_t in_flight_ = 0;
   bool reading_held_ = false;
   std::function<void()> held_read_;
+};
+
+// A request whose head is judged before websocketpp, which takes much for granted, sees it whole.
+class JudgedRequest : public wspp::http::parser::request {
+ public:
+  using Base = wspp::http::parser::request;
+  std::size_t consume(const char* bytes, std::size_t size) {
+    if (!is_judged_) judge(std::string_view(bytes, size));
+    return Base::consume(bytes, size);
+  }
+
+ private:
+  // Of a head that comes in crumbs each doubling is judged, so that crumbs cost no more than bytes.
+  void judge(std::string_view bytes) {
+    const std::size_t searched = head_.size() - std::min(head_.size(), kHeadEnd.size() - 1);
+    head_.append(bytes);
+    const std::size_t end = head_.find(kHeadEnd, searched);
+    is_judged_ = end != head_.npos;
+    if (!is_judged_ && head_.size() < 2 * judged_bytes_) return;
+    judged_bytes_ = head_.size();
+    if (const auto fault =
+            judge_head(std::string_view(head_).substr(0, is_judged_ ? end + kHeadEnd.size() : end)))
+      throw wspp::http::exception(fault->message,
+                                  static_cast<wspp::http::status_code::value>(fault->status),
+                                  fault->message);
+    if (is_judged_) head_ = std::string();
+  }
+
+  static constexpr std::string_view kHeadEnd = "\r\n\r\n";
+  std::string head_;
+  std::size_t judged_bytes_ = 0;
+  bool is_judged_ = false;
+};
+
+// A response with what every answer of ours says, also those that websocketpp makes by itself. The
+// answer to an upgrade stays as it is: its headers are kept as long as the socket.
+class StrictResponse : public wspp::http::parser::response {
+ public:
+  using Base = wspp::http::parser::response;
+  [[nodiscard]] std::string raw() const {
+    if (get_status_code() == wspp::http::status_code::switching_protocols) return Base::raw();
+    Base strict = *this;
+    const auto add = [&](const char* name, const std::string& value) {
+      if (strict.get_header(name).empty()) strict.replace_header(name, value);
+    };
+    add("Connection", "close");
+    add("Cache-Control", "no-store");
+    add("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    add("Cross-Origin-Opener-Policy", "same-origin");
+    add("Cross-Origin-Resource-Policy", "same-origin");
+    add("Referrer-Policy", "no-referrer");
+    add("X-Content-Type-Options", "nosniff");
+    add("X-Frame-Options", "DENY");
+    if (get_status_code() == wspp::http::status_code::upgrade_required) {
+      add("Sec-WebSocket-Version", "13");
+      strict.replace_header("Connection", "close, Upgrade");
+      strict.replace_header("Upgrade", "websocket");
+    }
+    if (get_header("Content-Length").empty()) {
+      const HttpResponse error =
+          http_error(static_cast<int>(get_status_code()), "bad_request", get_status_msg());
+      strict.set_body(error.body);
+      add("Content-Type", error.content_type);
+    }
+    strict.set_status(get_status_code());
+    return strict.raw();
+  }
 };
 
 struct ConnectionExtra;
@@ -148,8 +230,8 @@ struct ServerConfig : wspp::config::asio {
   using type = ServerConfig;
   using base = wspp::config::asio;
   using concurrency_type = wspp::concurrency::none;
-  using request_type = base::request_type;
-  using response_type = base::response_type;
+  using request_type = JudgedRequest;
+  using response_type = StrictResponse;
   using message_type = base::message_type;
   using con_msg_manager_type = base::con_msg_manager_type;
   using endpoint_msg_manager_type = base::endpoint_msg_manager_type;

@@ -1,7 +1,8 @@
-"""The public port over HTTP: history and threads of the caller."""
+"""The public port over HTTP: history and threads of the caller; requests that nobody should send."""
 import asyncio
 import http.client
 import json
+import socket
 import urllib.parse
 
 from harness import Client
@@ -149,3 +150,143 @@ def test_a_page_is_at_most_1_mib(service):
                           "events")
     assert count > 1
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+# What is sent, and the status of the answer. `{host}` stands for the address.
+GET = "GET /healthz HTTP/1.1\r\nHost: {host}\r\n"
+POST = "POST /dev/token HTTP/1.1\r\nHost: {host}\r\n"
+BODY = '{{"user_id":"ann"}}'  # 17 bytes
+UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: signalbox.v1\r\n"
+           "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n")
+REQUESTS = {
+    "as it should be": (GET + "\r\n", 200),
+    "HTTP/1.0": (GET.replace("1.1", "1.0") + "\r\n", 200),
+    "HTTP/1.0 without Host": ("GET /healthz HTTP/1.0\r\n\r\n", 400),
+    "no Host": ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+    "an empty Host": ("GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    "two Hosts": (GET + "Host: {host}\r\n\r\n", 400),
+    "two Hosts of different case": (GET + "hOST: evil.example\r\n\r\n", 400),
+    "a Host with a path": ("GET /healthz HTTP/1.1\r\nHost: {host}/x\r\n\r\n", 400),
+    "a Host with a user": ("GET /healthz HTTP/1.1\r\nHost: a@{host}\r\n\r\n", 400),
+    "a foreign Host": ("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),
+    "HTTP/2.0": (GET.replace("1.1", "2.0") + "\r\n", 505),
+    "the preface of HTTP/2": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "HTTP/1": (GET.replace("1.1", "1") + "\r\n", 400),
+    "no version": ("GET /healthz\r\nHost: {host}\r\n\r\n", 400),
+    "two blanks": (GET.replace(" /", "  /", 1) + "\r\n", 400),
+    "a whole address": (GET.replace("/healthz", "http://{host}/healthz") + "\r\n", 400),
+    "CONNECT": ("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
+    "no method": (" /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
+    "a method that is no token": (GET.replace("GET", "G{{T") + "\r\n", 400),
+    "an unknown method": (GET.replace("GET", "BREW") + "\r\n", 405),
+    "DELETE": (GET.replace("GET", "DELETE") + "\r\n", 405),
+    "GET where only POST is": (POST.replace("POST", "GET") + "\r\n", 405),
+    "an unknown path": (GET.replace("healthz", "health") + "\r\n", 404),
+    "an empty first line": ("\r\n" + GET + "\r\n", 400),
+    "a long target": ("GET /" + "a" * 8200 + " HTTP/1.1\r\nHost: {host}\r\n\r\n", 414),
+    "a long header": (GET + "X: " + "a" * 17000 + "\r\n\r\n", 431),
+    "many headers": (GET + "X: a\r\n" * 4000 + "\r\n", 431),
+    "bare LF": (GET.replace("\r\n", "\n") + "\n", 400),
+    "bare LF after the first line": (GET.replace("\r\n", "\n", 1) + "\r\n", 400),
+    "a bare CR": (GET + "X: a\rb\r\n\r\n", 400),
+    "CR CR LF": (GET + "X: a\r\r\n\r\n", 400),
+    "NUL": (GET + "X: a\0b\r\n\r\n", 400),
+    "a folded line": (GET + "X: a\r\n b\r\n\r\n", 400),
+    "a folded line first": ("GET /healthz HTTP/1.1\r\n Host: {host}\r\n\r\n", 400),
+    "a blank before the colon": (GET + "X : a\r\n\r\n", 400),
+    "a blank before the colon of a length": (POST + "Content-Length : 17\r\n\r\n" + BODY, 400),
+    "a header without a colon": (GET + "X\r\n\r\n", 400),
+    "a header without a name": (GET + ": x\r\n\r\n", 400),
+    "a name that is no token": (GET + "X(y: x\r\n\r\n", 400),
+    "two Authorizations": (GET + "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", 400),
+    "a body": (POST + "Content-Length: 17\r\n\r\n" + BODY, 200),
+    "a body and what follows it": (POST + "Content-Length: 17\r\n\r\n" + BODY + GET + "\r\n", 200),
+    "no body": (POST + "Content-Length: 0\r\n\r\n", 400),
+    "no length": (POST + "\r\n", 411),
+    "a body with GET": (GET + "Content-Length: 17\r\n\r\n" + BODY, 400),
+    "a length of 0 with GET": (GET + "Content-Length: 0\r\n\r\n", 200),
+    "a body with HEAD": (GET.replace("GET", "HEAD") + "Content-Length: 1\r\n\r\nx", 400),
+    "a body with an upgrade": (GET.replace("healthz", "ws") + UPGRADE + "Sec-WebSocket-Version: 13\r\n"
+                               "Content-Length: 5\r\n\r\nhello", 400),
+    "two lengths": (POST + "Content-Length: 17\r\nContent-Length: 5\r\n\r\n" + BODY, 400),
+    "the same length twice": (POST + "Content-Length: 17\r\nContent-Length: 17\r\n\r\n" + BODY, 400),
+    "a list of lengths": (POST + "Content-Length: 17, 17\r\n\r\n" + BODY, 400),
+    "a signed length": (POST + "Content-Length: +17\r\n\r\n" + BODY, 400),
+    "a negative length": (POST + "Content-Length: -1\r\n\r\n" + BODY, 400),
+    "a hexadecimal length": (POST + "Content-Length: 0x11\r\n\r\n" + BODY, 400),
+    "an empty length": (POST + "Content-Length:\r\n\r\n" + BODY, 400),
+    "a length beyond 64 bits": (POST + "Content-Length: 18446744073709551633\r\n\r\n" + BODY, 400),
+    "a length beyond the limit": (POST + "Content-Length: 65537\r\n\r\n", 413),
+    "chunks": (POST + "Transfer-Encoding: chunked\r\n\r\n11\r\n" + BODY + "\r\n0\r\n\r\n", 411),
+    "chunks with GET": (GET + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+    "length, then chunks": (POST + "Content-Length: 17\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            "0\r\n\r\n", 400),
+    "chunks, then length": (POST + "Transfer-Encoding: chunked\r\nContent-Length: 17\r\n\r\n"
+                            "0\r\n\r\n", 400),
+    "a blank before the colon of chunks": (POST + "Content-Length: 17\r\nTransfer-Encoding : chunked"
+                                           "\r\n\r\n0\r\n\r\n", 400),
+    "folded chunks": (POST + "Content-Length: 17\r\nTransfer-Encoding:\r\n chunked\r\n\r\n", 400),
+    "gzip": (POST + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    "chunks twice": (POST + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+    "chunks with a vertical tab": (POST + "Transfer-Encoding: \vchunked\r\n\r\n", 400),
+    "chunks in HTTP/1.0": (POST.replace("1.1", "1.0") + "Transfer-Encoding: chunked\r\n\r\n", 400),
+    "an upgrade of no version": (GET.replace("healthz", "ws") + UPGRADE + "\r\n", 426),
+    "an upgrade of an old version": (GET.replace("healthz", "ws") + UPGRADE +
+                                     "Sec-WebSocket-Version: 8\r\n\r\n", 426),
+    "an upgrade of two versions": (GET.replace("healthz", "ws") + UPGRADE + "Sec-WebSocket-Version: 13"
+                                   "\r\nSec-WebSocket-Version: 8\r\n\r\n", 400),
+    "an upgrade by POST": (POST.replace("dev/token", "ws") + UPGRADE + "Sec-WebSocket-Version: 13\r\n"
+                           "Content-Length: 0\r\n\r\n", 400),
+    "an upgrade in HTTP/1.0": (GET.replace("healthz", "ws").replace("1.1", "1.0") + UPGRADE +
+                               "Sec-WebSocket-Version: 13\r\n\r\n", 400),
+    "an upgrade of another path": (GET + UPGRADE + "Sec-WebSocket-Version: 13\r\n\r\n", 404),
+    "an upgrade without a key": ((GET.replace("healthz", "ws") + UPGRADE).replace("-Key", "-Kex") +
+                                 "Sec-WebSocket-Version: 13\r\n\r\n", 400),
+}
+STRICT = {"connection": "close", "cache-control": "no-store", "x-content-type-options": "nosniff",
+          "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+          "referrer-policy": "no-referrer", "x-frame-options": "DENY",
+          "cross-origin-opener-policy": "same-origin",
+          "cross-origin-resource-policy": "same-origin"}
+
+
+def raw_answer(service, text, size=1 << 16):
+    """All that comes back for these bytes, sent in pieces of that size, until the end."""
+    host, port = service.address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), WAIT_SECONDS) as raw:
+        came = b""
+        try:
+            for at in range(0, len(text), size):
+                raw.sendall(text[at:at + size])
+            while part := raw.recv(4096):
+                came += part
+        except ConnectionError:
+            pass  # it had bytes of ours left to read when it closed
+        return came
+
+
+def check_answer(name, came, status):
+    head, _, body = came.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    assert lines[0].startswith(f"HTTP/1.1 {status} "), (name, came)
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+    assert len(headers) == len(lines) - 1, (name, lines)
+    for header, value in STRICT.items():
+        assert headers[header].startswith(value.lower()), (name, header, headers)
+    assert int(headers["content-length"]) == len(body), (name, came)
+    if status == 426:
+        assert headers["sec-websocket-version"] == "13"
+    if status >= 400:
+        assert set(json.loads(body)["error"]) >= {"code", "message"}, (name, body)
+
+
+def test_each_wrong_request_gets_its_status_and_the_end_of_the_connection(service):
+    for name, (text, status) in REQUESTS.items():
+        text = text.format(host=service.address).encode("latin-1")
+        for size in (1 << 16, 7) if len(text) < 1000 else (1 << 16,):
+            check_answer(name, raw_answer(service, text, size), status)
+    # One request is answered, whatever follows it on the same connection.
+    twice = (GET + "\r\n").format(host=service.address).encode() * 2
+    assert raw_answer(service, twice).count(b"HTTP/1.1 ") == 1
+    assert service.get("/healthz")[0] == 200
+    assert service.stop() == 0
