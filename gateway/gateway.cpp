@@ -38,9 +38,11 @@ bool wait_until(std::chrono::milliseconds longest, const std::function<bool()>& 
   return true;
 }
 
-ServerOptions server_options(const GatewayLimits& limits) {
+ServerOptions server_options(const GatewayOptions& options) {
+  const GatewayLimits& limits = options.limits;
   return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
                        .handshake = limits.handshake,
+                       .trusted_proxies = options.trusted_proxies,
                        .socket = {.outbox_bytes_max = limits.outbox_bytes_max,
                                   .answers_bytes_max = limits.answers_bytes_max,
                                   .writable_bytes = limits.page_bytes_max,
@@ -290,7 +292,7 @@ void Gateway::Parts::make_server() {
   std::vector<IoThread*> threads;
   for (const auto& shard : shards) threads.push_back(&shard->thread);
   server.emplace(
-      std::move(threads), server_options(options.limits),
+      std::move(threads), server_options(options),
       [this](std::size_t shard, const UpgradeRequest& request, int port) {
         if (port == kAdminPort) return refuse(http_error(404, "not_found", "no sockets here"));
         return upgrade(shard, request);

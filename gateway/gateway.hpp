@@ -34,6 +34,7 @@ struct GatewayOptions {
   std::vector<std::string> agents{"assistant", "playbook"};
   std::vector<std::string> origins{};           // allowed besides the Host itself
   std::vector<AddressRange> connects_exempt{};  // from limits.connects
+  std::vector<AddressRange> trusted_proxies{};  // whose X-Forwarded-For is believed
   GatewayLimits limits{};
   KeySet keys;
   TokenRules tokens{};

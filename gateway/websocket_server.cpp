@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "gateway/client_address.hpp"
 #include "gateway/tcp_progress.hpp"
 #include "gateway/websocket_transport.hpp"
 
@@ -83,7 +84,8 @@ class ConnectionWriter final : public SocketWriter {
   Endpoint::connection_type& connection_;
 };
 
-HttpRequest read_request(const Endpoint::connection_type& connection) {
+HttpRequest read_request(const Endpoint::connection_type& connection,
+                         std::span<const AddressRange> trusted_proxies) {
   const auto& request = connection.get_request();
   const std::string& target = request.get_uri();
   const std::size_t question = target.find('?');
@@ -92,7 +94,7 @@ HttpRequest read_request(const Endpoint::connection_type& connection) {
                    .query = question == target.npos ? "" : target.substr(question + 1),
                    .headers = {},
                    .body = request.get_body(),
-                   .remote_address = connection.remote_address};
+                   .remote_address = {}};
   for (const auto& [name, value] : request.get_headers()) {
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
@@ -100,6 +102,8 @@ HttpRequest read_request(const Endpoint::connection_type& connection) {
     });
     read.headers.emplace_back(std::move(lower), value);
   }
+  read.remote_address =
+      client_address(connection.remote_address, read.header("x-forwarded-for"), trusted_proxies);
   return read;
 }
 
@@ -255,7 +259,8 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port) {
 
 bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {
   const ConnectionPtr connection = connection_of(handle);
-  const UpgradeRequest request{read_request(*connection), connection->get_requested_subprotocols()};
+  const UpgradeRequest request{read_request(*connection, options_.trusted_proxies),
+                               connection->get_requested_subprotocols()};
   UpgradeAnswer answer = on_upgrade_(index_, request, connection->port);
   if (!answer.session) {
     write_response(*connection, answer.refusal);
@@ -271,7 +276,7 @@ bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {
 
 void WebsocketServer::Shard::answer_http(const wspp::connection_hdl& handle) {
   const ConnectionPtr connection = connection_of(handle);
-  const HttpRequest request = read_request(*connection);
+  const HttpRequest request = read_request(*connection, options_.trusted_proxies);
   std::error_code error = connection->defer_http_response();
   if (error) return connection->terminate(error);
   http_[connection.get()] = {connection, std::chrono::steady_clock::now() + options_.handshake};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "event-store/model/http.hpp"
+#include "gateway/address_range.hpp"
 #include "gateway/client_link.hpp"
 #include "gateway/handshake.hpp"
 #include "gateway/io_thread.hpp"
@@ -28,6 +29,8 @@ struct ServerOptions {
   std::size_t http_body_bytes_max = 64 * 1024;  // beyond: 413
   // Reading a request; then for its answer to be made (beyond: 503), then for it to be taken.
   std::chrono::milliseconds handshake{10'000};
+  // Whose X-Forwarded-For says where a request came from.
+  std::vector<AddressRange> trusted_proxies{};
   SocketLimits socket{};
 };
 

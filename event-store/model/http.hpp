@@ -19,7 +19,7 @@ struct HttpRequest {
   std::string query;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::string body;
-  std::string remote_address;
+  std::string remote_address;  // of the client, also behind a trusted proxy
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
     for (const auto& [key, value] : headers)

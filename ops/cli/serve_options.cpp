@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "event-store/contract/write_version.hpp"
+#include "gateway/address_range.hpp"
 #include "gateway/listener.hpp"
 
 namespace signalbox::cli {
@@ -39,6 +40,9 @@ void add_gateway(Config& config, ServeOptions& options) {
   config.add(list_setting("limits.connects_exempt",
                           "addresses and ranges whose connects are not limited",
                           options.connects_exempt));
+  config.add(list_setting("gateway.trusted_proxies",
+                          "addresses and ranges of proxies whose X-Forwarded-For is believed",
+                          options.trusted_proxies));
   config.add(list_setting("gateway.agents", "agents a client may name", options.agents));
   config.add(integer_setting("gateway.io_threads", "threads that hold sockets; 0: one per core",
                              options.io_threads, 0, 256));
@@ -238,6 +242,9 @@ Config describe(ServeOptions& options) {
 }
 
 Result<void> check(const ServeOptions& options) {
+  if (const auto proxies = gateway::parse_ranges(options.trusted_proxies); !proxies)
+    return failure(Errc::bad_config, "gateway.trusted_proxies: " + proxies.error().message,
+                   "gateway.trusted_proxies");
   if (!options.dev) {
     if (!options.jwks)
       return failure(Errc::bad_config,

@@ -31,6 +31,7 @@ struct ServeOptions {
   std::optional<std::string> admin_listen;  // none: the public one with dev, else kAdminListen
   std::vector<std::string> origins;
   std::vector<std::string> connects_exempt{"127.0.0.0/8", "::1"};
+  std::vector<std::string> trusted_proxies;
   std::vector<std::string> agents{"assistant", "playbook"};
   std::size_t io_threads = 0;   // 0: one per core
   std::int32_t partitions = 0;  // of a new log; 0: its default

@@ -194,6 +194,7 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
                               .agents = options.agents,
                               .origins = options.origins,
                               .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
+                              .trusted_proxies = *gateway::parse_ranges(options.trusted_proxies),
                               .limits = options.limits,
                               .keys = *std::move(keys),
                               .tokens = options.tokens,
