@@ -290,3 +290,30 @@ def test_each_wrong_request_gets_its_status_and_the_end_of_the_connection(servic
     assert raw_answer(service, twice).count(b"HTTP/1.1 ") == 1
     assert service.get("/healthz")[0] == 200
     assert service.stop() == 0
+
+
+def upgrade_status(service, token, forwarded_for):
+    """The status of an upgrade that says it was passed on for these addresses."""
+    response, _ = ask(service, "/ws", token, headers={
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Protocol": "signalbox.v1",
+        "X-Forwarded-For": forwarded_for})
+    return response.status
+
+
+def test_behind_a_trusted_proxy_connects_count_for_the_client(make_service):
+    # Loopback itself is exempt, so 429 is the forwarded address's.
+    service = make_service(gateway_trusted_proxies="127.0.0.1,10.0.0.0/8",
+                           limits_connects_per_second="1", limits_connects_burst="2").start()
+    token = service.token("ann")
+    answers = [upgrade_status(service, token, f"203.0.113.{n}, 198.51.100.1, 10.0.0.2")
+               for n in range(6)]
+    assert answers[:2] == [101, 101] and 429 in answers[2:]
+    assert upgrade_status(service, token, "198.51.100.2") == 101
+    assert upgrade_status(service, token, "198.51.100.1, 198.51.100.3") == 101
+    assert service.stop() == 0
+    service = make_service(data="other", gateway_trusted_proxies="10.0.0.0/8",
+                           limits_connects_per_second="1", limits_connects_burst="2").start()
+    token = service.token("ann")
+    assert {upgrade_status(service, token, "198.51.100.1") for _ in range(6)} == {101}
+    assert service.stop() == 0
