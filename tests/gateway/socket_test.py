@@ -742,7 +742,7 @@ class CloseCodes(unittest.TestCase):
                  (b"\x81\x01x", 1002),                          # not masked
                  (b"\x81\x82\x00\x00\x00\x00\xc3\x28", 1007),  # no UTF-8
                  (b"\x82\x81\x00\x00\x00\x00x", 1003),         # binary
-                 (b"\x81\xff" + (2**40).to_bytes(8, "big"), 1009)]
+                 (b"\x81\xff" + (2**40).to_bytes(8, "big") + b"\0" * 4, 1009)]
 
         async def break_it(sent, expected):
             ws = await server.connect("eli")
