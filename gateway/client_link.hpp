@@ -23,6 +23,8 @@ class ClientLink {
   // server allows, the events and progress in the queue are dropped with it and
   // SocketSession::on_lagging follows.
   virtual void send_live(const FramePtr& frame) = 0;
+  // Frames were dropped, and on_lagging is to come.
+  [[nodiscard]] virtual bool is_lagging() const = 0;
   // A stream begins, after this place; what is queued of the last one is dropped.
   virtual void begin_stream(const StreamPlace& start) = 0;
   // Lets what is queued go out, then closes with code and reason (at most 123 bytes). A peer that

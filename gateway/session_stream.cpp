@@ -123,6 +123,9 @@ std::optional<std::string> Session::end_resume() {
 
 void Session::take(StreamPosition update) {
   if (!draining_ || draining_told_) return;
+  // The feed does not know yet that this socket has lost what it was sent last: its cursor would
+  // skip it. The client comes back with its own.
+  if (link_->is_lagging()) return;
   draining_told_ = true;
   send(DrainingFrame{draining_->count(), std::move(update.cursor)});
   close_when_answered();

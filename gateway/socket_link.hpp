@@ -75,6 +75,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   // ClientLink
   void send(const FramePtr& frame) override;
   void send_live(const FramePtr& frame) override;
+  [[nodiscard]] bool is_lagging() const override { return lagging_; }
   void begin_stream(const StreamPlace& start) override;
   void close(CloseCode code, std::string_view reason) override;
   void ping() override;

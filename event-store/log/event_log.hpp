@@ -1,6 +1,6 @@
 // EventLog: the one door to what happened (seam 1). Topics with partitions of records, offsets
 // counted from 0, asynchronous durable appends, tails. Two implementations in the product,
-// sqlite_event_log and kafka_event_log; simulated_event_log in tests can lie.
+// sqlite_event_log; simulated_event_log in tests can lie.
 // tests/log/conformance_suite.hpp runs on each.
 //
 // Threads: every function may be called from any thread; every callback runs on the executor it was

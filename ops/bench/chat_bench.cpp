@@ -106,6 +106,9 @@ class Crowd final : private ChatUserSink {
         err_ << token.error().message << std::endl;
         return false;
       }
+      if (!std::exchange(told_to_wait_, true))
+        err_ << token.error().message << "; it is tried for another "
+             << options_.unreachable_max.count() / 1000 << " s" << std::endl;
       std::this_thread::sleep_for(kTick);
     }
     return true;
@@ -177,6 +180,7 @@ class Crowd final : private ChatUserSink {
   const std::vector<Conversation>& conversations_;
   HistoryFile& history_;
   std::ostream& err_;
+  bool told_to_wait_ = false;
   asio::io_context io_{1};
   asio::steady_timer tick_;
   ChatCounts counts_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "event-store/contract/contract_command.hpp"
+#include "ops/cli/exit_code.hpp"
 
 namespace signalbox::cli {
 
@@ -16,6 +17,11 @@ Subcommand add_contract(CLI::App& program) {
       "check ends with 3 where a contract is incompatible with the released one.");
   return {app, [app] {
             const std::vector<std::string> words = app->remaining();
+            for (const std::string& word : words)
+              if (word == "--help" || word == "-h") {
+                std::cout << app->help();
+                return kExitOk;
+              }
             return event_store::run_contract_command(words, std::cout, std::cerr);
           }};
 }

@@ -1,6 +1,7 @@
 #include "ops/cli/run_token.hpp"
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -45,6 +46,12 @@ int run_token(const TokenArguments& arguments) {
   if (!time_to_live || *time_to_live < std::chrono::seconds(1))
     return refuse(
         {Errc::bad_field, "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
+  // A key made here would be the key of nobody's service.
+  if (arguments.key.empty() && !std::filesystem::exists(arguments.data + "/log.db"))
+    return refuse({Errc::not_found,
+                   "there is no service's data in " + arguments.data +
+                       "; name the folder it was started with, or a private JWK with --key",
+                   "--data"});
   const std::string file = arguments.key.empty() ? arguments.data + "/dev.key" : arguments.key;
   const auto key = arguments.key.empty() ? gateway::load_dev_key(file) : read_private_key(file);
   if (!key) return refuse({key.error().code, key.error().message, file});

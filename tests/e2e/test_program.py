@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import subprocess
 import log_reader
 import pytest
 
-from harness import ROOT
+from harness import PLAYBOOK, ROOT, WAIT_SECONDS
 
 
 @pytest.fixture
@@ -36,6 +37,41 @@ def test_wrong_usage_is_exit_code_2(signalbox):
     assert signalbox("serve", "--no-such-flag")[0] == 2
     assert signalbox("token")[0] == 2
     assert signalbox("--help")[0] == 0
+
+
+def test_an_unknown_subcommand_is_named_with_those_there_are(signalbox):
+    for words in (["router"], ["gateway", "--help"]):
+        code, _, said = signalbox(*words)
+        assert code == 2
+        assert f"no subcommand '{words[0]}'" in said and "serve" in said, said
+    code, printed, _ = signalbox("--version")
+    assert code == 0 and re.fullmatch(r"signalbox \d+\.\d+\.\d+\n", printed)
+
+
+def test_every_verb_of_contract_helps(signalbox):
+    for verb in ("list", "show", "check", "map"):
+        code, printed, _ = signalbox("contract", verb, "--help")
+        assert code == 0 and "show [KIND/]NAME" in printed
+
+
+def test_a_token_is_not_signed_with_a_key_of_no_service(signalbox, tmp_path):
+    code, _, said = signalbox("token", "--user", "alice", "--data", "nowhere")
+    assert code != 0 and "no service's data in nowhere" in said
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_bench_of_a_service_that_is_not_there_says_so_at_once(request):
+    bench = subprocess.Popen(
+        [request.config.getoption("--program"), "bench", "chat", "--url", "ws://127.0.0.1:9/ws",
+         "--conversations", PLAYBOOK, "--users", "2"],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        ready, _, _ = select.select([bench.stderr], [], [], WAIT_SECONDS)
+        assert ready and "it is tried for another" in bench.stderr.readline()
+    finally:
+        bench.kill()
+        bench.wait()
+        bench.stderr.close()
 
 
 def test_print_config_shows_each_value_and_where_it_came_from(signalbox, tmp_path):

@@ -122,6 +122,24 @@ TEST(Feed, a_socket_that_fell_behind_and_asks_to_resume_gets_its_caught_up) {
   EXPECT_THAT(client.link->story(), testing::ElementsAre("event 1", "event 2", "caught_up"));
 }
 
+TEST(Feed,
+     a_socket_that_has_just_lost_events_is_told_no_cursor_beyond_them_when_the_gateway_stops) {
+  GatewayWorld world;
+  auto client = world.connect("amy");
+  world.state("amy", 2);
+  world.settle();
+  client.link->frames.resize(3);  // event 2 is dropped, which nobody but the link knows yet
+  client.link->lagging = true;
+  client.session->drain(std::chrono::milliseconds(10));
+  world.feed->tell_positions();
+  world.settle();
+  EXPECT_EQ(client.link->frames.size(), 3U);
+  for (int i = 0; i < 2; ++i) client.session->on_tick();
+  const auto told = client.link->frame(3);
+  EXPECT_EQ(told["type"], "draining");
+  EXPECT_FALSE(told.contains("cursor"));
+}
+
 TEST(Feed, events_that_do_not_count_reach_nobody) {
   GatewayWorld world;
   auto client = world.connect("ann");

@@ -39,6 +39,7 @@ class FakeLink final : public ClientLink {
     if (stalled) buffered += frame->text().size();
   }
   void send_live(const FramePtr& frame) override { send(frame); }
+  [[nodiscard]] bool is_lagging() const override { return lagging; }
   void begin_stream(const StreamPlace& start) override { stream_start = start; }
   void close(CloseCode code, std::string_view reason) override {
     if (!ended) ended.emplace(code, std::string(reason));
@@ -68,6 +69,7 @@ class FakeLink final : public ClientLink {
   std::optional<StreamPlace> stream_start;
   std::size_t buffered = 0;
   bool stalled = false;
+  bool lagging = false;
   int pings = 0;
   std::optional<std::pair<CloseCode, std::string>> ended;
 };
