@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gateway/address_limit.hpp"
+#include "gateway/asyncapi.hpp"
 #include "gateway/auth_emitter.hpp"
 #include "gateway/client_registry.hpp"
 #include "gateway/feed.hpp"
@@ -218,6 +219,10 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
       HistoryApi::Parts{log, history, authenticator, history_thread, clock, callbacks, metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max});
   public_routes.add(history_api->routes());
+  public_routes.add(
+      {"GET", "/contract/asyncapi.json", [document = make_asyncapi_document()](const HttpRequest&) {
+         return HttpResponse{.body = document};
+       }});
   public_routes.add({"GET", "/healthz", [](const HttpRequest&) {
                        return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
                      }});

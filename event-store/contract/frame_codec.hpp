@@ -26,6 +26,9 @@ enum class WireDialect { v1, v1_legacy };
 
 [[nodiscard]] std::string encode_server_frame(const ServerFrame& frame, WireDialect dialect);
 
+// Whether a client sees this member of an event's data.
+[[nodiscard]] bool is_on_wire(std::string_view event, std::string_view member);
+
 // The frame of a valid event: header fields, `cursor` (after it) and its data at the current
 // version, without what is not for the wire (`memory`). A version this build does not know is
 // passed on unchanged.

@@ -53,14 +53,16 @@ std::string_view bare_name(const Record& record) {
   return name;
 }
 
+constexpr std::string_view kMemory = "memory";
+
 // Nothing where the data cannot be read: then not to know what is in it means not to send it.
-std::optional<std::string> without_memory(std::string_view data) {
+std::optional<std::string> without_hidden(std::string_view name, std::string_view data) {
   const auto members = read_json_object(data);
   if (!members) return std::nullopt;
   JsonWriter writer;
   writer.begin_object();
   for (const JsonMember& member : *members) {
-    if (member.key == "memory") continue;
+    if (!is_on_wire(name, member.key)) continue;
     writer.key(member.key);
     writer.raw(member.raw);
   }
@@ -68,9 +70,9 @@ std::optional<std::string> without_memory(std::string_view data) {
   return writer.take();
 }
 
-bool holds_memory(std::string_view name, std::string_view data) {
+bool may_hold_hidden(std::string_view name, std::string_view data) {
   return name == Contract<AgentCompleted>::name &&
-         data.find("\"memory\"") != std::string_view::npos;
+         data.find("\"" + std::string(kMemory) + "\"") != std::string_view::npos;
 }
 
 // Almost always the stored value as it is; what must be changed first is written to `changed`.
@@ -85,14 +87,18 @@ std::optional<std::string_view> wire_data(const Record& event, std::string_view 
     if (!current) return std::nullopt;
     data = changed = std::move(*current);
   }
-  if (!holds_memory(name, data)) return data;
-  auto shown = without_memory(data);
+  if (!may_hold_hidden(name, data)) return data;
+  auto shown = without_hidden(name, data);
   if (!shown) return std::nullopt;
   changed = std::move(*shown);
   return changed;
 }
 
 }  // namespace
+
+bool is_on_wire(std::string_view event, std::string_view member) {
+  return event != Contract<AgentCompleted>::name || member != kMemory;
+}
 
 std::string encode_server_frame(const ServerFrame& frame, WireDialect dialect) {
   JsonWriter writer;
