@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "event-store/model/assert.hpp"
 #include "gateway/address_limit.hpp"
 #include "gateway/asyncapi.hpp"
 #include "gateway/auth_emitter.hpp"
@@ -44,6 +45,7 @@ ServerOptions server_options(const GatewayOptions& options) {
   return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
                        .handshake = limits.handshake,
                        .trusted_proxies = options.trusted_proxies,
+                       .tls = options.tls,
                        .socket = {.outbox_bytes_max = limits.outbox_bytes_max,
                                   .answers_bytes_max = limits.answers_bytes_max,
                                   .writable_bytes = limits.page_bytes_max,
@@ -312,7 +314,10 @@ Result<void> Gateway::Parts::listen() {
   const auto open = [this](const std::string& where, Port port) -> Result<std::string> {
     auto listener = Listener::open(
         listener_thread, where,
-        [this, port](AcceptedSocket socket) { server->adopt(std::move(socket), port); },
+        [this, port](AcceptedSocket socket) {
+          server->adopt(std::move(socket), port,
+                        port == kPublicPort && options.tls ? Security::tls : Security::none);
+        },
         [this](const std::string& why) {
           metrics.accept_failures.Increment();
           spdlog::warn("a connection was not accepted: {}", why);
@@ -366,6 +371,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
 
 const std::string& Gateway::address() const { return parts_->address; }
 const std::string& Gateway::admin_address() const { return parts_->admin_address; }
+void Gateway::replace_tls(const std::shared_ptr<asio::ssl::context>& tls) {
+  SIGNALBOX_ASSERT(parts_->options.tls != nullptr);
+  parts_->server->replace_tls(tls);
+}
 void Gateway::replace_keys(KeySet keys) { parts_->authenticator.replace_keys(std::move(keys)); }
 void Gateway::replace_revocations(Revocations revocations) {
   parts_->authenticator.replace_revocations(std::move(revocations));

@@ -18,6 +18,9 @@
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 
+namespace asio::ssl {
+class context;
+}
 namespace prometheus {
 class Registry;
 }
@@ -35,6 +38,7 @@ struct GatewayOptions {
   std::vector<std::string> origins{};           // allowed besides the Host itself
   std::vector<AddressRange> connects_exempt{};  // from limits.connects
   std::vector<AddressRange> trusted_proxies{};  // whose X-Forwarded-For is believed
+  std::shared_ptr<asio::ssl::context> tls{};    // of the public port; none: it speaks plain HTTP
   GatewayLimits limits{};
   KeySet keys;
   TokenRules tokens{};
@@ -61,6 +65,7 @@ class Gateway {
   [[nodiscard]] const std::string& address() const;
   [[nodiscard]] const std::string& admin_address() const;
   void replace_keys(KeySet keys);
+  void replace_tls(const std::shared_ptr<asio::ssl::context>& tls);  // where there was one
   void replace_revocations(Revocations revocations);
 
   // Stops accepting, tells every client when to come back, answers what was sent, closes (4000).

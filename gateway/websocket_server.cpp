@@ -110,6 +110,8 @@ HttpRequest read_request(const Endpoint::connection_type& connection,
 void write_response(Endpoint::connection_type& connection, const HttpResponse& response) {
   connection.set_status(static_cast<wspp::http::status_code::value>(response.status));
   for (const auto& [name, value] : response.headers) connection.replace_header(name, value);
+  if (connection.is_secure())
+    connection.replace_header("Strict-Transport-Security", "max-age=31536000");
   if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
   // An answer to HEAD states the length of a body that is not there.
   if (connection.get_request().get_method() != "HEAD") connection.set_body(response.body);
@@ -147,7 +149,8 @@ class WebsocketServer::Shard final : public SocketShard,
         RequestHandler on_request);
 
   void start();
-  void adopt(const AcceptedSocket& socket, int port);
+  void adopt(const AcceptedSocket& socket, int port, Security security);
+  void replace_tls(std::shared_ptr<asio::ssl::context> tls) { tls_ = std::move(tls); }
   void close_all(CloseCode code, const std::string& reason);
   void cut_all();
   [[nodiscard]] IoThread& thread() { return thread_; }
@@ -175,6 +178,7 @@ class WebsocketServer::Shard final : public SocketShard,
   const ServerOptions options_;
   const UpgradeHandler on_upgrade_;
   const RequestHandler on_request_;
+  std::shared_ptr<asio::ssl::context> tls_;
   Endpoint endpoint_;
   bool closing_ = false;
   std::vector<std::shared_ptr<SocketLink>> links_;  // open
@@ -195,7 +199,8 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
       thread_(thread),
       options_(options),
       on_upgrade_(std::move(on_upgrade)),
-      on_request_(std::move(on_request)) {
+      on_request_(std::move(on_request)),
+      tls_(options_.tls) {
   endpoint_.init_asio(&thread.context());
   endpoint_.set_user_agent("");
   endpoint_.set_max_message_size(options_.frame_bytes_max);
@@ -234,7 +239,7 @@ void WebsocketServer::Shard::start() {
   thread_.post([this] { tick(); });
 }
 
-void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port) {
+void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port, Security security) {
   const ConnectionPtr connection = closing_ ? nullptr : endpoint_.get_connection();
   if (!connection) {
     --connections;
@@ -245,6 +250,7 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port) {
   connection->port = port;
   connection->remote_address = socket.remote_address;
   connection->linger = kAnswerLinger;
+  if (security == Security::tls) connection->secure(tls_);
   unopened_.emplace(connection.get(), connection);
   std::error_code error;
   connection->get_raw_socket().assign(socket.is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
@@ -393,12 +399,18 @@ WebsocketServer::WebsocketServer(std::vector<IoThread*> shards, ServerOptions op
 
 WebsocketServer::~WebsocketServer() = default;
 
-void WebsocketServer::adopt(AcceptedSocket socket, int port) {
+void WebsocketServer::adopt(AcceptedSocket socket, int port, Security security) {
   const auto& shard = *std::min_element(
       shards_.begin(), shards_.end(),
       [](const auto& a, const auto& b) { return a->connections < b->connections; });
   ++shard->connections;
-  shard->thread().post([shard, socket = std::move(socket), port] { shard->adopt(socket, port); });
+  shard->thread().post([shard, socket = std::move(socket), port, security] {
+    shard->adopt(socket, port, security);
+  });
+}
+
+void WebsocketServer::replace_tls(const std::shared_ptr<asio::ssl::context>& tls) {
+  for (const auto& shard : shards_) shard->thread().post([shard, tls] { shard->replace_tls(tls); });
 }
 
 std::size_t WebsocketServer::connections() const {

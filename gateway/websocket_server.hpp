@@ -2,7 +2,7 @@
 // thread: a connection lives on one shard from its hand-off to its end. It knows nothing of
 // signalbox's protocol: what is behind a socket is a SocketSession, made by the factory when the
 // client asks for the upgrade; every other request goes to the HTTP handler.
-// Threads: adopt() and the counters from any; all the rest happens on the shards.
+// Threads: adopt(), replace_tls() and the counters from any; all the rest happens on the shards.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,10 @@
 #include "gateway/socket_link.hpp"
 #include "gateway/wire_frame.hpp"
 
+namespace asio::ssl {
+class context;
+}
+
 namespace signalbox::gateway {
 
 struct ServerOptions {
@@ -31,8 +35,11 @@ struct ServerOptions {
   std::chrono::milliseconds handshake{10'000};
   // Whose X-Forwarded-For says where a request came from.
   std::vector<AddressRange> trusted_proxies{};
+  std::shared_ptr<asio::ssl::context> tls{};  // for connections that are adopted as secure
   SocketLimits socket{};
 };
+
+enum class Security { none, tls };
 
 struct UpgradeAnswer {
   std::string subprotocol{};
@@ -56,7 +63,9 @@ class WebsocketServer {
   WebsocketServer& operator=(const WebsocketServer&) = delete;
 
   // Takes an accepted connection to the shard that has the fewest.
-  void adopt(AcceptedSocket socket, int port);
+  void adopt(AcceptedSocket socket, int port, Security security = Security::none);
+  // For connections that come from now on.
+  void replace_tls(const std::shared_ptr<asio::ssl::context>& tls);
   // Connections of all kinds, from hand-off to the close of the descriptor.
   [[nodiscard]] std::size_t connections() const;
   // Closes all sockets; with their threads still running. Returns at once.

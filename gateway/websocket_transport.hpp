@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,11 +20,43 @@
 
 #include "gateway/handshake.hpp"
 #include "gateway/request_head.hpp"
+#include "gateway/secure_stream.hpp"
 #include "gateway/socket_link.hpp"
 
 namespace signalbox::gateway {
 
 namespace wspp = websocketpp;
+
+// The socket under a connection: plain, or with TLS once secure() was called, before it starts.
+class SecurableSocket : public wspp::transport::asio::basic_socket::connection {
+ public:
+  using Base = wspp::transport::asio::basic_socket::connection;
+  using type = SecurableSocket;
+  using ptr = std::shared_ptr<type>;
+
+  [[nodiscard]] bool is_secure() const { return stream_->is_secure(); }
+  [[nodiscard]] SecureStream& get_socket() { return *stream_; }
+  void secure(std::shared_ptr<asio::ssl::context> context) { stream_->secure(std::move(context)); }
+
+ protected:
+  std::error_code init_asio(io_service_ptr service, strand_ptr strand, bool is_server) {
+    const std::error_code error = Base::init_asio(service, std::move(strand), is_server);
+    if (!error) stream_.emplace(get_raw_socket());
+    return error;
+  }
+  void post_init(wspp::transport::asio::socket::init_handler callback) {
+    if (!is_secure()) return callback({});
+    stream_->async_handshake(std::move(callback));
+  }
+
+ private:
+  std::optional<SecureStream> stream_;
+};
+
+struct SecurableEndpoint : wspp::transport::asio::basic_socket::endpoint {
+  using socket_con_type = SecurableSocket;
+  using socket_con_ptr = socket_con_type::ptr;
+};
 
 // The transport with what websocketpp lacks: it tells when a write is done and how many bytes are
 // in it, several sends in a row can be made one write, and reading can be held (its own
@@ -87,7 +120,29 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   // Where websocketpp closes because of what the peer sent, or with the answer to a request, it has
   // stopped reading: a peer in the middle of a send would be reset before it has seen why. So what
   // it sends is thrown away for a while.
+  // A peer that speaks TLS is told before that this is the end, and no attacker cut it off.
   void async_shutdown(wspp::transport::shutdown_handler handler) {
+    if (!this->get_socket().is_greeted() || in_flight_ != 0) return end_tcp(std::move(handler));
+    after_goodbye_ = std::move(handler);
+    const auto end = [this, self = Base::get_shared()](const std::error_code&) { end_goodbye(); };
+    goodbye_timer_ = Base::set_timer(kGoodbyeMs, end);
+    this->get_socket().async_goodbye(end);
+  }
+
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  std::function<void()> on_written;
+  std::function<bool()> stopped_reading = [] { return false; };
+  std::chrono::milliseconds linger{0};
+
+ private:
+  static constexpr std::size_t kDiscardBytes = 64 * 1024;
+  static constexpr long kGoodbyeMs = 1000;
+
+  void end_goodbye() {
+    if (goodbye_timer_) std::exchange(goodbye_timer_, nullptr)->cancel();
+    if (const auto handler = std::exchange(after_goodbye_, nullptr)) end_tcp(handler);
+  }
+  void end_tcp(wspp::transport::shutdown_handler handler) {
     if (linger.count() == 0 || !(has_answered_ || stopped_reading()))
       return Base::async_shutdown(std::move(handler));
     std::error_code ignored;
@@ -98,15 +153,6 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     discard_.resize(kDiscardBytes);
     discard();
   }
-
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  std::function<void()> on_written;
-  std::function<bool()> stopped_reading = [] { return false; };
-  std::chrono::milliseconds linger{0};
-
- private:
-  static constexpr std::size_t kDiscardBytes = 64 * 1024;
-
   void discard() {
     Base::get_raw_socket().async_read_some(
         asio::buffer(discard_),
@@ -120,6 +166,8 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     if (const auto handler = std::exchange(at_end_, nullptr)) Base::async_shutdown(handler);
   }
 
+  wspp::transport::shutdown_handler after_goodbye_;
+  typename Base::timer_ptr goodbye_timer_;
   wspp::transport::shutdown_handler at_end_;
   typename Base::timer_ptr linger_timer_;
   std::vector<char> discard_;
@@ -249,7 +297,7 @@ struct ServerConfig : wspp::config::asio {
     using elog_type = type::elog_type;
     using request_type = type::request_type;
     using response_type = type::response_type;
-    using socket_type = wspp::transport::asio::basic_socket::endpoint;
+    using socket_type = SecurableEndpoint;
     static constexpr bool enable_multithreading = false;
   };
   struct transport_type : wspp::transport::asio::endpoint<transport_config> {

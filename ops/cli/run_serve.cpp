@@ -69,8 +69,8 @@ void partition_stopped(ShutdownSignal& shutdown, const Error& error) {
 }
 
 // Nobody who waits for the address shall take it for a service that is ready when it is not.
-void tell_address(const std::string& address, const std::vector<std::string>& waits_for) {
-  std::string line = "listening on http://" + address;
+void tell_address(const std::string& url, const std::vector<std::string>& waits_for) {
+  std::string line = "listening on " + url;
   for (const std::string& reason : waits_for) {
     spdlog::warn("serving without being ready: {}", reason);
     line += (&reason == waits_for.data() ? ", not ready: " : "; ") + reason;
@@ -94,11 +94,12 @@ int run_serve(ServeArguments& arguments) {
   auto service = Service::start(arguments.options,
                                 {.log_ended = stop_at_once, .partition_stopped = on_stopped});
   if (!service) return refuse(service.error());
-  tell_address((*service)->address(), (*service)->wait_until_ready(kReadyPatience));
+  const std::string scheme = arguments.options.tls_certificate ? "https://" : "http://";
+  tell_address(scheme + (*service)->address(), (*service)->wait_until_ready(kReadyPatience));
   spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
 
   const ShutdownSignal::Reason reason = shutdown.wait([&] {
-    spdlog::info("SIGHUP: keys and revocations are read anew");
+    spdlog::info("SIGHUP: keys, revocations and certificate are read anew");
     (*service)->reload();
   });
   spdlog::info("stopping: {}", reason.text);

@@ -48,6 +48,14 @@ void add_gateway(Config& config, ServeOptions& options) {
                              options.io_threads, 0, 256));
 }
 
+void add_tls(Config& config, ServeOptions& options) {
+  config.add(optional_text_setting(
+      "tls.certificate", "PEM file of the certificate of gateway.listen, its chain behind it",
+      options.tls_certificate));
+  config.add(optional_text_setting("tls.key", "PEM file of the certificate's private key",
+                                   options.tls_key));
+}
+
 void add_auth(Config& config, ServeOptions& options) {
   config.add(optional_text_setting("auth.jwks", "file or https address of the JWK set of tokens",
                                    options.jwks));
@@ -231,6 +239,7 @@ Config describe(ServeOptions& options) {
   Config config;
   add_program(config, options);
   add_gateway(config, options);
+  add_tls(config, options);
   add_auth(config, options);
   add_rate_limits(config, options.limits);
   add_socket_limits(config, options.limits);
@@ -242,6 +251,9 @@ Config describe(ServeOptions& options) {
 }
 
 Result<void> check(const ServeOptions& options) {
+  if (options.tls_certificate.has_value() != options.tls_key.has_value())
+    return failure(Errc::bad_config, "tls.certificate and tls.key belong together",
+                   options.tls_key ? "tls.certificate" : "tls.key");
   if (const auto proxies = gateway::parse_ranges(options.trusted_proxies); !proxies)
     return failure(Errc::bad_config, "gateway.trusted_proxies: " + proxies.error().message,
                    "gateway.trusted_proxies");

@@ -36,6 +36,9 @@ struct ServeOptions {
   std::size_t io_threads = 0;   // 0: one per core
   std::int32_t partitions = 0;  // of a new log; 0: its default
 
+  std::optional<std::string> tls_certificate;  // PEM files; both or none
+  std::optional<std::string> tls_key;
+
   std::optional<std::string> jwks;  // file or https address; without it only dev
   std::optional<std::string> ca_file;
   std::optional<std::string> revoked_file;

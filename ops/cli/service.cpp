@@ -16,6 +16,7 @@
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/key_watch.hpp"
+#include "gateway/tls_context.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/system_clock.hpp"
@@ -108,8 +109,9 @@ struct Service::Parts {
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};
   std::unique_ptr<gateway::Gateway> gateway;
-  std::unique_ptr<gateway::KeyWatch> key_watch;  // none with dev
-  TimerId housekeeping = TimerId::none;          // on the archive's thread
+  std::optional<std::pair<std::string, std::string>> tls_files;  // certificate and key
+  std::unique_ptr<gateway::KeyWatch> key_watch;                  // none with dev
+  TimerId housekeeping = TimerId::none;                          // on the archive's thread
 };
 
 Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alarms& alarms) {
@@ -182,6 +184,13 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
   }
   auto keys = watch ? Result<gateway::KeySet>(watch->keys()) : gateway::KeySet::make({*dev_key});
   if (!keys) return tl::unexpected(keys.error());
+  std::shared_ptr<asio::ssl::context> tls;
+  if (options.tls_certificate) {
+    auto loaded = gateway::load_tls_context(*options.tls_certificate, *options.tls_key);
+    if (!loaded) return tl::unexpected(loaded.error());
+    tls = *std::move(loaded);
+    tls_files = {*options.tls_certificate, *options.tls_key};
+  }
   auto started = gateway::Gateway::start(
       *log, &*history, clock, registry,
       gateway::GatewayOptions{.listen = options.listen,
@@ -195,6 +204,7 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
                               .origins = options.origins,
                               .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
                               .trusted_proxies = *gateway::parse_ranges(options.trusted_proxies),
+                              .tls = std::move(tls),
                               .limits = options.limits,
                               .keys = *std::move(keys),
                               .tokens = options.tokens,
@@ -265,6 +275,13 @@ std::vector<std::string> Service::wait_until_ready(std::chrono::milliseconds pat
 
 void Service::reload() {
   if (parts_->key_watch) parts_->key_watch->reload();
+  if (!parts_->tls_files) return;
+  const auto loaded =
+      gateway::load_tls_context(parts_->tls_files->first, parts_->tls_files->second);
+  if (loaded)
+    parts_->gateway->replace_tls(*loaded);
+  else
+    warn(loaded.error().message + "; the certificate that was read before stays in force");
 }
 
 void Service::drain(std::chrono::milliseconds grace) {

@@ -34,7 +34,7 @@ class Service {
   [[nodiscard]] const std::string& admin_address() const;  // empty: none
   // Waits until every partition is served, at most `patience`; the reasons of those that are not.
   [[nodiscard]] std::vector<std::string> wait_until_ready(std::chrono::milliseconds patience) const;
-  // Reads keys and revocations anew, soon.
+  // Reads keys and revocations anew, soon, and the certificate at once. Blocking.
   void reload();
   // Stops accepting, tells clients when to come back, releases the partitions. Blocking, at most
   // twice `grace`.

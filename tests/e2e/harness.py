@@ -53,7 +53,7 @@ class Service:
         ready, _, _ = select.select([self.process.stdout], [], [], WAIT_SECONDS)
         line = self.process.stdout.readline() if ready else ""
         self.said += line
-        found = re.fullmatch(r"listening on http://([^\s,]+)(, not ready: .+)?\n", line)
+        found = re.fullmatch(r"listening on https?://([^\s,]+)(, not ready: .+)?\n", line)
         if not found or (found[2] and not may_wait):
             self.kill()
             raise AssertionError(f"not ready, said {line!r}; log:\n{self.log_tail()}")
