@@ -87,7 +87,7 @@ tl::expected<ClientFrameData, ErrorFrame> read_frame(JsonMembers& members, const
 
 tl::expected<ClientFrame, ErrorFrame> decode_client_frame(std::string_view text,
                                                           const FrameLimits& limits) {
-  auto members = read_json_object(text, limits.depth_max);
+  auto members = read_json_object(text, limits.depth_max, NestedNames::unique);
   if (!members)
     return tl::unexpected(error_frame(Errc::bad_json, "the frame " + members.error().message));
   Echo echo = read_echo(*members);

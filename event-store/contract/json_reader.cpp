@@ -71,21 +71,19 @@ bool has_well_formed_escapes(std::string_view raw) {
 class Walk {
  public:
   Walk(std::string_view text, const char* padded, ondemand::document& document,
-       std::size_t depth_max)
-      : text_(text), padded_(padded), document_(document), depth_max_(depth_max) {}
+       std::size_t depth_max, NestedNames nested)
+      : text_(text), padded_(padded), document_(document), depth_max_(depth_max), nested_(nested) {}
 
   std::optional<JsonMembers> members_of(ondemand::object object) {
     JsonMembers members;
     for (auto field : object) {
       std::string_view key;
       if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
-      if (find_member(members, key)) {
-        reason_ = "names the member " + std::string(key) + " twice";
-        return std::nullopt;
-      }
+      names_.push_back(key);
       members.push_back({std::string(key), JsonType::null, {}, {}, false});
       if (!read_member(field.value(), members.back())) return std::nullopt;
     }
+    if (!take_unique_names(0)) return std::nullopt;
     return members;
   }
 
@@ -136,13 +134,16 @@ class Walk {
                                        bool& lone_surrogate) {
     ondemand::object object;
     if (is_too_deep(depth) || value.get_object().get(object)) return std::nullopt;
+    const std::size_t first_name = names_.size();
     for (auto field : object) {
       std::string_view key;
       ondemand::value below;
       if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
+      if (nested_ == NestedNames::unique) names_.push_back(key);
       if (field.value().get(below)) return std::nullopt;
       if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
     }
+    if (!take_unique_names(first_name)) return std::nullopt;
     return JsonType::object;
   }
 
@@ -181,6 +182,19 @@ class Walk {
     return std::nullopt;
   }
 
+  // Takes the names from `first` on, which are those of one object, off the stack. Sorted: whoever
+  // sends many members must not be able to make each be compared with each.
+  bool take_unique_names(std::size_t first) {
+    const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
+    std::sort(begin, names_.end());
+    if (const auto twice = std::adjacent_find(begin, names_.end()); twice != names_.end()) {
+      reason_ = "names the member " + std::string(*twice) + " twice";
+      return false;
+    }
+    names_.erase(begin, names_.end());
+    return true;
+  }
+
   bool is_too_deep(std::size_t depth) {
     if (depth <= depth_max_) return false;
     reason_ = "is nested deeper than " + std::to_string(depth_max_);
@@ -191,12 +205,14 @@ class Walk {
   const char* padded_;
   ondemand::document& document_;
   std::size_t depth_max_;
+  NestedNames nested_;
+  std::vector<std::string_view> names_{};  // of the objects that are open, in the parser's memory
   std::string reason_{};
 };
 
 // Outermost is ondemand::object or ondemand::array.
 template <class Outermost>
-Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max,
+Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max, NestedNames nested,
                                  std::string_view wanted) {
   thread_local ondemand::parser parser;
   thread_local std::string padded;
@@ -208,7 +224,7 @@ Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max,
           .get(document))
     return failure(Errc::bad_json, "is not JSON in UTF-8");
   if (document.get(outermost)) return failure(Errc::bad_json, "is not " + std::string(wanted));
-  Walk walk(text, padded.data(), document, depth_max);
+  Walk walk(text, padded.data(), document, depth_max, nested);
   auto members = walk.members_of(outermost);
   const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
   if (members && at_end) return std::move(*members);
@@ -217,12 +233,13 @@ Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max,
 
 }  // namespace
 
-Result<JsonMembers> read_json_object(std::string_view text, std::size_t depth_max) {
-  return read_members<ondemand::object>(text, depth_max, "a JSON object");
+Result<JsonMembers> read_json_object(std::string_view text, std::size_t depth_max,
+                                     NestedNames nested) {
+  return read_members<ondemand::object>(text, depth_max, nested, "a JSON object");
 }
 
 Result<JsonMembers> read_json_array(std::string_view text, std::size_t depth_max) {
-  return read_members<ondemand::array>(text, depth_max, "a JSON array");
+  return read_members<ondemand::array>(text, depth_max, NestedNames::any, "a JSON array");
 }
 
 JsonMember* find_member(JsonMembers& members, std::string_view key) {

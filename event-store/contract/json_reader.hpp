@@ -24,11 +24,16 @@ using JsonMembers = std::vector<JsonMember>;
 // Of records; client frames have a limit of their own (contract 11).
 inline constexpr std::size_t kRecordDepthMax = 1000;
 
+// Whether an object inside the text may name a member twice. What comes from outside may not: each
+// reader would take another one. Records keep what tools and older writers put into them.
+enum class NestedNames { any, unique };
+
 // Errors: Errc::bad_json where the text is not one object (array), is deeper than depth_max (the
 // outermost value is depth 1), is not UTF-8, or names an outermost member twice. The members point
 // into `text`.
 [[nodiscard]] Result<JsonMembers> read_json_object(std::string_view text,
-                                                   std::size_t depth_max = kRecordDepthMax);
+                                                   std::size_t depth_max = kRecordDepthMax,
+                                                   NestedNames nested = NestedNames::any);
 [[nodiscard]] Result<JsonMembers> read_json_array(std::string_view text,
                                                   std::size_t depth_max = kRecordDepthMax);
 
