@@ -1,11 +1,13 @@
 #include "gateway/auth.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "event-store/contract/base64.hpp"
+#include "event-store/contract/json_reader.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -23,7 +25,12 @@ struct TokenParts {
   std::string signature;
 };
 
+// A member that stands twice is refused: whoever checked the token before us may have taken the
+// other one (RFC 7515, 4 and RFC 8725, 2.4).
 std::optional<Json> parse_object(const std::string& text) {
+  constexpr std::size_t kDepthMax = 64;
+  if (!event_store::read_json_object(text, kDepthMax, event_store::NestedNames::unique))
+    return std::nullopt;
   Json parsed = Json::parse(text, nullptr, false);
   if (parsed.is_discarded() || !parsed.is_object()) return std::nullopt;
   return parsed;
@@ -44,18 +51,44 @@ Result<TokenParts> split_token(std::string_view token) {
                     *std::move(signature)};
 }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
+// What one issuer signs for other purposes (logout, DPoP, ...) is no token for us (RFC 8725, 3.11);
+// one that says nothing is.
+bool is_access_token(const Json& header) {
+  const auto type = header.find("typ");
+  if (type == header.end()) return true;
+  if (!type->is_string()) return false;
+  std::string_view name = type->get_ref<const std::string&>();
+  constexpr std::string_view kMediaType = "application/";
+  if (equal_ignoring_case(name.substr(0, kMediaType.size()), kMediaType))
+    name.remove_prefix(kMediaType.size());
+  return equal_ignoring_case(name, "JWT") || equal_ignoring_case(name, "at+jwt");
+}
+
+// One sentence for all of it: which keys there are is nobody's business.
+tl::unexpected<Error> not_signed_for_us() {
+  return refused("is not signed with a key and algorithm that are accepted");
+}
+
 Result<const TokenKey*> choose_key(const KeySet& keys, const Json& header) {
   const auto algorithm = header.find("alg");
   if (algorithm == header.end() || !algorithm->is_string()) return refused("names no algorithm");
-  // Extensions a verifier must understand: there are none we do.
-  if (header.contains("crit")) return refused("asks for an extension that is not supported");
+  if (!is_access_token(header)) return refused("is of a type that is no access token");
+  // Extensions a verifier must understand: there are none we do. b64 is one (RFC 7797).
+  if (header.contains("crit") || header.contains("b64"))
+    return refused("asks for an extension that is not supported");
   std::optional<std::string> kid;
   if (const auto named = header.find("kid"); named != header.end()) {
     if (!named->is_string()) return refused("has a kid that is no string");
     kid = named->get<std::string>();
   }
   const TokenKey* key = keys.find(kid, algorithm->get_ref<const std::string&>());
-  if (key == nullptr) return refused("is signed with a key or algorithm that is not accepted");
+  if (key == nullptr) return not_signed_for_us();
   return key;
 }
 
@@ -154,8 +187,7 @@ Result<Identity> verify_token(const KeySet& keys, const TokenRules& rules, std::
   if (!parts) return tl::unexpected(parts.error());
   const auto key = choose_key(keys, parts->header);
   if (!key) return tl::unexpected(key.error());
-  if (!(*key)->verifies(parts->signed_text, parts->signature))
-    return refused("has a signature that does not match");
+  if (!(*key)->verifies(parts->signed_text, parts->signature)) return not_signed_for_us();
   return judge_claims(rules, parts->payload, now);
 }
 

@@ -102,10 +102,26 @@ tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& h
   return {};
 }
 
-std::optional<std::string> offered_token(std::span<const std::string> subprotocols) {
-  for (const std::string& offered : subprotocols)
-    if (offered.starts_with(kTokenSubprotocol)) return offered.substr(kTokenSubprotocol.size());
-  return std::nullopt;
+HttpResponse refuse_token(std::string_view why, std::string_view field) {
+  HttpResponse refusal = http_error(401, "token_invalid", why, field);
+  refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return refusal;
+}
+
+// Of the header or of a subprotocol. Of two, whoever stands before us may have looked at the other
+// one, so both are refused (RFC 6750, 2).
+tl::expected<std::optional<std::string>, HttpResponse> presented_token(
+    const UpgradeRequest& request) {
+  auto token = bearer_token(request.http);
+  if (!token) return token;
+  for (const std::string& offered : request.subprotocols) {
+    if (!offered.starts_with(kTokenSubprotocol)) continue;
+    if (*token)
+      return tl::unexpected(
+          refuse_token("present one token, once", "Authorization, Sec-WebSocket-Protocol"));
+    *token = offered.substr(kTokenSubprotocol.size());
+  }
+  return token;
 }
 
 }  // namespace
@@ -116,10 +132,7 @@ tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const HttpRe
   constexpr std::string_view kScheme = "bearer ";
   if (equal_ignoring_case(header->substr(0, kScheme.size()), kScheme))
     return std::string(header->substr(kScheme.size()));
-  HttpResponse refusal =
-      http_error(401, "token_invalid", "Authorization must be a Bearer token", "Authorization");
-  refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return tl::unexpected(std::move(refusal));
+  return tl::unexpected(refuse_token("Authorization must be a Bearer token", "Authorization"));
 }
 
 HttpResponse http_error(int status, std::string_view code, std::string_view message,
@@ -200,9 +213,9 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
   if (handshake.subprotocol.empty())
     return tl::unexpected(
         http_error(400, "protocol", "offer the subprotocol signalbox.v1 (Sec-WebSocket-Protocol)"));
-  auto token = bearer_token(http);
+  auto token = presented_token(request);
   if (!token) return tl::unexpected(std::move(token.error()));
-  handshake.token = *token ? *std::move(token) : offered_token(request.subprotocols);
+  handshake.token = *std::move(token);
   if (auto read = read_start(http.query, handshake); !read)
     return tl::unexpected(std::move(read.error()));
   const std::string_view agent = http.header("user-agent").value_or("");

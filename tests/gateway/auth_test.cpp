@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 
 #include "event-store/contract/base64.hpp"
 #include "tests/support/simulated_scheduler.hpp"
@@ -58,6 +59,26 @@ TEST(Token, is_accepted_in_every_form_the_standard_allows) {
         std::string(R"({"sub":"ann","aud":"signalbox","exp":1800000100,"nbf":1800000030})"),
         std::string(R"({"sub":"ann","aud":"signalbox","exp":1800000100,"roles":[],"x":{}})")})
     EXPECT_TRUE(verify_token(keys, {}, with(claims), kNow)) << claims;
+}
+
+TEST(Token, is_taken_with_every_type_of_an_access_token) {
+  const KeySet keys = *KeySet::make({kKey});
+  for (const char* const type : {"JWT", "jwt", "at+jwt", "application/at+JWT", "Application/JWT"}) {
+    const std::string header = R"({"alg":"HS256","typ":")" + std::string(type) + "\"}";
+    EXPECT_TRUE(verify_token(keys, {}, token(header, kClaims), kNow)) << type;
+  }
+}
+
+TEST(Token, a_refusal_does_not_tell_which_keys_there_are) {
+  const KeySet keys = *KeySet::make(
+      {*TokenKey::from_secret("a", kSecret), *TokenKey::from_secret("b", std::string(32, 'b'))});
+  std::set<std::string> told;
+  for (const char* const header :
+       {R"({"alg":"HS256"})", R"({"alg":"HS256","kid":"a"})", R"({"alg":"HS256","kid":"x"})",
+        R"({"alg":"ES256","kid":"a"})", R"({"alg":"none"})"})
+    told.insert(
+        verify_token(keys, {}, token(header, kClaims, std::string(32, 't')), kNow).error().message);
+  EXPECT_EQ(told.size(), 1U);
 }
 
 struct BadToken {
@@ -143,6 +164,14 @@ INSTANTIATE_TEST_SUITE_P(
                                          R"(","aud":"signalbox","exp":1800000100})")},
         BadToken{"roles_are_text",
                  with(R"({"sub":"ann","aud":"signalbox","exp":1800000100,"roles":"auditor"})")},
+        BadToken{"header_member_twice", token(R"({"alg":"HS256","alg":"HS256"})", kClaims)},
+        BadToken{"claim_twice",
+                 with(R"({"sub":"bob","aud":"signalbox","exp":1800000100,"sub":"ann"})")},
+        BadToken{"claim_twice_once_escaped",
+                 with(R"({"sub":"bob","aud":"signalbox","exp":1800000100,"s\u0075b":"ann"})")},
+        BadToken{"unencoded_payload", token(R"({"alg":"HS256","b64":false})", kClaims)},
+        BadToken{"logout_token", token(R"({"alg":"HS256","typ":"logout+jwt"})", kClaims)},
+        BadToken{"typ_is_no_string", token(R"({"alg":"HS256","typ":1})", kClaims)},
         BadToken{"a_role_is_number",
                  with(R"({"sub":"ann","aud":"signalbox","exp":1800000100,"roles":[1]})")}),
     [](const auto& param_info) { return std::string(param_info.param.name); });

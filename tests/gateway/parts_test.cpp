@@ -256,6 +256,23 @@ TEST(Handshake, answers_the_first_subprotocol_of_ours_that_was_offered) {
   EXPECT_EQ(handshake->token, "tok");
 }
 
+TEST(Handshake, two_tokens_are_refused_wherever_they_stand) {
+  const auto judge = [](const char* header, std::vector<std::string> subprotocols) {
+    UpgradeRequest request = upgrade_request();
+    if (header != nullptr) request.http.headers.emplace_back("authorization", header);
+    request.subprotocols = std::move(subprotocols);
+    return judge_handshake(request, {});
+  };
+  EXPECT_TRUE(judge("Bearer a", {"signalbox.v1"}));
+  for (const auto& refused : {judge("Bearer a", {"signalbox.v1", "bearer.b"}),
+                              judge("Bearer a", {"signalbox.v1", "bearer.a"}),
+                              judge(nullptr, {"signalbox.v1", "bearer.a", "bearer.b"})}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, 401);
+    EXPECT_NE(refused.error().body.find("token_invalid"), std::string::npos);
+  }
+}
+
 TEST(Handshake, checks_the_origin_against_host_and_list) {
   const std::vector<std::string> list{"https://chat.example"};
   const auto status = [&](const std::string& origin) {
