@@ -139,6 +139,9 @@ std::vector<Statement> decide_input(const RoutingState& state, const Command& co
 }  // namespace
 
 Statement statement_of(const OpenRun& run, EventData data) {
+  // The agent's last word may have waited while a cancel was answered: that one holds.
+  if (run.cancelled_by && is_terminal(data))
+    data = AgentCancelled{.reason = "cancelled", .by = *run.cancelled_by};
   return Statement{.data = std::move(data),
                    .thread_id = run.thread_id,
                    .run_id = run.run_id,

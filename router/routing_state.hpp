@@ -187,7 +187,8 @@ using AgentVersion = std::function<std::string(const std::string& agent)>;
                                                        ResumeReason reason,
                                                        const RoutingLimits& limits);
 
-// A fact about a run of this user, stated by its supervisor.
+// A fact about a run of this user. Once a cancel was answered, whatever ends the run is
+// agent_cancelled (contract 5).
 [[nodiscard]] Statement statement_of(const OpenRun& run, EventData data);
 
 // Changes the state by one event. The chain is followed separately: it is over stored bytes.

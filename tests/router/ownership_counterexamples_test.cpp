@@ -198,6 +198,28 @@ TEST_F(Ownership, C11_ACancelIsAnsweredBeforeTheAgentHasStoppedAndSurvivesACrash
   EXPECT_FALSE(has("u0:agent_completed"));
 }
 
+// The agent's last word waits for a place in the open list; the cancel is answered meanwhile.
+TEST_F(Ownership, C11_AfterACancelWasAnsweredNothingElseEndsTheRun) {
+  options_.open_list.events_max = 8;
+  serves(a_);
+  log_.set_fate([](const TopicPartition& at, const NewRecord& record) -> std::optional<AppendFate> {
+    if (at.topic != Topic::events) return AppendFate{};
+    if (record.key != "u0") return AppendFate{.delay = milliseconds(500)};
+    return AppendFate{.delay = milliseconds(is(record, "agent_thinking") ? 10 : 0)};
+  });
+  says("u0", "m");
+  scheduler_.advance(milliseconds(1));
+  for (const char* other : {"u1", "u2", "u3"}) says(other, "m");
+  until("u0:agent_thinking");
+  scheduler_.advance(milliseconds(10));
+  EXPECT_FALSE(has("u0:agent_completed")) << "it should have found no place";
+  cancels("u0", "m");
+  until("u0:cancel_requested");
+  until("u3:agent_completed");
+  EXPECT_TRUE(has("u0:agent_cancelled"));
+  EXPECT_FALSE(has("u0:agent_completed"));
+}
+
 TEST_F(Ownership, C12_NothingLaterIsAnsweredBeforeAQuarantineIsDurable) {
   serves(a_);
   first("quarantine", {.delay = seconds(2)});

@@ -260,7 +260,12 @@ struct Audit {
         name.starts_with("agent_") || name.starts_with("tool_") || name == "run_resumed";
     if (name == "message_received") open.insert(*event->run_id);
     EXPECT_TRUE(!is_of_run || open.contains(*event->run_id)) << name << " of no open run";
-    if (is_terminal(event->data)) open.erase(*event->run_id);
+    if (name == "cancel_requested") cancelled.insert(*event->run_id);
+    if (is_terminal(event->data)) {
+      open.erase(*event->run_id);
+      EXPECT_TRUE(name == "agent_cancelled" || !cancelled.contains(*event->run_id))
+          << name << " after cancel_requested";
+    }
     if (const auto* call = std::get_if<ToolExecuting>(&event->data)) ++stated_calls[call->call_id];
   }
 
@@ -269,6 +274,7 @@ struct Audit {
   std::map<UserId, event_store::UserChain> chains;
   std::vector<std::int64_t> outcomes;
   std::set<RunId> open;
+  std::set<RunId> cancelled;
   std::map<CallId, int> stated_calls;
 };
 

@@ -112,6 +112,17 @@ TEST(RoutingState, CancelOfARunningRunIsAnsweredAtOnceAndEndsWhenItsSupervisorSa
   EXPECT_EQ(user.cancels("m1").size(), 1u) << "a repeated cancel gets cancel_requested again";
 }
 
+TEST(RoutingState, AfterACancelWasAnsweredWhateverEndsTheRunIsItsCancel) {
+  UserStory user;
+  user.says("m1");
+  user.starts_what_may();
+  user.cancels("m1");
+  user.run_states("m1", AgentCompleted{.content = "x", .memory = "memo"});
+  EXPECT_FALSE(user.is_open("m1"));
+  EXPECT_EQ(std::get<AgentCancelled>(user.history().back().data).by, "ws_test");
+  EXPECT_TRUE(user.state().memories.empty());
+}
+
 TEST(RoutingState, CancelOfAnEndedAndOfAnUnknownRunIsToldApart) {
   UserStory user;
   user.says("m1");
