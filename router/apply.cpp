@@ -44,8 +44,16 @@ void answer_question(OpenRun& run, const RunInputReceived& input, const Event& e
   if (run.phase != RunPhase::waiting_for_input) return;
   run.phase = RunPhase::running;
   run.tries = 0;
-  if (run.waiting_since) run.waited += event.time - *run.waiting_since;
+  if (run.waiting_since) run.stood_still += event.time - *run.waiting_since;
   run.waiting_since.reset();
+}
+
+// Without an owner nothing was tried and no time was used; while it waits for a person, neither.
+void resume_run(OpenRun& run, const RunResumed& resumed, const Event& event) {
+  run.attempt = event.attempt.value_or(run.attempt.next());
+  if (run.phase == RunPhase::waiting_for_input) return;
+  if (resumed.reason == ResumeReason::owner_lost) ++run.tries;
+  if (run.last_event_at) run.stood_still += event.time - *run.last_event_at;
 }
 
 void end_run(RoutingState& state, const RunId& run_id) {
@@ -100,10 +108,7 @@ void apply_to_run(OpenRun& run, const Event& event) {
             run.phase = RunPhase::running;
             run.started_at = event.time;
           },
-          [&](const RunResumed& resumed) {
-            run.attempt = event.attempt.value_or(run.attempt.next());
-            if (resumed.reason == ResumeReason::owner_lost) ++run.tries;
-          },
+          [&](const RunResumed& resumed) { resume_run(run, resumed, event); },
           [&](const AgentThinking& thinking) {
             record_step(run, thinking.step, RecordedThought{stored(thinking.content, event)});
           },
@@ -207,6 +212,13 @@ std::optional<std::string> text_in(const EventData& data, TextPart part) {
           [](const auto&) -> Text { return std::nullopt; },
       },
       data);
+}
+
+std::chrono::microseconds time_used(const OpenRun& run) {
+  // While it waits for a person its time stands still, whatever else is said about it meanwhile.
+  const auto until = run.waiting_since ? run.waiting_since : run.last_event_at;
+  if (!run.started_at || !until) return std::chrono::microseconds(0);
+  return *until - *run.started_at - run.stood_still;
 }
 
 std::size_t running_count(const RoutingState& state) {

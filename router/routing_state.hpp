@@ -25,7 +25,7 @@ namespace signalbox::router {
 
 // The format of a folded user and of his snapshot. Raised whenever apply() changes what it makes of
 // the same events; snapshots of another version are ignored and folded anew (contract 9).
-inline constexpr int kFoldVersion = 2;
+inline constexpr int kFoldVersion = 3;
 
 // Limits of contract 11 that the owner applies.
 struct RoutingLimits {
@@ -94,12 +94,13 @@ struct OpenRun {
   std::optional<std::string> traceparent{};
   RunPhase phase = RunPhase::queued;
   Attempt attempt{1};
-  std::int32_t tries = 0;  // owner_lost resumes since the last recorded step
+  std::int32_t tries = 0;  // owner_lost resumes since the last recorded step, but while it waited
   std::vector<RecordedStep> steps{};
   std::optional<Timestamp> started_at{};  // ce_time of agent_started
   std::optional<Timestamp> last_event_at{};
   std::optional<Timestamp> waiting_since{};  // ce_time of the input_requested that is open
-  std::chrono::microseconds waited{0};       // for input, in all
+  // In all: waiting for input, and from the last event of an owner to run_resumed of the next one.
+  std::chrono::microseconds stood_still{0};
   std::optional<std::string> cancelled_by{};
   friend bool operator==(const OpenRun&, const OpenRun&) = default;
 };
@@ -227,6 +228,9 @@ void for_each_text(Run& run, Visit&& visit) {
     }
   }
 }
+
+// How much of its deadline a run has used up to its last event (contract 11).
+[[nodiscard]] std::chrono::microseconds time_used(const OpenRun& run);
 
 // Runs in phase running.
 [[nodiscard]] std::size_t running_count(const RoutingState& state);

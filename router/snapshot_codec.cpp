@@ -144,7 +144,7 @@ Json encode(const OpenRun& run, std::size_t bytes_max) {
             {"phase", static_cast<int>(run.phase)},
             {"attempt", run.attempt.value()},
             {"tries", run.tries},
-            {"waited", run.waited.count()},
+            {"stood_still", run.stood_still.count()},
             {"steps", Json::array()}};
   for (const RecordedStep& step : run.steps) json["steps"].push_back(encode(step, bytes_max));
   put_optional(json, "traceparent", run.traceparent, std::identity{});
@@ -169,7 +169,7 @@ OpenRun run_from(const Json& json) {
       .phase = static_cast<RunPhase>(json.at("phase").get<int>()),
       .attempt = Attempt(json.at("attempt").get<std::int32_t>()),
       .tries = json.at("tries").get<std::int32_t>()};
-  run.waited = std::chrono::microseconds(json.at("waited").get<std::int64_t>());
+  run.stood_still = std::chrono::microseconds(json.at("stood_still").get<std::int64_t>());
   for (const Json& step : json.at("steps")) run.steps.push_back(step_from(step));
   run.started_at = get_optional(json, "started_at", time_from);
   run.last_event_at = get_optional(json, "last_event_at", time_from);

@@ -155,10 +155,6 @@ void Term::start_waiting_runs() {
 
 RunBriefing Term::brief(const Held& held, const OpenRun& run) const {
   const auto memory = held.state.memories.find(run.thread_id);
-  std::chrono::microseconds used{0};
-  // While it waits for a person its time stands still, whatever else is said about it meanwhile.
-  const auto until = run.waiting_since ? run.waiting_since : run.last_event_at;
-  if (run.started_at && until) used = *until - *run.started_at - run.waited;
   return RunBriefing{.context = {.user_id = held.state.user_id,
                                  .thread_id = run.thread_id,
                                  .run_id = run.run_id,
@@ -170,7 +166,7 @@ RunBriefing Term::brief(const Held& held, const OpenRun& run) const {
                                    : std::optional(memory->second.memory),
                      .steps = run.steps,
                      .time_left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         options_.supervisor.run_deadline - used)};
+                         options_.supervisor.run_deadline - time_used(run))};
 }
 
 // agent_started or run_resumed counts: its effect starts.

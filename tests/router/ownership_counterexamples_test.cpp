@@ -315,5 +315,22 @@ TEST_F(Ownership, ARecordThatKillsThreeOwnersIsQuarantinedByTheFourth) {
   EXPECT_EQ(event_store::decode_quarantined(*quarantined.front())->reason, "poison");
 }
 
+TEST_F(Ownership, TimeWithoutAnOwnerIsNotTheRunsTimeHoweverOften) {
+  options_.supervisor.run_deadline = seconds(1);
+  options_.supervisor.run_left_min = milliseconds(1);
+  serves(a_);
+  says("u0", "m", "count");
+  until("u0:tool_executing");
+  a_.kill();
+  scheduler_.advance(std::chrono::minutes(20));
+  b_.start();
+  until("u0:agent_thinking");
+  b_.kill();
+  scheduler_.advance(std::chrono::minutes(20));
+  a_.start();
+  until("u0:agent_completed");
+  EXPECT_FALSE(has("u0:agent_failed"));
+}
+
 }  // namespace
 }  // namespace signalbox::router

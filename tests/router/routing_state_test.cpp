@@ -165,7 +165,33 @@ TEST(RoutingState, TimeSpentWaitingForAPersonIsNotTheRunsTime) {
   user.run_states("m1", question(std::chrono::hours(1)));
   user.passes(std::chrono::minutes(40));
   user.answers("m1", "q", R"({"ok":true})");
-  EXPECT_EQ(user.run("m1").waited, std::chrono::minutes(40));
+  EXPECT_EQ(user.run("m1").stood_still, std::chrono::minutes(40));
+}
+
+TEST(RoutingState, OnlyTimeUnderAnOwnerIsTheRunsTime) {
+  UserStory user;
+  user.says("m1", "t", "x", "ask");
+  user.starts_what_may();
+  const auto used = [&] { return time_used(user.run("m1")); };
+  for (int i = 1; i <= 3; ++i) {
+    user.passes(std::chrono::minutes(2));
+    user.run_states("m1", AgentThinking{.step = Step(i), .content = "so"});
+    EXPECT_EQ(used(), std::chrono::minutes(2 * i));
+    user.passes(std::chrono::hours(1));
+    user.is_taken_over(i == 2 ? ResumeReason::released : ResumeReason::owner_lost);
+    EXPECT_EQ(used(), std::chrono::minutes(2 * i)) << "nobody had it";
+  }
+  InputRequested asked = question(std::chrono::hours(9));
+  asked.step = Step(4);
+  user.run_states("m1", asked);
+  user.passes(std::chrono::hours(1));
+  user.is_taken_over(ResumeReason::owner_lost);
+  user.passes(std::chrono::hours(1));
+  EXPECT_EQ(used(), std::chrono::minutes(6)) << "an outage while it waits is not taken off twice";
+  user.answers("m1", "q", R"({"ok":true})");
+  user.passes(std::chrono::minutes(1));
+  user.run_states("m1", AgentThinking{.step = Step(5), .content = "so"});
+  EXPECT_EQ(used(), std::chrono::minutes(7));
 }
 
 TEST(RoutingState, ATakeOverResumesStartedRunsOnlyAndCountsLostOwners) {
@@ -202,6 +228,21 @@ TEST(RoutingState, ARecordedStepMakesAttemptsCountAnew) {
   user.run_states("m1", AgentThinking{.step = Step(1), .content = "so"});
   EXPECT_TRUE(is<RunResumed>(user.is_taken_over(ResumeReason::owner_lost).at(0)));
   EXPECT_EQ(user.run("m1").tries, 1);
+}
+
+TEST(RoutingState, OwnersLostWhileAPersonIsWaitedForAreNoAttemptsOfTheRun) {
+  UserStory user;
+  user.says("m1", "t", "x", "ask");
+  user.starts_what_may();
+  user.run_states("m1", question(std::chrono::hours(1)));
+  for (int i = 0; i < 7; ++i)
+    EXPECT_TRUE(is<RunResumed>(user.is_taken_over(ResumeReason::owner_lost).at(0)));
+  EXPECT_EQ(user.run("m1").attempt, Attempt(8));
+  user.answers("m1", "q", R"({"ok":true})");
+  for (int i = 0; i < 5; ++i)
+    EXPECT_TRUE(is<RunResumed>(user.is_taken_over(ResumeReason::owner_lost).at(0)));
+  EXPECT_TRUE(is<AgentFailed>(user.is_taken_over(ResumeReason::owner_lost).at(0)))
+      << "from the answer on they count";
 }
 
 TEST(RoutingState, ATakeOverEndsARunWhoseCancelWasPromised) {
