@@ -94,7 +94,7 @@ struct OpenRun {
   std::optional<std::string> traceparent{};
   RunPhase phase = RunPhase::queued;
   Attempt attempt{1};
-  std::int32_t tries = 0;  // owner_lost resumes since the last recorded step, but while it waited
+  std::int32_t tries = 0;  // owner_lost resumes since the last recorded step, none while it waits
   std::vector<RecordedStep> steps{};
   std::optional<Timestamp> started_at{};  // ce_time of agent_started
   std::optional<Timestamp> last_event_at{};

@@ -95,7 +95,7 @@ void Term::rebuild_piece() {
   const auto complete = rebuild_->advance(fold_.position.next_offset);
   if (!complete) return stop_(complete.error());
   if (*complete) {
-    for (RoutingState& state : rebuild_->take()) states_.adopt(std::move(state), fold_);
+    for (auto& [state, damage] : rebuild_->take()) states_.adopt(std::move(state), damage, fold_);
     rebuild_.reset();
     blocked_ = false;
   }

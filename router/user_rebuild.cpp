@@ -1,6 +1,6 @@
 #include "router/user_rebuild.hpp"
 
-#include "event-store/contract/codec.hpp"
+#include "router/user_fold.hpp"
 #include "router/user_states.hpp"
 
 namespace signalbox::router {
@@ -9,7 +9,7 @@ UserRebuild::UserRebuild(event_store::EventLog& log, LogId log_id, Partition par
                          std::span<const UserId> users, RoutingLimits limits)
     : log_(log), partition_(partition), limits_(limits) {
   for (const UserId& user : users)
-    states_.emplace(user, RoutingState(user, event_store::start_of_chain(log_id, user)));
+    users_.emplace(user, Rebuilt{RoutingState(user, event_store::start_of_chain(log_id, user))});
 }
 
 Result<bool> UserRebuild::advance(Offset target) {
@@ -17,31 +17,28 @@ Result<bool> UserRebuild::advance(Offset target) {
   if (!piece) return tl::unexpected(piece.error());
   for (const RecordPtr& record : *piece) {
     if (record->offset >= target) return true;
-    fold_record(*record);
+    if (const auto folded = fold_record(*record); !folded) return tl::unexpected(folded.error());
   }
   return piece->empty() || position_.next_offset >= target;
 }
 
-void UserRebuild::fold_record(const Record& record) {
+Result<void> UserRebuild::fold_record(const Record& record) {
   const auto judged = event_store::fold(position_, record);
-  if (judged.verdict != event_store::Verdict::valid) return;
+  if (judged.verdict != event_store::Verdict::valid) return {};
   const auto user = user_of(record);
-  const auto found = user ? states_.find(*user) : states_.end();
-  if (found == states_.end()) return;
-  RoutingState& state = found->second;
-  const auto event = event_store::decode_event(record);
-  const auto broken = event_store::follow(state.chain, record);
-  if ((broken || !event) && !state.damaged_at) freeze(state, record.offset);
-  if (!event) return;
-  apply(state, *event, limits_);
-  if (event->run_id) note_offset(state, *event->run_id, event->seq, record.offset);
+  const auto found = user ? users_.find(*user) : users_.end();
+  if (found == users_.end()) return {};
+  auto folded = fold_event(found->second.state, record, limits_);
+  if (!folded) return tl::unexpected(folded.error());
+  if (folded->damage) found->second.damage = std::move(folded->damage);
+  return {};
 }
 
-std::vector<RoutingState> UserRebuild::take() {
-  std::vector<RoutingState> states;
-  for (auto& [user, state] : states_) states.push_back(std::move(state));
-  states_.clear();
-  return states;
+std::vector<UserRebuild::Rebuilt> UserRebuild::take() {
+  std::vector<Rebuilt> rebuilt;
+  for (auto& [user, his] : users_) rebuilt.push_back(std::move(his));
+  users_.clear();
+  return rebuilt;
 }
 
 }  // namespace signalbox::router

@@ -3,7 +3,9 @@
 // the router's other work goes on between. Memory: the states. Thread: the router's.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -15,22 +17,28 @@ namespace signalbox::router {
 
 class UserRebuild {
  public:
+  struct Rebuilt {
+    RoutingState state;
+    std::optional<std::string> damage{};  // why he is frozen, if he is
+  };
+
   UserRebuild(event_store::EventLog& log, LogId log_id, Partition partition,
               std::span<const UserId> users, RoutingLimits limits);
 
   // Folds one more piece, at most up to `target`; true once everything before `target` is folded.
+  // Error unsupported_version: this build cannot fold the partition; others are the log's.
   [[nodiscard]] Result<bool> advance(Offset target);
-  // One state per user, when advance() has said true.
-  [[nodiscard]] std::vector<RoutingState> take();
+  // One per user, when advance() has said true.
+  [[nodiscard]] std::vector<Rebuilt> take();
 
  private:
-  void fold_record(const Record& record);
+  [[nodiscard]] Result<void> fold_record(const Record& record);
 
   event_store::EventLog& log_;
   Partition partition_;
   RoutingLimits limits_;
   event_store::Position position_{};
-  std::unordered_map<UserId, RoutingState> states_;
+  std::unordered_map<UserId, Rebuilt> users_;
 };
 
 }  // namespace signalbox::router

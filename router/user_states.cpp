@@ -6,10 +6,10 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "router/user_fold.hpp"
 
 namespace signalbox::router {
 
-using event_store::follow;
 using event_store::start_of_chain;
 
 std::optional<UserId> user_of(const Record& event) {
@@ -83,8 +83,17 @@ UserStates::Held* UserStates::insert(RoutingState state) {
 
 void UserStates::touch(Held& held) { by_use_.splice(by_use_.end(), by_use_, held.used); }
 
-void UserStates::adopt(RoutingState rebuilt, const FoldState& now) {
+// Without his name: nothing of a user goes into a line of the log.
+void UserStates::report_damage(Offset at, const std::string& what) {
+  ++counters_.users_damaged;
+  spdlog::error("the history of a user of partition {} is damaged at offset {}: {}",
+                partition_.value(), at.value(), what);
+}
+
+void UserStates::adopt(RoutingState rebuilt, const std::optional<std::string>& damage,
+                       const FoldState& now) {
   unfolded_.erase(rebuilt.user_id);
+  if (damage) report_damage(rebuilt.damaged_at.value(), *damage);
   Held* held = insert(std::move(rebuilt));
   held->chain_checked = true;
   if (unfolded_.empty()) dropped_users_ = false;
@@ -145,12 +154,10 @@ Result<void> UserStates::fold(const Record& record, const FoldState& before,
   if (!user) return {};
   Held* held = acquire_for(*user, record);
   if (held == nullptr || record.offset < held->covered_to) return {};
-  const auto event = event_store::decode_event(record);
-  if (!event && event.error().code == Errc::unsupported_version)
-    return tl::unexpected(event.error());
-  const auto broken = follow(held->state.chain, record);
+  const auto folded = fold_event(held->state, record, limits_);
+  if (!folded) return tl::unexpected(folded.error());
   const bool from_snapshot = held->covered_to > Offset(0) || fold_from_ > Offset(0);
-  if (broken && from_snapshot && !held->chain_checked) {
+  if (folded->is_chain_broken && from_snapshot && !held->chain_checked) {
     // The snapshot, or its absence, may be what is wrong: damage is judged against folded events
     // only.
     ++counters_.snapshots_refused;
@@ -159,17 +166,7 @@ Result<void> UserStates::fold(const Record& record, const FoldState& before,
     return {};
   }
   held->chain_checked = true;
-  if ((broken || !event) && !held->state.damaged_at) {
-    freeze(held->state, record.offset);
-    ++counters_.users_damaged;
-    spdlog::error("the history of a user of partition {} is damaged at offset {}: {}",
-                  partition_.value(), record.offset.value(),
-                  broken ? broken->what : event.error().message);
-  }
-  if (event) {
-    apply(held->state, *event, limits_);
-    if (event->run_id) note_offset(held->state, *event->run_id, event->seq, record.offset);
-  }
+  if (folded->damage) report_damage(record.offset, *folded->damage);
   if (!held->dirty_since) held->dirty_since = before;
   ++held->events_since_snapshot;
   held->last_event = clock_.monotonic();

@@ -79,7 +79,8 @@ class UserStates {
   // adopt().
   [[nodiscard]] Held* acquire(const UserId& user);
   [[nodiscard]] Held* find(const UserId& user);
-  void adopt(RoutingState rebuilt, const FoldState& now);
+  // `damage`: why he was frozen, if he was; told as when it is met by fold().
+  void adopt(RoutingState rebuilt, const std::optional<std::string>& damage, const FoldState& now);
 
   // A valid event that was read and is not of the term that is on: folds it. `before` is the fold
   // just before it. Error unsupported_version: this build cannot fold the partition.
@@ -114,6 +115,7 @@ class UserStates {
   [[nodiscard]] Offset log_end();
   bool refill(RoutingState& state);
   void touch(Held& held);
+  void report_damage(Offset at, const std::string& what);
   void mark_unfolded(const UserId& user);
   // False: he has none of what he is now; see the limits.
   bool write_snapshot(Held& held, const FoldState& now);

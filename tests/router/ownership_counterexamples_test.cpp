@@ -2,10 +2,15 @@
 // fold alone has to say about each is in tests/log/ownership_counterexamples_test.cpp.
 #include <gtest/gtest.h>
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <sstream>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
+#include "router/snapshot_codec.hpp"
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/simulated_router.hpp"
 
@@ -330,6 +335,77 @@ TEST_F(Ownership, TimeWithoutAnOwnerIsNotTheRunsTimeHoweverOften) {
   a_.start();
   until("u0:agent_completed");
   EXPECT_FALSE(has("u0:agent_failed"));
+}
+
+class DamagedUser : public Ownership {
+ protected:
+  // What `a_` keeps are snapshots of both users; then it is killed.
+  void live_before() {
+    options_.states.snapshot_events = 1;
+    serves(a_);
+    for (const char* user : {"u0", "u1"}) says(user, "m");
+    until("u0:agent_completed");
+    until("u1:agent_completed");
+    scheduler_.advance(milliseconds(1));
+    ASSERT_TRUE(a_.snapshots.get(user_snapshot_key(UserId("u0"))).value());
+    a_.kill();
+  }
+  // A valid event of the last owner, whose chain hash does not follow.
+  Offset puts_after_the_last(const std::string& user, const std::string& header = "",
+                             const std::string& value = "") {
+    event_store::Position position;
+    RecordPtr last;
+    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
+      if (event_store::fold(position, *record).verdict == event_store::Verdict::valid &&
+          record->key == user)
+        last = record;
+    NewRecord next{last->key, last->headers, last->value};
+    for (Header& field : next.headers) {
+      if (field.name == "ce_ownerseq") field.value = std::to_string(position.owner_seq.value() + 1);
+      if (field.name == "ce_userseq") field.value = std::to_string(std::stol(field.value) + 1);
+      if (field.name == header) field.value = value;
+    }
+    return log_.put({Topic::events, kSimulatedPartition}, std::move(next));
+  }
+  // Lines of level error while `router` starts.
+  std::string errors_at_start_of(SimulatedRouter& router) {
+    std::ostringstream lines;
+    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(lines);
+    sink->set_level(spdlog::level::err);
+    auto& sinks = spdlog::default_logger()->sinks();
+    sinks.push_back(sink);
+    serves(router);
+    sinks.pop_back();
+    return lines.str();
+  }
+};
+
+TEST_F(DamagedUser, IsCountedAndNamedOnceWhetherFoldedFromTheBeginningOrRebuilt) {
+  live_before();
+  const Offset damaged = puts_after_the_last("u0");
+  for (SimulatedRouter* router : {&b_, &a_}) {
+    const bool is_rebuilt = router == &a_;
+    const std::string errors = errors_at_start_of(*router);
+    EXPECT_EQ(router->counters.rebuilds, is_rebuilt ? 1u : 0u);
+    EXPECT_EQ(router->counters.states.users_damaged, 1u) << (is_rebuilt ? "rebuilt" : "folded");
+    EXPECT_NE(
+        errors.find("partition 0 is damaged at offset " + std::to_string(damaged.value()) + ": "),
+        std::string::npos)
+        << errors;
+    router->kill();
+  }
+}
+
+TEST_F(DamagedUser, IsNotWhoHasAnEventOfALaterVersionAndThePartitionStops) {
+  live_before();
+  puts_after_the_last("u0");  // so that his snapshot is given up and he is rebuilt
+  puts_after_the_last("u0", "ce_dataschema", "urn:signalbox:contract:agent_completed:99");
+  a_.may_stop = true;
+  a_.start();
+  EXPECT_TRUE(scheduler_.run_until([&] { return a_.stopped || a_.is_serving(); }));
+  ASSERT_TRUE(a_.stopped);
+  EXPECT_EQ(a_.stopped->code, Errc::unsupported_version);
+  EXPECT_EQ(a_.counters.states.users_damaged, 0u);
 }
 
 }  // namespace

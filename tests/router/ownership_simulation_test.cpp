@@ -97,7 +97,7 @@ class Cluster {
         auto snapshot = decode_user_snapshot(stored->bytes).value();
         UserRebuild rebuild(*session, session->describe().log_id, kPartition, {&user, 1}, {});
         while (!rebuild.advance(snapshot.at.next_offset).value()) continue;
-        const RoutingState replayed = rebuild.take().front();
+        const RoutingState replayed = rebuild.take().front().state;
         EXPECT_TRUE(replayed == snapshot.state) << user.value() << " at seq " << stored->order;
         ++snapshots_checked;
       }

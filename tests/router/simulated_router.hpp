@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "router/partition_worker.hpp"
@@ -32,8 +33,9 @@ class SimulatedRouter {
     scheduler_.run_on(*executor_, [this] {
       worker_ = std::make_unique<PartitionWorker>(
           RouterServices{*session_, snapshots, scheduler_.clock(), *executor_, random_, agents_},
-          options_, counters, kSimulatedPartition, [](Partition, const Error& error) {
-            ADD_FAILURE() << "a partition stopped: " << error.message;
+          options_, counters, kSimulatedPartition, [this](Partition, const Error& error) {
+            if (!may_stop) ADD_FAILURE() << "a partition stopped: " << error.message;
+            stopped = error;
           });
     });
   }
@@ -60,6 +62,8 @@ class SimulatedRouter {
 
   event_store::MemorySnapshotStore snapshots;
   RouterCounters counters;
+  bool may_stop = false;
+  std::optional<Error> stopped;  // its partition, with the reason
 
  private:
   test_support::SimulatedScheduler& scheduler_;

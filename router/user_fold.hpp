@@ -1,0 +1,25 @@
+// fold_event: one valid event folded into the state of its user, with the judgement whether it
+// follows on (contract 8). The one way by which read events reach a state, whether the partition is
+// followed or a user is folded again. Thread: any; a pure function.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "event-store/model/record.hpp"
+#include "event-store/model/result.hpp"
+#include "router/routing_state.hpp"
+
+namespace signalbox::router {
+
+struct FoldedEvent {
+  bool is_chain_broken = false;
+  std::optional<std::string> damage{};  // why he is frozen from this event on; none: it is not this
+};
+
+// Error unsupported_version: this build cannot fold the partition (contract 14); nothing was
+// changed.
+[[nodiscard]] Result<FoldedEvent> fold_event(RoutingState& state, const Record& event,
+                                             const RoutingLimits& limits);
+
+}  // namespace signalbox::router
