@@ -131,9 +131,19 @@ void Term::try_oldest() {
                                                       : take_unusable(*tried_, poison_of(*tried_));
     if (!try_taken_ || blocked_ || !open_.empty()) return;
   }
-  const auto busy = states_.busy_users();
-  to_resume_.assign(busy.begin(), busy.end());
+  note_open_runs();
   stage_ = Stage::resuming;
+}
+
+// Counted afresh: the record that was tried may have let a run go on.
+void Term::note_open_runs() {
+  started_ = 0;
+  for (const UserId& user : states_.busy_users()) {
+    const Held* held = states_.find(user);
+    if (held == nullptr || held->state.runs.empty()) continue;
+    started_ += running_count(held->state);
+    to_resume_.push_back(user);
+  }
 }
 
 Unusable Term::poison_of(const Record& record) const {
@@ -165,7 +175,6 @@ void Term::resume_runs() {
     SIGNALBOX_ASSERT(held != nullptr);
     auto statements = decide_resumption(held->state, reason, options_.rules.limits);
     if (statements.size() > room() && !open_.empty()) return;
-    started_ += running_count(held->state);
     for (Statement& statement : statements) state(*held, std::move(statement));
     start_runs(*held);
     to_resume_.pop_front();

@@ -72,6 +72,7 @@ class Term {
   void load_users();
   void try_oldest();
   [[nodiscard]] Unusable poison_of(const Record& record) const;
+  void note_open_runs();
   void resume_runs();
   // `wanted`: who is waited for.
   void rebuild(const UserId* wanted = nullptr);

@@ -27,6 +27,7 @@ class Ownership : public ::testing::Test {
   Ownership() {
     agents_.add(std::make_unique<CountingAgent>(calls_));
     agents_.add(std::make_unique<testing::EchoAgent>());
+    agents_.add(std::make_unique<testing::AskAgent>());
     options_.rules.agents = agents_.names();
     options_.rules.default_agent = "echo";
   }
@@ -335,6 +336,22 @@ TEST_F(Ownership, TimeWithoutAnOwnerIsNotTheRunsTimeHoweverOften) {
   a_.start();
   until("u0:agent_completed");
   EXPECT_FALSE(has("u0:agent_failed"));
+}
+
+// The answer is at the resume point of a lost owner, so it is taken before any run is resumed.
+TEST_F(Ownership, ARunWhoseAnswerIsTriedFirstTakesOnePlaceAmongTheStartedOnes) {
+  options_.started_runs_max = 1;
+  serves(a_);
+  says("u0", "m", "ask");
+  until("u0:input_requested");
+  a_.kill();
+  const RunId run = event_store::run_id_of(UserId("u0"), MessageId("m"));
+  const auto request = event_store::call_id_of(run, Step(1)).value().to_string();
+  put("u0", RunInput{run, RequestId(request), JsonText(R"({"confirmed":true})")});
+  serves(b_);
+  until("u0:agent_completed");
+  says("u1", "m");
+  until("u1:agent_completed");
 }
 
 class DamagedUser : public Ownership {
