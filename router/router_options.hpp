@@ -26,7 +26,7 @@ struct RouterOptions {
   OpenListOptions open_list{};
   SupervisorOptions supervisor{};
   std::size_t started_runs_max = 256;  // per partition; further ones wait, oldest message first
-  std::int32_t poison_count = 4;       // owners lost over one record before it is quarantined
+  std::int32_t poison_count = 4;       // after 3 owners lost over one record the 4th quarantines it
   std::int32_t checkpoint_records = 1000;
   std::chrono::seconds checkpoint_interval{30};  // of activity
   std::chrono::seconds snapshot_interval{60};    // of activity, per partition
