@@ -19,13 +19,19 @@ PartitionWorker::PartitionWorker(RouterServices services, const RouterOptions& o
       counters_(counters),
       log_(services.log.describe()),
       partition_(partition),
-      report_stopped_(std::move(on_stopped)) {
+      report_stopped_(std::move(on_stopped)),
+      users_max_(options.states.users_max) {
   follow();
 }
 
 PartitionWorker::~PartitionWorker() {
   services_.executor.cancel(claim_timer_);
   term_.reset();
+}
+
+void PartitionWorker::set_users_max(std::size_t users_max) {
+  users_max_ = users_max;
+  states_->set_users_max(users_max);
 }
 
 // Begins at the newest partition snapshot, or at offset 0, with nothing else in memory.
@@ -55,6 +61,7 @@ void PartitionWorker::follow() {
   states_ = std::make_unique<UserStates>(services_.log, services_.snapshots, services_.clock,
                                          log_.log_id, partition_, fold_.position.next_offset,
                                          options_.rules.limits, options_.states, counters_.states);
+  states_->set_users_max(users_max_);
   event_store::JudgedSink& sink = *this;
   reader_ = std::make_unique<event_store::PartitionReader>(services_.log, services_.executor,
                                                            partition_, fold_.position, sink);

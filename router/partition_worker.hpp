@@ -26,6 +26,9 @@ class PartitionWorker final : private event_store::JudgedSink {
   // Gives the partition up in order; `done` runs once, also when there was nothing to give up.
   void release(std::function<void()> done);
 
+  // Its share of the process's limit of user states in memory; until it is told, all of it.
+  void set_users_max(std::size_t users_max);
+
   [[nodiscard]] bool is_serving() const { return term_ && term_->is_serving(); }
   // Why it is not serving, as a sentence; empty when it is.
   [[nodiscard]] std::string why_not_serving() const;
@@ -58,6 +61,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   event_store::LogDescription log_;
   Partition partition_;
   std::function<void(Partition, const Error&)> report_stopped_;
+  std::size_t users_max_;
 
   Phase phase_ = Phase::following;
   bool restarting_ = false;  // what the reader still delivers is of a follow-up that is over

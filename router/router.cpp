@@ -41,6 +41,14 @@ void Router::own_assigned() {
       workers_.emplace(partition, std::make_unique<PartitionWorker>(
                                       services_, options_, counters_, partition,
                                       [this](Partition, const Error& error) { on_fatal_(error); }));
+  share_users_max();
+}
+
+// The limit is of the process: a partition has its share of it.
+void Router::share_users_max() {
+  if (workers_.empty()) return;
+  const std::size_t share = std::max<std::size_t>(options_.states.users_max / workers_.size(), 1);
+  for (auto& [partition, worker] : workers_) worker->set_users_max(share);
 }
 
 void Router::drain(std::function<void()> done) {

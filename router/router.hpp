@@ -37,6 +37,7 @@ class Router final : private event_store::MembershipSink {
  private:
   void on_assigned(std::span<const Partition> partitions) override;
   void own_assigned();
+  void share_users_max();
   void refresh_status();
 
   RouterServices services_;

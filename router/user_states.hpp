@@ -1,7 +1,8 @@
 // UserStates: the users of one partition that are in memory, each with what is needed to keep,
 // evict and snapshot him (contract 9). States are loaded when a user is first met; at most
-// `users_max` are held, and one with events not yet read back, or with open runs, stays. Thread:
-// the router's. Lifetime: one follow-up of a partition; a lost ownership throws it away whole.
+// `users_max` are held (the partition's share of the process's limit), and one with events not yet
+// read back, or with open runs, stays. Thread: the router's. Lifetime: one follow-up of a
+// partition; a lost ownership throws it away whole.
 #pragma once
 
 #include <atomic>
@@ -29,7 +30,7 @@ struct FoldState {
 };
 
 struct UserStatesOptions {
-  std::size_t users_max = 10000;
+  std::size_t users_max = 10000;           // of the process: each partition has its share
   std::int32_t snapshot_events = 200;      // of one user since his last snapshot
   std::chrono::seconds snapshot_idle{60};  // after his last event
   std::size_t rebuild_users_max = 256;  // in one pass over the partition; the rest in further ones
@@ -98,6 +99,9 @@ class UserStates {
   // Users had to go although the store had no place for them; now it has, and until they are folded
   // again the partition gets no snapshot.
   [[nodiscard]] bool must_rebuild() const { return store_takes_ && dropped_users_; }
+
+  // From the next event or tick() on.
+  void set_users_max(std::size_t users_max) { options_.users_max = users_max; }
 
   // Users with open runs or with events not read back.
   [[nodiscard]] std::vector<UserId> busy_users() const;

@@ -192,7 +192,7 @@ void add_log(Config& config, ServeOptions& options) {
 }
 
 void add_router(Config& config, router::RouterOptions& options) {
-  config.add(integer_setting("router.users_max", "user states in memory, per partition",
+  config.add(integer_setting("router.users_max", "user states in memory, of all partitions",
                              options.states.users_max, 1, 10'000'000));
   config.add(integer_setting("router.snapshot_events", "events of a user between two snapshots",
                              options.states.snapshot_events, 1, 1'000'000));

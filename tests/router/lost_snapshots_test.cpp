@@ -128,7 +128,7 @@ TEST_F(LostSnapshots, MoreThanOnePassTakesAreRebuiltInFurtherOnes) {
 
 TEST_F(LostSnapshots, AnotherFoldVersionCostsOnePassForAllAndFewStatesInMemory) {
   const auto users = users_of_one_partition(30);
-  router.options.states.users_max = 4;
+  router.options.states.users_max = 4 * 12;  // 4 in each partition
   live_before(users);
   router.close_snapshots();
   {

@@ -208,7 +208,7 @@ TEST(Router, AllSnapshotsLostCostsTimeAndNothingElse) {
 
 TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
   RouterOnLog router;
-  router.options.states.users_max = 4;
+  router.options.states.users_max = 4 * 12;  // 4 in each partition
   router.start();
   for (int round = 0; round < 2; ++round)
     for (int i = 0; i < 60; ++i)
@@ -219,6 +219,22 @@ TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
     EXPECT_EQ(std::get<AgentCompleted>(router.history(user).back().data).memory, "2");
   }
   EXPECT_GT(router.router().counters().states.evictions, 50u);
+}
+
+TEST(Router, TheLimitOfUserStatesIsSharedByItsPartitions) {
+  RouterOnLog router;
+  router.options.states.users_max = 24;  // of 12 partitions
+  router.start();
+  std::vector<std::string> users;
+  for (int i = 0; users.size() < 3; ++i)
+    if (const auto user = "user-" + std::to_string(i); router.partition_of(user) == Partition(0))
+      users.push_back(user);
+  for (const std::string& user : users) {
+    router.says(user, "m");
+    ASSERT_TRUE(router.has(user, "agent_completed"));
+  }
+  EXPECT_TRUE(RouterOnLog::eventually(
+      [&] { return router.router().counters().states.evictions == 1; }, std::chrono::seconds(5)));
 }
 
 NewRecord command_record(const std::string& user, const std::string& message) {

@@ -92,7 +92,7 @@ TEST_F(SnapshotLimits, TextsAreLeftInTheLogSoThatAUserFits) {
 
 TEST_F(SnapshotLimits, AStoreWithoutPlaceCostsFoldingAndNothingElse) {
   const auto users = users_of_one_partition(20);
-  router.options.states.users_max = 4;
+  router.options.states.users_max = 4 * 12;  // 4 in each partition
   router.options.states.rebuild_users_max = 4;
   router.options.housekeeping = std::chrono::seconds(1);
   router.options.snapshot_interval = std::chrono::seconds(1);
