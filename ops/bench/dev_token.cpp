@@ -1,8 +1,14 @@
 #include "ops/bench/dev_token.hpp"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
 #include <asio/ip/tcp.hpp>
 #include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "event-store/contract/base64.hpp"
 
 namespace signalbox::bench {
 
@@ -31,6 +37,21 @@ Result<std::string> fetch_dev_token(const WebSocketUrl& service, const std::stri
   if (!token.is_object() || !token.contains("token") || !token["token"].is_string())
     return failure(Errc::malformed, "POST /dev/token: the answer has no token");
   return token["token"].get<std::string>();
+}
+
+std::string sign_dev_token(const std::string& secret, const std::string& user_id) {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const nlohmann::json claims{
+      {"sub", user_id}, {"aud", "signalbox"}, {"exp", (now + std::chrono::hours(24)).count()}};
+  const std::string text = event_store::to_base64url(R"({"alg":"HS256","typ":"JWT"})") + "." +
+                           event_store::to_base64url(claims.dump());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int size = 0;
+  ::HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+         reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+  return text + "." +
+         event_store::to_base64url({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 }  // namespace signalbox::bench

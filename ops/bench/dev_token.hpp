@@ -1,4 +1,5 @@
-// Asks a service started with --dev for a user's token: POST /dev/token (contract 12).
+// A user's token of a service started with --dev: asked for (contract 12), or signed with the key
+// that such a service keeps in its data directory (contract 11).
 #pragma once
 
 #include <chrono>
@@ -14,5 +15,8 @@ namespace signalbox::bench {
 [[nodiscard]] Result<std::string> fetch_dev_token(const WebSocketUrl& service,
                                                   const std::string& user_id,
                                                   std::chrono::milliseconds wait_max);
+
+// `secret`: the bytes of DATA/dev.key. Valid for a day.
+[[nodiscard]] std::string sign_dev_token(const std::string& secret, const std::string& user_id);
 
 }  // namespace signalbox::bench

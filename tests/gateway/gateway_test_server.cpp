@@ -2,6 +2,8 @@
 // message_received, for tests that come through real sockets. Prints where it listens; does what
 // the lines of its standard input say, answers each with `ok`, and ends with its standard input:
 //   state USER COUNT BYTES   appends COUNT events of that user
+//   spread PREFIX USERS COUNT BYTES
+//                            the same for PREFIX0, PREFIX1 …, USERS of them, an event each in turn
 //   progress USER RUN INDEX  appends a piece of an answer
 //   break USER               the user's next event has a seq that does not follow
 //   inbound                  prints how many commands were read
@@ -179,6 +181,16 @@ void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thr
     words >> user >> count >> bytes;
     thread.run_and_wait([&] {
       for (std::size_t i = 0; i < count; ++i) owner.state(user, Offset(0), std::string(bytes, 'x'));
+    });
+  } else if (verb == "spread") {
+    std::size_t users = 0;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    words >> user >> users >> count >> bytes;
+    const std::string text(bytes, 'x');
+    thread.run_and_wait([&] {
+      for (std::size_t i = 0; i < users * count; ++i)
+        owner.state(user + std::to_string(i % users), Offset(0), text);
     });
   } else if (verb == "hold") {
     thread.run_and_wait([&] { owner.hold(); });
