@@ -96,6 +96,7 @@ class Term {
 
   // runs (term_runs.cpp)
   void start_runs(Held& held);
+  void start_next_runs(Held& held);
   void start_waiting_runs();
   void supervise(Held& held, const RunId& run_id);
   void drop_supervisor(const RunId& run_id);
@@ -139,7 +140,8 @@ class Term {
   std::map<RunId, std::unique_ptr<Supervisor>> supervisors_;
   std::deque<std::pair<UserExecutionContext, EventData>> deferred_;  // while the open list is full
   std::size_t started_ = 0;                                          // runs in phase running
-  std::set<UserId> waiting_users_;  // with runs that wait for a place among started_runs_max
+  // With runs that wait for a place among started_runs_max, in the open list, or for serving.
+  std::set<UserId> waiting_users_;
 
   std::int32_t records_since_checkpoint_ = 0;
   bool checkpoint_due_ = false;

@@ -64,11 +64,10 @@ void Term::after_statement(Held& held, const Event& event) {
   if (is_terminal(event.data)) {
     ++counters_.runs_ended;
     drop_supervisor(*event.run_id);
-    if (stage_ == Stage::serving) start_runs(held);
+    start_next_runs(held);
   }
   // A run that waits counts in no limit, so another one's turn may have come.
-  if (std::holds_alternative<InputRequested>(event.data) && stage_ == Stage::serving)
-    start_runs(held);
+  if (std::holds_alternative<InputRequested>(event.data)) start_next_runs(held);
   const auto* cancel = std::get_if<CancelRequested>(&event.data);
   if (cancel == nullptr) return;
   // A queued or waiting run is ended by the decision itself.
@@ -134,6 +133,12 @@ void Term::start_runs(Held& held) {
     waiting_users_.erase(held.state.user_id);
   }
   for (Statement& start : starts) state(held, std::move(start));
+}
+
+// Of a user who may have been resumed already while others still wait for it: his turn is kept.
+void Term::start_next_runs(Held& held) {
+  if (stage_ == Stage::serving) return start_runs(held);
+  waiting_users_.insert(held.state.user_id);
 }
 
 // Oldest message first.
