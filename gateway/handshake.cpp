@@ -6,6 +6,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "event-store/contract/base64.hpp"
 #include "event-store/model/utf8.hpp"
 
 namespace signalbox::gateway {
@@ -29,6 +30,13 @@ bool is_allowed_origin(const HttpRequest& http, std::span<const std::string> ori
   const std::size_t scheme = origin->find("://");
   const auto host = http.header("host");
   return scheme != origin->npos && host && equal_ignoring_case(origin->substr(scheme + 3), *host);
+}
+
+// RFC 6455, 4.2.1: base64 of 16 bytes.
+bool is_websocket_key(std::string_view text) {
+  constexpr std::size_t kKeyBytes = 16;
+  const auto bytes = event_store::parse_base64(text);
+  return bytes && bytes->size() == kKeyBytes;
 }
 
 // HOST or HOST:PORT, where an IPv6 address stands in brackets.
@@ -192,6 +200,9 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
     answer.headers.emplace_back("Sec-WebSocket-Version", "13");
     return tl::unexpected(std::move(answer));
   }
+  if (!is_websocket_key(http.header("sec-websocket-key").value_or("")))
+    return tl::unexpected(
+        http_error(400, "protocol", "Sec-WebSocket-Key must be base64 of 16 bytes"));
   if (!is_allowed_host(http, hosts))
     return tl::unexpected(http_error(403, "forbidden", "this Host is not allowed"));
   if (!is_allowed_origin(http, origins))

@@ -212,7 +212,9 @@ UpgradeRequest upgrade_request() {
   return {HttpRequest{.method = "GET",
                       .path = "/ws",
                       .query = "",
-                      .headers = {{"host", "box.example:8080"}, {"sec-websocket-version", "13"}},
+                      .headers = {{"host", "box.example:8080"},
+                                  {"sec-websocket-version", "13"},
+                                  {"sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="}},
                       .body = "",
                       .remote_address = "127.0.0.1"},
           {"signalbox.v1"}};
@@ -254,6 +256,18 @@ TEST(Handshake, answers_the_first_subprotocol_of_ours_that_was_offered) {
   EXPECT_EQ(handshake->subprotocol, "signalbox.v1+legacy");
   EXPECT_EQ(handshake->dialect, event_store::WireDialect::v1_legacy);
   EXPECT_EQ(handshake->token, "tok");
+}
+
+TEST(Handshake, a_key_that_is_not_16_bytes_is_refused) {
+  for (const char* const bad :
+       {"", "YQ==", "MDEyMzQ1Njc4OWFiY2Rl", "MDEyMzQ1Njc4OWFiY2RlZmc=", "MDEyMzQ1Njc4OWFiY2RlZg",
+        "!!!!!!!!!!!!!!!!!!!!!!==", "MDEyMzQ1Njc4OWFiY2RlZg==, x"}) {
+    UpgradeRequest request = upgrade_request();
+    request.http.headers[2].second = bad;
+    const auto handshake = judge_handshake(request, {});
+    ASSERT_FALSE(handshake) << bad;
+    EXPECT_EQ(handshake.error().status, 400) << bad;
+  }
 }
 
 TEST(Handshake, two_tokens_are_refused_wherever_they_stand) {
@@ -302,7 +316,8 @@ TEST(Handshake, asks_for_a_loopback_host_where_anybody_gets_a_token) {
   routes.add({"GET", "/a", [](const HttpRequest&) { return HttpResponse{}; }});
   const auto statuses = [&](const std::optional<std::string>& host) {
     UpgradeRequest request = upgrade_request();
-    request.http.headers = {{"sec-websocket-version", "13"}};
+    request.http.headers = {{"sec-websocket-version", "13"},
+                            {"sec-websocket-key", "MDEyMzQ1Njc4OWFiY2RlZg=="}};
     if (host) request.http.headers.emplace_back("host", *host);
     const auto handshake = judge_handshake(request, {}, HostRule::loopback);
     request.http.path = "/a";
