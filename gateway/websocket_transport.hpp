@@ -1,5 +1,5 @@
 // How websocketpp is set up, and the transport it runs on. A part of websocket_server.cpp, the only
-// file that includes it.
+// file that includes it. What its headers get wrong is mended by websocketpp_overlay.cmake.
 #pragma once
 
 #include <algorithm>

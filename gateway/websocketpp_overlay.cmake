@@ -1,11 +1,13 @@
-# Two things are mended in the installed headers of websocketpp 0.8.2 at configure time; nothing of
+# Three things are mended in the installed headers of websocketpp 0.8.2 at configure time; nothing of
 # the library is in this tree. They must come before /usr/include.
 # 1. It does not compile as C++20 with g++ 12: constructors and destructors named by a template-id.
 # 2. When a frame breaks the protocol it closes at once, ahead of the answers to the frames before
 #    it that its user has made but not yet sent; now it tells its connection_base first.
+# 3. A length in more bytes than it needs, or of more than 63 bits, is an error of the peer (1002),
+#    not one of ours (1011).
 set(WEBSOCKETPP_INSTALLED /usr/include/websocketpp CACHE PATH "headers of Debian's libwebsocketpp-dev")
 set(WEBSOCKETPP_OVERLAY ${CMAKE_BINARY_DIR}/websocketpp-overlay)
-set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 12)
+set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 13)
 
 file(STRINGS ${WEBSOCKETPP_INSTALLED}/version.hpp version_lines
   REGEX "^static int const (major|minor|patch)_version = [0-9]+;")
@@ -34,6 +36,8 @@ signalbox_overlay(roles/server_endpoint.hpp "server<config>\\(" "server(")
 signalbox_overlay(roles/client_endpoint.hpp "client<config>\\(" "client(")
 signalbox_overlay(impl/connection_impl.hpp "log_err\\(log::elevel::rerror, \"consume\", "
   "this->protocol_broken(); log_err(log::elevel::rerror, \"consume\", ")
+signalbox_overlay(processors/base.hpp "return close::status::protocol_error"
+  "case error::non_minimal_encoding: case error::requires_64bit: return close::status::protocol_error")
 if(NOT changed_lines EQUAL WEBSOCKETPP_CHANGED_LINES_EXPECTED)
   message(FATAL_ERROR "the websocketpp overlay changed ${changed_lines} lines, not "
     "${WEBSOCKETPP_CHANGED_LINES_EXPECTED}: the installed headers are not the ones it was made for")
