@@ -3,7 +3,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "event-store/model/assert.hpp"
 
@@ -86,6 +88,10 @@ Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::stri
 }
 
 Result<void> Config::read_file(const std::string& path) {
+  // Opening one succeeds, and reading it gives nothing.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return failure(Errc::bad_config, path + ": is a directory");
   toml::table table;
   try {
     table = toml::parse_file(path);
