@@ -136,6 +136,8 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
 
  private:
   static constexpr std::size_t kDiscardBytes = 64 * 1024;
+  // A peer that goes on longer than this is no peer in the middle of a send.
+  static constexpr std::size_t kDiscardBytesMax = 64 << 20;
   static constexpr long kGoodbyeMs = 1000;
 
   void end_goodbye() {
@@ -156,8 +158,9 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   void discard() {
     Base::get_raw_socket().async_read_some(
         asio::buffer(discard_),
-        [this, self = Base::get_shared()](const std::error_code& error, std::size_t) {
-          if (error) return end_linger();
+        [this, self = Base::get_shared()](const std::error_code& error, std::size_t bytes) {
+          discarded_ += bytes;
+          if (error || discarded_ > kDiscardBytesMax) return end_linger();
           discard();
         });
   }
@@ -171,6 +174,7 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   wspp::transport::shutdown_handler at_end_;
   typename Base::timer_ptr linger_timer_;
   std::vector<char> discard_;
+  std::size_t discarded_ = 0;
 
   bool has_answered_ = false;
   bool corked_ = false;

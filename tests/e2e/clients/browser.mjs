@@ -19,7 +19,8 @@ const browser = await chromium.launch({
   executablePath: process.argv[3],
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
 });
-const page = await browser.newPage();
+// The pages of the service forbid themselves to connect anywhere; this one stands for one that may.
+const page = await browser.newPage({ bypassCSP: true });
 await page.exposeFunction("say", (...words) => process.stdout.write(words.join("\t") + "\n"));
 let origin;
 for await (const line of createInterface({ input: process.stdin })) {
