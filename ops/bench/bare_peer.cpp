@@ -5,6 +5,7 @@
 // the lines of its standard input say, answers each with `ok`, and ends with its standard input:
 //   send ROUNDS BYTES SHARE   ROUNDS frames of BYTES to every socket; SHARE sockets of a thread,
 //                             in the order in which they opened, share a message
+//   open COUNT                waits until exactly so many sockets are open
 // Arguments: THREADS.
 #include <pthread.h>
 
@@ -59,6 +60,17 @@ std::string frame_text(std::uint64_t seq, std::size_t bytes) {
   return text + "\"}";
 }
 
+std::atomic<std::size_t> sockets_open{0};
+
+void count_open(std::size_t change) {
+  sockets_open += change;
+  sockets_open.notify_all();
+}
+
+void await_open(std::size_t count) {
+  for (std::size_t open = sockets_open; open != count; open = sockets_open) sockets_open.wait(open);
+}
+
 class Worker {
  public:
   explicit Worker(int number) : context_(1) {
@@ -72,9 +84,11 @@ class Worker {
     });
     endpoint_.set_open_handler([this](const wspp::connection_hdl& handle) {
       open_.push_back(endpoint_.get_con_from_hdl(handle));
+      count_open(1);
     });
     endpoint_.set_close_handler([this](const wspp::connection_hdl& handle) {
       std::erase(open_, endpoint_.get_con_from_hdl(handle));
+      count_open(static_cast<std::size_t>(-1));
     });
     thread_ = std::thread([this] { context_.run(); });
     pthread_setname_np(thread_.native_handle(), ("peer-" + std::to_string(number)).c_str());
@@ -171,14 +185,18 @@ int main(int argc, char** argv) {
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string verb;
-    std::uint64_t rounds = 0;
+    std::uint64_t count = 0;  // rounds, or sockets
     std::size_t bytes = 0;
     std::size_t share = 1;
-    words >> verb >> rounds >> bytes >> share;
-    std::vector<std::future<void>> sent;
-    for (const auto& worker : workers) sent.push_back(worker->send(seq, rounds, bytes, share));
-    for (auto& one : sent) one.wait();
-    seq += rounds;
+    words >> verb >> count >> bytes >> share;
+    if (verb == "open") {
+      await_open(count);
+    } else if (verb == "send") {
+      std::vector<std::future<void>> sent;
+      for (const auto& worker : workers) sent.push_back(worker->send(seq, count, bytes, share));
+      for (auto& one : sent) one.wait();
+      seq += count;
+    }
     std::cout << "ok" << std::endl;
   }
   return 0;

@@ -69,6 +69,8 @@ FanOut measure_peer(const GatewayBenchOptions& options, std::size_t users,
   for (std::size_t i = 0; i < options.sockets; ++i) swarm.connect("/ws", "");
   if (!swarm.run_until([&] { return swarm.counts().open == options.sockets; }, kWaitMax))
     return {.faults = options.sockets - swarm.counts().open};
+  peer->process().tell("open " + std::to_string(options.sockets));
+  peer->process().await_answer();
   return measure(peer->process(), swarm, options, [&](std::size_t batch) {
     peer->process().tell("send " + std::to_string(batch) + " " + std::to_string(frame_bytes) + " " +
                          std::to_string(options.sockets / users));

@@ -4,6 +4,7 @@
 // per CPU-second is not hurt by that, one in seconds is.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -26,6 +27,8 @@ struct GatewayBenchOptions {
   std::size_t batch = 1;  // events per socket between two pauses
   std::size_t missed = 20;
   std::size_t resumes = 100;
+  std::size_t hostile = 100;
+  std::int64_t seconds = 60;  // of the attack; before it at most a minute without
   std::size_t io_threads = 2;
 };
 
@@ -33,6 +36,7 @@ int bench_fan_out(const GatewayBenchOptions& options, std::ostream& out);
 int bench_idle(const GatewayBenchOptions& options, std::ostream& out);
 int bench_storm(const GatewayBenchOptions& options, std::ostream& out);
 int bench_resume(const GatewayBenchOptions& options, std::ostream& out);
+int bench_hostile(const GatewayBenchOptions& options, std::ostream& out);
 
 // A service with its data directory.
 class BenchedService {

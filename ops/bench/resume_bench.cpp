@@ -67,7 +67,12 @@ Resumes measure(BenchedService& service, const std::vector<std::string>& cursors
     const std::size_t user = i % cursors.size();
     const std::size_t member =
         swarm.connect("/ws?cursor=" + cursors[user], service.token(user_name(user)));
-    swarm.run_until([&] { return swarm.member(member).caught_up; }, kWaitMax);
+    swarm.run_until(
+        [&] {
+          return swarm.member(member).caught_up ||
+                 swarm.member(member).state == Member::State::ended;
+        },
+        kWaitMax);
     const Member& client = swarm.member(member);
     if (!client.caught_up || client.seq != last[user] ||
         client.events != static_cast<std::uint64_t>(last[user]))
@@ -89,10 +94,15 @@ std::vector<double> measure_peer(const GatewayBenchOptions& options, std::uint64
   const auto peer = BenchedService::peer(options);
   std::vector<double> milliseconds;
   Swarm swarm(peer->process().address());
+  const auto await_open = [&](int count) {
+    peer->process().tell("open " + std::to_string(count));
+    peer->process().await_answer();
+  };
   for (std::size_t i = 0; i < options.resumes; ++i) {
     const SteadyTime start = std::chrono::steady_clock::now();
     const std::size_t member = swarm.connect("/ws", "");
     swarm.run_until([&] { return swarm.counts().open == 1; }, kWaitMax);
+    await_open(1);
     peer->process().tell("send " + std::to_string(events) + " " + std::to_string(bytes) + " 1");
     swarm.run_until([&] { return swarm.member(member).events == events; }, kWaitMax);
     milliseconds.push_back(
@@ -100,6 +110,7 @@ std::vector<double> measure_peer(const GatewayBenchOptions& options, std::uint64
             .count());
     peer->process().await_answer();
     swarm.drop(member);
+    await_open(0);
   }
   return milliseconds;
 }

@@ -42,7 +42,7 @@ class Storm {
       append(missed);
       service_.process().await_answer();
     }
-    swarm_.run_until([] { return false; }, std::chrono::seconds(3));
+    await_quiet();
     std::vector<std::string> tokens;
     for (std::size_t i = 0; i < clients_; ++i)
       tokens.push_back(service_.token("s" + std::to_string(i)));
@@ -58,7 +58,8 @@ class Storm {
             for (std::size_t i = 0; i < clients_; ++i)
               if (swarm_.member(i).state == Member::State::ended) come_back(i, tokens[i]);
           }
-          return swarm_.counts().caught_up == clients_;
+          return swarm_.counts().caught_up == clients_ &&
+                 swarm_.counts().events - before.events >= missed * clients_;
         },
         kWaitMax);
     const auto end = std::chrono::steady_clock::now();
@@ -75,6 +76,14 @@ class Storm {
   [[nodiscard]] const SwarmCounts& counts() const { return swarm_.counts(); }
 
  private:
+  // Until the service has written and read everything, which the answer does not wait for.
+  void await_quiet() {
+    for (double spent = 1; spent > 0.01;) {
+      const CpuByThread before = service_.process().cpu();
+      swarm_.run_until([] { return false; }, std::chrono::seconds(1));
+      spent = seconds_of(spent_between(before, service_.process().cpu()));
+    }
+  }
   void append(std::size_t count) {
     service_.process().tell("spread s " + std::to_string(clients_) + " " + std::to_string(count) +
                             " " + std::to_string(kContentBytes));

@@ -2,6 +2,7 @@
 
 What the figures are is for a quiet machine to say (ops/figures.md); here nothing is timed.
 """
+import pathlib
 import re
 import subprocess
 import sys
@@ -35,3 +36,41 @@ def test_the_cost_of_history_is_told_as_ratios(request, tmp_path):
                "--ratio-max", 1000)
     for figure in ("start-up, s", "CPU per message, ms", "agent_started p50, ms"):
         assert re.search(rf"^{figure} +[0-9.]+ +[0-9.]+ +[0-9.]+ \(aim", told, re.MULTILINE), told
+
+
+def gateway_bench(request, tmp_path, what, *arguments):
+    """gateway_bench and what it needs lie beside the program, where the build puts them."""
+    build = pathlib.Path(request.config.getoption("--program")).resolve().parent
+    return run(build / "ops" / "bench" / "gateway_bench", what,
+               "--program", build / "signalbox", "--peer", build / "ops" / "bench" / "bare_peer",
+               "--test-server", build / "tests" / "gateway" / "gateway_test_server",
+               "--dir", tmp_path / "bench", *arguments)
+
+
+def test_fan_out_and_idle_memory_are_told_beside_a_bare_peer(request, tmp_path):
+    for what in ("fanout", "idle"):
+        told = gateway_bench(request, tmp_path, what, "--sockets", 50, "--rounds", 3)
+        assert re.search(r"^machine .*commit", told, re.MULTILINE | re.DOTALL), told
+        for figure in ("gateway", "peer", "ratio"):
+            assert re.search(rf"^{figure} +[0-9.]+ ", told, re.MULTILINE), told
+        assert re.search(r"^faults +0$", told, re.MULTILINE), told
+
+
+def test_a_storm_of_reconnects_loses_and_doubles_nothing(request, tmp_path):
+    told = gateway_bench(request, tmp_path, "storm", "--sockets", 200, "--missed", 5)
+    assert len(re.findall(r"^gateway +[0-9.]+ s until", told, re.MULTILINE)) == 2, told
+    assert re.search(r"^faults +0 gaps, 0 repeats$", told, re.MULTILINE), told
+
+
+def test_resumes_from_window_and_archive_are_told_beside_a_bare_peer(request, tmp_path):
+    told = gateway_bench(request, tmp_path, "resume", "--resumes", 5)
+    for figure in ("window", "archive", "peer"):
+        assert re.search(rf"^{figure} +[0-9.]+ ms p50", told, re.MULTILINE), told
+    assert re.search(r"^faults +0$", told, re.MULTILINE), told
+
+
+def test_an_attack_leaves_the_well_behaved_alone(request, tmp_path):
+    told = gateway_bench(request, tmp_path, "hostile", "--sockets", 100, "--hostile", 12,
+                         "--seconds", 3)
+    assert re.search(r"^latency .*calm p50", told, re.MULTILINE), told
+    assert re.search(r"^verdict +no violation$", told, re.MULTILINE), told

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <iomanip>
+
+#include "ops/bench/attackers.hpp"
+#include "ops/bench/gateway_bench.hpp"
+#include "ops/bench/percentile.hpp"
+
+namespace signalbox::bench {
+
+namespace {
+
+constexpr std::chrono::seconds kWaitMax{60};
+constexpr std::size_t kGroups = 10;
+constexpr std::size_t kContentBytes = 277;  // an event value of 300 bytes
+constexpr std::chrono::milliseconds kPace{100};
+constexpr std::size_t kHostileHistory = 300;
+constexpr double kMebibyte = 1024 * 1024;
+
+// A tenth of the users get an event every tenth of a second; timed from the word to the owner until
+// each has it, so the append and its sync are in it.
+class GoodUsers {
+ public:
+  GoodUsers(BenchedService& service, std::size_t count)
+      : service_(service), swarm_(service.process().address()), per_group_(count / kGroups) {
+    for (std::size_t i = 0; i < per_group_ * kGroups; ++i)
+      swarm_.connect("/ws", service.token("g" + std::to_string(i / per_group_) + "-" +
+                                          std::to_string(i % per_group_)));
+    ready_ = swarm_.run_until([&] { return swarm_.counts().caught_up == swarm_.size(); }, kWaitMax);
+  }
+
+  // Whether every event came; adds to `latencies`, in milliseconds.
+  bool step(std::vector<double>& latencies) {
+    const SteadyTime start = std::chrono::steady_clock::now();
+    const std::uint64_t expected = swarm_.counts().events + per_group_;
+    swarm_.latencies().clear();
+    swarm_.note_latencies(start);
+    service_.process().tell("spread g" + std::to_string(group_++ % kGroups) + "- " +
+                            std::to_string(per_group_) + " 1 " + std::to_string(kContentBytes));
+    const bool came = swarm_.run_until(
+        [&] { return swarm_.counts().events >= expected || swarm_.counts().ended > 0; }, kWaitMax);
+    service_.process().await_answer();
+    for (const double microseconds : swarm_.latencies()) latencies.push_back(microseconds / 1000);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        start + kPace - std::chrono::steady_clock::now());
+    if (left.count() > 0) swarm_.run_until([] { return false; }, left);
+    return came && swarm_.counts().ended == 0;
+  }
+
+  [[nodiscard]] bool ready() const { return ready_; }
+  [[nodiscard]] const SwarmCounts& counts() const { return swarm_.counts(); }
+
+ private:
+  BenchedService& service_;
+  Swarm swarm_;
+  std::size_t per_group_;
+  std::size_t group_ = 0;
+  bool ready_ = false;
+};
+
+// False when a user lost an event or its socket.
+bool live_for(std::chrono::seconds time, GoodUsers& users, ServedProcess& process,
+              std::vector<double>& all, std::ostream& out) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  std::vector<double> latencies;
+  SteadyTime told = start;
+  for (SteadyTime now = start; now < start + time; now = std::chrono::steady_clock::now()) {
+    if (!users.step(latencies)) return false;
+    if (now < told + std::chrono::seconds(10) && now + kPace < start + time) continue;
+    told = now;
+    out << std::setprecision(2) << "  "
+        << std::chrono::duration_cast<std::chrono::seconds>(now - start).count() << " s: p50 "
+        << percentile(latencies, 50) << " ms, p99 " << percentile(latencies, 99) << " ms, "
+        << static_cast<double>(process.resident_bytes()) / kMebibyte << " MiB, "
+        << process.descriptors() << " descriptors" << std::endl;
+    all.insert(all.end(), latencies.begin(), latencies.end());
+    latencies.clear();
+  }
+  all.insert(all.end(), latencies.begin(), latencies.end());
+  return true;
+}
+
+// Descriptors beyond what there was; those who have gone are noticed within a minute.
+std::size_t descriptors_left(GoodUsers& users, ServedProcess& process, std::size_t before) {
+  std::vector<double> ignored;
+  const SteadyTime until = std::chrono::steady_clock::now() + kWaitMax;
+  while (process.descriptors() > before && std::chrono::steady_clock::now() < until)
+    if (!users.step(ignored)) break;
+  return std::max(process.descriptors(), before) - before;
+}
+
+}  // namespace
+
+int bench_hostile(const GatewayBenchOptions& options, std::ostream& out) {
+  const auto service = BenchedService::test_server(options, "hostile", {});
+  ServedProcess& process = service->process();
+  for (std::size_t i = 0; i < options.hostile; ++i) {
+    process.tell("state hostile-" + std::to_string(i) + " " + std::to_string(kHostileHistory) +
+                 " 1000");
+    process.await_answer();
+  }
+  GoodUsers users(*service, options.sockets);
+  std::vector<double> calm;
+  std::vector<double> attacked;
+  const auto time = std::chrono::seconds(options.seconds);
+  out << std::fixed << "calm      " << options.sockets
+      << " users, a tenth of them gets an event every 100 ms" << std::endl;
+  bool good = users.ready() && live_for(std::min(time, kWaitMax), users, process, calm, out);
+  const std::size_t before = process.descriptors();
+  std::size_t left = 0;
+  if (good) {
+    out << "attacked  by " << options.hostile
+        << ": ping flood, stalled readers, garbage, oversize, half-open, connect storms"
+        << std::endl;
+    {
+      const Attackers attackers(process.address(), options.hostile,
+                                [&](const std::string& user) { return service->token(user); });
+      good = live_for(time, users, process, attacked, out);
+      out << "  " << attackers.connects() << " connects, " << std::setprecision(1)
+          << static_cast<double>(attackers.bytes_sent()) / kMebibyte << " MiB sent by them\n";
+    }
+    left = descriptors_left(users, process, before);
+  }
+  const SwarmCounts& counts = users.counts();
+  good = good && left == 0 && counts.gaps + counts.repeats + counts.ended == 0;
+  out << std::setprecision(2) << "latency   calm p50 " << percentile(calm, 50) << " ms, p99 "
+      << percentile(calm, 99) << " ms; attacked p50 " << percentile(attacked, 50) << " ms, p99 "
+      << percentile(attacked, 99) << " ms\nratio     "
+      << percentile(attacked, 99) / percentile(calm, 99) << " of the p99\nfaults    " << counts.gaps
+      << " gaps, " << counts.repeats << " repeats, " << counts.ended
+      << " well-behaved sockets ended, " << left << " descriptors left over\nverdict   "
+      << (good ? "no violation" : "VIOLATED") << std::endl;
+  return good ? 0 : 1;
+}
+
+}  // namespace signalbox::bench
