@@ -91,7 +91,9 @@ std::size_t descriptors_left(GoodUsers& users, ServedProcess& process, std::size
 }  // namespace
 
 int bench_hostile(const GatewayBenchOptions& options, std::ostream& out) {
-  const auto service = BenchedService::test_server(options, "hostile", {});
+  // A window that is full after seconds: what memory does then is what it would do for ever.
+  const auto service =
+      BenchedService::test_server(options, "hostile", {"window_bytes_max=4194304"});
   ServedProcess& process = service->process();
   for (std::size_t i = 0; i < options.hostile; ++i) {
     process.tell("state hostile-" + std::to_string(i) + " " + std::to_string(kHostileHistory) +
