@@ -584,8 +584,9 @@ class SlowSockets(WithServer):
                 self.wait_for(lambda: self.metric("events_read_total") == read + part * 10_000)
             before = self.resident_kib()
             ws = await self.server.connect("hal", "?from=start", max_queue=1, read_limit=1024)
-            await asyncio.sleep(1)  # nobody reads, so next to nothing is held for it
-            self.assertLess(self.resident_kib() - before, 8 * 1024)
+            # Nobody reads: frames are made for what the kernel takes, some 10 MiB of the 70.
+            await asyncio.sleep(1)
+            self.assertLess(self.resident_kib() - before, 24 * 1024)
             await receive(ws)
             for seq in range(1, 100_001):
                 frame = json.loads(await ws.recv())
