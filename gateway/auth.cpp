@@ -8,6 +8,7 @@
 
 #include "event-store/contract/base64.hpp"
 #include "event-store/contract/json_reader.hpp"
+#include "gateway/header_text.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -49,12 +50,6 @@ Result<TokenParts> split_token(std::string_view token) {
   if (!parsed) return refused("has a header that is no JSON object");
   return TokenParts{token.substr(0, second), *std::move(parsed), *std::move(payload),
                     *std::move(signature)};
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
 }
 
 // What one issuer signs for other purposes (logout, DPoP, ...) is no token for us (RFC 8725, 3.11);

@@ -1,13 +1,9 @@
 #include "gateway/client_address.hpp"
 
+#include "gateway/header_text.hpp"
+
 namespace signalbox::gateway {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // `192.0.2.1:4711`, `[2001:db8::1]:4711` and `[2001:db8::1]` as the address they name.
 std::string_view without_port(std::string_view entry) {

@@ -280,10 +280,7 @@ UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& r
     if (!verified) {
       if (!shards[shard]->journal->note(std::nullopt, AuthRefused{"token_invalid"}))
         metrics.connection_records_dropped.Increment();
-      HttpResponse refusal =
-          http_error(401, "token_invalid", "the token " + verified.error().message);
-      refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-      return refuse(std::move(refusal));
+      return refuse(refuse_token("the token " + verified.error().message));
     }
     identity = *std::move(verified);
   }

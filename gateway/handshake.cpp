@@ -8,6 +8,7 @@
 
 #include "event-store/contract/base64.hpp"
 #include "event-store/model/utf8.hpp"
+#include "gateway/header_text.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -16,12 +17,6 @@ constexpr std::string_view kSubprotocol = "signalbox.v1";
 constexpr std::string_view kLegacySubprotocol = "signalbox.v1+legacy";
 constexpr std::string_view kTokenSubprotocol = "bearer.";
 constexpr std::size_t kUserAgentBytesMax = 256;
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
 
 bool is_allowed_origin(const HttpRequest& http, std::span<const std::string> origins) {
   const auto origin = http.header("origin");
@@ -110,12 +105,6 @@ tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& h
   return {};
 }
 
-HttpResponse refuse_token(std::string_view why, std::string_view field) {
-  HttpResponse refusal = http_error(401, "token_invalid", why, field);
-  refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return refusal;
-}
-
 // Of the header or of a subprotocol. Of two, whoever stands before us may have looked at the other
 // one, so both are refused (RFC 6750, 2).
 tl::expected<std::optional<std::string>, HttpResponse> presented_token(
@@ -141,6 +130,12 @@ tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const HttpRe
   if (equal_ignoring_case(header->substr(0, kScheme.size()), kScheme))
     return std::string(header->substr(kScheme.size()));
   return tl::unexpected(refuse_token("Authorization must be a Bearer token", "Authorization"));
+}
+
+HttpResponse refuse_token(std::string_view why, std::string_view field) {
+  HttpResponse refusal = http_error(401, "token_invalid", why, field);
+  refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return refusal;
 }
 
 HttpResponse http_error(int status, std::string_view code, std::string_view message,

@@ -51,6 +51,8 @@ enum class HostRule { any, loopback };
 // without `field` where none is to blame.
 [[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
                                       std::string_view field = {});
+// 401 token_invalid, and how to present a token (RFC 6750, 3).
+[[nodiscard]] HttpResponse refuse_token(std::string_view why, std::string_view field = {});
 
 // Whether the query has this parameter, however encoded.
 [[nodiscard]] bool has_query_parameter(std::string_view query, std::string_view name);

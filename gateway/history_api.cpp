@@ -84,11 +84,7 @@ std::vector<HttpRoute> HistoryApi::routes() {
 tl::expected<UserId, HttpResponse> HistoryApi::caller_of(const HttpRequest& request) const {
   auto token = bearer_token(request);
   if (!token) return tl::unexpected(std::move(token.error()));
-  if (!*token) {
-    HttpResponse refusal = http_error(401, "token_invalid", "send your token", "Authorization");
-    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return tl::unexpected(std::move(refusal));
-  }
+  if (!*token) return tl::unexpected(refuse_token("send your token", "Authorization"));
   const auto identity = parts_.authenticator.verify(**token);
   if (identity) return identity->user_id;
   return tl::unexpected(

@@ -7,6 +7,7 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "gateway/event_place.hpp"
 
 namespace signalbox::gateway {
 
@@ -92,7 +93,7 @@ void PartitionFeed::on_stopped(const Error& error) {
 
 void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
   const RecordPtr& record = judged.record;
-  const Seq seq(event_store::header_number(*record, "ce_userseq").value_or(0));
+  const Seq seq = seq_of(*record);
   WindowEvent& event = window_.add(record, judged.after, seq, parts_.clock.monotonic());
   pieces_.follow(*record);
   if (const auto cause = event_store::header_number(*record, "ce_inboundoffset"))

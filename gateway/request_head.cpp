@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/header_text.hpp"
+
 namespace signalbox::gateway {
 namespace {
 
@@ -41,37 +43,20 @@ constexpr std::size_t kLengthDigitsMax = 15;
 
 Fault bad_request(std::string message) { return HeadFault{400, std::move(message)}; }
 
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+// Letters and digits of ASCII, and these marks; at least one.
+bool is_made_of(std::string_view text, std::string_view marks) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-    return (c < 0x80 && std::isalnum(c) != 0) || kMarks.find(static_cast<char>(c)) != kMarks.npos;
+    return (c < 0x80 && std::isalnum(c) != 0) || marks.find(static_cast<char>(c)) != marks.npos;
   });
 }
+
+bool is_token(std::string_view text) { return is_made_of(text, "!#$%&'*+-.^_`|~"); }
 
 bool is_visible(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_host(std::string_view text) {
-  constexpr std::string_view kMarks = "-._~%:[]";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-    return (c < 0x80 && std::isalnum(c) != 0) || kMarks.find(static_cast<char>(c)) != kMarks.npos;
-  });
-}
-
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  std::transform(lowered.begin(), lowered.end(), lowered.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-  });
-  return lowered;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+bool is_host(std::string_view text) { return is_made_of(text, "-._~%:[]"); }
 
 // Lines end in CR LF, and neither stands anywhere else.
 Fault judge_bytes(std::string_view head) {

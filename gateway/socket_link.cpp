@@ -135,13 +135,16 @@ void SocketLink::tick(MonotonicTime now) {
   begin_end(*std::move(end));
 }
 
+void SocketLink::note_progress(MonotonicTime now) {
+  const std::uint64_t progress = writer_->progress();
+  if (std::exchange(progress_, progress) != progress) moved_at_ = now;
+}
+
 bool SocketLink::is_stalled(MonotonicTime now) {
-  if (writer_->in_flight() == 0) {
+  if (writer_->in_flight() == 0)
     moved_at_ = now;
-  } else if (const std::uint64_t progress = writer_->progress(); progress != progress_) {
-    progress_ = progress;
-    moved_at_ = now;
-  }
+  else
+    note_progress(now);
   // Its pongs are not read while reading is held; that it takes bytes must do.
   if (reading_held_ && moved_at_ == now) session_->on_alive();
   return now - moved_at_ >= limits_.stall;
@@ -149,10 +152,8 @@ bool SocketLink::is_stalled(MonotonicTime now) {
 
 // Only a peer that reads nothing is cut; one that reads slowly gets all of it, and the code.
 void SocketLink::watch_end(MonotonicTime now) {
-  const std::uint64_t progress = writer_->progress();
-  if (!ended_at_ || progress != progress_) moved_at_ = now;
-  if (!ended_at_) ended_at_ = now;
-  progress_ = progress;
+  note_progress(now);
+  if (!ended_at_) ended_at_ = moved_at_ = now;
   if (now - moved_at_ >= limits_.close_stalled || now - *ended_at_ >= limits_.close_linger) cut();
 }
 

@@ -110,6 +110,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void drop_stream();
   void hold_reading(bool hold);
   [[nodiscard]] bool is_stalled(MonotonicTime now);
+  void note_progress(MonotonicTime now);
 
   SocketShard& shard_;
   const SocketLimits& limits_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gateway/client_address.hpp"
+#include "gateway/header_text.hpp"
 #include "gateway/tcp_progress.hpp"
 #include "gateway/websocket_transport.hpp"
 
@@ -95,13 +96,8 @@ HttpRequest read_request(const Endpoint::connection_type& connection,
                    .headers = {},
                    .body = request.get_body(),
                    .remote_address = {}};
-  for (const auto& [name, value] : request.get_headers()) {
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-      return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-    });
-    read.headers.emplace_back(std::move(lower), value);
-  }
+  for (const auto& [name, value] : request.get_headers())
+    read.headers.emplace_back(lower(name), value);
   read.remote_address =
       client_address(connection.remote_address, read.header("x-forwarded-for"), trusted_proxies);
   return read;

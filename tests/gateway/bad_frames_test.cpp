@@ -264,15 +264,6 @@ json last(const GatewayWorld::Client& client) {
 std::size_t inbound_size(const GatewayWorld& world) {
   return world.simulated.records({Topic::inbound, Partition(0)}).size();
 }
-Handshake without_token() {
-  return Handshake{.subprotocol = "signalbox.v1",
-                   .dialect = event_store::WireDialect::v1,
-                   .token = std::nullopt,
-                   .from = StreamFrom::latest,
-                   .cursor = {},
-                   .wanted_client = std::nullopt,
-                   .user_agent = "test"};
-}
 
 void expect_refusal(const json& error, const BadFrame& bad) {
   EXPECT_EQ(error.at("type"), "error");
@@ -334,7 +325,7 @@ TEST(BadFrames, as_the_first_frame_get_one_error_and_4401) {
   for (BadFrame& fault : text_faults()) faults.push_back(std::move(fault));
   for (const BadFrame& bad : faults) {
     SCOPED_TRACE(bad.what);
-    auto client = world.connect(without_token(), std::nullopt);
+    auto client = world.connect(plain_handshake(), std::nullopt);
     client.session->on_text(bad.text);
     client.session->on_text(R"({"type":"ping"})");
     world.settle();
@@ -370,7 +361,8 @@ TEST(BadFrames, numbers_of_any_size_and_names_of_any_kind_stay_what_they_are_ins
 
 TEST(BadFrames, binary_ends_the_socket_with_1003_before_and_after_sign_in) {
   GatewayWorld world;
-  for (const auto& client : {world.connect("ann"), world.connect(without_token(), std::nullopt)}) {
+  for (const auto& client :
+       {world.connect("ann"), world.connect(plain_handshake(), std::nullopt)}) {
     client.session->on_binary(R"({"type":"ping"})");
     ASSERT_TRUE(client.link->ended);
     EXPECT_EQ(client.link->ended->first, CloseCode::unsupported_data);
@@ -492,7 +484,7 @@ Answered run_changed_frames(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::string text = mutator.next();
     const bool first = i % 8 == 0;
-    auto client = first ? world.connect(without_token(), std::nullopt) : signed_in;
+    auto client = first ? world.connect(plain_handshake(), std::nullopt) : signed_in;
     client.link->frames.clear();
     client.session->on_text(text);
     world.settle();

@@ -153,6 +153,17 @@ class FakeHistory final : public event_store::UserHistory {
   bool fails = false;
 };
 
+// Of a client that says nothing but the protocol.
+inline Handshake plain_handshake() {
+  return Handshake{.subprotocol = "signalbox.v1",
+                   .dialect = event_store::WireDialect::v1,
+                   .token = std::nullopt,
+                   .from = StreamFrom::latest,
+                   .cursor = {},
+                   .wanted_client = std::nullopt,
+                   .user_agent = "test"};
+}
+
 class GatewayWorld {
  public:
   struct Setup {

@@ -17,15 +17,6 @@ using testing::ElementsAre;
 json message(const std::string& id, const std::string& content = "hello") {
   return {{"type", "user_message"}, {"message_id", id}, {"thread_id", "t"}, {"content", content}};
 }
-Handshake plain_handshake() {
-  return Handshake{.subprotocol = "signalbox.v1",
-                   .dialect = event_store::WireDialect::v1,
-                   .token = std::nullopt,
-                   .from = StreamFrom::latest,
-                   .cursor = {},
-                   .wanted_client = std::nullopt,
-                   .user_agent = "test"};
-}
 std::vector<RecordPtr> inbound(const GatewayWorld& world, std::int32_t partition = 0) {
   return world.simulated.records({Topic::inbound, Partition(partition)});
 }

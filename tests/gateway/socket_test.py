@@ -77,15 +77,19 @@ class Server:
         signed = encode(b'{"alg":"HS256"}') + b"." + encode(json.dumps(claims).encode())
         return (signed + b"." + encode(hmac.new(key, signed, hashlib.sha256).digest())).decode()
 
+    def upgrade(self, user):
+        """The bytes of a request for a socket of this user."""
+        return (f"GET /ws HTTP/1.1\r\nHost: {self.host}\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                "Sec-WebSocket-Protocol: signalbox.v1\r\n"
+                f"Authorization: Bearer {self.token(user)}\r\n\r\n").encode()
+
     def raw_socket(self, user):
         """A socket whose stream has caught up; what comes later stays in the kernel."""
         raw = socket.create_connection(self.host.split(":"), timeout=30)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        raw.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.host}\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                     "Sec-WebSocket-Protocol: signalbox.v1\r\n"
-                     f"Authorization: Bearer {self.token(user)}\r\n\r\n").encode())
+        raw.sendall(self.upgrade(user))
         came = b""
         while b"caught_up" not in came:
             part = raw.recv(4096)
@@ -146,6 +150,10 @@ class WithServer(unittest.TestCase):
         status = cls.server.stop()
         cls.server.data.cleanup()
         assert status == 0, f"the server ended with {status}"
+
+    def resident_kib(self):
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
 
 
 class APathOfAMessage(WithServer):
@@ -508,11 +516,7 @@ class Wire(WithServer):
     def test_a_peer_that_answers_no_ping_is_given_up(self):
         async def story():
             reader, writer = await asyncio.open_connection(*self.server.host.split(":"))
-            writer.write((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
-                          "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                          "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                          "Sec-WebSocket-Protocol: signalbox.v1\r\n"
-                          f"Authorization: Bearer {self.server.token('yan')}\r\n\r\n").encode())
+            writer.write(self.server.upgrade("yan"))
             received = await asyncio.wait_for(reader.read(), 20)  # ends when the gateway ends it
             self.assertIn(b"connection_ready", received)
             self.assertIn(b"\x89\x00", received)  # a ping
@@ -522,11 +526,7 @@ class Wire(WithServer):
     def test_a_ping_flood_from_a_client_that_never_reads_takes_no_memory(self):
         async def story():
             flood = socket.create_connection(self.server.host.split(":"), timeout=5)
-            flood.sendall((f"GET /ws HTTP/1.1\r\nHost: {self.server.host}\r\nUpgrade: websocket\r\n"
-                           "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                           "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                           "Sec-WebSocket-Protocol: signalbox.v1\r\n"
-                           f"Authorization: Bearer {self.server.token('amy')}\r\n\r\n").encode())
+            flood.sendall(self.server.upgrade("amy"))
             before = self.resident_kib()
             ping = b"\x89\xfd\x00\x00\x00\x00" + b"p" * 125
             for _ in range(200):
@@ -534,10 +534,6 @@ class Wire(WithServer):
             self.assertLess(self.resident_kib() - before, 32 * 1024)
             flood.close()
         run(story())
-
-    def resident_kib(self):
-        with open(f"/proc/{self.server.process.pid}/status") as status:
-            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
 
 
 class SlowSockets(WithServer):
@@ -597,10 +593,6 @@ class SlowSockets(WithServer):
             await ws.close()
         run(story(), 240)
 
-    def resident_kib(self):
-        with open(f"/proc/{self.server.process.pid}/status") as status:
-            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
-
     def metric(self, name):
         text = self.server.request("GET", "/metrics")[1].decode()
         return float(re.search(rf"^signalbox_gateway_{name} (\S+)$", text, re.MULTILINE)[1])
@@ -630,10 +622,6 @@ class StalledSockets(WithServer):
                           self.server.request("GET", "/metrics")[1])
             stuck.close()
         run(story())
-
-    def resident_kib(self):
-        with open(f"/proc/{self.server.process.pid}/status") as status:
-            return int(next(l for l in status if l.startswith("VmRSS")).split()[1])
 
 
 class SilentClient(websockets.WebSocketClientProtocol):
@@ -762,11 +750,7 @@ class CloseCodes(unittest.TestCase):
     def test_a_client_in_the_middle_of_a_send_that_is_too_big_sees_1009(self):
         server = self.serve()
         big = socket.create_connection(server.host.split(":"), timeout=30)
-        big.sendall((f"GET /ws HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                     "Sec-WebSocket-Protocol: signalbox.v1\r\n"
-                     f"Authorization: Bearer {server.token('flo')}\r\n\r\n").encode())
+        big.sendall(server.upgrade("flo"))
         # It reads nothing until it has sent everything: more than any kernel keeps for it.
         big.sendall(b"\x81\xff" + (40 << 20).to_bytes(8, "big") + b"\0" * 4 + b"x" * (40 << 20))
         received = b""
