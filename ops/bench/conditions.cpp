@@ -58,7 +58,8 @@ std::string describe_conditions() {
 }
 
 Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples,
-                                    std::chrono::milliseconds pause) {
+                                    std::chrono::milliseconds pause,
+                                    const std::stop_token& stop) {
   const std::string path = folder + "/fdatasync-floor";
   const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return failure(Errc::io_error, path + ": cannot be created");
@@ -70,7 +71,7 @@ Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples,
   const std::string block(kBlockBytes, 'x');
   std::vector<double> milliseconds;
   bool written = write_at(std::string(kFloorBlocks * kBlockBytes, '0'), 0);
-  for (int i = 0; i < samples && written; ++i) {
+  for (int i = 0; i < samples && written && (i == 0 || !stop.stop_requested()); ++i) {
     if (pause.count() > 0) std::this_thread::sleep_for(pause);
     const auto start = std::chrono::steady_clock::now();
     written = write_at(block, static_cast<off_t>(i) % kFloorBlocks * kBlockBytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "event-store/model/result.hpp"
@@ -19,8 +20,10 @@ struct SyncFloor {
 // One fdatasync after writing 4 KiB over what a file in `folder` already holds, `samples` times:
 // the file does not grow, so the disk has nothing else to do. `pause` goes before each: a machine
 // that slept in between answers several times slower than one asked without a break, so what is
-// measured at a pace is compared with syncs at that pace.
+// measured at a pace is compared with syncs at that pace. Ends early, with one sample at least, when
+// `stop` is requested.
 [[nodiscard]] Result<SyncFloor> measure_fdatasync(const std::string& folder, int samples,
-                                                  std::chrono::milliseconds pause = {});
+                                                  std::chrono::milliseconds pause = {},
+                                                  const std::stop_token& stop = {});
 
 }  // namespace signalbox::bench

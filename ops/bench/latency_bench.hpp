@@ -1,5 +1,7 @@
 // `signalbox bench latency`: the time from a message to its agent_started frame on an idle service,
-// over a real socket, beside one fdatasync on the same disk in the same run.
+// over a real socket, beside one fdatasync on the same disk. The fdatasync is measured at the same
+// pace while the messages go, because what a machine that sleeps in between needs for one differs by
+// a factor of two from one minute to the next.
 #pragma once
 
 #include <chrono>
@@ -14,7 +16,7 @@ struct LatencyBenchOptions {
   std::string folder = ".";             // on the disk of the service's data
   std::size_t conversations_max = 120;  // about 220 messages
   std::chrono::milliseconds pause{50};  // before each message, so that the service is idle
-  int syncs = 100;                      // at the same pace, before and after
+  int syncs = 100;                      // one after the other, when the messages are done
 };
 
 // Exit codes as run_chat_bench: every answer is checked as well.
