@@ -114,6 +114,13 @@ Cast choose_turn(const Playbook& playbook, const AgentRun& run) {
   return {dialogue, place->turn};
 }
 
+// No recorded call ended with an error, so with one the dialogue is left.
+std::string cannot_go_on(std::string_view tool, const ToolError& error) {
+  return "The recorded dialogue goes on with a result of its tool " + std::string(tool) +
+         ", and there is none: " + error.code + " (" + error.message +
+         "). Say the same again to try once more.";
+}
+
 std::string note(const Cast& cast) {
   return "Turn " + std::to_string(cast.turn + 1) + " of " +
          std::to_string(cast.dialogue->turns.size()) + ": " + cast.dialogue->scenario;
@@ -167,7 +174,13 @@ AgentTask PlaybookAgent::start(AgentRun& run) {
   PlaybookCues::Cue cue(cues_, run.context().run_id);
   for (const Playbook::Call& call : turn.calls) {
     cue.set(call);
-    co_await run.call_tool(playbook_.tool_names()[call.tool], call.arguments);
+    const std::string& tool = playbook_.tool_names()[call.tool];
+    const ToolResult result = co_await run.call_tool(tool, call.arguments);
+    const auto* error = std::get_if<ToolError>(&result);
+    if (error == nullptr) continue;
+    const std::string words = cannot_go_on(tool, *error);
+    respond_in_pieces(run, words);
+    co_return AgentAnswer{words, to_memory({cast.dialogue->id, cast.turn})};
   }
   respond_in_pieces(run, turn.assistant);
   co_return AgentAnswer{turn.assistant, to_memory({cast.dialogue->id, cast.turn + 1})};

@@ -60,7 +60,7 @@ class PlaybookAgent : public Agent {
   explicit PlaybookAgent(Playbook playbook, double latency_scale = 1.0);
 
   [[nodiscard]] std::string_view name() const override { return "playbook"; }
-  [[nodiscard]] std::string_view version() const override { return "1"; }
+  [[nodiscard]] std::string_view version() const override { return "2"; }
   [[nodiscard]] Tool* find_tool(std::string_view tool_name) override;
   [[nodiscard]] AgentTask start(AgentRun& run) override;
 

@@ -35,8 +35,10 @@ class Assistant : public ::testing::Test {
     history_.add_message("2026-11-10T12:00:00Z", "garage", "My bicycle has a flat tyre again");
     history_.add_message("2026-11-18T07:15:00Z", "kitchen", "Order more COFFEE beans, please");
     // What is being answered is in the history already and must not find itself.
-    for (const char* own : {"What did I say about coffee?", "search for bicycle", "saxophone"})
-      history_.add_message("2026-11-20T09:29:59Z", "t1", own, test_context("t1").run_id);
+    add_own("What did I say about coffee? Or search for a bicycle, or a saxophone");
+  }
+  void add_own(const std::string& content) {
+    history_.add_message("2026-11-20T09:29:59Z", "t1", content, test_context("t1").run_id);
   }
 
   PlayedRun ask(Agent& agent, const std::string& question) {
@@ -151,11 +153,33 @@ TEST_F(Assistant, a_tool_that_is_left_says_nothing) {
 TEST_F(Assistant, a_search_goes_through_all_pages) {
   history_.set_page_events_max(1);
   EXPECT_NE(ask("search for present").answer.content.find("machine"), std::string::npos);
-  EXPECT_GE(history_.reads(), 7);
+  EXPECT_GE(history_.reads(), 5);
+}
+
+TEST_F(Assistant, a_search_finds_what_came_before_its_message_and_not_what_came_after) {
+  history_.add_message("2026-11-20T09:31:00Z", "t9", "a needle, later");
+  EXPECT_NE(ask("search for needle").answer.content.find("found nothing"), std::string::npos);
+}
+
+// Said at once after another message, it found nothing: the archive did not hold that one yet.
+TEST_F(Assistant, a_search_waits_until_the_archive_has_come_as_far_as_its_message) {
+  history_.lag(2, 3);
+  const auto result = nlohmann::json::parse(
+      std::get<JsonText>(call("history_search", R"({"text":"beans"})")).value());
+  EXPECT_EQ(result["matches"].size(), 1u);
+  EXPECT_EQ(result["complete"], true);
+  EXPECT_EQ(history_.reads(), 4);
+}
+
+TEST_F(Assistant, a_search_in_an_archive_that_stays_behind_is_unavailable) {
+  history_.lag(1, 1'000'000);
+  EXPECT_EQ(error_code(call("history_search", R"({"text":"coffee"})")), "unavailable");
+  EXPECT_GT(history_.reads(), 10);
 }
 
 TEST_F(Assistant, a_search_stops_at_five_matches_and_says_so) {
   for (int i = 0; i < 6; ++i) history_.add_message("2026-11-19T08:00:00Z", "t9", "needle");
+  add_own("search for needle");
   const auto result = nlohmann::json::parse(
       std::get<JsonText>(call("history_search", R"({"text":"NEEDLE"})")).value());
   EXPECT_EQ(result["matches"].size(), 5u);

@@ -20,7 +20,7 @@ TEST(DefaultAgents, with_a_file_there_are_both) {
                                        "/tests/agents/data/conversations_sample.jsonl"});
   ASSERT_TRUE(agents) << agents.error().message;
   ASSERT_NE(agents->find("playbook"), nullptr);
-  EXPECT_EQ(agents->find("playbook")->version(), "1");
+  EXPECT_EQ(agents->find("playbook")->version(), "2");
   EXPECT_NE(agents->find("assistant"), nullptr);
 }
 

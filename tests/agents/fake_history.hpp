@@ -25,6 +25,11 @@ class FakeHistory : public event_store::UserHistory {
     add(time, thread, RunId(Uuid{}), AgentCompleted{content, std::nullopt});
   }
   void set_page_events_max(std::size_t events) { page_events_max_ = events; }
+  // The newest `events` are there only after so many reads.
+  void lag(std::size_t events, int reads) {
+    late_events_ = events;
+    late_reads_ = reads;
+  }
   void fail_with(Error error) { error_ = std::move(error); }
   [[nodiscard]] int reads() const { return reads_; }
 
@@ -71,7 +76,9 @@ class FakeHistory : public event_store::UserHistory {
     event_store::HistoryPage page{{}, false, {}};
     if (query.user != user_) return page;
     const std::size_t limit = std::min(query.events_max, page_events_max_);
-    for (auto record = events_.rbegin(); record != events_.rend(); ++record) {
+    const std::size_t late = reads_ > late_reads_ ? 0 : late_events_;
+    for (auto record = events_.rbegin() + static_cast<std::ptrdiff_t>(late);
+         record != events_.rend(); ++record) {
       if (*event_store::header_number(**record, "ce_userseq") >= query.before->value()) continue;
       page.more = page.events.size() == limit;
       if (page.more) break;
@@ -84,6 +91,8 @@ class FakeHistory : public event_store::UserHistory {
   std::vector<RecordPtr> events_;
   std::size_t page_events_max_ = 1000;
   std::optional<Error> error_;
+  std::size_t late_events_ = 0;
+  int late_reads_ = 0;
   int reads_ = 0;
 };
 

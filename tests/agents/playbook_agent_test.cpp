@@ -105,6 +105,34 @@ TEST(PlaybookAgent, a_departure_says_what_was_expected_and_the_dialogue_can_go_o
   EXPECT_EQ(second.answer.content, dialogue.turns[1].assistant);
 }
 
+// All of its tools had missed their deadline, and it answered as if they had not.
+TEST(PlaybookAgent, a_tool_without_a_result_is_named_and_the_turn_can_be_said_again) {
+  const auto agent = make_agent(kSample);
+  const auto* dialogue = agent->playbook().find_opening("can i get a mocha please");
+  const Playbook::Turn& turn = dialogue->turns.at(0);
+  ASSERT_FALSE(turn.calls.empty());
+  const std::string& tool = agent->playbook().tool_names()[turn.calls[0].tool];
+  const AgentRun::Input input{test_context(dialogue->id), turn.user, {}};
+  for (const char* code : {"deadline", "outcome_unknown"}) {
+    FixedClock clock(kStart);
+    ManualExecutor executor(clock);
+    RunDriver before(*agent, input, clock, executor);
+    ASSERT_FALSE(before.run(1));
+    std::vector<signalbox::testing::RecordedStep> steps = before.steps();
+    steps.push_back({ToolStep{tool, turn.calls[0].arguments}, ToolResult(ToolError{code, "why"})});
+    RunDriver driver(*agent, input, clock, executor);
+    driver.replay(steps);
+    ASSERT_TRUE(driver.run());
+    ASSERT_TRUE(driver.answer());
+    EXPECT_EQ(driver.steps().size(), 2u) << "no further tool is called";
+    EXPECT_NE(driver.answer()->content.find(tool + ", and there is none: " + code),
+              std::string::npos)
+        << driver.answer()->content;
+    const PlayedRun again = say(*agent, dialogue->id, turn.user, driver.answer()->memory);
+    EXPECT_EQ(again.answer.content, turn.assistant);
+  }
+}
+
 TEST(PlaybookAgent, a_finished_dialogue_says_that_it_is_over) {
   const auto agent = make_agent(kSample);
   const auto& dialogue = agent->playbook().dialogues().front();

@@ -1,5 +1,8 @@
-"""1,000 users connect, chat and drop at once; each gets their own events and no byte of another's."""
+"""1,000 users connect, chat and drop at once; each gets their own events and no byte of another's.
+The canary of a user is in what they say, in the arguments and the result of the tool that it takes,
+in the pieces of the answer and in the answer."""
 import asyncio
+import json
 import re
 import resource
 import secrets
@@ -11,13 +14,14 @@ from harness import Client, assert_gapless
 USERS = 1000
 # Every place where 32 hex digits begin, so that a canary is found whatever stands around it.
 CANARY = re.compile(r"(?=([0-9a-f]{32}))")
+CARRIERS = {"message_received", "tool_executing", "tool_completed", "agent_completed"}
 
 
 async def chat(service, user, token, canary, dropped_early):
     """One user: connects, says something, loses the network, comes back; all bytes they received."""
     client = Client(service, user, token)
     async with client:
-        run = await client.say("m-1", f"what is 6 * 7? {canary}")
+        run = await client.say("m-1", f"convert {canary} to lowercase")
         if not dropped_early:
             await client.wait_for_end(run)
         await client.drop()
@@ -28,10 +32,11 @@ async def chat(service, user, token, canary, dropped_early):
             lambda: any(frame["type"] == "agent_completed" for frame in events + again.frames),
             "agent_completed")
     assert_gapless(events + again.events())
-    assert {event["user_id"] for event in events + again.events()} == {user}
-    received = client.bytes + again.bytes
-    assert any(canary in text for text in received), f"{user} did not get what they said"
-    return received
+    frames = client.frames + again.frames
+    assert {frame["user_id"] for frame in frames if "user_id" in frame} == {user}
+    carried = {frame["type"] for frame in frames if canary in json.dumps(frame)}
+    assert carried >= CARRIERS, f"{user} did not get what they said in every event: {carried}"
+    return client.bytes + again.bytes, "agent_responding" in carried
 
 
 def test_a_thousand_users_at_once_get_only_their_own_events(service):
@@ -46,8 +51,11 @@ def test_a_thousand_users_at_once_get_only_their_own_events(service):
             chat(service, user, tokens[user], canary, dropped_early=number % 2 == 0)
             for number, (user, canary) in enumerate(canaries.items())])
 
+    told = asyncio.run(story())
+    # A piece of an answer may be overtaken by the answer, and is not told again to who was away.
+    assert any(in_piece for _, in_piece in told), "no piece of an answer carried a canary"
     scanned = 0
-    for user, received in zip(canaries, asyncio.run(story()), strict=True):
+    for user, (received, _) in zip(canaries, told, strict=True):
         for text in received:
             scanned += len(text)
             for found in CANARY.findall(text):

@@ -1,6 +1,9 @@
-// Search in what the user wrote earlier, read page by page from the newest message back. The search
-// ends at kMatchesMax matches or kEventsMax events, whichever comes first, and says so.
+// Search in what the user wrote before the message that asks for it, read page by page from the
+// newest event back. The search ends at kMatchesMax matches or kEventsMax events, whichever comes
+// first, and says so. The archive follows the log by some hundred milliseconds, by more while it is
+// made anew: until the message itself is in it, what is not found there proves nothing.
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -19,6 +22,8 @@ constexpr std::size_t kMatchesMax = 5;
 constexpr std::size_t kEventsMax = 20'000;
 constexpr std::size_t kPageEvents = 500;
 constexpr std::size_t kExcerptBytesMax = 240;
+constexpr std::chrono::milliseconds kAskAgainAfter{50};
+constexpr int kAskAgainMax = 100;  // about 5 s, when the archive answers at once
 
 // ---- questions
 
@@ -88,13 +93,20 @@ class Needle {
 // One search under way. Held by its execution alone: a page that comes after that is dropped.
 class Search : public std::enable_shared_from_this<Search> {
  public:
-  Search(event_store::UserHistory& history, ToolCall call, Needle needle, Executor& executor,
-         ToolDone done)
+  Search(event_store::UserHistory& history, ToolCall call, Needle needle, const Clock& clock,
+         Executor& executor, ToolDone done)
       : history_(history),
         call_(std::move(call)),
+        run_id_(call_.context.run_id.value().to_string()),
         needle_(std::move(needle)),
+        clock_(clock),
         executor_(executor),
         done_(std::move(done)) {}
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+  ~Search() {
+    if (timer_ != TimerId::none) executor_.cancel(timer_);
+  }
 
   void read_page() {
     event_store::HistoryQuery query{call_.context.user_id, std::nullopt, before_};
@@ -114,18 +126,34 @@ class Search : public std::enable_shared_from_this<Search> {
     }
     const bool more = page->more && !page->events.empty();
     if (more && matches_.size() < kMatchesMax && events_ < kEventsMax) return read_page();
+    if (!begun_) return ask_again();
     const bool complete = !more && matches_.size() < kMatchesMax;
     finish(to_json_text(Json{{"matches", matches_}, {"events", events_}, {"complete", complete}}));
+  }
+
+  void ask_again() {
+    if (asked_again_++ == kAskAgainMax)
+      return finish(ToolError{"unavailable", "the archive has not come as far as this message"});
+    before_ = kNewest;
+    events_ = 0;
+    timer_ = executor_.call_at(clock_.monotonic() + kAskAgainAfter, [this] {
+      timer_ = TimerId::none;
+      read_page();
+    });
   }
 
   void look_at(const Record& record) {
     ++events_;
     if (const auto seq = event_store::header_number(record, "ce_userseq")) before_ = Seq(*seq);
     if (record.header("ce_type") != "dev.signalbox.message_received") return;
+    const bool is_own = record.header("ce_runid") == run_id_;
+    if (!begun_ || is_own) {
+      begun_ = begun_ || is_own;
+      return;
+    }
     const auto event = event_store::decode_event(record);
     // What cannot be read any more cannot be found; verification, not search, names it.
-    if (!event || event->run_id == call_.context.run_id) return;
-    const auto* message = std::get_if<MessageReceived>(&event->data);
+    const auto* message = event ? std::get_if<MessageReceived>(&event->data) : nullptr;
     if (message == nullptr || !needle_.is_in(message->content)) return;
     matches_.push_back({{"time", to_text(event->time)},
                         {"thread_id", event->thread_id ? event->thread_id->value() : ""},
@@ -137,14 +165,21 @@ class Search : public std::enable_shared_from_this<Search> {
     done(std::move(result));
   }
 
+  static constexpr Seq kNewest{std::numeric_limits<std::int64_t>::max()};
+
   event_store::UserHistory& history_;
   ToolCall call_;
+  const std::string run_id_;
   Needle needle_;
+  const Clock& clock_;
   Executor& executor_;
   ToolDone done_;
-  Seq before_{std::numeric_limits<std::int64_t>::max()};
+  Seq before_ = kNewest;
+  bool begun_ = false;  // what is read from here on came before the message that asks
   Json matches_ = Json::array();
   std::size_t events_ = 0;
+  int asked_again_ = 0;
+  TimerId timer_ = TimerId::none;
 };
 
 class SearchExecution : public ToolExecution {
@@ -170,8 +205,8 @@ class HistoryTool : public Tool {
     if (error)
       return std::make_unique<TimedResult>(std::chrono::microseconds(0), clock, executor,
                                            std::move(*error), std::move(done));
-    auto search = std::make_shared<Search>(*history_, std::move(call), std::move(needle), executor,
-                                           std::move(done));
+    auto search = std::make_shared<Search>(*history_, std::move(call), std::move(needle), clock,
+                                           executor, std::move(done));
     search->read_page();
     return std::make_unique<SearchExecution>(std::move(search));
   }
