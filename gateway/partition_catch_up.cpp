@@ -29,6 +29,9 @@ bool contradicts(const Record& event, const Position& claimed, Seq last_seq) {
          (after.epoch != claimed.epoch || after.owner_seq != claimed.owner_seq);
 }
 
+// The seq before comes from a cursor and may be any number.
+bool follows_on(Seq before, Seq seq) { return before.value() == seq.value() - 1; }
+
 }  // namespace
 
 bool PartitionFeed::fits_window(const Subscription& subscription) const {
@@ -46,6 +49,7 @@ void PartitionFeed::go_on(Subscription& subscription) {
   }
   if (subscription.position.next_offset >= window_.start().next_offset) {
     if (!fits_window(subscription)) return refuse(subscription, event_store::CursorFault::damaged);
+    if (subscription.seq_claimed && !judge_claimed_seq(subscription)) return;
     prove(subscription);
     return read_window(subscription);
   }
@@ -53,6 +57,28 @@ void PartitionFeed::go_on(Subscription& subscription) {
   if (parts_.history == nullptr) return read_log(subscription);
   if (subscription.proven || subscription.last_seq.value() != 0) return read_history(subscription);
   search_history(subscription);
+}
+
+// What a cursor says of the last seq is held against events, never events against it: a user who
+// makes up his own cursor is no damage of the log.
+bool PartitionFeed::judge_claimed_seq(Subscription& subscription) {
+  const std::string& user = subscription.follower->user.value();
+  const Offset offset = subscription.position.next_offset;
+  if (const WindowEvent* const before = window_.newest_before(user, offset)) {
+    subscription.seq_claimed = false;
+    if (before->seq == subscription.last_seq) return true;
+    refuse(subscription, event_store::CursorFault::damaged);
+    return false;
+  }
+  const std::uint64_t next = window_.first_at(user, offset);
+  if (next == 0 || follows_on(subscription.last_seq, window_.event(next).seq)) return true;
+  // Either of the two is wrong: the event before the cursor says which.
+  subscription.phase = Phase::reading;
+  if (parts_.history != nullptr)
+    read_history(subscription);
+  else
+    refuse(subscription, event_store::CursorFault::damaged);
+  return false;
 }
 
 void PartitionFeed::read_window(Subscription& subscription) {
@@ -97,7 +123,7 @@ void PartitionFeed::ask_history(
 
 // The first page of a cursor begins with the cursor's own event, which proves it.
 void PartitionFeed::read_history(Subscription& subscription) {
-  const std::int64_t own = subscription.proven ? 0 : 1;
+  const std::int64_t own = subscription.proven && !subscription.seq_claimed ? 0 : 1;
   ask_history(subscription,
               {.user = subscription.follower->user,
                .after = Seq(subscription.last_seq.value() - own),
@@ -113,12 +139,15 @@ void PartitionFeed::take_history(Subscription& subscription,
                                  Result<event_store::HistoryPage> page) {
   // The archive is a cache: whatever is wrong with it, the log has everything.
   if (!page) return read_log(subscription);
-  if (!subscription.proven) {
+  if (!subscription.proven || subscription.seq_claimed) {
     if (page->events.empty() && page->complete_to.next_offset < subscription.position.next_offset)
       return read_log(subscription);  // it has not come so far
     if (page->events.empty() ||
-        contradicts(*page->events.front(), subscription.position, subscription.last_seq))
+        contradicts(*page->events.front(), subscription.position, subscription.last_seq) ||
+        (page->events.size() > 1 && subscription.seq_claimed &&
+         page->events[1]->offset < subscription.position.next_offset))
       return refuse(subscription, event_store::CursorFault::damaged);
+    subscription.seq_claimed = false;
     prove(subscription);
   }
   parts_.metrics.caught_up_from_history.Increment();
@@ -178,6 +207,9 @@ void PartitionFeed::search_between(Subscription& subscription, SeqSearch search)
 }
 
 void PartitionFeed::read_log(Subscription& subscription) {
+  // The window has what follows, and it denies the cursor's seq, for which nobody speaks.
+  if (subscription.position.next_offset >= window_.start().next_offset)
+    return refuse(subscription, event_store::CursorFault::damaged);
   LogScan scan{.partition = partition_,
                .from = subscription.position,
                .from_is_proven = subscription.proven,
@@ -198,6 +230,9 @@ void PartitionFeed::read_log(Subscription& subscription) {
           if (result.error && result.error->code == Errc::not_found)
             return refuse(*found, event_store::CursorFault::expired);
           if (result.error) return end_unavailable(*found, *result.error);
+          if (found->seq_claimed && !result.events.empty() &&
+              !follows_on(found->last_seq, seq_of(*result.events.front())))
+            return refuse(*found, event_store::CursorFault::damaged);
           prove(*found);
           const bool posted = post_older(*found, result.events);
           found->position = result.reached;
@@ -232,13 +267,14 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
 }
 
 void PartitionFeed::take_seq(Subscription& subscription, Seq seq) {
-  if (subscription.last_seq.value() != 0 && seq != subscription.last_seq.next()) {
+  if (subscription.last_seq.value() != 0 && !follows_on(subscription.last_seq, seq)) {
     parts_.metrics.history_damaged.Increment();
     post(subscription.ticket,
          StreamHistoryDamaged{"event " + std::to_string(subscription.last_seq.next().value()) +
                               " is missing, the next one is " + std::to_string(seq.value())});
   }
   subscription.last_seq = seq;
+  subscription.seq_claimed = false;
 }
 
 // At most a page, since nothing waits for the socket here: the oldest runs are left out whole, and

@@ -253,6 +253,7 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
   subscription.position =
       Position{cursor->next_offset, cursor->epoch, std::nullopt, cursor->owner_seq};
   subscription.last_seq = cursor->last_seq;
+  subscription.seq_claimed = cursor->last_seq.value() != 0;
   if (cursor->next_offset > head_.next_offset) return judge_beyond_head(subscription);
   go_on(subscription);
 }

@@ -98,7 +98,8 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
     event_store::Position position;  // everything of the user before it was posted
     Seq last_seq{0};                 // of the last event posted; 0 = not known
     Phase phase = Phase::reading;
-    bool proven = false;  // position and last_seq are more than what a cursor says
+    bool proven = false;       // position is more than what a cursor says
+    bool seq_claimed = false;  // last_seq is not: no event has borne it out yet
   };
   // Where in a user's history a cursor that knows no seq stands.
   struct SeqSearch {
@@ -131,6 +132,8 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void prove(Subscription& subscription);
   void go_on(Subscription& subscription);
   bool fits_window(const Subscription& subscription) const;
+  // False: the stream does not go on from the window, at least not now.
+  bool judge_claimed_seq(Subscription& subscription);
   void read_window(Subscription& subscription);
   void read_history(Subscription& subscription);
   void take_history(Subscription& subscription, Result<event_store::HistoryPage> page);

@@ -82,6 +82,13 @@ std::uint64_t Window::first_at(std::string_view user, Offset offset) const {
   return number;
 }
 
+const WindowEvent* Window::newest_before(std::string_view user, Offset offset) const {
+  const std::uint64_t next = first_at(user, offset);
+  if (next == 0) return newest_of(user);
+  const std::uint64_t before = at(next).previous_of_user;
+  return before == 0 ? nullptr : &at(before);
+}
+
 const WindowEvent* Window::newest_of(std::string_view user) const {
   const auto found = users_.find(user);
   return found == users_.end() ? nullptr : &at(found->second.last);

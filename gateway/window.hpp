@@ -57,6 +57,8 @@ class Window {
 
   // Number of the user's first event at or after the offset; 0 = none.
   [[nodiscard]] std::uint64_t first_at(std::string_view user, Offset offset) const;
+  // The user's last event before the offset; none where that is not in the window.
+  [[nodiscard]] const WindowEvent* newest_before(std::string_view user, Offset offset) const;
   [[nodiscard]] WindowEvent& event(std::uint64_t number) { return events_[number - first_]; }
   [[nodiscard]] const WindowEvent* newest_of(std::string_view user) const;
 

@@ -124,21 +124,21 @@ def test_a_cursor_of_something_else_is_refused_by_its_name(service):
     asyncio.run(play())
 
 
-def test_a_last_seq_that_is_not_so_is_told_and_what_follows_is_all_there(service):
+def test_a_last_seq_that_is_not_so_is_a_damaged_cursor_and_no_alarm(service):
     async def play():
         events = await history(service, "dan")
         async with Client(service, "dan") as client:
             await client.wait_for(type="caught_up")
-            for number, seq in enumerate((1, 3, 2**62)):  # it is 2
-                first = len(client.frames)
+            for number, seq in enumerate((1, 3, 2**62, 2**63 - 1)):  # it is 2
                 cursor = changed(events[1]["cursor"], "dan", seq=seq)
-                assert await resume_with(client, number, cursor) == (None, events[2:])
-                told = [f for f in client.frames[first:] if f["type"] == "error"]
-                assert [f["code"] for f in told] == ["history_damaged"]
+                assert await resume_with(client, number, cursor) == ("damaged", [])
+                assert await connect_with(service, "dan", cursor) == ("damaged", [])
+            assert client.find(code="history_damaged") is None
             assert (await resume_with(client, "unknown", changed(events[1]["cursor"], "dan", seq=0))
                     ) == (None, events[2:])
             assert client.frames[-1]["type"] == "caught_up"
     asyncio.run(play())
+    assert "\nsignalbox_gateway_history_damaged_total 0\n" in service.get("/metrics")[1]
 
 
 def test_every_bit_of_a_good_cursor_counts(service):

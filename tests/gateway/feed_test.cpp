@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
+#include <tuple>
 
 #include "event-store/contract/codec.hpp"
 #include "tests/gateway/gateway_world.hpp"
@@ -705,6 +707,75 @@ TEST(Feed, a_gap_in_seq_is_found_while_catching_up) {
   EXPECT_THAT(client.link->story(),
               ElementsAre("connection_ready", "error history_damaged", "event 1", "event 2",
                           "event 9", "event 10", "caught_up"));
+}
+
+// Where the events around a cursor are when it comes: all in the window, those before it no longer,
+// none any more.
+enum class Around { in_window, from_cursor_on, older };
+class FeedMadeUpSeq : public testing::TestWithParam<std::tuple<Around, bool>> {};
+
+TEST_P(FeedMadeUpSeq, is_a_damaged_cursor_and_no_alarm_about_the_log) {
+  const auto [around, with_history] = GetParam();
+  GatewayLimits limits;
+  if (around == Around::older) limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = with_history});
+  world.state("ann", 3);
+  if (around == Around::from_cursor_on) {
+    world.put(world.owner.checkpoint(
+        {Offset(after_event(3)), Epoch(1), world.owner.claim(), OwnerSeq(3), Offset(0)},
+        Offset(0)));
+    world.settle();
+    world.restart_feed();
+  }
+  world.state("ann", 3);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(6)), Epoch(1), world.owner.claim(), OwnerSeq(6)};
+  const auto at_three = [&](std::int64_t seq) {
+    return cursor_at(world, "ann", after_event(3), 1, 3, seq);
+  };
+  for (const std::int64_t seq : {1LL, 2LL, 4LL, 6LL, 99LL, std::numeric_limits<long long>::max()}) {
+    auto client = world.connect("ann", StreamFrom::cursor, at_three(seq));
+    EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"})) << seq;
+    EXPECT_EQ(client.link->frame(1)["reason"], "damaged");
+    EXPECT_FALSE(client.link->frame(0).contains("cursor"));
+    client.say({{"type", "resume"}, {"cursor", at_three(0)}});
+    world.settle();
+    EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"} +
+                                     events(4, 6) + Story{"caught_up"}));
+    world.disconnect(client);
+  }
+  EXPECT_EQ(world.metrics.history_damaged.Value(), 0);
+  auto honest = world.connect("ann", StreamFrom::cursor, at_three(3));
+  EXPECT_EQ(honest.link->story(), (Story{"connection_ready"} + events(4, 6) + Story{"caught_up"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, FeedMadeUpSeq,
+                         testing::Combine(testing::Values(Around::in_window, Around::from_cursor_on,
+                                                          Around::older),
+                                          testing::Bool()));
+
+// The other way round: what the log says is damage, also to one who comes with an honest cursor.
+TEST(Feed, a_gap_in_seq_right_after_a_cursor_is_told_where_the_event_before_it_can_be_asked) {
+  for (const bool in_window : {true, false}) {
+    GatewayLimits limits;
+    if (!in_window) limits.window_bytes_max = 1;
+    GatewayWorld world({.limits = limits, .with_history = true});
+    world.state("ann", 2);
+    world.owner.break_seq("ann", Seq(9));
+    world.state("ann", 2);
+    world.settle();
+    for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+      if (record->key) world.history.events.push_back(record);
+    world.history.complete_to = {Offset(after_event(4)), Epoch(1), world.owner.claim(),
+                                 OwnerSeq(4)};
+    auto client =
+        world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 1, 2, 2));
+    EXPECT_THAT(client.link->story(), ElementsAre("connection_ready", "error history_damaged",
+                                                  "event 9", "event 10", "caught_up"));
+    EXPECT_EQ(world.metrics.history_damaged.Value(), 1);
+  }
 }
 
 TEST(Feed, a_partition_that_cannot_be_read_closes_its_sockets_and_no_others) {

@@ -104,6 +104,10 @@ TEST(Window, finds_a_user_s_events_from_any_offset_also_after_the_oldest_left) {
   EXPECT_EQ(seen, expected);
   EXPECT_EQ(window.first_at("ann", Offset(30)), 0U);
   EXPECT_EQ(window.first_at("cid", Offset(0)), 0U);
+  EXPECT_EQ(window.newest_before("ann", Offset(30))->record->offset, Offset(27));
+  EXPECT_EQ(window.newest_before("ann", Offset(27))->record->offset, Offset(24));
+  EXPECT_EQ(window.newest_before("ann", Offset(expected.front())), nullptr);
+  EXPECT_EQ(window.newest_before("cid", Offset(30)), nullptr);
 }
 
 TEST(Window, drops_what_is_too_old_and_ends_with_nothing_counted) {
