@@ -6,6 +6,8 @@
 //                            the same for PREFIX0, PREFIX1 …, USERS of them, an event each in turn
 //   progress USER RUN INDEX  appends a piece of an answer
 //   break USER               the user's next event has a seq that does not follow
+//   unclaimed USER           appends an event of an epoch that nobody has claimed: his partition
+//                            cannot be read any further
 //   inbound                  prints how many commands were read
 //   drain [SECONDS]          drains the gateway, for 10 s at most if nothing else is said
 // Arguments: DATA_DIR, then limits as NAME=NUMBER.
@@ -62,6 +64,12 @@ class AnsweringOwner {
   void break_seq(const std::string& user) {
     const Partition partition = event_store::partition_of_key(user, log_.describe().partitions);
     owner(partition).break_seq(user, Seq(1'000'000));
+  }
+  void state_unclaimed(const std::string& user) {
+    Random random(9);
+    test_support::TestOwner nobody(log_.describe().log_id, Epoch(1'000'000), random);
+    append(event_store::partition_of_key(user, log_.describe().partitions),
+           nobody.event(user, Offset(0)));
   }
   void progress(const std::string& user, const std::string& message, std::int32_t index) {
     const UserId id(user);
@@ -199,6 +207,9 @@ void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thr
   } else if (verb == "break") {
     words >> user;
     thread.run_and_wait([&] { owner.break_seq(user); });
+  } else if (verb == "unclaimed") {
+    words >> user;
+    thread.run_and_wait([&] { owner.state_unclaimed(user); });
   } else if (verb == "progress") {
     std::string message;
     std::int32_t index = 0;

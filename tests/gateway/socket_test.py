@@ -138,6 +138,13 @@ def run(story, seconds_max=60):
     return asyncio.run(asyncio.wait_for(story, seconds_max))
 
 
+def wait_for(holds, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "did not come true"
+        time.sleep(0.02)
+
+
 class WithServer(unittest.TestCase):
     limits = ()
 
@@ -564,7 +571,7 @@ class SlowSockets(WithServer):
                     frame = await receive(slow)
                 self.assertEqual(frame.get("seq"), seq, frame)
             self.assertEqual(pongs, 1)
-            self.wait_for(lambda: self.metric("sockets_pulling") == 0)
+            wait_for(lambda: self.metric("sockets_pulling") == 0)
             self.server.tell("state zoe 1 100")
             self.assertEqual((await receive(slow))["seq"], expected + 1)
             self.assertEqual((await receive(fast))["seq"], expected + 1)
@@ -577,7 +584,7 @@ class SlowSockets(WithServer):
             read = self.metric("events_read_total")
             for part in range(1, 11):  # at a pace the log takes, and all of it is in the window
                 self.server.tell("state hal 10000 100")
-                self.wait_for(lambda: self.metric("events_read_total") == read + part * 10_000)
+                wait_for(lambda: self.metric("events_read_total") == read + part * 10_000)
             before = self.resident_kib()
             ws = await self.server.connect("hal", "?from=start", max_queue=1, read_limit=1024)
             # Nobody reads: frames are made for what the kernel takes, some 10 MiB of the 70.
@@ -596,12 +603,6 @@ class SlowSockets(WithServer):
     def metric(self, name):
         text = self.server.request("GET", "/metrics")[1].decode()
         return float(re.search(rf"^signalbox_gateway_{name} (\S+)$", text, re.MULTILINE)[1])
-
-    def wait_for(self, holds, seconds=20):
-        deadline = time.monotonic() + seconds
-        while not holds():
-            self.assertLess(time.monotonic(), deadline, "did not come true")
-            time.sleep(0.02)
 
 
 class StalledSockets(WithServer):
@@ -725,6 +726,31 @@ class CloseCodes(unittest.TestCase):
                     self.assertEqual((code, reason), (4003, "too many streams wait for the log"))
             self.assertGreater(refused, 0)
             await asyncio.gather(*[ws.close() for ws in sockets])
+        run(story())
+
+    def test_where_the_log_cannot_be_read_any_further_it_is_4004_for_its_users_alone(self):
+        server = self.serve()
+
+        async def story():
+            ann, idle, bob = [await server.connect(user) for user in ("ann", "ann", "bob")]
+            for ws in (ann, idle, bob):
+                await receive_until(ws, "caught_up")
+            server.tell("state ann 1 10")
+            for ws in (ann, idle):
+                cursor = (await receive(ws))["cursor"]
+            server.tell("unclaimed ann")
+            ends = [await end_of(ws) for ws in (ann, idle)]
+            ends.append(await end_of(await server.connect("ann", f"?cursor={cursor}")))
+            for frames, code, reason in ends:
+                self.assertEqual([f.get("code") for f in frames], ["log_unavailable"])
+                self.assertEqual((code, reason), (4004, "events cannot be read"))
+            # Everybody else goes on, and /readyz says why not everybody does.
+            server.tell("state bob 1 10")
+            self.assertEqual((await receive(bob))["seq"], 1)
+            wait_for(lambda: server.request("GET", "/readyz")[0].status == 503)
+            reasons = json.loads(server.request("GET", "/readyz")[1])["reasons"]
+            self.assertRegex(reasons[0], r"^partition \d+: .*nobody has claimed")
+            await bob.close()
         run(story())
 
     def test_what_breaks_the_protocol_is_told_with_the_code_of_the_rfc(self):
