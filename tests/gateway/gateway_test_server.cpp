@@ -1,6 +1,9 @@
 // A gateway over a real embedded log, with an owner that answers every user_message by one
 // message_received, for tests that come through real sockets. Prints where it listens; does what
-// the lines of its standard input say, answers each with `ok`, and ends with its standard input:
+// the lines of its standard input say, answers each with `ok`, and ends with its standard input.
+// What it is told to state is appended in order, no faster than the log takes it; were an append
+// refused all the same, the program would say so and end with 3: no test counts on events that
+// never were.
 //   state USER COUNT BYTES   appends COUNT events of that user
 //   spread PREFIX USERS COUNT BYTES
 //                            the same for PREFIX0, PREFIX1 …, USERS of them, an event each in turn
@@ -10,11 +13,12 @@
 //                            cannot be read any further
 //   inbound                  prints how many commands were read
 //   drain [SECONDS]          drains the gateway, for 10 s at most if nothing else is said
-// Arguments: DATA_DIR, then limits as NAME=NUMBER.
+// Arguments: DATA_DIR, then limits of gateway and log as NAME=NUMBER.
 #include <prometheus/registry.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <deque>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -46,8 +50,12 @@ class SystemClock final : public Clock {
 // Owns every partition; thread: its executor.
 class AnsweringOwner {
  public:
-  AnsweringOwner(EventLog& log, Executor& executor, Random& random)
-      : log_(log), executor_(executor) {
+  AnsweringOwner(EventLog& log, const event_store::SqliteEventLogOptions& options,
+                 Executor& executor, Random& random)
+      : log_(log),
+        executor_(executor),
+        in_flight_max_(options.queue_records_max / 4),
+        in_flight_bytes_max_(options.queue_bytes_max / 4) {
     for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
       owners_.emplace_back(log.describe().log_id, Epoch(1), random);
       append(Partition(i), owners_.back().owned());
@@ -82,7 +90,7 @@ class AnsweringOwner {
         .attempt = Attempt(1),
         .data = {index, index * 5, "piece"}};
     log_.append({Topic::progress, event_store::partition_of(id, log_.describe().partitions)},
-                event_store::encode_progress(piece), executor_, [](Result<Offset>) {});
+                event_store::encode_progress(piece), executor_, end_if_refused);
   }
   [[nodiscard]] std::size_t commands() const { return commands_; }
   // Decides nothing until told to decide all of it.
@@ -121,8 +129,33 @@ class AnsweringOwner {
     if (const auto* message = std::get_if<UserMessage>(&command->data))
       state(command->user_id.value(), record.offset, message->content);
   }
+  static void end_if_refused(const Result<Offset>& appended) {
+    if (appended) return;
+    std::cerr << "the log refused an append: " << appended.error().message << std::endl;
+    std::_Exit(3);
+  }
   void append(Partition partition, NewRecord record) {
-    log_.append({Topic::events, partition}, std::move(record), executor_, [](Result<Offset>) {});
+    waiting_.emplace_back(partition, std::move(record));
+    append_waiting();
+  }
+  void append_waiting() {
+    for (; !waiting_.empty() && in_flight_ < in_flight_max_ &&
+           in_flight_bytes_ < in_flight_bytes_max_;
+         waiting_.pop_front()) {
+      auto& [partition, record] = waiting_.front();
+      const std::size_t bytes = record.value.size();
+      ++in_flight_;
+      in_flight_bytes_ += bytes;
+      log_.append(
+          {Topic::events, partition}, std::move(record), executor_,
+          [this, bytes, alive = std::weak_ptr<const bool>(alive_)](Result<Offset> appended) {
+            if (alive.expired()) return;
+            end_if_refused(appended);
+            --in_flight_;
+            in_flight_bytes_ -= bytes;
+            append_waiting();
+          });
+    }
   }
   test_support::TestOwner& owner(Partition partition) {
     return owners_[static_cast<std::size_t>(partition.value())];
@@ -136,10 +169,23 @@ class AnsweringOwner {
   std::size_t commands_ = 0;
   bool holds_ = false;
   std::vector<RecordPtr> held_;
+  std::deque<std::pair<Partition, NewRecord>> waiting_;
+  const std::size_t in_flight_max_;  // a quarter of what the log keeps for all who append
+  const std::size_t in_flight_bytes_max_;
+  std::size_t in_flight_ = 0;
+  std::size_t in_flight_bytes_ = 0;
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 
-gateway::GatewayLimits read_limits(int argc, char** argv) {
-  gateway::GatewayLimits limits;
+struct Settings {
+  gateway::GatewayLimits limits{};
+  event_store::SqliteEventLogOptions log{};
+};
+
+Settings read_settings(int argc, char** argv) {
+  Settings settings;
+  settings.log.dir = std::string(argv[1]) + "/log";
+  gateway::GatewayLimits& limits = settings.limits;
   const std::map<std::string, std::function<void(long)>> known{
       {"sockets_per_user_max",
        [&](long n) { limits.sockets_per_user_max = static_cast<std::size_t>(n); }},
@@ -161,6 +207,8 @@ gateway::GatewayLimits read_limits(int argc, char** argv) {
       {"handshake", [&](long n) { limits.handshake = std::chrono::milliseconds(n); }},
       {"close_stalled", [&](long n) { limits.close_stalled = std::chrono::milliseconds(n); }},
       {"close_linger", [&](long n) { limits.close_linger = std::chrono::milliseconds(n); }},
+      {"log_queue_records_max",
+       [&](long n) { settings.log.queue_records_max = static_cast<std::size_t>(n); }},
       {"outbox_bytes_max", [&](long n) { limits.outbox_bytes_max = static_cast<std::size_t>(n); }},
   };
   for (int i = 2; i < argc; ++i) {
@@ -168,7 +216,7 @@ gateway::GatewayLimits read_limits(int argc, char** argv) {
     const std::size_t equals = argument.find('=');
     known.at(argument.substr(0, equals))(std::stol(argument.substr(equals + 1)));
   }
-  return limits;
+  return settings;
 }
 
 void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thread,
@@ -222,8 +270,8 @@ void obey(const std::string& line, AnsweringOwner& owner, gateway::IoThread& thr
 int serve(int argc, char** argv) {
   const SystemClock clock;
   Random random(7);
-  auto log =
-      event_store::SqliteEventLog::open({.dir = std::string(argv[1]) + "/log"}, clock, random);
+  const Settings settings = read_settings(argc, argv);
+  auto log = event_store::SqliteEventLog::open(settings.log, clock, random);
   if (!log) throw std::runtime_error(log.error().message);
   auto key = gateway::load_dev_key(std::string(argv[1]) + "/dev.key");
   if (!key) throw std::runtime_error(key.error().message);
@@ -232,13 +280,13 @@ int serve(int argc, char** argv) {
   gateway::IoThread owner_thread("owner");
   owner_thread.start();
   std::optional<AnsweringOwner> owner;
-  owner_thread.run_and_wait([&] { owner.emplace(**log, owner_thread, random); });
+  owner_thread.run_and_wait([&] { owner.emplace(**log, settings.log, owner_thread, random); });
   auto gateway = gateway::Gateway::start(**log, nullptr, clock, registry,
                                          gateway::GatewayOptions{.listen = "127.0.0.1:0",
                                                                  .dev = true,
                                                                  .shards = 2,
                                                                  .seed = 11,
-                                                                 .limits = read_limits(argc, argv),
+                                                                 .limits = settings.limits,
                                                                  .keys = *keys,
                                                                  .dev_key = *key});
   if (!gateway) throw std::runtime_error(gateway.error().message);

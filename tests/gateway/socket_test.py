@@ -65,6 +65,10 @@ class Server:
         connection.close()
         return response, text
 
+    def metric(self, name):
+        text = self.request("GET", "/metrics")[1].decode()
+        return float(re.search(rf"^signalbox_gateway_{name} (\S+)$", text, re.MULTILINE)[1])
+
     def token(self, user, **more):
         response, text = self.request("POST", "/dev/token", json.dumps({"user_id": user, **more}))
         assert response.status == 200, text
@@ -582,9 +586,9 @@ class SlowSockets(WithServer):
     def test_a_hundred_thousand_events_from_the_start_come_at_the_pace_of_the_reader(self):
         async def story():
             read = self.metric("events_read_total")
-            for part in range(1, 11):  # at a pace the log takes, and all of it is in the window
-                self.server.tell("state hal 10000 100")
-                wait_for(lambda: self.metric("events_read_total") == read + part * 10_000)
+            self.server.tell("state hal 100000 100")
+            # Once they are read all of them are in the window.
+            wait_for(lambda: self.metric("events_read_total") == read + 100_000)
             before = self.resident_kib()
             ws = await self.server.connect("hal", "?from=start", max_queue=1, read_limit=1024)
             # Nobody reads: frames are made for what the kernel takes, some 10 MiB of the 70.
@@ -601,8 +605,7 @@ class SlowSockets(WithServer):
         run(story(), 240)
 
     def metric(self, name):
-        text = self.server.request("GET", "/metrics")[1].decode()
-        return float(re.search(rf"^signalbox_gateway_{name} (\S+)$", text, re.MULTILINE)[1])
+        return self.server.metric(name)
 
 
 class StalledSockets(WithServer):
@@ -797,6 +800,22 @@ class CloseCodes(unittest.TestCase):
             _, code, reason = await end_of(ws)
             self.assertEqual((code, reason), (1001, "the gateway stops"))
         run(story())
+
+
+class TheTestServerItself(unittest.TestCase):
+    def test_states_all_it_is_told_to_no_faster_than_the_log_takes_it(self):
+        server = Server("log_queue_records_max=200")
+        self.addCleanup(server.data.cleanup)
+        server.tell("spread ann 7 300 10")
+        wait_for(lambda: server.metric("events_read_total") == 2100)
+        self.assertEqual(server.stop(), 0)
+
+    def test_an_event_that_the_log_does_not_take_ends_it(self):
+        server = Server()
+        self.addCleanup(server.data.cleanup)
+        server.tell(f"state ann 1 {5 << 20}")
+        self.assertEqual(server.process.wait(timeout=30), 3)
+        server.stop()
 
 
 class Http(WithServer):
