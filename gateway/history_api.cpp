@@ -106,7 +106,8 @@ std::shared_ptr<const void> HistoryApi::take_slot() {
 template <class Query>
 void HistoryApi::begin(Query query, const HttpAnswer& answer) {
   if (parts_.history == nullptr)
-    return answer(unavailable("log_unavailable", "this gateway has no event store"));
+    // No Retry-After: it will not have one in a second either.
+    return answer(http_error(503, "log_unavailable", "this gateway has no event store"));
   auto slot = take_slot();
   if (!slot) return answer(unavailable("overloaded", "too many requests for history"));
   const auto request = std::make_shared<Request<Query>>(

@@ -11,7 +11,8 @@
 // A page has everything that was in the log when it was asked for: where the archive is behind with
 // events of this user, the answer waits for it. Status: 401 no token, 403 a wrong one, 400 a bad
 // parameter; with Retry-After 503 overloaded (requests_max are under way), and 503 log_unavailable
-// (the archive cannot be read, or is behind for longer than patience).
+// (the archive cannot be read, or is behind for longer than patience); without it 503
+// log_unavailable where there is no event store to ask.
 //
 // Threads: handlers on any shard; the rest on its executor, which may block. Lifetime: all parts
 // and whatever takes the answers outlive the last callback it has counted.

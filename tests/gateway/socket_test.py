@@ -848,6 +848,16 @@ class Http(WithServer):
                      '{"user_id":"a","roles":"auditor"}', '{"user_id":"a","roles":[1]}']:
             self.assertEqual(self.server.request("POST", "/dev/token", body)[0].status, 400, body)
 
+    def test_a_gateway_without_an_event_store_says_that_it_has_no_history(self):
+        for path in ("/v1/history", "/v1/threads"):
+            response, body = self.server.request(
+                "GET", path, headers={"Authorization": f"Bearer {self.server.token('ann')}"})
+            self.assertEqual((response.status, response.getheader("Retry-After")), (503, None))
+            self.assertEqual(json.loads(body)["error"], {
+                "code": "log_unavailable", "message": "this gateway has no event store"})
+            # Who asks is judged first.
+            self.assertEqual(self.server.request("GET", path)[0].status, 401)
+
     def test_metrics_count_what_happens(self):
         async def story():
             async with self.server.connect("bea") as ws:
