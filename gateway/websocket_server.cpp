@@ -158,6 +158,7 @@ class WebsocketServer::Shard final : public SocketShard,
   void connection_gone(ConnectionExtra& extra) override;
 
  private:
+  void secure(Endpoint::connection_type& connection);
   bool validate(const wspp::connection_hdl& handle);
   void answer_http(const wspp::connection_hdl& handle);
   void send_answer(const wspp::connection_hdl& handle, const HttpResponse& response);
@@ -246,7 +247,7 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port, Secur
   connection->port = port;
   connection->remote_address = socket.remote_address;
   connection->linger = kAnswerLinger;
-  if (security == Security::tls) connection->secure(tls_);
+  if (security == Security::tls) secure(*connection);
   unopened_.emplace(connection.get(), connection);
   std::error_code error;
   connection->get_raw_socket().assign(socket.is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
@@ -257,6 +258,17 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port, Secur
     return;
   }
   connection->start();
+}
+
+// One limit for the handshakes of TLS and of HTTP together.
+void WebsocketServer::Shard::secure(Endpoint::connection_type& connection) {
+  const auto until = std::chrono::steady_clock::now() + options_.handshake;
+  connection.secure(tls_, until);
+  connection.set_tcp_post_init_handler([until, &connection](const auto&) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    connection.set_open_handshake_timeout(std::max<long>(1, static_cast<long>(left.count())));
+  });
 }
 
 bool WebsocketServer::Shard::validate(const wspp::connection_hdl& handle) {

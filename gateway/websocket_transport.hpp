@@ -36,7 +36,10 @@ class SecurableSocket : public wspp::transport::asio::basic_socket::connection {
 
   [[nodiscard]] bool is_secure() const { return stream_->is_secure(); }
   [[nodiscard]] SecureStream& get_socket() { return *stream_; }
-  void secure(std::shared_ptr<asio::ssl::context> context) { stream_->secure(std::move(context)); }
+  void secure(std::shared_ptr<asio::ssl::context> context,
+              std::chrono::steady_clock::time_point greet_until) {
+    stream_->secure(std::move(context), greet_until);
+  }
 
  protected:
   std::error_code init_asio(io_service_ptr service, strand_ptr strand, bool is_server) {
@@ -303,6 +306,7 @@ struct ServerConfig : wspp::config::asio {
     using response_type = type::response_type;
     using socket_type = SecurableEndpoint;
     static constexpr bool enable_multithreading = false;
+    static constexpr long timeout_socket_post_init = 0;  // SecureStream has a limit of its own
   };
   struct transport_type : wspp::transport::asio::endpoint<transport_config> {
     using transport_con_type = TellingConnection<transport_config>;

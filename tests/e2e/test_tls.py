@@ -179,11 +179,41 @@ def test_what_is_no_tls_ends_cleanly(service, authority):
                 while part := raw.recv(4096):
                     came += part
             assert b"HTTP" not in came
-    # Who begins a handshake and leaves, or says nothing at all, is let go.
-    silent = socket.create_connection((host, int(number)), WAIT_SECONDS)
-    assert silent.recv(1) == b""
-    silent.close()
     assert ask(service, authority.context(), "GET", "/healthz")[0].status == 200
+    assert service.stop() == 0
+
+
+def make_hello(context):
+    """The first bytes a client sends."""
+    sent = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost").do_handshake()
+    return sent.read()
+
+
+def test_who_does_not_come_through_both_handshakes_in_time_is_closed(make_service, authority,
+                                                                     tmp_path):
+    authority.give(ec.generate_private_key(ec.SECP256R1()))
+    service = make_service(tls_certificate=str(tmp_path / "tls.pem"),
+                           tls_key=str(tmp_path / "tls.key"), limits_handshake="1s").start()
+    context = authority.context()
+    hello = make_hello(context)
+    plain = []
+    for said in (b"", hello[:1], hello[:-1], hello):  # nothing, parts, and no answer to ours
+        raw = socket.create_connection(("localhost", port(service)), 4)
+        raw.sendall(said)
+        plain.append(raw)
+    secure = [context.wrap_socket(socket.create_connection(("localhost", port(service)), 4),
+                                  server_hostname="localhost") for _ in range(2)]
+    secure[1].sendall(b"GET /ws HTTP/1.1\r\nHost: loc")
+    for sock in plain + secure:
+        came = b""
+        with contextlib.suppress(ConnectionError):
+            while part := sock.recv(4096):  # what is still open after 4 s is a timeout
+                came += part
+        assert b"HTTP" not in came
+        sock.close()
+    assert ask(service, context, "GET", "/healthz")[0].status == 200
     assert service.stop() == 0
 
 
