@@ -80,7 +80,8 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--resumes", options.resumes, "how many are timed")->capture_default_str();
   app.add_option("--hostile", options.hostile, "attackers")->capture_default_str();
-  app.add_option("--seconds", options.seconds, "of the attack")->capture_default_str();
+  app.add_option("--seconds", options.seconds, "of each phase of slow and hostile")
+      ->capture_default_str();
   using Bench = int (*)(const GatewayBenchOptions&, std::ostream&);
   Bench chosen = nullptr;
   const auto add = [&](const char* name, const char* what, Bench bench) {
@@ -90,6 +91,7 @@ int run(int argc, char** argv) {
   add("idle", "memory per idle connection", bench_idle);
   add("storm", "everybody reconnects at once", bench_storm);
   add("resume", "1,000 missed events, from window and archive", bench_resume);
+  add("slow", "live latency beside slow sockets of the same user", bench_slow);
   add("hostile", "live latency, memory and descriptors under attack", bench_hostile);
   CLI11_PARSE(app, argc, argv);
   raise_descriptor_limit();

@@ -28,7 +28,7 @@ struct GatewayBenchOptions {
   std::size_t missed = 20;
   std::size_t resumes = 100;
   std::size_t hostile = 100;
-  std::int64_t seconds = 60;  // of the attack; before it at most a minute without
+  std::int64_t seconds = 60;  // with the attack or the slow sockets; at most a minute without
   std::size_t io_threads = 2;
 };
 
@@ -36,6 +36,7 @@ int bench_fan_out(const GatewayBenchOptions& options, std::ostream& out);
 int bench_idle(const GatewayBenchOptions& options, std::ostream& out);
 int bench_storm(const GatewayBenchOptions& options, std::ostream& out);
 int bench_resume(const GatewayBenchOptions& options, std::ostream& out);
+int bench_slow(const GatewayBenchOptions& options, std::ostream& out);
 int bench_hostile(const GatewayBenchOptions& options, std::ostream& out);
 
 // A service with its data directory.

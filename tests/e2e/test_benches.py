@@ -74,3 +74,11 @@ def test_an_attack_leaves_the_well_behaved_alone(request, tmp_path):
                          "--seconds", 3)
     assert re.search(r"^latency .*calm p50", told, re.MULTILINE), told
     assert re.search(r"^verdict +no violation$", told, re.MULTILINE), told
+
+
+def test_the_fast_sockets_of_a_user_are_timed_beside_his_slow_ones(request, tmp_path):
+    told = gateway_bench(request, tmp_path, "slow", "--sockets", 4, "--seconds", 2)
+    for phase in ("alone", "beside"):
+        assert re.search(rf"^{phase} .*p50 [0-9.]+ ms, p99 [0-9.]+ ms", told, re.MULTILINE), told
+    assert re.search(r"^ratio +[0-9.]+ of the p50, [0-9.]+ of the p99$", told, re.MULTILINE), told
+    assert re.search(r"^verdict +no violation$", told, re.MULTILINE), told
