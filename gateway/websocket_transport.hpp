@@ -6,6 +6,7 @@
 #include <asio/buffer.hpp>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,7 +64,9 @@ struct SecurableEndpoint : wspp::transport::asio::basic_socket::endpoint {
 
 // The transport with what websocketpp lacks: it tells when a write is done and how many bytes are
 // in it, several sends in a row can be made one write, and reading can be held (its own
-// pause_reading() starts a second read into the same buffer).
+// pause_reading() starts a second read into the same buffer). It reads when there is something to
+// be read, and what it has read is taken before anything else happens on its thread, so that all
+// connections of a thread can read into one buffer.
 template <class Config>
 class TellingConnection : public wspp::transport::asio::connection<Config> {
  public:
@@ -88,14 +91,13 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
     });
   }
 
-  void async_read_at_least(std::size_t bytes_min, char* buffer, std::size_t size,
+  // At least one byte, which is all that websocketpp asks for.
+  void async_read_at_least(std::size_t, char* buffer, std::size_t size,
                            wspp::transport::read_handler handler) {
-    if (!reading_held_)
-      return Base::async_read_at_least(bytes_min, buffer, size, std::move(handler));
+    if (!reading_held_) return read(buffer, size, std::move(handler));
     // The read under way is what keeps a connection; one that is held must do so too.
-    held_read_ = [this, self = this->get_shared(), bytes_min, buffer, size,
-                  handler = std::move(handler)] {
-      Base::async_read_at_least(bytes_min, buffer, size, handler);
+    held_read_ = [this, self = this->get_shared(), buffer, size, handler = std::move(handler)] {
+      read(buffer, size, handler);
     };
   }
   void hold_reading(bool hold) {
@@ -142,6 +144,32 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   // A peer that goes on longer than this is no peer in the middle of a send.
   static constexpr std::size_t kDiscardBytesMax = 64 << 20;
   static constexpr long kGoodbyeMs = 1000;
+  static constexpr std::size_t kSecureBytes = 4096;
+
+  void read(char* buffer, std::size_t size, wspp::transport::read_handler handler) {
+    if (this->is_secure()) return read_secure(buffer, size, std::move(handler));
+    Base::get_raw_socket().async_wait(
+        asio::socket_base::wait_read,
+        [this, self = Base::get_shared(), buffer, size,
+         handler = std::move(handler)](std::error_code error) mutable {
+          if (!error) Base::get_raw_socket().non_blocking(true, error);
+          std::size_t got = 0;
+          if (!error) got = Base::get_raw_socket().read_some(asio::buffer(buffer, size), error);
+          if (error == asio::error::would_block) return read(buffer, size, std::move(handler));
+          Base::handle_async_read(std::move(handler), error, got);
+        });
+  }
+  // Of TLS a part of a record may be there, so that there is something to be read and nothing
+  // comes.
+  void read_secure(char* buffer, std::size_t size, wspp::transport::read_handler handler) {
+    secure_bytes_.resize(kSecureBytes);
+    Base::async_read_at_least(1, secure_bytes_.data(), std::min(size, secure_bytes_.size()),
+                              [this, buffer, handler = std::move(handler)](
+                                  const std::error_code& error, std::size_t bytes) {
+                                std::copy_n(secure_bytes_.begin(), bytes, buffer);
+                                handler(error, bytes);
+                              });
+  }
 
   void end_goodbye() {
     if (goodbye_timer_) std::exchange(goodbye_timer_, nullptr)->cancel();
@@ -185,6 +213,7 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   std::size_t in_flight_ = 0;
   bool reading_held_ = false;
   std::function<void()> held_read_;
+  std::vector<char> secure_bytes_;
 };
 
 // A request whose head is judged before websocketpp, which takes much for granted, sees it whole.
@@ -210,7 +239,7 @@ class JudgedRequest : public wspp::http::parser::request {
       throw wspp::http::exception(fault->message,
                                   static_cast<wspp::http::status_code::value>(fault->status),
                                   fault->message);
-    if (is_judged_) head_ = std::string();
+    if (is_judged_) std::string().swap(head_);
   }
 
   static constexpr std::string_view kHeadEnd = "\r\n\r\n";
@@ -220,7 +249,7 @@ class JudgedRequest : public wspp::http::parser::request {
 };
 
 // A response with what every answer of ours says, also those that websocketpp makes by itself. The
-// answer to an upgrade stays as it is: its headers are kept as long as the socket.
+// answer to an upgrade stays as it is.
 class StrictResponse : public wspp::http::parser::response {
  public:
   using Base = wspp::http::parser::response;
@@ -273,12 +302,42 @@ struct ConnectionExtra : wspp::connection_base {
   void protocol_broken() {
     if (link) link->flush();
   }
+
+  // What it is read into: of its thread, which is the one that makes it, and free again when the
+  // bytes were taken.
+  using ReadBuffer = char[16 * 1024];
+  [[nodiscard]] static ReadBuffer& read_buffer() {
+    static thread_local ReadBuffer bytes;
+    return bytes;
+  }
+  // What came behind the handshake waits for its answer to be written.
+  std::size_t keep_early(const ReadBuffer& bytes, std::size_t size) {
+    early_.assign(bytes, size);
+    return size;
+  }
+  // Called by websocketpp when the handshake is done; nothing of it is looked at any more.
+  template <class... Parts>
+  void end_handshake(ReadBuffer& bytes, Parts&... parts) {
+    std::copy(early_.begin(), early_.end(), bytes);
+    std::string().swap(early_);
+    (renew(parts), ...);
+  }
+
   std::shared_ptr<ConnectionOwner> shard;
   int port = 0;
   std::string remote_address;
   std::shared_ptr<SocketLink> link;
   std::unique_ptr<SocketWriter> writer;
   std::shared_ptr<const void> until_sent;  // what the answer under way keeps
+
+ private:
+  // An assignment might keep the memory.
+  template <class Part>
+  static void renew(Part& part) {
+    std::destroy_at(&part);
+    std::construct_at(&part);
+  }
+  std::string early_;
 };
 
 struct ServerConfig : wspp::config::asio {
@@ -313,7 +372,7 @@ struct ServerConfig : wspp::config::asio {
     using transport_con_ptr = typename transport_con_type::ptr;
   };
 
-  static constexpr std::size_t connection_read_buffer_size = 4096;
+  static constexpr std::size_t connection_read_buffer_size = sizeof(ConnectionExtra::ReadBuffer);
   static constexpr bool enable_extensions = false;
   // A protocol error gets its close code; reading stops, and the close timer ends the connection.
   static constexpr bool drop_on_protocol_error = false;

@@ -1,13 +1,21 @@
-# Three things are mended in the installed headers of websocketpp 0.8.2 at configure time; nothing of
-# the library is in this tree. They must come before /usr/include.
+# What is mended in the installed headers of websocketpp 0.8.2 at configure time; nothing of the
+# library is in this tree. They must come before /usr/include. There are two sets of them.
+# WEBSOCKETPP_PLAIN is the library as it is, for what the gateway is measured against:
 # 1. It does not compile as C++20 with g++ 12: constructors and destructors named by a template-id.
+# WEBSOCKETPP_OVERLAY, for the gateway, has this and:
 # 2. When a frame breaks the protocol it closes at once, ahead of the answers to the frames before
 #    it that its user has made but not yet sent; now it tells its connection_base first.
 # 3. A length in more bytes than it needs, or of more than 63 bits, is an error of the peer (1002),
 #    not one of ours (1011).
+# 4. A connection keeps what only its handshake needs, a buffer to read into, room for two of
+#    Asio's operations and a queue's first block. Its connection_base has the buffer, which many may
+#    share, keeps what came behind the handshake and lets go of the handshake; operations and queue
+#    take memory while they need it.
+# 5. Every connection is described for a log, also where that log is a stub.
 set(WEBSOCKETPP_INSTALLED /usr/include/websocketpp CACHE PATH "headers of Debian's libwebsocketpp-dev")
+set(WEBSOCKETPP_PLAIN ${CMAKE_BINARY_DIR}/websocketpp-plain)
 set(WEBSOCKETPP_OVERLAY ${CMAKE_BINARY_DIR}/websocketpp-overlay)
-set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 13)
+set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 24)
 
 file(STRINGS ${WEBSOCKETPP_INSTALLED}/version.hpp version_lines
   REGEX "^static int const (major|minor|patch)_version = [0-9]+;")
@@ -19,25 +27,47 @@ if(NOT websocketpp_version STREQUAL "0.8.2")
 endif()
 
 set(changed_lines 0)
+set(changed_files)
 # signalbox_overlay(FILE REGEX REPLACEMENT): rewrites each matching line of FILE into the overlay.
 function(signalbox_overlay file regex replacement)
-  file(READ ${WEBSOCKETPP_INSTALLED}/${file} text)
+  set(from ${WEBSOCKETPP_INSTALLED})
+  if(file IN_LIST changed_files)
+    set(from ${WEBSOCKETPP_OVERLAY}/websocketpp)
+  endif()
+  file(READ ${from}/${file} text)
   string(REGEX MATCHALL "\n[ \t]*~?${regex}" matches "${text}")
   list(LENGTH matches count)
   string(REGEX REPLACE "\n([ \t]*~?)${regex}" "\n\\1${replacement}" text "${text}")
   file(CONFIGURE OUTPUT ${WEBSOCKETPP_OVERLAY}/websocketpp/${file} CONTENT "@text@" @ONLY)
   math(EXPR total "${changed_lines} + ${count}")
   set(changed_lines ${total} PARENT_SCOPE)
+  set(changed_files ${changed_files} ${file} PARENT_SCOPE)
 endfunction()
 
 signalbox_overlay(logger/basic.hpp "basic<concurrency,names>\\(" "basic(")
 signalbox_overlay(endpoint.hpp "endpoint<connection,config>\\(" "endpoint(")
 signalbox_overlay(roles/server_endpoint.hpp "server<config>\\(" "server(")
 signalbox_overlay(roles/client_endpoint.hpp "client<config>\\(" "client(")
+foreach(file ${changed_files})
+  configure_file(${WEBSOCKETPP_OVERLAY}/websocketpp/${file} ${WEBSOCKETPP_PLAIN}/websocketpp/${file}
+    COPYONLY)
+endforeach()
 signalbox_overlay(impl/connection_impl.hpp "log_err\\(log::elevel::rerror, \"consume\", "
   "this->protocol_broken(); log_err(log::elevel::rerror, \"consume\", ")
 signalbox_overlay(processors/base.hpp "return close::status::protocol_error"
   "case error::non_minimal_encoding: case error::requires_64bit: return close::status::protocol_error")
+signalbox_overlay(connection.hpp "char                    m_buf\\[config::connection_read_buffer_size\\]"
+  "char (&m_buf)[config::connection_read_buffer_size] = this->read_buffer()")
+signalbox_overlay(connection.hpp "std::queue<message_ptr> m_send_queue"
+  "std::queue<message_ptr, std::list<message_ptr> > m_send_queue")
+signalbox_overlay(transport/asio/base.hpp "static const size_t size = 1024"
+  "static const size_t size = 1")
+signalbox_overlay(impl/connection_impl.hpp "m_buf_cursor = bytes_transferred-bytes_processed"
+  "m_buf_cursor = this->keep_early(m_buf, bytes_transferred-bytes_processed)")
+signalbox_overlay(impl/connection_impl.hpp "this->handle_read_frame\\(lib::error_code\\(\\), m_buf_cursor\\)"
+  "this->end_handshake(m_buf, m_request, m_response, m_uri, m_handshake_buffer, m_requested_subprotocols); this->handle_read_frame(lib::error_code(), m_buf_cursor)")
+signalbox_overlay(impl/connection_impl.hpp "void connection<config>::(log_[a-z]+_result\\(\\))[ \n]*{"
+  "void connection<config>::\\2 { if (!m_alog->static_test(log::alevel::connect)) return;")
 if(NOT changed_lines EQUAL WEBSOCKETPP_CHANGED_LINES_EXPECTED)
   message(FATAL_ERROR "the websocketpp overlay changed ${changed_lines} lines, not "
     "${WEBSOCKETPP_CHANGED_LINES_EXPECTED}: the installed headers are not the ones it was made for")

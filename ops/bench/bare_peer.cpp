@@ -33,10 +33,6 @@ namespace wspp = websocketpp;
 
 // As plain as the library allows where every endpoint has its own thread: no locks, no logs.
 struct PeerConfig : wspp::config::asio {
-  // The headers of this tree tell their user of a broken protocol; there is nothing to do about it.
-  struct connection_base {
-    void protocol_broken() {}
-  };
   using type = PeerConfig;
   using concurrency_type = wspp::concurrency::none;
   using alog_type = wspp::log::stub;

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import tempfile
@@ -533,6 +534,25 @@ class Wire(WithServer):
             self.assertIn(b"\x89\x00", received)  # a ping
             writer.close()
         run(story())
+
+    def test_frames_that_come_with_the_upgrade_and_in_pieces_are_each_socket_s_own(self):
+        pings = [b"\x89\x84\0\0\0\0n%03d" % i for i in range(50)]
+        sockets = [socket.create_connection(self.server.host.split(":"), timeout=20)
+                   for _ in pings]
+        upgrades = [self.server.upgrade(f"early-{i}") for i in range(len(pings))]
+        self.server.process.send_signal(signal.SIGSTOP)  # so that all of it is there at once
+        for i, ping in enumerate(pings):  # one whole, and the begin of another
+            sockets[i].sendall(upgrades[i] + ping + ping[:i % len(ping)])
+        self.server.process.send_signal(signal.SIGCONT)
+        for i, ping in enumerate(pings):
+            sockets[i].sendall(ping[i % len(ping):])
+        for i, sock in enumerate(sockets):
+            received = b""
+            while received.count(b"\x8a\x04") < 2:
+                self.assertTrue(part := sock.recv(65536), received)
+                received += part
+            self.assertEqual(received.count(b"\x8a\x04n%03d" % i), 2)
+            sock.close()
 
     def test_a_ping_flood_from_a_client_that_never_reads_takes_no_memory(self):
         async def story():
