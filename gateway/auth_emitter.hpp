@@ -1,13 +1,14 @@
 // AuthEmitter: states facts about one socket in the topic connections. Made only by
 // create_auth_emitter, from a full ConnectionContext. Nobody waits for these records: a journal
-// gathers them for a second and gives them to the log together; what exceeds its bound is dropped
-// and counted.
+// gathers them for a second and gives them to the log together, some hundreds at a time; what
+// exceeds its bound is dropped and counted.
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "event-store/log/event_log.hpp"
 #include "event-store/model/connection.hpp"
@@ -25,7 +26,8 @@ class ConnectionJournal {
   struct Options {
     std::string source;  // ce_source
     std::int32_t partitions;
-    std::size_t records_max = 10'000;  // waiting; further ones are dropped and counted
+    // Waiting, here and in the log; further ones are dropped and counted.
+    std::size_t records_max = 10'000;
     std::chrono::milliseconds delay{1'000};
   };
   ConnectionJournal(event_store::EventLog& log, Executor& executor, const Clock& clock,
@@ -38,16 +40,19 @@ class ConnectionJournal {
   bool note(const std::optional<ConnectionContext>& context, ConnectionData data);
   // gateway_started in every partition; ends all earlier sockets of that gateway.
   void note_start(const std::string& gateway, const std::string& boot);
-  void flush();
   void stop();
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
   struct Entry {
     Partition partition;
-    ConnectionRecord record;
+    Timestamp time;
+    std::optional<ConnectionContext> context;
+    ConnectionData data;
   };
-  void arm();
+  void arm(std::chrono::milliseconds delay);
+  void give(std::size_t count);
+  void give(Entry entry);
 
   event_store::EventLog& log_;
   Executor& executor_;
@@ -55,7 +60,9 @@ class ConnectionJournal {
   Random& random_;
   CallbackCount& callbacks_;
   const Options options_;
-  std::vector<Entry> waiting_;
+  std::deque<Entry> waiting_;
+  // Given to the log; shared with its answers, which may come when the journal is gone.
+  const std::shared_ptr<std::size_t> unanswered_ = std::make_shared<std::size_t>(0);
   TimerId timer_ = TimerId::none;
   bool stopped_ = false;
   std::uint64_t dropped_ = 0;

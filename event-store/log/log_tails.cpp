@@ -113,6 +113,10 @@ void LogTails::publish(std::span<const RecordPtr> committed, PostBatch& posts,
   for (const RecordPtr& record : committed) {
     Place& to = place(record->at);
     SIGNALBOX_ASSERT(record->offset == to.bounds.end);
+    if (to.readers.empty() && to.recent.empty()) {
+      to.bounds.end = record->offset.next();
+      continue;
+    }
     add_recent(to, record);
     recent_order_.push_back(&to);
     if (std::ranges::find(grown, &to) == grown.end()) grown.push_back(&to);

@@ -1,6 +1,7 @@
 // LogTails: who reads the embedded log and how far. Records just committed are handed to tails at
 // the head from memory; a tail that lags further behind than memory reaches is served from disk by
-// one thread of its own ("log-reader"). Also keeps the volatile topic, which is never on disk.
+// one thread of its own ("log-reader"). A partition that had no tail yet is kept in no memory. Also
+// keeps the volatile topic, which is never on disk.
 //
 // Threads: any; callbacks run on the executor of their tail, at most one in flight per tail.
 // Bounds: recent_bytes_max over all partitions (the oldest go first, their readers then lag);
