@@ -1,6 +1,7 @@
 #include "gateway/client_registry.hpp"
 
 #include <array>
+#include <tuple>
 #include <utility>
 
 namespace signalbox::gateway {
@@ -17,14 +18,13 @@ bool UserAllowance::is_full(MonotonicTime now) {
 }
 
 ClientRegistry::Place::~Place() {
-  if (registry_ != nullptr) registry_->leave(user_, client_);
+  if (registry_ != nullptr) registry_->leave(*user_, *client_);
 }
 
 ClientRegistry::Place::Place(Place&& other) noexcept
     : registry_(std::exchange(other.registry_, nullptr)),
-      user_(std::move(other.user_)),
-      client_(std::move(other.client_)),
-      allowance_(std::move(other.allowance_)) {}
+      user_(other.user_),
+      client_(other.client_) {}
 
 Result<ClientRegistry::Place> ClientRegistry::enter(const UserId& user,
                                                     const std::optional<std::string>& wanted,
@@ -32,17 +32,16 @@ Result<ClientRegistry::Place> ClientRegistry::enter(const UserId& user,
   const Timestamp now = clock_.now();
   const std::lock_guard lock(mutex_);
   forget_those_gone();
-  User& held = users_[user];
-  if (held.sockets >= sockets_per_user_max_)
+  const auto held = users_.try_emplace(user, messages_, clock_.monotonic()).first;
+  if (held->second.sockets >= sockets_per_user_max_)
     return failure(Errc::overloaded, "the user has too many connections to this gateway");
   WebsocketClientId client = make_client_id(now, random);
   if (wanted && is_websocket_client_id(*wanted) && !clients_.contains(WebsocketClientId(*wanted)))
     client = WebsocketClientId(*wanted);
-  while (!clients_.insert(client).second) client = make_client_id(now, random);
-  ++held.sockets;
-  if (!held.allowance)
-    held.allowance = std::make_shared<UserAllowance>(messages_, clock_.monotonic());
-  return Place(*this, user, std::move(client), held.allowance);
+  auto [kept, is_new] = clients_.insert(client);
+  while (!is_new) std::tie(kept, is_new) = clients_.insert(make_client_id(now, random));
+  ++held->second.sockets;
+  return Place(*this, *held, *kept);
 }
 
 std::size_t ClientRegistry::sockets() const {
@@ -50,10 +49,10 @@ std::size_t ClientRegistry::sockets() const {
   return clients_.size();
 }
 
-void ClientRegistry::leave(const UserId& user, const WebsocketClientId& client) {
+void ClientRegistry::leave(Users::value_type& user, const WebsocketClientId& client) {
   const std::lock_guard lock(mutex_);
-  clients_.erase(client);
-  if (--users_.at(user).sockets == 0) gone_.push_back(user);
+  clients_.erase(clients_.find(client));
+  if (--user.second.sockets == 0) gone_.push_back(user.first);
   forget_those_gone();
 }
 
@@ -62,7 +61,7 @@ void ClientRegistry::forget_those_gone() {
   while (!gone_.empty()) {
     const auto found = users_.find(gone_.front());
     const bool is_gone = found != users_.end() && found->second.sockets == 0;
-    if (is_gone && !found->second.allowance->is_full(now)) return;
+    if (is_gone && !found->second.allowance.is_full(now)) return;
     if (is_gone) users_.erase(found);
     gone_.pop_front();
   }

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,28 +32,32 @@ class UserAllowance {
 };
 
 class ClientRegistry {
+  struct User {
+    User(const BucketRate& messages, MonotonicTime now) : allowance(messages, now) {}
+    std::size_t sockets = 0;  // guarded by mutex_
+    UserAllowance allowance;
+  };
+  using Users = std::unordered_map<UserId, User>;
+
  public:
   // A socket's place; given back when it is destroyed. The registry outlives it.
   class Place {
    public:
-    Place(ClientRegistry& registry, UserId user, WebsocketClientId client,
-          std::shared_ptr<UserAllowance> allowance)
-        : registry_(&registry),
-          user_(std::move(user)),
-          client_(std::move(client)),
-          allowance_(std::move(allowance)) {}
     ~Place();
     Place(Place&& other) noexcept;
     Place& operator=(Place&&) = delete;
-    [[nodiscard]] const UserId& user() const { return user_; }
-    [[nodiscard]] const WebsocketClientId& client() const { return client_; }
-    [[nodiscard]] UserAllowance& allowance() const { return *allowance_; }
+    [[nodiscard]] const UserId& user() const { return user_->first; }
+    [[nodiscard]] const WebsocketClientId& client() const { return *client_; }
+    [[nodiscard]] UserAllowance& allowance() const { return user_->second.allowance; }
 
    private:
+    friend class ClientRegistry;
+    Place(ClientRegistry& registry, Users::value_type& user, const WebsocketClientId& client)
+        : registry_(&registry), user_(&user), client_(&client) {}
+
     ClientRegistry* registry_;
-    UserId user_;
-    WebsocketClientId client_;
-    std::shared_ptr<UserAllowance> allowance_;
+    Users::value_type* user_;  // the registry's own, which stay where they are; so its client
+    const WebsocketClientId* client_;
   };
 
   ClientRegistry(std::size_t sockets_per_user_max, const BucketRate& messages, const Clock& clock)
@@ -67,18 +70,14 @@ class ClientRegistry {
   [[nodiscard]] std::size_t sockets() const;
 
  private:
-  struct User {
-    std::size_t sockets = 0;
-    std::shared_ptr<UserAllowance> allowance;
-  };
-  void leave(const UserId& user, const WebsocketClientId& client);
+  void leave(Users::value_type& user, const WebsocketClientId& client);
   void forget_those_gone();
 
   const std::size_t sockets_per_user_max_;
   const BucketRate messages_;
   const Clock& clock_;
   mutable std::mutex mutex_;
-  std::unordered_map<UserId, User> users_;         // guarded by mutex_
+  Users users_;                                    // guarded by mutex_
   std::unordered_set<WebsocketClientId> clients_;  // guarded by mutex_
   // Users without a socket whose allowance is not full again: who leaves and comes back has sent
   // what he has sent. Guarded by mutex_.

@@ -10,7 +10,13 @@
 namespace signalbox::gateway {
 Session::Session(const SessionParts& parts, SessionId id, Handshake handshake,
                  std::optional<Identity> identity)
-    : parts_(parts), id_(id), handshake_(std::move(handshake)), identity_(std::move(identity)) {}
+    : parts_(parts),
+      id_(id),
+      dialect_(handshake.dialect),
+      handshake_(std::make_unique<Handshake>(std::move(handshake))),
+      identity_(std::move(identity)) {
+  handshake_->token.reset();
+}
 
 // ---- life
 
@@ -24,17 +30,22 @@ void Session::on_open(ClientLink& link) {
 }
 
 void Session::admit(Identity identity) {
-  auto place = parts_.registry.enter(identity.user_id, handshake_.wanted_client, parts_.random);
+  auto place = parts_.registry.enter(identity.user_id, handshake_->wanted_client, parts_.random);
   if (!place) return close(CloseCode::too_many_connections, place.error().message);
   identity_ = std::move(identity);
   place_.emplace(*std::move(place));
   partition_ = event_store::partition_of(identity_->user_id, parts_.options.log.partitions);
-  emitter_ = create_auth_emitter({place_->user(), place_->client()}, parts_.journal);
-  if (!emitter_->emit(ClientConnected{handshake_.user_agent, parts_.options.gateway}) ||
-      !emitter_->emit(AuthAccepted{}))
-    parts_.metrics.connection_records_dropped.Increment();
+  const auto handshake = std::exchange(handshake_, nullptr);
+  emit(ClientConnected{std::move(handshake->user_agent), parts_.options.gateway});
+  emit(AuthAccepted{});
   state_ = State::joining;
-  ask_stream(handshake_.from, std::move(handshake_.cursor));
+  ask_stream(handshake->from, std::move(handshake->cursor));
+}
+
+// Not kept: a socket has little to state, and lives long.
+void Session::emit(ConnectionData fact) {
+  AuthEmitter emitter = create_auth_emitter({place_->user(), place_->client()}, parts_.journal);
+  if (!emitter.emit(std::move(fact))) parts_.metrics.connection_records_dropped.Increment();
 }
 
 void Session::authenticate(std::string_view text) {
@@ -68,8 +79,7 @@ void Session::on_closed(CloseCode code, std::string_view reason) {
   parts_.metrics.count_close(code);
   if (code == CloseCode::slow_consumer) parts_.metrics.slow_consumers.Increment();
   if (place_) parts_.feed.unfollow(partition_, id_);
-  if (emitter_ && !emitter_->emit(ClientDisconnected{number(code), std::string(reason)}))
-    parts_.metrics.connection_records_dropped.Increment();
+  if (place_) emit(ClientDisconnected{number(code), std::string(reason)});
   place_.reset();
   link_ = nullptr;
 }
@@ -120,7 +130,7 @@ void Session::warn_of_expiry() {
 }
 
 void Session::end_token(const std::string& why) {
-  if (!emitter_->emit(AuthExpired{})) parts_.metrics.connection_records_dropped.Increment();
+  emit(AuthExpired{});
   send_error(make_error(std::nullopt, Errc::token_invalid, why));
   close(CloseCode::not_authenticated, why);
 }
@@ -142,7 +152,7 @@ void Session::close(CloseCode code, std::string_view reason) {
 
 void Session::send(const ServerFrame& frame) {
   if (link_ != nullptr)
-    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, handshake_.dialect), {}));
+    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, dialect_), {}));
 }
 
 ErrorFrame Session::make_error(std::optional<std::string> id, Errc code, std::string message) {
@@ -242,14 +252,12 @@ void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame fra
         id, Errc::token_invalid,
         identity ? "the token is for another user" : "the token " + identity.error().message);
     error.field = "token";
-    if (!emitter_->emit(AuthRefused{"token_invalid"}))
-      parts_.metrics.connection_records_dropped.Increment();
+    emit(AuthRefused{"token_invalid"});
     return send_error(std::move(error));
   }
   identity_ = *std::move(identity);
   expiry_told_ = false;
-  if (!emitter_->emit(AuthRefreshed{identity_->expires}))
-    parts_.metrics.connection_records_dropped.Increment();
+  emit(AuthRefreshed{identity_->expires});
   send(AckFrame{id, std::nullopt, std::nullopt});
 }
 

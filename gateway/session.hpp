@@ -82,6 +82,8 @@ class Session final : public SocketSession,
 
   void admit(Identity identity);
   void authenticate(std::string_view text);
+  // States a fact about the socket, which is signed in.
+  void emit(ConnectionData fact);
   void ask_stream(StreamFrom from, std::string cursor);
   void handle_text(std::string_view text);
 
@@ -125,12 +127,12 @@ class Session final : public SocketSession,
 
   const SessionParts& parts_;
   const SessionId id_;
-  Handshake handshake_;
+  const event_store::WireDialect dialect_;
+  std::unique_ptr<Handshake> handshake_;  // until it is signed in
   std::optional<Identity> identity_;
   State state_ = State::opening;
   ClientLink* link_ = nullptr;
   std::optional<ClientRegistry::Place> place_;
-  std::optional<AuthEmitter> emitter_;
   Partition partition_{0};                 // of the user, once signed in
   std::uint32_t generation_ = 0;           // of what was asked of the feed
   bool resuming_ = false;                  // a resume frame has not had its answer

@@ -9,8 +9,7 @@ StreamTicket Session::ticket() const { return {partition_, parts_.shard, id_, ge
 void Session::ask_stream(StreamFrom from, std::string cursor) {
   ++generation_;
   wants_more_ = false;
-  parts_.feed.follow(ticket(),
-                     StreamRequest{place_->user(), handshake_.dialect, from, std::move(cursor)});
+  parts_.feed.follow(ticket(), StreamRequest{place_->user(), dialect_, from, std::move(cursor)});
 }
 
 void Session::on_stream(std::uint32_t generation, StreamUpdate update) {
