@@ -87,7 +87,8 @@ void SocketLink::flush() {
   if (cut_) return writer_->terminate();
   if (std::exchange(lagging_, false) && !ended_) session_->on_lagging(place_);
   if (writer_->in_flight() == 0) hand_over();
-  if (!ended_ || close_sent_ || outbox_head_ < outbox_.size()) return;
+  if (!ended_) return tell_writable();
+  if (close_sent_ || outbox_head_ < outbox_.size()) return;
   close_sent_ = true;
   writer_->close(end_);
 }
@@ -106,7 +107,11 @@ void SocketLink::hand_over() {
   outbox_bytes_ -= bytes;
   outbox_head_ = end;
   if (answer_bytes_ <= limits_.answers_bytes_max / 2) hold_reading(false);
-  if (outbox_head_ < outbox_.size()) return;
+  if (outbox_head_ < outbox_.size()) {
+    // The kernel has taken the whole batch; the next one waits until other sockets had theirs.
+    if (writer_->in_flight() == 0) mark_dirty();
+    return;
+  }
   outbox_head_ = 0;
   if (outbox_.capacity() > kIdleCapacity)
     outbox_ = {};
@@ -114,12 +119,14 @@ void SocketLink::hand_over() {
     outbox_.clear();
 }
 
-void SocketLink::written() {
-  if (writer_ == nullptr) return;
-  flush();
-  if (writer_ == nullptr || !above_mark_ || buffered_bytes() >= limits_.writable_bytes) return;
+void SocketLink::tell_writable() {
+  if (!above_mark_ || buffered_bytes() >= limits_.writable_bytes) return;
   above_mark_ = false;
   session_->on_writable();
+}
+
+void SocketLink::written() {
+  if (writer_ != nullptr) flush();
 }
 
 void SocketLink::tick(MonotonicTime now) {

@@ -40,7 +40,8 @@ struct SocketEnd {
 class SocketWriter {
  public:
   virtual ~SocketWriter() = default;
-  // Bytes of the write that the kernel has not taken yet; SocketLink::written() follows.
+  // Bytes of the write that the kernel has not taken yet: where there are some once write() has
+  // returned, SocketLink::written() follows.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
   // Bytes the connection itself has queued: answers to pings.
   [[nodiscard]] virtual std::size_t queued() const = 0;
@@ -107,6 +108,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void watch_end(MonotonicTime now);
   void mark_dirty();
   void hand_over();
+  void tell_writable();
   void drop_stream();
   void hold_reading(bool hold);
   [[nodiscard]] bool is_stalled(MonotonicTime now);

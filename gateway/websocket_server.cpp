@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <asio/post.hpp>
 #include <span>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 #include "gateway/client_address.hpp"
 #include "gateway/header_text.hpp"
 #include "gateway/tcp_progress.hpp"
+#include "gateway/tcp_send.hpp"
 #include "gateway/websocket_transport.hpp"
 
 namespace signalbox::gateway {
@@ -41,14 +43,40 @@ SocketEnd end_seen(const Endpoint::connection_type& connection) {
 // The one buffer all sockets share: header and payload as they go to the wire.
 class PreparedFrame final : public WireFrame {
  public:
-  PreparedFrame(MessagePtr message, const FramePart& part)
-      : WireFrame(part), message_(std::move(message)) {}
-  [[nodiscard]] std::string_view text() const noexcept override { return message_->get_payload(); }
-  [[nodiscard]] const MessagePtr& message() const { return message_; }
+  PreparedFrame(wspp::frame::opcode::value opcode, std::string payload, const FramePart& part)
+      : WireFrame(part), message_(nullptr, opcode, 0) {
+    const std::size_t size = payload.size();
+    message_.get_raw_payload() = std::move(payload);
+    message_.set_header(
+        wspp::frame::prepare_header(wspp::frame::basic_header(opcode, size, true, false, false),
+                                    wspp::frame::extended_header(size)));
+    message_.set_prepared(true);
+  }
+  [[nodiscard]] std::string_view text() const noexcept override { return message_.get_payload(); }
+  [[nodiscard]] std::string_view header() const { return message_.get_header(); }
+  [[nodiscard]] std::size_t wire_bytes() const { return header().size() + text().size(); }
+  [[nodiscard]] static const PreparedFrame& of(const FramePtr& frame) {
+    return static_cast<const PreparedFrame&>(*frame);
+  }
+  [[nodiscard]] static MessagePtr message_of(const FramePtr& frame) {
+    return MessagePtr(frame, &of(frame).message_);
+  }
 
  private:
-  MessagePtr message_;
+  mutable ServerConfig::message_type message_;  // only read, through a pointer that could change it
 };
+
+// What is left of a frame once so many of its bytes are with the kernel.
+MessagePtr rest_of(const PreparedFrame& frame, std::size_t taken) {
+  std::string bytes(frame.header());
+  bytes.append(frame.text()).erase(0, taken);
+  auto rest = std::make_shared<ServerConfig::message_type>(nullptr, wspp::frame::opcode::text, 0);
+  rest->get_raw_payload() = std::move(bytes);
+  rest->set_prepared(true);
+  return rest;
+}
+
+iovec part_of(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 class ConnectionWriter final : public SocketWriter {
  public:
@@ -62,10 +90,16 @@ class ConnectionWriter final : public SocketWriter {
     if (connection_.get_state() == wspp::session::state::open) return std::nullopt;
     return end_seen(connection_);
   }
+  // What the kernel takes at once goes past the library, whose way costs about as much again.
   void write(std::span<const FramePtr> frames) override {
+    std::size_t taken = may_send_at_once() ? send_first(frames) : 0;
+    auto next = frames.begin();
+    for (; next != frames.end() && taken >= PreparedFrame::of(*next).wire_bytes(); ++next)
+      taken -= PreparedFrame::of(*next).wire_bytes();
+    if (next == frames.end()) return;
     connection_.cork();
-    for (const FramePtr& frame : frames)
-      connection_.send(static_cast<const PreparedFrame&>(*frame).message());
+    if (taken > 0) connection_.send(rest_of(PreparedFrame::of(*next++), taken));
+    for (; next != frames.end(); ++next) connection_.send(PreparedFrame::message_of(*next));
     connection_.uncork();
   }
   void ping() override {
@@ -82,6 +116,25 @@ class ConnectionWriter final : public SocketWriter {
   }
 
  private:
+  static constexpr std::size_t kFramesAtOnce = 64;
+
+  // Nothing may be overtaken but a ping or a pong, which may come anywhere.
+  [[nodiscard]] bool may_send_at_once() const {
+    return connection_.get_state() == wspp::session::state::open && in_flight() == 0 &&
+           queued() == 0 && !connection_.is_secure();
+  }
+  // How many bytes of the first of them the kernel has taken.
+  [[nodiscard]] std::size_t send_first(std::span<const FramePtr> frames) {
+    std::array<iovec, 2 * kFramesAtOnce> parts;
+    std::size_t count = 0;
+    for (const FramePtr& frame : frames.first(std::min(frames.size(), kFramesAtOnce))) {
+      parts[count++] = part_of(PreparedFrame::of(frame).header());
+      parts[count++] = part_of(frame->text());
+    }
+    return send_at_once(connection_.get_raw_socket().native_handle(),
+                        std::span(parts).first(count));
+  }
+
   Endpoint::connection_type& connection_;
 };
 
@@ -114,27 +167,15 @@ void write_response(Endpoint::connection_type& connection, const HttpResponse& r
   connection.replace_header("Content-Length", std::to_string(response.body.size()));
 }
 
-FramePtr prepare_frame(wspp::frame::opcode::value opcode, std::string payload,
-                       const FramePart& part) {
-  static const auto manager = std::make_shared<ServerConfig::con_msg_manager_type>();
-  const auto message = manager->get_message(opcode, 0);
-  const std::size_t size = payload.size();
-  message->get_raw_payload() = std::move(payload);
-  const wspp::frame::basic_header basic(opcode, size, true, false, false);
-  const wspp::frame::extended_header extended(size);
-  message->set_header(wspp::frame::prepare_header(basic, extended));
-  message->set_prepared(true);
-  return std::make_shared<const PreparedFrame>(message, part);
-}
-
 }  // namespace
 
 FramePtr WebsocketServer::make_frame(std::string text, const FramePart& part) {
-  return prepare_frame(wspp::frame::opcode::text, std::move(text), part);
+  return std::make_shared<const PreparedFrame>(wspp::frame::opcode::text, std::move(text), part);
 }
 
 FramePtr WebsocketServer::make_binary_frame(std::string bytes) {
-  return prepare_frame(wspp::frame::opcode::binary, std::move(bytes), {});
+  return std::make_shared<const PreparedFrame>(wspp::frame::opcode::binary, std::move(bytes),
+                                               FramePart{});
 }
 
 class WebsocketServer::Shard final : public SocketShard,

@@ -79,7 +79,7 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   [[nodiscard]] std::size_t queued() const override { return pongs; }
   void write(std::span<const FramePtr> frames) override {
     writes.push_back(frames.size());
-    for (const FramePtr& frame : frames) flying += frame->text().size();
+    for (const FramePtr& frame : frames) (takes_at_once ? taken : flying) += frame->text().size();
   }
   void ping() override { ++pings; }
   [[nodiscard]] std::uint64_t progress() const override { return taken; }
@@ -97,6 +97,7 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
   std::vector<std::size_t> writes;
   std::vector<CloseCode> close_frames;
   std::size_t flying = 0;
+  bool takes_at_once = false;  // the kernel, all of every write
   bool held = false;
   std::int64_t last_seq = 0;
   std::uint64_t taken = 0;
@@ -129,6 +130,33 @@ TEST_F(SocketLinkTest, the_next_batch_waits_until_the_last_is_with_the_kernel) {
   for (int i = 0; i < 4; ++i) kernel_takes();
   EXPECT_THAT(writes, testing::ElementsAre(3, 3, 3, 1));
   EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, what_the_kernel_takes_at_once_is_a_batch_a_task_until_all_is_gone) {
+  takes_at_once = true;
+  for (int i = 0; i < 10; ++i) send(90);
+  link->close(CloseCode::draining, "bye");
+  for (int batch = 1; batch <= 3; ++batch) {
+    flush();
+    EXPECT_EQ(writes.size(), static_cast<std::size_t>(batch));
+    EXPECT_EQ(dirty.size(), 1U);
+    EXPECT_TRUE(close_frames.empty());
+  }
+  flush();
+  EXPECT_THAT(writes, testing::ElementsAre(3, 3, 3, 1));
+  EXPECT_TRUE(dirty.empty());
+  EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::draining));
+}
+
+TEST_F(SocketLinkTest, a_socket_whose_kernel_takes_all_at_once_hears_that_there_is_room) {
+  takes_at_once = true;
+  for (int i = 0; i < 6; ++i) send(90);
+  flush();
+  EXPECT_EQ(session->writables, 0);
+  flush();
+  EXPECT_EQ(session->writables, 1);
+  EXPECT_EQ(link->buffered_bytes(), 0U);
+  EXPECT_TRUE(dirty.empty());
 }
 
 TEST_F(SocketLinkTest, tells_once_when_there_is_room_again) {
