@@ -88,7 +88,7 @@ void PartitionFeed::read_window(Subscription& subscription) {
   std::uint64_t number = window_.first_at(user.value(), subscription.position.next_offset);
   while (number != 0 && bytes < parts_.limits.page_bytes_max) {
     WindowEvent& event = window_.event(number);
-    take_seq(subscription, event.seq);
+    judge_window_event(subscription, event);
     page.frames.push_back(frame_of(event, user, subscription.dialect));
     bytes += page.frames.back()->text().size();
     subscription.position = event.after;
@@ -251,9 +251,10 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
     if (event->offset < subscription.position.next_offset) {
       // Before the cursor: read to prove its seq, or because it did not know one.
       subscription.last_seq = seq;
+      subscription.chain = event_store::stated_chain(*event);
       continue;
     }
-    take_seq(subscription, seq);
+    judge_older_event(subscription, *event);
     subscription.position = position_after(*event);
     page.frames.push_back(parts_.make_frame(
         event_store::encode_event_frame(*event, cursor_text(subscription.position, seq, user),
@@ -267,14 +268,49 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
 }
 
 void PartitionFeed::take_seq(Subscription& subscription, Seq seq) {
-  if (subscription.last_seq.value() != 0 && !follows_on(subscription.last_seq, seq)) {
-    parts_.metrics.history_damaged.Increment();
-    post(subscription.ticket,
-         StreamHistoryDamaged{"event " + std::to_string(subscription.last_seq.next().value()) +
-                              " is missing, the next one is " + std::to_string(seq.value())});
-  }
+  if (subscription.last_seq.value() != 0 && !follows_on(subscription.last_seq, seq))
+    tell_damage(subscription, "event " + std::to_string(subscription.last_seq.next().value()) +
+                                  " is missing, the next one is " + std::to_string(seq.value()));
   subscription.last_seq = seq;
   subscription.seq_claimed = false;
+}
+
+// Each event of the window is judged once, whoever reads it; one that is broken, for each reader.
+void PartitionFeed::judge_window_event(Subscription& subscription, WindowEvent& event) {
+  auto chain = std::exchange(subscription.chain, std::nullopt);
+  if (event.link == ChainLink::whole) return take_seq(subscription, event.seq);
+  if (event.previous_of_user != 0)
+    chain = event_store::stated_chain(*window_.event(event.previous_of_user).record);
+  else if (event.seq == Seq(1))
+    chain = event_store::start_of_chain(parts_.description.log_id, subscription.follower->user);
+  if (!chain) return take_seq(subscription, event.seq);
+  const auto broken = event_store::follow(*chain, *event.record);
+  event.link = broken ? ChainLink::broken : ChainLink::whole;
+  if (!broken) return take_seq(subscription, event.seq);
+  tell_damage(subscription, broken->what);
+  subscription.last_seq = event.seq;
+  subscription.seq_claimed = false;
+}
+
+void PartitionFeed::judge_older_event(Subscription& subscription, const Record& event) {
+  const Seq seq = seq_of(event);
+  if (!subscription.chain && seq == Seq(1))
+    subscription.chain =
+        event_store::start_of_chain(parts_.description.log_id, subscription.follower->user);
+  if (!subscription.chain) {
+    take_seq(subscription, seq);
+    subscription.chain = event_store::stated_chain(event);
+    return;
+  }
+  if (const auto broken = event_store::follow(*subscription.chain, event))
+    tell_damage(subscription, broken->what);
+  subscription.last_seq = seq;
+  subscription.seq_claimed = false;
+}
+
+void PartitionFeed::tell_damage(const Subscription& subscription, std::string what) {
+  parts_.metrics.history_damaged.Increment();
+  post(subscription.ticket, StreamHistoryDamaged{std::move(what)});
 }
 
 // At most a page, since nothing waits for the socket here: the oldest runs are left out whole, and

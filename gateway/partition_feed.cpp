@@ -102,7 +102,7 @@ void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
   const auto found = followers_.find(*record->key);
   if (found == followers_.end()) return;
   Follower& follower = *found->second;
-  check_chain(follower, *record);
+  check_chain(follower, event);
   if (!follower.any_live) return;
   for (const WireDialect dialect : {WireDialect::v1, WireDialect::v1_legacy})
     if (std::any_of(follower.live.begin(), follower.live.end(), [&](const LiveCounts& counts) {
@@ -111,23 +111,19 @@ void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
       queue_live(follower, dialect, frame_of(event, follower.user, dialect));
 }
 
-void PartitionFeed::check_chain(Follower& follower, const Record& event) {
+void PartitionFeed::check_chain(Follower& follower, WindowEvent& event) {
   if (!follower.chain) {
-    const auto stated = event.header("ce_chainhash");
-    const auto hash = stated ? event_store::parse_hash(*stated) : std::nullopt;
-    const auto seq = event_store::header_number(event, "ce_userseq");
-    if (hash && seq) follower.chain = event_store::UserChain{Seq(*seq), *hash};
+    follower.chain = event_store::stated_chain(*event.record);
     return;
   }
-  const auto broken = event_store::follow(*follower.chain, event);
+  const auto broken = event_store::follow(*follower.chain, *event.record);
+  event.link = broken ? ChainLink::broken : ChainLink::whole;
   if (!broken) return;
-  parts_.metrics.history_damaged.Increment();
   spdlog::error("partition {} offset {}: the chain of one user is broken: {}", partition_.value(),
                 broken->offset.value(), broken->what);
   for (const SessionId session : follower.sessions) {
     const Subscription& subscription = subscriptions_.at(session);
-    if (subscription.phase == Phase::live)
-      post(subscription.ticket, StreamHistoryDamaged{broken->what});
+    if (subscription.phase == Phase::live) tell_damage(subscription, broken->what);
   }
 }
 
@@ -216,7 +212,7 @@ PartitionFeed::Follower& PartitionFeed::follower_of(const UserId& user) {
     found->second = std::make_unique<Follower>(Follower{
         user, std::nullopt, {v1, legacy}, std::vector<LiveCounts>(parts_.shards.size()), {}});
     if (const WindowEvent* newest = window_.newest_of(user.value()))
-      check_chain(*found->second, *newest->record);
+      found->second->chain = event_store::stated_chain(*newest->record);
   }
   return *found->second;
 }

@@ -98,6 +98,8 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
     event_store::Position position;  // everything of the user before it was posted
     Seq last_seq{0};                 // of the last event posted; 0 = not known
     Phase phase = Phase::reading;
+    // At the last event posted from older than the window, whence the next one is judged.
+    std::optional<event_store::UserChain> chain{};
     bool proven = false;       // position is more than what a cursor says
     bool seq_claimed = false;  // last_seq is not: no event has borne it out yet
   };
@@ -116,7 +118,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void on_failed(const Error& error) override;
 
   void take_event(const event_store::JudgedRecord& judged);
-  void check_chain(Follower& follower, const Record& event);
+  void check_chain(Follower& follower, WindowEvent& event);
   void queue_live(const Follower& follower, event_store::WireDialect dialect, FramePtr frame);
   void post_batches();
   void serve_those_beyond_head();
@@ -149,6 +151,10 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void become_live(Subscription& subscription);
   void stop_live(Subscription& subscription);
   void take_seq(Subscription& subscription, Seq seq);
+  // What is posted next breaks the chain of its user, or follows it.
+  void judge_window_event(Subscription& subscription, WindowEvent& event);
+  void judge_older_event(Subscription& subscription, const Record& event);
+  void tell_damage(const Subscription& subscription, std::string what);
   void refuse(Subscription& subscription, event_store::CursorFault reason);
   void end_overloaded(const Subscription& subscription);
   void end_unavailable(Subscription& subscription, const Error& error);

@@ -26,6 +26,9 @@ struct TextHash {
 template <class Value>
 using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
+// Whether an event continues the chain of its user's event before it.
+enum class ChainLink : std::uint8_t { unknown, whole, broken };
+
 struct WindowEvent {
   RecordPtr record;
   event_store::Position after;  // position once this event is folded
@@ -35,6 +38,7 @@ struct WindowEvent {
   FramePtr legacy_frame{};            // signalbox.v1+legacy
   std::uint64_t previous_of_user{0};  // numbers of events; 0 = none
   std::uint64_t next_of_user{0};
+  ChainLink link = ChainLink::unknown;
 };
 
 class Window {

@@ -22,6 +22,13 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
   return {Seq(0), chain_start(log, user)};
 }
 
+std::optional<UserChain> stated_chain(const Record& valid_event) {
+  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto hash = stated_hash(valid_event);
+  if (!seq || !hash) return std::nullopt;
+  return UserChain{Seq(*seq), *hash};
+}
+
 std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
   const UserChain expected{
       chain.seq.next(),

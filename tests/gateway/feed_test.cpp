@@ -709,6 +709,36 @@ TEST(Feed, a_gap_in_seq_is_found_while_catching_up) {
                           "event 9", "event 10", "caught_up"));
 }
 
+// An event whose hash alone is wrong was sent without a word to whoever was not live.
+class FeedBrokenHash : public testing::TestWithParam<std::tuple<bool, bool>> {};
+
+TEST_P(FeedBrokenHash, is_told_to_who_catches_up) {
+  const auto [in_window, with_history] = GetParam();
+  GatewayLimits limits;
+  if (!in_window) limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = with_history});
+  world.state("ann", 2);
+  world.owner.break_chain("ann");
+  world.state("ann", 2);
+  world.state("bob", 2);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(6)), Epoch(1), world.owner.claim(), OwnerSeq(6)};
+  for (const int reader : {1, 2}) {
+    const auto client = world.connect("ann", StreamFrom::start);
+    Story told = client.link->story();
+    EXPECT_EQ(std::count(told.begin(), told.end(), "error history_damaged"), 1);
+    std::erase(told, "error history_damaged");
+    EXPECT_EQ(told, (Story{"connection_ready"} + events(1, 4) + Story{"caught_up"}));
+    EXPECT_EQ(world.metrics.history_damaged.Value(), reader);
+  }
+  const auto bob = world.connect("bob", StreamFrom::start);
+  EXPECT_THAT(bob.link->story(), testing::Not(testing::Contains("error history_damaged")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Feed, FeedBrokenHash, testing::Combine(testing::Bool(), testing::Bool()));
+
 // Where the events around a cursor are when it comes: all in the window, those before it no longer,
 // none any more.
 enum class Around { in_window, from_cursor_on, older };
