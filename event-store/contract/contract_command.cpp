@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <optional>
 #include <ostream>
+#include <vector>
 
 #include "event-store/contract/contract_check.hpp"
 #include "event-store/contract/contract_map.hpp"
@@ -67,13 +68,20 @@ bool is_wanted(const ContractVersion& contract, const Wanted& wanted) {
 int show(const std::string& text, std::ostream& out, std::ostream& err) {
   const auto wanted = parse_wanted(text);
   if (!wanted) return usage(err);
-  bool found = false;
-  for (const ContractVersion& contract : contract_versions()) {
-    if (!is_wanted(contract, *wanted)) continue;
-    out << contract.schema;
-    found = true;
+  std::vector<const ContractVersion*> found;
+  for (const ContractVersion& contract : contract_versions())
+    if (is_wanted(contract, *wanted)) found.push_back(&contract);
+  if (found.size() == 1) {
+    out << found.front()->schema;
+    return kOk;
   }
-  if (found) return kOk;
+  if (found.size() > 1) {
+    err << "there are several contracts " << text << "; ask for one of them:";
+    for (const ContractVersion* contract : found)
+      err << " " << to_text(contract->kind) << "/" << text;
+    err << "\n";
+    return kFailed;
+  }
   err << "there is no contract " << text << "; `signalbox contract list` names them all\n";
   return kFailed;
 }

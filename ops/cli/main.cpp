@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "ops/cli/exit_code.hpp"
@@ -16,17 +17,25 @@
 namespace {
 
 // CLI11 says of an unknown word only that a subcommand is missing.
-bool names_subcommand(std::string_view word, std::span<const signalbox::cli::Subcommand> known) {
-  const bool found = std::any_of(known.begin(), known.end(), [&](const auto& subcommand) {
-    return subcommand.app->get_name() == word;
-  });
-  if (found) return true;
-  std::fprintf(stderr, "signalbox: there is no subcommand '%.*s'; there are:",
-               static_cast<int>(word.size()), word.data());
-  for (const auto& subcommand : known)
-    std::fprintf(stderr, " %s", subcommand.app->get_name().c_str());
-  std::fprintf(stderr, "\n");
-  return false;
+bool names_subcommands(const CLI::App& program, std::span<char* const> words) {
+  const CLI::App* app = &program;
+  std::string path = program.get_name();
+  for (const std::string_view word : words) {
+    const auto known = app->get_subcommands([](const CLI::App*) { return true; });
+    if (known.empty() || word.starts_with('-')) return true;
+    const auto found =
+        std::ranges::find(known, word, [](const CLI::App* one) { return one->get_name(); });
+    if (found == known.end()) {
+      std::fprintf(stderr, "%s: there is no subcommand '%.*s'; there are:", path.c_str(),
+                   static_cast<int>(word.size()), word.data());
+      for (const CLI::App* one : known) std::fprintf(stderr, " %s", one->get_name().c_str());
+      std::fprintf(stderr, "\n");
+      return false;
+    }
+    app = *found;
+    path += " " + app->get_name();
+  }
+  return true;
 }
 
 }  // namespace
@@ -39,7 +48,9 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
   const std::array subcommands = {add_serve(program), add_token(program), add_contract(program),
                                   add_bench(program)};
-  if (argc > 1 && argv[1][0] != '-' && !names_subcommand(argv[1], subcommands)) return kExitUsage;
+  const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
+  if (!names_subcommands(program, words.subspan(std::min<std::size_t>(1, words.size()))))
+    return kExitUsage;
   try {
     program.parse(argc, argv);
     for (const Subcommand& subcommand : subcommands)

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kDrainGrace{20'000};
 constexpr std::chrono::milliseconds kReadyPatience{10'000};
+constexpr std::chrono::milliseconds kReadyPoll{10};
 
 struct ServeArguments {
   ServeOptions options;
@@ -68,6 +70,17 @@ void partition_stopped(ShutdownSignal& shutdown, const Error& error) {
     shutdown.fail({kExitTryAgain, "this version cannot fold an event of its log"});
 }
 
+// What still keeps the service from being ready when it need not, or may not, be waited for.
+std::vector<std::string> wait_until_ready(const Service& service, ShutdownSignal& shutdown) {
+  const auto give_up = std::chrono::steady_clock::now() + kReadyPatience;
+  std::vector<std::string> reasons = service.not_ready();
+  while (!reasons.empty() && std::chrono::steady_clock::now() < give_up) {
+    if (shutdown.sleep(kReadyPoll)) break;
+    reasons = service.not_ready();
+  }
+  return reasons;
+}
+
 // Nobody who waits for the address shall take it for a service that is ready when it is not.
 void tell_address(const std::string& url, const std::vector<std::string>& waits_for) {
   std::string line = "listening on " + url;
@@ -95,7 +108,7 @@ int run_serve(ServeArguments& arguments) {
                                 {.log_ended = stop_at_once, .partition_stopped = on_stopped});
   if (!service) return refuse(service.error());
   const std::string scheme = arguments.options.tls_certificate ? "https://" : "http://";
-  tell_address(scheme + (*service)->address(), (*service)->wait_until_ready(kReadyPatience));
+  tell_address(scheme + (*service)->address(), wait_until_ready(**service, shutdown));
   spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
 
   const ShutdownSignal::Reason reason = shutdown.wait([&] {

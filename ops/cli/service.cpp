@@ -6,7 +6,6 @@
 #include <future>
 #include <optional>
 #include <random>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,7 +27,6 @@ namespace {
 
 constexpr std::chrono::seconds kHousekeeping{1};
 constexpr std::chrono::seconds kProgressLine{1};
-constexpr std::chrono::milliseconds kReadyPoll{10};
 
 // A part that lives on a thread: it is destroyed there.
 template <class Part>
@@ -263,15 +261,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
 const std::string& Service::address() const { return parts_->gateway->address(); }
 const std::string& Service::admin_address() const { return parts_->gateway->admin_address(); }
 
-std::vector<std::string> Service::wait_until_ready(std::chrono::milliseconds patience) const {
-  const auto give_up = parts_->clock.monotonic() + patience;
-  std::vector<std::string> reasons = parts_->router->not_ready();
-  while (!reasons.empty() && parts_->clock.monotonic() < give_up) {
-    std::this_thread::sleep_for(kReadyPoll);
-    reasons = parts_->router->not_ready();
-  }
-  return reasons;
-}
+std::vector<std::string> Service::not_ready() const { return parts_->router->not_ready(); }
 
 void Service::reload() {
   if (parts_->key_watch) parts_->key_watch->reload();

@@ -32,8 +32,8 @@ class Service {
   // HOST:PORT as bound.
   [[nodiscard]] const std::string& address() const;
   [[nodiscard]] const std::string& admin_address() const;  // empty: none
-  // Waits until every partition is served, at most `patience`; the reasons of those that are not.
-  [[nodiscard]] std::vector<std::string> wait_until_ready(std::chrono::milliseconds patience) const;
+  // Why partitions are not served; none once each of them is.
+  [[nodiscard]] std::vector<std::string> not_ready() const;
   // Reads keys and revocations anew, soon, and the certificate at once. Blocking.
   void reload();
   // Stops accepting, tells clients when to come back, releases the partitions. Blocking, at most

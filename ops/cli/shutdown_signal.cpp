@@ -44,6 +44,11 @@ void ShutdownSignal::fail(Reason why) {
   eventfd_write(failed_, 1);
 }
 
+bool ShutdownSignal::sleep(std::chrono::milliseconds time) {
+  std::array<pollfd, 2> ready{{{signals_, POLLIN, 0}, {failed_, POLLIN, 0}}};
+  return poll(ready.data(), ready.size(), static_cast<int>(time.count())) != 0;
+}
+
 ShutdownSignal::Reason ShutdownSignal::wait(const std::function<void()>& reload) {
   for (;;) {
     std::array<pollfd, 2> ready{{{signals_, POLLIN, 0}, {failed_, POLLIN, 0}}};

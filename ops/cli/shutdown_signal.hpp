@@ -2,6 +2,7 @@
 // blocks SIGTERM, SIGINT and SIGHUP, which every thread made later inherits, and takes them itself.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,8 @@ class ShutdownSignal {
   };
   // Any thread, any number of times; the first one counts.
   void fail(Reason why);
+  // Main thread: sleeps, at most so long; true once wait() has something to do.
+  [[nodiscard]] bool sleep(std::chrono::milliseconds time);
   // Main thread: waits for SIGTERM, SIGINT or fail(). Calls `reload` for every SIGHUP meanwhile.
   [[nodiscard]] Reason wait(const std::function<void()>& reload);
 

@@ -47,9 +47,14 @@ TEST(ContractCommand, ShowPrintsASchema) {
             read_file(schema_path(ContractKind::event, "agent_started", 1)));
   EXPECT_EQ(run({"show", "command/user_message"}).out,
             read_file(schema_path(ContractKind::command, "user_message", 1)));
-  EXPECT_EQ(run({"show", "user_message"}).out,
-            read_file(schema_path(ContractKind::command, "user_message", 1)) +
-                read_file(schema_path(ContractKind::client_frame, "user_message", 1)));
+}
+
+// Two documents one after the other are no JSON.
+TEST(ContractCommand, ShowOfANameThatSeveralKindsHaveAsksForOne) {
+  const Outcome outcome = run({"show", "user_message"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(has(outcome.err, " command/user_message client_frame/user_message"));
 }
 
 TEST(ContractCommand, ShowOfWhatIsNotThereFails) {

@@ -44,6 +44,9 @@ def test_an_unknown_subcommand_is_named_with_those_there_are(signalbox):
         code, _, said = signalbox(*words)
         assert code == 2
         assert f"no subcommand '{words[0]}'" in said and "serve" in said, said
+    code, _, said = signalbox("bench", "bogus")
+    assert code == 2
+    assert "signalbox bench: there is no subcommand 'bogus'; there are: chat latency" in said
     code, printed, _ = signalbox("--version")
     assert code == 0 and re.fullmatch(r"signalbox \d+\.\d+\.\d+\n", printed)
 
