@@ -32,6 +32,8 @@ class Service:
         self.command += ["--dev"] if dev else ["--admin-listen", "127.0.0.1:0"]
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("SIGNALBOX_")}
+        # Where it is built with AddressSanitizer, memory that was given back is given back.
+        self.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.environment |= {f"SIGNALBOX_{name.upper()}": value
                              for name, value in settings.items()}
         self.data = pathlib.Path(data)

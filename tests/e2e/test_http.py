@@ -141,9 +141,7 @@ def test_a_page_is_at_most_1_mib(service):
     async def fill():
         async with Client(service, "ann") as client:
             for number in range(40):
-                await client.say(f"m{number}", "x" * 32000)
-            await client.wait_until(lambda: sum(e["type"] == "agent_completed"
-                                                for e in client.events()) == 40, "the answers")
+                await client.wait_for_end(await client.say(f"m{number}", "x" * 32000))
 
     asyncio.run(fill())
     events, count = pages(service, "/v1/history?after=0&limit=1000", service.token("ann"),
