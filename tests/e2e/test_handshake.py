@@ -75,22 +75,24 @@ def sends_headers_without_end(connection, text):
 def test_a_request_that_never_ends_is_cut_and_nothing_of_it_is_kept(make_service, way, may_be_said):
     service = make_service(limits_handshake="800ms").start()
     text = UPGRADE.format(host=service.address).encode("ascii")
-    assert sends_half_and_waits(connect(service), text) == b""  # what is made once, is made now
-    descriptors, memory = open_descriptors(service), resident_bytes(service)
-    held = [connect(service) for _ in range(40)]
-    for connection in held[1:]:
-        connection.sendall(text[:40])
-    with held[0]:
-        said = way(held[0], text)
-    assert said == b"" or (may_be_said and said.startswith(may_be_said)), said[:200]
-    for connection in held[1:]:
-        with connection:
-            assert read_to_end(connection) == b""
-    give_up = time.monotonic() + WAIT_SECONDS
-    while open_descriptors(service) > descriptors and time.monotonic() < give_up:
-        time.sleep(0.02)
-    assert open_descriptors(service) <= descriptors
-    assert resident_bytes(service) < memory + (8 << 20)
+    assert sends_half_and_waits(connect(service), text) == b""
+    descriptors, memory = open_descriptors(service), []
+    for _ in range(2):  # what is made once, is made the first time
+        held = [connect(service) for _ in range(40)]
+        for connection in held[1:]:
+            connection.sendall(text[:40])
+        with held[0]:
+            said = way(held[0], text)
+        assert said == b"" or (may_be_said and said.startswith(may_be_said)), said[:200]
+        for connection in held[1:]:
+            with connection:
+                assert read_to_end(connection) == b""
+        give_up = time.monotonic() + WAIT_SECONDS
+        while open_descriptors(service) > descriptors and time.monotonic() < give_up:
+            time.sleep(0.02)
+        assert open_descriptors(service) <= descriptors
+        memory.append(resident_bytes(service))
+    assert memory[1] < memory[0] + (4 << 20)
     assert service.get("/healthz")[0] == 200
     assert service.stop() == 0
 

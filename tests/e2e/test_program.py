@@ -99,6 +99,32 @@ def test_every_limit_of_the_gateway_has_a_key(signalbox):
     assert [field for field in fields if f"limits.{field}" not in keys] == []
 
 
+# The contract's table of limits: what stands there for a key of ours, seconds for times. "Runs per
+# thread" has none: it is always one.
+CONTRACT_LIMITS = {
+    "content_bytes_max": 32768, "frame_bytes_max": 256 * 1024, "depth_max": 64,
+    "event_value_bytes_max": 512 * 1024, "sockets_per_user_max": 20, "sends_without_ack_max": 256,
+    "messages_per_second": 20, "messages_burst": 100, "rate_limited_max": 10,
+    "connects_per_second": 64, "connects_burst": 256, "handshake": 10, "authentication": 5,
+    "heartbeat": 25, "heartbeat_lost": 60, "queue_per_thread": 16, "runs_per_user": 8, "step": 60,
+    "run": 15 * 60, "inbound_lag_records": 5000, "inbound_lag_age": 30, "started_runs_max": 256,
+    "waiting_per_user": 128, "outbox_bytes_max": 256 * 1024, "stall": 60,
+    "window_bytes_max": 64 << 20, "window_age_max": 600, "log_scans_max": 2}
+
+
+def test_every_limit_has_a_gauge_and_those_of_the_contract_its_value(make_service, signalbox):
+    service = make_service(limits_heartbeat_lost="61s").start()
+    gauges = {name: float(value) for name, value in re.findall(
+        r'^signalbox_limit\{limit="(\w+)"\} (\S+)$', service.get("/metrics")[1], re.MULTILINE)}
+    assert service.stop() == 0
+    assert {name: gauges.get(name) for name in CONTRACT_LIMITS} == \
+        CONTRACT_LIMITS | {"heartbeat_lost": 61}
+    _, printed, _ = signalbox("serve", "--print-config")
+    keys = re.findall(r"^limits\.(\w+) = [^\[]", printed, re.MULTILINE)  # connects_exempt is a list
+    assert set(keys) == set(gauges)
+    assert 'limits.connects_exempt = ["127.0.0.0/8", "::1"]' in printed
+
+
 @pytest.mark.parametrize("text, said", [
     ("[gateway]\n\nlisten = 8080\n", "box.toml:3: gateway.listen must be HOST:PORT"),
     ("[gatway]\nlisten = 1\n", "box.toml:2: unknown key gatway.listen; allowed: "),

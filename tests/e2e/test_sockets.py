@@ -18,7 +18,10 @@ def test_the_user_whose_id_fits_no_number_goes_the_whole_way(service):
             ready = client.frames[0]
             assert ready["user_id"] == SEED_USER
             assert ready["websocket_client_id"] == SEED_CLIENT
-            assert ready["heartbeat_seconds"] == 25
+            assert set(ready) == {"type", "websocket_client_id", "user_id", "cursor",
+                                  "heartbeat_seconds", "frame_bytes_max", "shard"}
+            assert (ready["heartbeat_seconds"], ready["frame_bytes_max"]) == (25, 256 * 1024)
+            assert ready["shard"] == contract.partition_of(SEED_USER, 12)
             await client.wait_for(type="caught_up")
             run = await client.say("m-1", "what is 17 * 23?")
             assert run == contract.run_id_of(SEED_USER, "m-1")

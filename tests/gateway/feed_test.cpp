@@ -587,6 +587,21 @@ TEST(Feed, a_record_that_fails_its_checksum_is_the_log_s_fault_and_not_the_curso
   EXPECT_EQ(again.link->story(), (Story{"connection_ready"} + events(4, 10) + Story{"caught_up"}));
 }
 
+TEST(Feed, a_cursor_whose_place_is_in_no_log_and_no_archive_any_more_has_expired) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 10);
+  world.settle();
+  const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3, 3);
+  world.history.fails = true;
+  world.log->read_error = Error{Errc::not_found, "the log begins at offset 9"};
+  auto client = world.connect("ann", StreamFrom::cursor, cursor);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
+  EXPECT_EQ(client.link->frame(1)["reason"], "expired");
+  EXPECT_FALSE(client.link->ended);
+}
+
 TEST(Feed, resumes_of_one_socket_leave_no_scans_behind) {
   GatewayLimits limits;
   limits.window_bytes_max = 1;

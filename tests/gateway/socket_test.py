@@ -776,6 +776,23 @@ class CloseCodes(unittest.TestCase):
             await bob.close()
         run(story())
 
+    def test_who_sends_on_and_on_after_rate_limited_sees_4429(self):
+        server = self.serve("messages_burst=1", "rate_limited_max=500")
+
+        async def story():
+            ws = await server.connect("ann")
+            await receive_until(ws, "caught_up")
+            with contextlib.suppress(websockets.ConnectionClosed):
+                for number in range(1000):
+                    await ws.send(message(number))
+                    await asyncio.sleep(0.01)
+            frames, code, reason = await end_of(ws)
+            self.assertEqual((code, reason), (4429, "sent too much for too long"))
+            refused = [f for f in frames if f["type"] == "error"]
+            self.assertEqual({f["code"] for f in refused}, {"rate_limited"})
+            self.assertTrue(all(f["retry_after_ms"] > 0 and f["message_id"] for f in refused))
+        run(story())
+
     def test_what_breaks_the_protocol_is_told_with_the_code_of_the_rfc(self):
         server = self.serve()
         cases = [(b"\xc1\x80\x00\x00\x00\x00", 1002),          # a reserved bit
