@@ -72,6 +72,11 @@ def test_the_legacy_alias_is_readable_only_where_it_was_negotiated(service):
                 assert "websocket_connection_id" not in frame
             for frame in [legacy.frames[0], *old]:
                 assert frame["websocket_connection_id"] == frame["websocket_client_id"]
+            # It is for reading: what a client sends has the new name there too.
+            await legacy.send({"type": "ping", "id": "old", "websocket_connection_id": SEED_CLIENT})
+            refused = await legacy.wait_for(id="old")
+            assert (refused["code"], refused["field"]) == ("deprecated_field",
+                                                           "websocket_connection_id")
 
     asyncio.run(story())
 
