@@ -1,11 +1,10 @@
 #include "event-store/archive/archive.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "event-store/model/assert.hpp"
+#include "event-store/sqlite/private_file.hpp"
 
 namespace signalbox::event_store {
 
@@ -189,9 +188,8 @@ Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::open(EventLog& log, Execut
                                                            const std::vector<Partition>& partitions,
                                                            ArchiveOptions options) {
   SIGNALBOX_ASSERT(executor.is_current());
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return failure(Errc::io_error, folder + ": " + error.message());
+  if (auto made = make_private_folders(folder); !made) return tl::unexpected<Error>(made.error());
+  if (auto mine = make_private(folder); !mine) return tl::unexpected<Error>(mine.error());
   std::unique_ptr<ArchiveWriter> archive(
       new ArchiveWriter(log, executor, clock, folder, std::move(options)));
   if (auto started = archive->start(partitions); !started)

@@ -12,6 +12,7 @@
 #include "event-store/log/sqlite_rows.hpp"
 #include "event-store/log/sqlite_store.hpp"
 #include "event-store/log/sqlite_writer.hpp"
+#include "event-store/sqlite/private_file.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -32,14 +33,6 @@ class AllPartitions final : public Membership {
  private:
   std::shared_ptr<std::atomic<bool>> left_;
 };
-
-Result<void> make_directory(const std::string& dir) {
-  std::error_code error;
-  if (std::filesystem::create_directories(dir, error))
-    std::filesystem::permissions(dir, std::filesystem::perms::owner_all, error);
-  if (error) return failure(Errc::io_error, "cannot create " + dir + ": " + error.message());
-  return {};
-}
 
 // The volatile topic begins anew with every process.
 std::vector<LogTails::Start> all_starts(const StoredLog& stored) {
@@ -85,7 +78,7 @@ SqliteEventLog::~SqliteEventLog() = default;
 
 Result<std::unique_ptr<SqliteEventLog>> SqliteEventLog::open(SqliteEventLogOptions options,
                                                              const Clock& clock, Random& random) {
-  if (auto made = make_directory(options.dir); !made) return tl::unexpected(made.error());
+  if (auto made = make_private_folders(options.dir); !made) return tl::unexpected(made.error());
   auto lock = DataLock::acquire(options.dir);
   if (!lock) return tl::unexpected(lock.error());
   auto store = SqliteStore::open(options, clock, random);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,19 +11,16 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "event-store/sqlite/private_file.hpp"
 
 namespace signalbox::event_store {
 namespace {
 
 constexpr std::int32_t kDefaultPartitions = 12;
 
-// Readable by its owner alone; SQLite gives its side files the same mode. Before anybody opens the
-// file through SQLite: closing a second descriptor later would drop the process's locks on it.
+// What a commit says is durable must not be in a file whose name is not.
 Result<void> create_file(const std::string& dir, const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0)
-    return failure(Errc::io_error, "cannot create " + path + ": " + std::strerror(errno));
-  ::close(file);
+  if (auto made = make_private_file(path); !made) return made;
   const int folder = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = folder >= 0 && fsync(folder) == 0;
   if (folder >= 0) ::close(folder);

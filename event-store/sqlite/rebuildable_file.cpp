@@ -4,6 +4,8 @@
 #include <optional>
 #include <system_error>
 
+#include "event-store/sqlite/private_file.hpp"
+
 namespace signalbox::event_store {
 
 namespace {
@@ -56,7 +58,8 @@ constexpr const char* kPragmas =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864;";
 
 Result<Opened> try_open(const std::string& path, const FileFormat& format, const LogId& log) {
-  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::create);
+  if (auto made = make_private_file(path); !made) return tl::unexpected<Error>(made.error());
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_write);
   if (!database) return tl::unexpected<Error>(database.error());
   if (auto set = database->execute(kPragmas); !set) return tl::unexpected<Error>(set.error());
   const auto tables = database->query_number("SELECT count(*) FROM sqlite_schema");

@@ -1,6 +1,7 @@
 // A SQLite file whose content can be made again from the log (snapshots, archive): it belongs to
 // one log and one format, and when it is damaged, foreign or of another format it is moved aside
-// and begun anew. WAL with synchronous=NORMAL; exactly one connection writes and checkpoints it.
+// and begun anew. Its owner alone can read it (private_file). WAL with synchronous=NORMAL; exactly
+// one connection writes and checkpoints it.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "tests/archive/written_log.hpp"
+#include "tests/support/file_modes.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -136,6 +137,25 @@ TEST_F(Archive, HoldsEveryValidEventAsItStandsInTheLog) {
   expect_archive_equals_log();
   EXPECT_EQ(archived(folder(), 2, "anna").size(), 20u);
   EXPECT_TRUE(archive.warnings().empty());
+}
+
+TEST_F(Archive, IsItsOwnersAloneAlsoWhereTheFolderAroundItIsNot) {
+  fs::permissions(temporary_.path(), fs::perms(0755));
+  const test_support::OpenUmask umask;
+  write(2);
+  {
+    RunningArchive archive(written_.log(), folder());
+    archive.wait_until_complete();
+    ASSERT_TRUE(fs::exists(archive_path(folder(), Partition(0)) + "-wal"));
+    EXPECT_EQ(test_support::open_to_others(temporary_.path()), std::vector<std::string>{});
+  }
+  // As a version before this one left it.
+  fs::permissions(folder(), fs::perms(0755));
+  for (const Partition partition : {Partition(0), Partition(1)})
+    fs::permissions(archive_path(folder(), partition), fs::perms(0644));
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  EXPECT_EQ(test_support::open_to_others(temporary_.path()), std::vector<std::string>{});
 }
 
 TEST_F(Archive, GoesOnFromItsPositionAfterARestartAndFollowsTheLogLive) {

@@ -176,6 +176,32 @@ def test_a_signal_drains_and_ends_with_0(service, number):
     assert service.process.wait(30) == 0
 
 
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "files anybody can read"])
+def test_no_file_of_the_service_is_readable_by_others_whatever_the_folder_is(make_service, there):
+    service = make_service()
+    mask = os.umask(0)  # what the service inherits
+    try:
+        if there != "nothing":
+            service.data.mkdir(mode=0o755)
+        service.start()
+        if there == "files anybody can read":
+            service.kill()  # which leaves the side files
+            for path in service.data.rglob("*.db*"):
+                path.chmod(0o644)
+            (service.data / "archive").chmod(0o755)
+            service.start()
+    finally:
+        os.umask(mask)
+    made = {path.relative_to(service.data): path.stat() for path in service.data.rglob("*")}
+    names = {str(path) for path in made}
+    assert {"log.db", "log.db-wal", "head", "lock", "dev.key", "snapshots.db", "snapshots.db-wal",
+            "archive", "archive/0.db", "archive/0.db-wal"} <= names
+    assert {str(path): oct(status.st_mode) for path, status in made.items()
+            if status.st_mode & 0o077} == {}
+    assert service.data.stat().st_mode & 0o777 == (0o700 if there == "nothing" else 0o755)
+    assert service.stop() == 0
+
+
 def test_the_development_key_is_secret_and_signs_tokens(service, signalbox):
     key = service.data / "dev.key"
     assert key.stat().st_mode & 0o777 == 0o600

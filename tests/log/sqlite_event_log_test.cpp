@@ -2,7 +2,6 @@
 #include "event-store/log/sqlite_event_log.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "tests/log/conformance_support.hpp"
 #include "tests/log/sqlite_file.hpp"
 #include "tests/log/sqlite_fixture.hpp"
+#include "tests/support/file_modes.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -37,11 +37,12 @@ TEST(SqliteEventLog, ANewLogHasTwelvePartitionsAndPrivateFiles) {
   SqliteFixture fixture;
   EXPECT_EQ(fixture.log().describe().partitions, 12);
   append_surely(fixture, kInbound, make_record("anna", "x"));
-  for (const auto& entry : std::filesystem::directory_iterator(fixture.directory())) {
-    struct stat status {};
-    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 0077, 0u) << entry.path();
-  }
+  EXPECT_EQ(test_support::open_to_others(fixture.directory()), std::vector<std::string>{});
+  // A copy made with other rights is private again before anything is added to it.
+  fixture.close();
+  std::filesystem::permissions(fixture.directory() + "/log.db", std::filesystem::perms(0644));
+  fixture.open();
+  EXPECT_EQ(test_support::open_to_others(fixture.directory()), std::vector<std::string>{});
 }
 
 TEST(SqliteEventLog, AnotherNumberOfPartitionsIsRefusedInASentence) {

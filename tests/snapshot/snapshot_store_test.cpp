@@ -13,6 +13,7 @@
 
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "tests/snapshot/memory_snapshot_store.hpp"
+#include "tests/support/file_modes.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -31,6 +32,7 @@ class Folder {
   ~Folder() { fs::remove_all(path_); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] const fs::path& path() const { return path_; }
   [[nodiscard]] std::string file() const { return (path_ / "snapshots.db").string(); }
   [[nodiscard]] std::size_t files_aside() const {
     std::size_t count = 0;
@@ -139,6 +141,29 @@ TEST(SqliteSnapshotStore, KeepsSnapshotsOverARestartAlsoWithoutAFlush) {
   const Folder folder;
   EXPECT_TRUE(open(folder)->put("user", {4, 1, std::string(100'000, 'x')}));
   EXPECT_EQ(got(*open(folder), "user"), std::string(100'000, 'x'));
+}
+
+TEST(SqliteSnapshotStore, IsItsOwnersAloneAlsoWhereTheFolderIsNot) {
+  const Folder folder;
+  fs::permissions(folder.path(), fs::perms(0755));
+  const test_support::OpenUmask umask;
+  {
+    const auto store = open(folder);
+    EXPECT_TRUE(store->put("a", {1, 1, "x"}));
+    ASSERT_TRUE(store->flush());
+    ASSERT_TRUE(fs::exists(folder.file() + "-wal"));
+    EXPECT_EQ(test_support::open_to_others(folder.path()), std::vector<std::string>{});
+    for (const char* const side : {"", "-wal", "-shm"})
+      fs::permissions(folder.file() + side, fs::perms(0644));
+    // While somebody has it open, as a process that is killed and leaves them.
+    const auto next = open(folder);
+    EXPECT_EQ(test_support::open_to_others(folder.path()), std::vector<std::string>{});
+  }
+  std::ofstream(folder.file(), std::ios::trunc) << std::string(8192, 'z');
+  fs::permissions(folder.file(), fs::perms(0644));
+  const auto anew = open(folder);
+  EXPECT_EQ(folder.files_aside(), 1u);
+  EXPECT_EQ(test_support::open_to_others(folder.path()), std::vector<std::string>{});
 }
 
 TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPlace) {
