@@ -265,6 +265,10 @@ template <class Decode>
 auto decoded(std::string_view bytes, Decode decode) -> Result<decltype(decode(Json()))> {
   try {
     return decode(Json::parse(bytes));
+  } catch (const Json::parse_error& error) {
+    // Its own text quotes what was read last, and that may be what the user wrote.
+    return failure(Errc::corrupt,
+                   "a snapshot does not decode: no JSON at byte " + std::to_string(error.byte));
   } catch (const Json::exception& error) {
     return failure(Errc::corrupt, std::string("a snapshot does not decode: ") + error.what());
   } catch (const BadSnapshot& error) {

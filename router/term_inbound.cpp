@@ -59,8 +59,9 @@ bool Term::take_unusable(const Record& record, const Unusable& bad) {
   }
   ++counters_.commands;
   ++counters_.quarantined;
-  spdlog::warn("inbound {}/{} goes to quarantine: {} ({})", partition_.value(),
-               record.offset.value(), bad.reason, bad.detail);
+  // Without the detail, which may quote what its client wrote; he is told it.
+  spdlog::warn("inbound {}/{} goes to quarantine: {}", partition_.value(), record.offset.value(),
+               bad.reason);
   blocked_ = true;
   quarantine(record, bad);
   return true;

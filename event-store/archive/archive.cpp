@@ -112,11 +112,12 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
     archive_.options_.warn("archive " + path_ + " stops: " + error.message);
   }
 
+  // Without his name, which is in the file: nothing of a user goes into a line of the log.
   void report(const Damage& damage) {
     update_status([](ArchiveStatus& status) { ++status.damages; });
-    archive_.options_.warn("history of user " + damage.user + " is damaged at offset " +
-                           std::to_string(damage.offset.value()) + " of partition " +
-                           std::to_string(partition().value()) + ": " + damage.what);
+    archive_.options_.warn("the history of a user of partition " +
+                           std::to_string(partition().value()) + " is damaged at offset " +
+                           std::to_string(damage.offset.value()) + ": " + damage.what);
   }
 
   bool commit() {

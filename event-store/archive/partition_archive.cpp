@@ -138,7 +138,8 @@ Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& na
     const bool whole = hash && select.bytes(3) == as_bytes(user_hash(name, user.chain));
     select.reset();
     if (!whole)
-      return failure(Errc::corrupt, "archive row of user " + name + " does not match its SHA-256");
+      return failure(Errc::corrupt, "row " + std::to_string(user.id) +
+                                        " of the archive's users does not match its SHA-256");
     return user;
   }
   select.reset();
@@ -224,8 +225,10 @@ Result<PartitionArchive::Thread> PartitionArchive::load_thread(const ThreadKey& 
   select.reset();
   if (!row) return tl::unexpected<Error>(row.error());
   if (!whole)
-    return failure(Errc::corrupt,
-                   "archive row of a thread of user " + user_name + " does not match its SHA-256");
+    return failure(Errc::corrupt, "the archive's row of a thread of user number " +
+                                      std::to_string(key.first) + " (seq " +
+                                      std::to_string(thread.newest.value()) +
+                                      ") does not match its SHA-256");
   return thread;
 }
 

@@ -29,7 +29,8 @@ class SnapshotStore {
   // by them: overloaded (too much waits for the disk), too_large.
   [[nodiscard]] virtual Result<void> put(std::string_view key, Snapshot snapshot) = 0;
   // nullopt: nothing was ever put under the key. Error corrupt: what was put is gone, or its
-  // SHA-256 does not match; the caller reports it and folds anew.
+  // SHA-256 does not match; the caller reports it and folds anew. It does not name the key, which
+  // may be a user's: the report is a line of the log.
   [[nodiscard]] virtual Result<std::optional<Snapshot>> get(std::string_view key) = 0;
   // What is kept under the key was found to be wrong (another log's, ahead of the log, not fitting
   // it): the next put() replaces it, whatever its order.

@@ -198,7 +198,7 @@ Result<std::optional<Snapshot>> SqliteSnapshotStore::read_row(std::string_view k
       result = row_in_hand(key);
       break;
     }
-    result = failure(Errc::corrupt, "snapshot of " + std::string(key) + ": its row is gone");
+    result = failure(Errc::corrupt, "its row is gone");
   }
   select_.reset();
   return result;
@@ -212,8 +212,7 @@ Result<std::optional<Snapshot>> SqliteSnapshotStore::row_in_hand(std::string_vie
   const bool whole = select_.bytes(4) == as_text(row_hash(key, order, fold_version, stored));
   auto bytes = whole ? decompress(stored, options_.snapshot_bytes_max) : std::nullopt;
   if (bytes) return Snapshot{order, static_cast<int>(fold_version), std::move(*bytes)};
-  return failure(Errc::corrupt,
-                 "snapshot of " + std::string(key) + ": its SHA-256 does not match what is stored");
+  return failure(Errc::corrupt, "its SHA-256 does not match what is stored");
 }
 
 Result<void> SqliteSnapshotStore::flush() {

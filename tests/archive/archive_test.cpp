@@ -237,9 +237,30 @@ TEST_F(Archive, ConfinesDamageToTheUserItHappenedTo) {
   archive.wait_until_complete();
   expect_archive_equals_log();
   ASSERT_EQ(archive.warnings().size(), 1u);
-  EXPECT_THAT(archive.warnings()[0], testing::HasSubstr("user anna is damaged at offset " +
-                                                        std::to_string(broken.value())));
-  EXPECT_THAT(archive.warnings()[0], testing::HasSubstr("expected ce_userseq 4, found 6"));
+  EXPECT_EQ(archive.warnings()[0], "the history of a user of partition " +
+                                       std::to_string(written_.partition_of("anna").value()) +
+                                       " is damaged at offset " + std::to_string(broken.value()) +
+                                       ": expected ce_userseq 4, found 6");
+}
+
+TEST_F(Archive, NamesNeitherUserNorThreadOfARowThatWasChanged) {
+  for (const char* sql : {"UPDATE users SET seq = seq + 1", "UPDATE threads SET messages = 99"}) {
+    write(2);
+    { RunningArchive(written_.log(), folder()).wait_until_complete(); }
+    for (const Partition partition : {Partition(0), Partition(1)}) {
+      auto file = SqliteDatabase::open(archive_path(folder(), partition),
+                                       SqliteDatabase::Access::read_write);
+      ASSERT_TRUE(file && file->execute(sql));
+    }
+    write(1);
+    RunningArchive archive(written_.log(), folder());
+    archive.wait_until_complete();
+    expect_archive_equals_log();
+    ASSERT_FALSE(archive.warnings().empty());
+    for (const std::string& warning : archive.warnings())
+      for (const std::string& user : kUsers)
+        EXPECT_THAT(warning, testing::Not(testing::ContainsRegex(user + "|work|shopping")));
+  }
 }
 
 TEST_F(Archive, ChecksChainsAcrossARestartAndWithFewerUsersInMemoryThanThereAre) {

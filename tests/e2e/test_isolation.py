@@ -75,3 +75,5 @@ def test_a_thousand_users_at_once_get_only_their_own_events(service):
     assert log, "the service logged nothing"
     assert not any(found in owners for found in CANARY.findall(log + service.said)), \
         "the service wrote what a user wrote"
+    assert [line for line in log.splitlines() if "user-" in line or "thread-1" in line] == []
+    assert not any(token in log for token in tokens.values()), "a token stands in the log"

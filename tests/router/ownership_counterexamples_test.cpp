@@ -2,17 +2,14 @@
 // fold alone has to say about each is in tests/log/ownership_counterexamples_test.cpp.
 #include <gtest/gtest.h>
 
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
-#include <sstream>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "router/snapshot_codec.hpp"
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/simulated_router.hpp"
+#include "tests/support/log_lines.hpp"
 
 namespace signalbox::router {
 namespace {
@@ -386,14 +383,9 @@ class DamagedUser : public Ownership {
   }
   // Lines of level error while `router` starts.
   std::string errors_at_start_of(SimulatedRouter& router) {
-    std::ostringstream lines;
-    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(lines);
-    sink->set_level(spdlog::level::err);
-    auto& sinks = spdlog::default_logger()->sinks();
-    sinks.push_back(sink);
+    const test_support::LogLines lines(spdlog::level::err);
     serves(router);
-    sinks.pop_back();
-    return lines.str();
+    return lines.text();
   }
 };
 

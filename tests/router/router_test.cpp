@@ -1,13 +1,17 @@
 // The router on the real embedded log.
 #include "router/router.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/router/router_on_log.hpp"
+#include "tests/support/log_lines.hpp"
 
 namespace signalbox::router {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::Not;
 using Names = std::vector<std::string>;
 const std::string kUser = "105945141827451681156";
 
@@ -249,11 +253,12 @@ NewRecord command_record(const std::string& user, const std::string& message) {
 }
 
 TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
+  const test_support::LogLines lines;
   RouterOnLog router;
   router.start();
   const Partition partition = router.partition_of(kUser);
   NewRecord broken = command_record(kUser, "m1");
-  broken.value = "{";
+  broken.value = R"({"what he wrote":1,"what he wrote":2})";
   router.append(broken, partition);
   NewRecord mismatched = command_record(kUser, "m2");
   for (Header& header : mismatched.headers)
@@ -275,6 +280,12 @@ TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
     reasons.push_back(quarantined->reason);
   }
   EXPECT_EQ(reasons, (Names{"malformed", "key_mismatch", "malformed"}));
+  router.crash();
+  const std::string said = lines.text();
+  EXPECT_THAT(said, HasSubstr("inbound " + std::to_string(partition.value()) +
+                              "/0 goes to quarantine: malformed"));
+  for (const char* of_the_user : {kUser.c_str(), "somebody else", "what he wrote"})
+    EXPECT_THAT(said, Not(HasSubstr(of_the_user)));
 }
 
 TEST(Router, ARecordLargerThanQuarantineTakesIsKeptInPart) {

@@ -122,6 +122,20 @@ TEST(SnapshotCodec, WhatIsNoSnapshotIsRefusedNotBelieved) {
     EXPECT_FALSE(decode_user_snapshot(whole.substr(0, cut)));
 }
 
+TEST(SnapshotCodec, WhatIsWrongIsSaidWithoutAWordOfTheUser) {
+  UserStory user;
+  user.says("m1", "t", "what he wrote");
+  const std::string whole = encode_user_snapshot(
+      {.log_id = kLog, .partition = Partition(3), .at = {}, .state = user.state()});
+  const std::size_t content = whole.find("what he wrote");
+  ASSERT_NE(content, std::string::npos);
+  const auto cut = decode_user_snapshot(whole.substr(0, content + 9));
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.error().message.find("what he"), std::string::npos) << cut.error().message;
+  EXPECT_NE(cut.error().message.find(std::to_string(content + 10)), std::string::npos)
+      << "but the place: " << cut.error().message;
+}
+
 TEST(SnapshotCodec, APartitionsSnapshotComesBackAsItWas) {
   const PartitionSnapshot snapshot{
       .log_id = kLog,

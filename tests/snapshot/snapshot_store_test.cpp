@@ -186,6 +186,19 @@ TEST(SqliteSnapshotStore, RefusesARowWhoseBytesWereChangedAndTakesANewOneInItsPl
   EXPECT_EQ(got(*store, "a"), "anew");
 }
 
+// The message goes into the log, and the key is the name of a user.
+TEST(SqliteSnapshotStore, SaysWhatIsWrongWithARowButNotWhoseItIs) {
+  const Folder folder;
+  for (const char* sql : {"UPDATE snapshots SET ordinal = 1000", "DELETE FROM snapshots"}) {
+    EXPECT_TRUE(open(folder)->put("anna", {9, 1, "x"}));
+    auto file = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file && file->execute(sql));
+    const auto refused = open(folder)->get("anna");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message.find("anna"), std::string::npos) << refused.error().message;
+  }
+}
+
 // Changes the file as nobody should, while no store has it open.
 void damage(const Folder& folder, const std::string& sql) {
   auto file = SqliteDatabase::open(folder.file(), SqliteDatabase::Access::read_write);
