@@ -58,6 +58,9 @@ class SimulatedRouter {
     if (worker_ && paused_) scheduler_.resume(*executor_);
     paused_ = false;
   }
+  // It still hears what became of its appends, but reads nothing.
+  void stop_reading() { log_.hold_tails(*session_); }
+  void read_again() { log_.let_tails_go(*session_); }
   [[nodiscard]] bool is_serving() const { return worker_ && worker_->is_serving(); }
 
   event_store::MemorySnapshotStore snapshots;

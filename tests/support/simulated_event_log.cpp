@@ -14,6 +14,7 @@ using event_store::ReadLimits;
 // One session's side of its appends: they land in order, unless a lie says otherwise.
 struct SimulatedEventLog::Producer {
   bool alive = true;
+  bool tails_held = false;
   MonotonicTime last_landing{};
 };
 
@@ -27,6 +28,7 @@ struct SimulatedEventLog::Append {
 };
 
 struct SimulatedEventLog::Subscription {
+  std::shared_ptr<const Producer> session;
   Place& place;
   TopicPartition at;
   Executor& where;
@@ -97,7 +99,8 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
                                                         Executor& where,
                                                         event_store::TailSink& sink) override {
     Place& place = log_.place(at);
-    const auto reader = std::make_shared<Subscription>(Subscription{place, at, where, sink, from});
+    const auto reader =
+        std::make_shared<Subscription>(Subscription{producer_, place, at, where, sink, from});
     place.readers.push_back(reader);
     log_.pump(reader);
     return std::make_unique<SessionTail>(log_, reader);
@@ -129,6 +132,8 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
       std::string group, Executor& where, event_store::MembershipSink& sink) override {
     return std::make_unique<SessionMembership>(log_, std::move(group), where, sink);
   }
+
+  [[nodiscard]] const std::shared_ptr<Producer>& producer() const { return producer_; }
 
  private:
   SimulatedEventLog& log_;
@@ -171,6 +176,18 @@ std::vector<RecordPtr> SimulatedEventLog::records(const TopicPartition& at) cons
 
 Offset SimulatedEventLog::put(const TopicPartition& at, NewRecord record) {
   return land(at, std::move(record));
+}
+
+void SimulatedEventLog::hold_tails(const event_store::EventLog& session) {
+  dynamic_cast<const Session&>(session).producer()->tails_held = true;
+}
+
+void SimulatedEventLog::let_tails_go(const event_store::EventLog& session) {
+  dynamic_cast<const Session&>(session).producer()->tails_held = false;
+  for (auto& [at, place] : places_) {
+    const auto readers = place.readers;
+    for (const auto& reader : readers) pump(reader);
+  }
 }
 
 bool SimulatedEventLog::chance(unsigned percent) {
@@ -294,7 +311,7 @@ Offset SimulatedEventLog::land(const TopicPartition& at, NewRecord record) {
 }
 
 void SimulatedEventLog::pump(const std::shared_ptr<Subscription>& reader) {
-  if (reader->busy || reader->ended || reader->closed) return;
+  if (reader->busy || reader->ended || reader->closed || reader->session->tails_held) return;
   if (reader->next >= reader->place.end && reader->at_head) return;
   reader->busy = true;
   scheduler_.call_after(delay_up_to(options_.lies.tail_delay_max), [this, reader] {
@@ -304,6 +321,10 @@ void SimulatedEventLog::pump(const std::shared_ptr<Subscription>& reader) {
 
 void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
   if (reader->closed) return;
+  if (reader->session->tails_held) {
+    reader->busy = false;
+    return;
+  }
   const Place& place = reader->place;
   const Offset first = place.records.empty() ? place.end : place.records.front()->offset;
   const bool is_volatile = reader->at.topic == Topic::progress;

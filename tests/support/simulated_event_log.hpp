@@ -85,6 +85,11 @@ class SimulatedEventLog {
   [[nodiscard]] std::vector<RecordPtr> records(const TopicPartition& at) const;
   // Lands at once, whoever wrote it: foreign producers, damage.
   Offset put(const TopicPartition& at, NewRecord record);
+  // What that session's tails would deliver waits until they are let go; reports of its appends
+  // come as ever. For tests in which a process hears of its own append before it reads what lies
+  // before.
+  void hold_tails(const event_store::EventLog& session);
+  void let_tails_go(const event_store::EventLog& session);
   // Appends that have not landed yet.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
