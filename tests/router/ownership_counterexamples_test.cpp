@@ -2,160 +2,12 @@
 // fold alone has to say about each is in tests/log/ownership_counterexamples_test.cpp.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
-#include "event-store/contract/codec.hpp"
-#include "event-store/contract/identity.hpp"
-#include "router/snapshot_codec.hpp"
-#include "tests/agents/test_agents.hpp"
-#include "tests/router/simulated_router.hpp"
-#include "tests/support/log_lines.hpp"
+#include "tests/router/ownership_test.hpp"
 
 namespace signalbox::router {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using test_support::AppendFate;
-using Names = std::vector<std::string>;
-
-class Ownership : public ::testing::Test {
- protected:
-  Ownership() {
-    agents_.add(std::make_unique<CountingAgent>(calls_));
-    agents_.add(std::make_unique<testing::EchoAgent>());
-    agents_.add(std::make_unique<testing::AskAgent>());
-    options_.rules.agents = agents_.names();
-    options_.rules.default_agent = "echo";
-  }
-
-  void says(const std::string& user, const std::string& message,
-            const std::string& agent = "echo") {
-    put(user, UserMessage{MessageId(message), ThreadId("t"), "hello", agent});
-  }
-  void cancels(const std::string& user, const std::string& message) {
-    put(user, CancelRun{event_store::run_id_of(UserId(user), MessageId(message))});
-  }
-  void put(const std::string& user, CommandData data) {
-    log_.put({Topic::inbound, kSimulatedPartition},
-             event_store::encode_command({.id = "c",
-                                          .source = "/test",
-                                          .time = Timestamp{},
-                                          .user_id = UserId(user),
-                                          .websocket_client_id = WebsocketClientId("ws_a"),
-                                          .traceparent = std::nullopt,
-                                          .data = std::move(data)}));
-  }
-  void puts_nonsense() {
-    log_.put({Topic::inbound, kSimulatedPartition},
-             {.key = std::nullopt, .headers = {}, .value = "?"});
-  }
-
-  // `user:name` of the valid events, in log order.
-  [[nodiscard]] Names events() const {
-    Names names;
-    event_store::Position position;
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
-      if (event_store::fold(position, *record).verdict == event_store::Verdict::valid)
-        names.push_back(*record->key + ":" + name_of(*record));
-    return names;
-  }
-  [[nodiscard]] static std::string name_of(const Record& record) {
-    return std::string(*record.header("ce_type")).substr(std::string("dev.signalbox.").size());
-  }
-  [[nodiscard]] static bool is(const NewRecord& record, const std::string& name) {
-    const auto type = find_header(record.headers, "ce_type");
-    return type && *type == "dev.signalbox." + name;
-  }
-  [[nodiscard]] bool has(const std::string& event) const {
-    const Names names = events();
-    return std::ranges::find(names, event) != names.end();
-  }
-  void until(const std::string& event) {
-    EXPECT_TRUE(scheduler_.run_until([&] { return has(event); })) << "never came: " << event;
-  }
-  void serves(SimulatedRouter& router) {
-    router.start();
-    EXPECT_TRUE(scheduler_.run_until([&] { return router.is_serving(); }));
-  }
-  // The fate of the first append of that name; everything else lands at once.
-  void first(const std::string& name, AppendFate fate) {
-    log_.set_fate(
-        [name, fate, met = false](const TopicPartition& at, const NewRecord& record) mutable {
-          const bool is_it = !met && (is(record, name) || to_text(at.topic) == name);
-          met = met || is_it;
-          return std::optional(is_it ? fate : AppendFate{});
-        });
-  }
-  [[nodiscard]] std::size_t count_of(event_store::Verdict verdict) const {
-    std::size_t count = 0;
-    event_store::Position position;
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
-      count += event_store::fold(position, *record).verdict == verdict ? 1 : 0;
-    return count;
-  }
-  [[nodiscard]] std::size_t superseded() const {
-    return count_of(event_store::Verdict::superseded);
-  }
-  // Inbound offsets of the valid outcomes of messages, in log order.
-  [[nodiscard]] std::vector<std::int64_t> outcomes() const {
-    std::vector<std::int64_t> offsets;
-    event_store::Position position;
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
-      if (event_store::fold(position, *record).verdict == event_store::Verdict::valid &&
-          name_of(*record).starts_with("message_"))
-        offsets.push_back(event_store::header_number(*record, "ce_inboundoffset").value());
-    return offsets;
-  }
-  [[nodiscard]] std::vector<PartitionCheckpoint> checkpoints() const {
-    std::vector<PartitionCheckpoint> found;
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
-      if (event_store::is_control(*record))
-        if (const auto control = event_store::decode_control(*record); control)
-          if (const auto* checkpoint = std::get_if<PartitionCheckpoint>(&control->data))
-            found.push_back(*checkpoint);
-    return found;
-  }
-  // Where every record has an event, `inbound_next` of a claim or checkpoint may not be above what
-  // the valid events before it say.
-  void expect_stated_resume_was_read_back(std::size_t claims) const {
-    std::size_t claimed = 0;
-    event_store::Position position;
-    Offset next(0);
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition})) {
-      const auto judged = event_store::fold(position, *record);
-      if (judged.verdict == event_store::Verdict::valid)
-        next = std::max(
-            next, Offset(event_store::header_number(*record, "ce_inboundoffset").value() + 1));
-      if (!judged.control) continue;
-      if (const auto* owned = std::get_if<PartitionOwned>(&*judged.control)) {
-        EXPECT_LE(owned->inbound_next, next) << "offset " << record->offset.value();
-        ++claimed;
-      }
-      if (const auto* checkpoint = std::get_if<PartitionCheckpoint>(&*judged.control)) {
-        EXPECT_LE(checkpoint->inbound_next, next) << "offset " << record->offset.value();
-      }
-    }
-    EXPECT_EQ(claimed, claims);
-  }
-  [[nodiscard]] LogId log_id() { return log_.open_session()->describe().log_id; }
-  std::size_t position_of(const std::string& event) const {
-    const Names names = events();
-    return static_cast<std::size_t>(std::ranges::find(names, event) - names.begin());
-  }
-
-  test_support::SimulatedScheduler scheduler_;
-  Random random_{7};
-  test_support::SimulatedEventLog log_{scheduler_, {.partitions = 1}};
-  std::map<CallId, int> calls_;
-  AgentRegistry agents_;
-  RouterOptions options_;
-  SimulatedRouter a_{scheduler_, log_, agents_, options_, random_};
-  SimulatedRouter b_{scheduler_, log_, agents_, options_, random_};
-};
-
-constexpr AppendFate kLostSilently{.copies = 0, .report = AppendFate::Report::never};
-constexpr AppendFate kLostWithError{.copies = 0, .report = AppendFate::Report::error};
+class Ownership : public OwnershipTest {};
 
 TEST_F(Ownership, C1_TheProducerGivesOneEventUpAndTheNextLandsThenTheOwnerCrashes) {
   serves(a_);
@@ -343,15 +195,7 @@ TEST_F(Ownership, C14_AClaimSaysWhatWasReadBackNotWhatWasMeant) {
   first("message_received", kLostSilently);
   says("u0", "m");
   scheduler_.advance(milliseconds(1));
-  log_.put({Topic::events, kSimulatedPartition},
-           event_store::encode_control({.id = "stranger",
-                                        .source = "/test",
-                                        .time = Timestamp{},
-                                        .data = PartitionOwned{.log_id = log_id(),
-                                                               .epoch = Epoch(2),
-                                                               .claim_id = ClaimId(Uuid{}),
-                                                               .router_id = "stranger",
-                                                               .inbound_next = Offset(0)}}));
+  put_control(claim_of_a_stranger(Epoch(2)));
   until("u0:agent_completed");
   expect_stated_resume_was_read_back(3);
 }
@@ -436,11 +280,11 @@ TEST_F(Ownership, TimeWithoutAnOwnerIsNotTheRunsTimeHoweverOften) {
   says("u0", "m", "count");
   until("u0:tool_executing");
   a_.kill();
-  scheduler_.advance(std::chrono::minutes(20));
+  scheduler_.advance(minutes(20));
   b_.start();
   until("u0:agent_thinking");
   b_.kill();
-  scheduler_.advance(std::chrono::minutes(20));
+  scheduler_.advance(minutes(20));
   a_.start();
   until("u0:agent_completed");
   EXPECT_FALSE(has("u0:agent_failed"));
@@ -460,72 +304,6 @@ TEST_F(Ownership, ARunWhoseAnswerIsTriedFirstTakesOnePlaceAmongTheStartedOnes) {
   until("u0:agent_completed");
   says("u1", "m");
   until("u1:agent_completed");
-}
-
-class DamagedUser : public Ownership {
- protected:
-  // What `a_` keeps are snapshots of both users; then it is killed.
-  void live_before() {
-    options_.states.snapshot_events = 1;
-    serves(a_);
-    for (const char* user : {"u0", "u1"}) says(user, "m");
-    until("u0:agent_completed");
-    until("u1:agent_completed");
-    scheduler_.advance(milliseconds(1));
-    ASSERT_TRUE(a_.snapshots.get(user_snapshot_key(UserId("u0"))).value());
-    a_.kill();
-  }
-  // A valid event of the last owner, whose chain hash does not follow.
-  Offset puts_after_the_last(const std::string& user, const std::string& header = "",
-                             const std::string& value = "") {
-    event_store::Position position;
-    RecordPtr last;
-    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
-      if (event_store::fold(position, *record).verdict == event_store::Verdict::valid &&
-          record->key == user)
-        last = record;
-    NewRecord next{last->key, last->headers, last->value};
-    for (Header& field : next.headers) {
-      if (field.name == "ce_ownerseq") field.value = std::to_string(position.owner_seq.value() + 1);
-      if (field.name == "ce_userseq") field.value = std::to_string(std::stol(field.value) + 1);
-      if (field.name == header) field.value = value;
-    }
-    return log_.put({Topic::events, kSimulatedPartition}, std::move(next));
-  }
-  // Lines of level error while `router` starts.
-  std::string errors_at_start_of(SimulatedRouter& router) {
-    const test_support::LogLines lines(spdlog::level::err);
-    serves(router);
-    return lines.text();
-  }
-};
-
-TEST_F(DamagedUser, IsCountedAndNamedOnceWhetherFoldedFromTheBeginningOrRebuilt) {
-  live_before();
-  const Offset damaged = puts_after_the_last("u0");
-  for (SimulatedRouter* router : {&b_, &a_}) {
-    const bool is_rebuilt = router == &a_;
-    const std::string errors = errors_at_start_of(*router);
-    EXPECT_EQ(router->counters.rebuilds, is_rebuilt ? 1u : 0u);
-    EXPECT_EQ(router->counters.states.users_damaged, 1u) << (is_rebuilt ? "rebuilt" : "folded");
-    EXPECT_NE(
-        errors.find("partition 0 is damaged at offset " + std::to_string(damaged.value()) + ": "),
-        std::string::npos)
-        << errors;
-    router->kill();
-  }
-}
-
-TEST_F(DamagedUser, IsNotWhoHasAnEventOfALaterVersionAndThePartitionStops) {
-  live_before();
-  puts_after_the_last("u0");  // so that his snapshot is given up and he is rebuilt
-  puts_after_the_last("u0", "ce_dataschema", "urn:signalbox:contract:agent_completed:99");
-  a_.may_stop = true;
-  a_.start();
-  EXPECT_TRUE(scheduler_.run_until([&] { return a_.stopped || a_.is_serving(); }));
-  ASSERT_TRUE(a_.stopped);
-  EXPECT_EQ(a_.stopped->code, Errc::unsupported_version);
-  EXPECT_EQ(a_.counters.states.users_damaged, 0u);
 }
 
 }  // namespace

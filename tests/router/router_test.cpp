@@ -252,6 +252,17 @@ NewRecord command_record(const std::string& user, const std::string& message) {
        .data = UserMessage{MessageId(message), ThreadId("t"), "hello", "echo"}});
 }
 
+// Of what is in quarantine, in its order.
+Names reasons(RouterOnLog& router, Partition partition) {
+  Names reasons;
+  for (const RecordPtr& record : router.records(Topic::quarantine, partition)) {
+    const auto quarantined = event_store::decode_quarantined(*record);
+    EXPECT_TRUE(quarantined);
+    if (quarantined) reasons.push_back(quarantined->reason);
+  }
+  return reasons;
+}
+
 TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
   const test_support::LogLines lines;
   RouterOnLog router;
@@ -273,19 +284,34 @@ TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
   ASSERT_TRUE(RouterOnLog::eventually([&] {
     return router.records(Topic::quarantine, Partition((partition.value() + 1) % 12)).size() == 1;
   }));
-  Names reasons;
-  for (const RecordPtr& record : router.records(Topic::quarantine, partition)) {
-    const auto quarantined = event_store::decode_quarantined(*record);
-    ASSERT_TRUE(quarantined) << quarantined.error().message;
-    reasons.push_back(quarantined->reason);
-  }
-  EXPECT_EQ(reasons, (Names{"malformed", "key_mismatch", "malformed"}));
+  EXPECT_EQ(reasons(router, partition), (Names{"malformed", "key_mismatch", "malformed"}));
+  EXPECT_EQ(reasons(router, Partition((partition.value() + 1) % 12)), Names{"wrong_partition"});
   router.crash();
   const std::string said = lines.text();
   EXPECT_THAT(said, HasSubstr("inbound " + std::to_string(partition.value()) +
                               "/0 goes to quarantine: malformed"));
   for (const char* of_the_user : {kUser.c_str(), "somebody else", "what he wrote"})
     EXPECT_THAT(said, Not(HasSubstr(of_the_user)));
+}
+
+// A gateway of the next version is rolled out before this router was (contract 14).
+TEST(Router, ACommandOfAVersionNobodyKnowsGoesToQuarantineAndItsUserIsTold) {
+  RouterOnLog router;
+  router.start();
+  NewRecord newer = command_record(kUser, "m1");
+  for (Header& header : newer.headers)
+    if (header.name == "ce_dataschema") header.value = "urn:signalbox:contract:user_message:99";
+  router.append(newer, router.partition_of(kUser));
+  router.says(kUser, "m1");
+  EXPECT_EQ(router.names(kUser, 5), (Names{"message_rejected", "message_received", "agent_started",
+                                           "agent_thinking", "agent_completed"}));
+  const Event told = router.history(kUser).front();
+  EXPECT_EQ(std::get<MessageRejected>(told.data).code, RejectCode::unsupported_version);
+  EXPECT_EQ(told.causation_id, "c");
+  EXPECT_EQ(told.websocket_client_id, WebsocketClientId("ws_f"));
+  EXPECT_EQ(reasons(router, router.partition_of(kUser)), Names{"unsupported_version"});
+  const auto kept = router.records(Topic::quarantine, router.partition_of(kUser));
+  EXPECT_EQ(event_store::decode_quarantined(*kept.front())->headers, newer.headers);
 }
 
 TEST(Router, ARecordLargerThanQuarantineTakesIsKeptInPart) {

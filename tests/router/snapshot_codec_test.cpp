@@ -63,6 +63,16 @@ TEST(SnapshotCodec, AStateComesBackAsItWas) {
   EXPECT_TRUE(back->state == user.state());
 }
 
+TEST(SnapshotCodec, ADamagedUserStaysDamaged) {
+  UserStory user = busy_user();
+  freeze(user.state(), Offset(41));
+  const auto back = decode_user_snapshot(encode_user_snapshot(
+      {.log_id = kLog, .partition = Partition(3), .at = {}, .state = user.state()}));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->state.damaged_at, Offset(41));
+  EXPECT_TRUE(back->state == user.state());
+}
+
 TEST(SnapshotCodec, ReplayedHistoryGivesTheStateOfTheSnapshot) {
   const UserStory user = busy_user();
   RoutingState replayed(user.state().user_id,

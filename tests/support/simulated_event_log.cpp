@@ -178,6 +178,12 @@ Offset SimulatedEventLog::put(const TopicPartition& at, NewRecord record) {
   return land(at, std::move(record));
 }
 
+void SimulatedEventLog::forget_oldest(const TopicPartition& at, std::size_t records) {
+  auto& stored = place(at).records;
+  SIGNALBOX_ASSERT(records <= stored.size());
+  stored.erase(stored.begin(), stored.begin() + static_cast<std::ptrdiff_t>(records));
+}
+
 void SimulatedEventLog::hold_tails(const event_store::EventLog& session) {
   dynamic_cast<const Session&>(session).producer()->tails_held = true;
 }

@@ -85,6 +85,8 @@ class SimulatedEventLog {
   [[nodiscard]] std::vector<RecordPtr> records(const TopicPartition& at) const;
   // Lands at once, whoever wrote it: foreign producers, damage.
   Offset put(const TopicPartition& at, NewRecord record);
+  // Its oldest records go, as by retention.
+  void forget_oldest(const TopicPartition& at, std::size_t records);
   // What that session's tails would deliver waits until they are let go; reports of its appends
   // come as ever. For tests in which a process hears of its own append before it reads what lies
   // before.

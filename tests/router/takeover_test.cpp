@@ -1,0 +1,119 @@
+// What a router looks at before it goes on where another one stopped: whether inbound still holds
+// that place (contract 8, ownership rule 18), and whether the record there kills its owners.
+#include <gtest/gtest.h>
+
+#include "tests/router/ownership_test.hpp"
+
+namespace signalbox::router {
+namespace {
+
+class Takeover : public OwnershipTest {
+ protected:
+  // Why the partition stopped; empty where it is served.
+  std::string why_stopped() {
+    a_.may_stop = true;
+    a_.start();
+    EXPECT_TRUE(scheduler_.run_until([&] { return a_.stopped || a_.is_serving(); }));
+    EXPECT_NE(a_.stopped.has_value(), a_.is_serving());
+    if (!a_.stopped) return {};
+    EXPECT_EQ(a_.stopped->code, Errc::corrupt);
+    scheduler_.advance(minutes(1));
+    EXPECT_EQ(events(), Names{}) << "whoever stopped states nothing";
+    return a_.stopped->message;
+  }
+  void lost_while_trying(Epoch epoch, Trying trying) {
+    const PartitionOwned claim = claim_of_a_stranger(epoch);
+    put_control(claim);
+    put_control(PartitionCheckpoint{.log_id = log_id(),
+                                    .epoch = epoch,
+                                    .claim_id = claim.claim_id,
+                                    .inbound_next = Offset(0),
+                                    .fold_at = {.offset = Offset(1),
+                                                .epoch = Epoch(0),
+                                                .claim_id = claim.claim_id,
+                                                .owner_seq = OwnerSeq(0),
+                                                .inbound_next = Offset(0)},
+                                    .trying = trying});
+  }
+  void lost_before_it_tried(Epoch epoch) { put_control(claim_of_a_stranger(epoch)); }
+};
+
+TEST_F(Takeover, CommandsThatAreGoneBeforeTheyWereTakenStopThePartition) {
+  for (const char* user : {"u0", "u1", "u2"}) says(user, "m");
+  log_.forget_oldest({Topic::inbound, kSimulatedPartition}, 2);
+  EXPECT_EQ(why_stopped(), "commands were lost: inbound begins at offset 2, work goes on at 0");
+}
+
+TEST_F(Takeover, CommandsThatAreGoneAfterTheyWereTakenDoNot) {
+  for (const char* user : {"u0", "u1", "u2"}) says(user, "m");
+  log_.forget_oldest({Topic::inbound, kSimulatedPartition}, 2);
+  put_control(claim_of_a_stranger(Epoch(1), Offset(2)));
+  EXPECT_EQ(why_stopped(), "");
+  until("u2:agent_completed");
+}
+
+TEST_F(Takeover, AResumePointBeyondInboundsEndStopsThePartition) {
+  says("u0", "m");
+  put_control(claim_of_a_stranger(Epoch(1), Offset(2)));
+  EXPECT_EQ(why_stopped(), "the log regressed: inbound ends at offset 1, work goes on at 2");
+}
+
+TEST_F(Takeover, AResumePointAtInboundsEndDoesNot) {
+  says("u0", "m");
+  put_control(claim_of_a_stranger(Epoch(1), Offset(1)));
+  EXPECT_EQ(why_stopped(), "");
+  says("u1", "m");
+  until("u1:agent_completed");
+}
+
+// Three died of it, as far as the log says.
+TEST_F(Takeover, ARecordTriedThreeTimesIsPoison) {
+  says("u0", "m");
+  lost_while_trying(Epoch(1), {Offset(0), 3});
+  serves(a_);
+  until("u0:message_rejected");
+  EXPECT_FALSE(has("u0:message_received"));
+}
+
+TEST_F(Takeover, OwnershipsThatDidNotTryTheRecordDoNotCount) {
+  says("u0", "m");
+  lost_while_trying(Epoch(1), {Offset(0), 2});
+  for (int epoch = 2; epoch <= 6; ++epoch) lost_before_it_tried(Epoch(epoch));
+  serves(a_);
+  until("u0:agent_completed");
+  ASSERT_GE(checkpoints().size(), 2u);
+  EXPECT_EQ(checkpoints()[1].trying, (Trying{Offset(0), 3}));
+}
+
+TEST_F(Takeover, TriesOfAnotherRecordDoNotCount) {
+  says("u0", "m");
+  says("u1", "m");
+  lost_while_trying(Epoch(1), {Offset(0), 3});
+  put_control(claim_of_a_stranger(Epoch(2), Offset(1)));
+  serves(a_);
+  until("u1:agent_completed");
+  ASSERT_GE(checkpoints().size(), 2u);
+  EXPECT_EQ(checkpoints()[1].trying, (Trying{Offset(1), 1}));
+}
+
+// Written by one who had lost the partition already.
+TEST_F(Takeover, TriesThatASupersededOwnerSpeaksOfDoNotCount) {
+  says("u0", "m");
+  lost_before_it_tried(Epoch(2));
+  lost_while_trying(Epoch(1), {Offset(0), 3});
+  serves(a_);
+  until("u0:agent_completed");
+}
+
+TEST_F(Takeover, ARecordIsNotTriedAfterARelease) {
+  serves(a_);
+  a_.release();
+  scheduler_.advance(seconds(1));
+  says("u0", "m");
+  serves(b_);
+  until("u0:agent_completed");
+  for (const PartitionCheckpoint& checkpoint : checkpoints()) EXPECT_FALSE(checkpoint.trying);
+}
+
+}  // namespace
+}  // namespace signalbox::router
