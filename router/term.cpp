@@ -58,6 +58,7 @@ void Term::pump() {
   // What a stage does may come back here; the outer call goes on with it.
   if (pumping_) return;
   pumping_ = true;
+  if (resting_ && open_.empty()) snapshot_partition();
   if (!blocked_ && stage_ == Stage::loading) load_users();
   if (!blocked_ && stage_ == Stage::trying) try_oldest();
   if (!blocked_ && stage_ == Stage::resuming) resume_runs();
@@ -250,11 +251,15 @@ void Term::keep_house() {
     append_checkpoint(Trying{tried_->offset, try_count_});
   if (records_since_checkpoint_ > 0 && now - checkpoint_at_ >= options_.checkpoint_interval)
     append_checkpoint({});
-  if (active_since_snapshot_ && now - snapshot_at_ >= options_.snapshot_interval) {
-    active_since_snapshot_ = !states_.snapshot_partition(fold_);
-    snapshot_at_ = now;
-  }
+  if (active_since_snapshot_ && now - snapshot_at_ >= options_.snapshot_interval)
+    snapshot_partition();
   house_timer_ = services_.executor.call_at(now + options_.housekeeping, [this] { keep_house(); });
+}
+
+void Term::snapshot_partition() {
+  active_since_snapshot_ = !states_.snapshot_partition(fold_);
+  snapshot_at_ = services_.clock.monotonic();
+  resting_ = states_.must_rest();
 }
 
 void Term::release(std::function<void()> done) {

@@ -108,6 +108,7 @@ class Term {
   void append_control(ControlData data, std::function<void()> reported);
   void append_checkpoint(std::optional<Trying> trying);
   void keep_house();
+  void snapshot_partition();
   void try_release();
 
   RouterServices services_;
@@ -148,6 +149,7 @@ class Term {
   MonotonicTime checkpoint_at_;
   MonotonicTime snapshot_at_;
   bool active_since_snapshot_ = false;
+  bool resting_ = false;  // nothing is stated until all is read back, for the sake of a snapshot
   TimerId house_timer_ = TimerId::none;
   TimerId retry_timer_ = TimerId::none;
   TimerId release_timer_ = TimerId::none;

@@ -27,7 +27,7 @@ constexpr std::array<std::size_t, 3> kQuarantineBytes{std::numeric_limits<std::s
 
 void Term::serve() {
   start_waiting_runs();
-  while (!blocked_ && stage_ == Stage::serving &&
+  while (!blocked_ && !resting_ && stage_ == Stage::serving &&
          open_.size() + kStatementsPerCommand <= options_.open_list.events_max) {
     const RecordPtr record = inbound_->front();
     if (!record || !take(*record)) return;

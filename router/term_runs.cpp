@@ -18,6 +18,7 @@ constexpr std::size_t kAnswerReserve = 4;
 }  // namespace
 
 std::size_t Term::room() const {
+  if (resting_) return 0;
   const std::size_t taken = open_.size() + kAnswerReserve;
   return taken < options_.open_list.events_max ? options_.open_list.events_max - taken : 0;
 }

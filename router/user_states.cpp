@@ -183,7 +183,7 @@ void UserStates::confirm(const Event& event, const FoldState& before, const Fold
   if (!held->dirty_since) held->dirty_since = before;
   ++held->events_since_snapshot;
   held->last_event = clock_.monotonic();
-  if ((held->events_since_snapshot >= options_.snapshot_events || held->in_the_way) &&
+  if ((held->events_since_snapshot >= options_.snapshot_events || held->in_the_way > 0) &&
       held->open_events == 0)
     write_snapshot(*held, after);
   if (users_.size() > options_.users_max) evict(after);
@@ -193,7 +193,7 @@ bool UserStates::write_snapshot(Held& held, const FoldState& now) {
   SIGNALBOX_ASSERT(held.open_events == 0);
   if (held.too_large_at == held.state.chain.seq) return false;
   held.events_since_snapshot = 0;
-  held.in_the_way = false;
+  held.in_the_way = 0;
   const UserSnapshot snapshot{
       .log_id = log_id_, .partition = partition_, .at = now.position, .state = held.state};
   std::string bytes = encode_user_snapshot(snapshot);
@@ -240,6 +240,7 @@ void UserStates::tick(const FoldState& now) {
 }
 
 bool UserStates::snapshot_partition(const FoldState& now) {
+  must_rest_ = false;
   // What was found to be wrong with their snapshots would not be found again from a later X.
   if (!unfolded_.empty()) return false;
   const FoldState* oldest = &now;
@@ -247,7 +248,8 @@ bool UserStates::snapshot_partition(const FoldState& now) {
   for (auto& [user, held] : users_) {
     if (held.dirty_since && held.open_events == 0 && is_taken)
       is_taken = write_snapshot(held, now) || store_takes_;
-    held.in_the_way = held.dirty_since.has_value();
+    held.in_the_way = held.dirty_since ? held.in_the_way + 1 : 0;
+    must_rest_ = must_rest_ || (held.open_events > 0 && held.in_the_way >= options_.in_the_way_max);
     if (held.dirty_since && held.dirty_since->position.next_offset < oldest->position.next_offset)
       oldest = &*held.dirty_since;
   }

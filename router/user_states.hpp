@@ -33,6 +33,8 @@ struct UserStatesOptions {
   std::size_t users_max = 10000;           // of the process: each partition has its share
   std::int32_t snapshot_events = 200;      // of one user since his last snapshot
   std::chrono::seconds snapshot_idle{60};  // after his last event
+  // Snapshots of the partition in a row that one user may hold up; see must_rest().
+  std::int32_t in_the_way_max = 3;
   std::size_t rebuild_users_max = 256;  // in one pass over the partition; the rest in further ones
   // Of one user's snapshot (contract 9). One who is larger has none: the partition's snapshot stays
   // before his first event without one, and his history is folded from there.
@@ -60,8 +62,9 @@ class UserStates {
     bool chain_checked = false;  // an event was seen to follow on the snapshot's chain
     std::optional<FoldState> dirty_since{};  // before his first event that no snapshot covers
     std::int32_t events_since_snapshot = 0;
-    bool in_the_way =
-        false;  // of the partition's snapshot: wants his own as soon as nothing is open
+    // So many snapshots of the partition in a row he was in the way of: then he wants his own as
+    // soon as nothing is open.
+    std::int32_t in_the_way = 0;
     std::optional<Seq> too_large_at{};  // his snapshot was, and nothing has changed since
     MonotonicTime last_event{};
     std::size_t open_events = 0;  // stated, not yet read back: the state is ahead of the log
@@ -96,6 +99,9 @@ class UserStates {
   // Writes what is missing and then the partition's own snapshot, as far as open events let it.
   // False: not now.
   bool snapshot_partition(const FoldState& now);
+  // The last snapshot_partition() found a user who was in its way too often, for he always has
+  // events open: nothing more should be stated until all are read back, then it should be written.
+  [[nodiscard]] bool must_rest() const { return must_rest_; }
   // Users had to go although the store had no place for them; now it has, and until they are folded
   // again the partition gets no snapshot.
   [[nodiscard]] bool must_rebuild() const { return store_takes_ && dropped_users_; }
@@ -141,7 +147,8 @@ class UserStates {
   std::string refused_because_;  // of the last snapshot that was not used
   bool store_takes_ = true;      // the last put found a place
   bool dropped_users_ = false;   // some of unfolded_ are there for want of a place
-  bool open_users_fit_ = true;   // the last time they were counted
+  bool must_rest_ = false;
+  bool open_users_fit_ = true;  // the last time they were counted
   UserStatesCounters& counters_;
 };
 

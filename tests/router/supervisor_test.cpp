@@ -42,6 +42,7 @@ class SupervisorStory {
     };
     gate_->respond = [this](const UserExecutionContext&, Attempt, AgentResponding piece) {
       pieces.push_back(std::move(piece));
+      pieces_at.push_back(scheduler.clock().monotonic() - begin_);
     };
   }
 
@@ -78,10 +79,12 @@ class SupervisorStory {
   milliseconds time_left = minutes(15);
   std::vector<EventData> facts;
   std::vector<AgentResponding> pieces;
+  std::vector<std::chrono::nanoseconds> pieces_at;  // since the story began
   std::unique_ptr<Supervisor> supervisor;
 
  private:
   Executor& executor_ = scheduler.make_executor("router");
+  MonotonicTime begin_ = scheduler.clock().monotonic();
   AgentRegistry agents_;
   SupervisorFactory factory_{agents_, scheduler.clock(), {}};
   std::shared_ptr<TermGate> gate_ = std::make_shared<TermGate>();
@@ -273,6 +276,69 @@ TEST(Supervisor, PiecesOfAnAnswerComeAtOnceThenPacedAndAddUp) {
   }
   EXPECT_EQ(whole, story.last<AgentCompleted>().content);
   EXPECT_LE(story.pieces.size(), 2u) << "no time passed, so only the first piece and the rest";
+}
+
+// Says `bytes` x, `times` times, and calls a tool that takes `pause` after each.
+class TalkingAgent final : public Agent {
+ public:
+  TalkingAgent(int times, std::size_t bytes, milliseconds pause)
+      : times_(times), bytes_(bytes), pause_(pause), tools_(pause, OnUnknown::retry) {}
+  [[nodiscard]] std::string_view name() const override { return "talking"; }
+  [[nodiscard]] std::string_view version() const override { return "1"; }
+  [[nodiscard]] Tool* find_tool(std::string_view name) override { return tools_.find_tool(name); }
+  [[nodiscard]] AgentTask start(AgentRun& run) override {
+    std::string said;
+    for (int i = 0; i < times_; ++i) {
+      run.respond(std::string(bytes_, 'x'));
+      said += std::string(bytes_, 'x');
+      if (pause_.count() > 0) co_await run.call_tool("slow", JsonText("{}"));
+    }
+    co_return AgentAnswer{.content = said};
+  }
+
+ private:
+  int times_;
+  std::size_t bytes_;
+  milliseconds pause_;
+  testing::SlowToolAgent tools_;
+};
+
+// A word every 35 ms.
+TEST(Supervisor, PiecesOfAnAnswerWaitForAHundredMilliseconds) {
+  SupervisorStory story;
+  story.runs(std::make_unique<TalkingAgent>(20, 1, milliseconds(35)));
+  story.scheduler.advance(seconds(10));
+  ASSERT_EQ(story.last<AgentCompleted>().content, std::string(20, 'x'));
+  std::vector<std::chrono::nanoseconds> hundreds;
+  for (int i = 0; i <= 7; ++i) hundreds.push_back(i * milliseconds(100));
+  EXPECT_EQ(story.pieces_at, hundreds);
+  std::vector<std::size_t> sizes;
+  for (const AgentResponding& piece : story.pieces) sizes.push_back(piece.content.size());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2, 3, 3, 3, 3, 3, 2}));
+}
+
+TEST(Supervisor, PiecesOfAnAnswerDoNotWaitOnceThereAreFourKibibytes) {
+  SupervisorStory story;
+  story.runs(std::make_unique<TalkingAgent>(11, 1024, milliseconds(0)));
+  std::vector<std::size_t> sizes;
+  for (const AgentResponding& piece : story.pieces) sizes.push_back(piece.content.size());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1024, 4096, 4096, 2048}));
+  for (const auto at : story.pieces_at) EXPECT_EQ(at.count(), 0);
+}
+
+TEST(Supervisor, ARunOfWhichNothingIsLeftHasASecond) {
+  for (const milliseconds tool : {milliseconds(950), milliseconds(1050)}) {
+    SupervisorStory story;
+    story.time_left = -minutes(3);
+    const auto calls = std::make_shared<testing::SlowToolCalls>();
+    story.runs(slow_agent(tool, OnUnknown::retry, calls));
+    story.scheduler.advance(milliseconds(999));
+    EXPECT_EQ(std::holds_alternative<AgentCompleted>(story.facts.back()), tool < seconds(1));
+    story.scheduler.advance(milliseconds(2));
+    if (tool > seconds(1)) {
+      EXPECT_EQ(story.last<AgentFailed>().code, FailureCode::deadline);
+    }
+  }
 }
 
 // The failure of the platform this replaces: supervisors broke when they were made, all at once.
