@@ -151,8 +151,8 @@ HttpRequest read_request(const Endpoint::connection_type& connection,
                    .remote_address = {}};
   for (const auto& [name, value] : request.get_headers())
     read.headers.emplace_back(lower(name), value);
-  read.remote_address =
-      client_address(connection.remote_address, read.header("x-forwarded-for"), trusted_proxies);
+  read.remote_address = client_address(connection.opening->remote_address,
+                                       read.header("x-forwarded-for"), trusted_proxies);
   return read;
 }
 
@@ -286,7 +286,7 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port, Secur
   }
   connection->shard = shared_from_this();
   connection->port = port;
-  connection->remote_address = socket.remote_address;
+  connection->opening->remote_address = socket.remote_address;
   connection->linger = kAnswerLinger;
   if (security == Security::tls) secure(*connection);
   unopened_.emplace(connection.get(), connection);

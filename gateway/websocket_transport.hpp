@@ -127,10 +127,11 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   // it sends is thrown away for a while.
   // A peer that speaks TLS is told before that this is the end, and no attacker cut it off.
   void async_shutdown(wspp::transport::shutdown_handler handler) {
+    ending_ = std::make_unique<Ending>();
     if (!this->get_socket().is_greeted() || in_flight_ != 0) return end_tcp(std::move(handler));
-    after_goodbye_ = std::move(handler);
+    ending_->after_goodbye = std::move(handler);
     const auto end = [this, self = Base::get_shared()](const std::error_code&) { end_goodbye(); };
-    goodbye_timer_ = Base::set_timer(kGoodbyeMs, end);
+    ending_->goodbye_timer = Base::set_timer(kGoodbyeMs, end);
     this->get_socket().async_goodbye(end);
   }
 
@@ -145,6 +146,15 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   static constexpr std::size_t kDiscardBytesMax = 64 << 20;
   static constexpr long kGoodbyeMs = 1000;
   static constexpr std::size_t kSecureBytes = 4096;
+
+  struct Ending {
+    wspp::transport::shutdown_handler after_goodbye;
+    typename Base::timer_ptr goodbye_timer;
+    wspp::transport::shutdown_handler at_end;
+    typename Base::timer_ptr linger_timer;
+    std::vector<char> discard;
+    std::size_t discarded = 0;
+  };
 
   void read(char* buffer, std::size_t size, wspp::transport::read_handler handler) {
     if (this->is_secure()) return read_secure(buffer, size, std::move(handler));
@@ -172,41 +182,35 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   }
 
   void end_goodbye() {
-    if (goodbye_timer_) std::exchange(goodbye_timer_, nullptr)->cancel();
-    if (const auto handler = std::exchange(after_goodbye_, nullptr)) end_tcp(handler);
+    if (ending_->goodbye_timer) std::exchange(ending_->goodbye_timer, nullptr)->cancel();
+    if (const auto handler = std::exchange(ending_->after_goodbye, nullptr)) end_tcp(handler);
   }
   void end_tcp(wspp::transport::shutdown_handler handler) {
     if (linger.count() == 0 || !(has_answered_ || stopped_reading()))
       return Base::async_shutdown(std::move(handler));
     std::error_code ignored;
     Base::get_raw_socket().shutdown(asio::socket_base::shutdown_send, ignored);
-    at_end_ = std::move(handler);
+    ending_->at_end = std::move(handler);
     const auto end = [this, self = Base::get_shared()](const std::error_code&) { end_linger(); };
-    linger_timer_ = Base::set_timer(static_cast<long>(linger.count()), end);
-    discard_.resize(kDiscardBytes);
+    ending_->linger_timer = Base::set_timer(static_cast<long>(linger.count()), end);
+    ending_->discard.resize(kDiscardBytes);
     discard();
   }
   void discard() {
     Base::get_raw_socket().async_read_some(
-        asio::buffer(discard_),
+        asio::buffer(ending_->discard),
         [this, self = Base::get_shared()](const std::error_code& error, std::size_t bytes) {
-          discarded_ += bytes;
-          if (error || discarded_ > kDiscardBytesMax) return end_linger();
+          ending_->discarded += bytes;
+          if (error || ending_->discarded > kDiscardBytesMax) return end_linger();
           discard();
         });
   }
   void end_linger() {
-    if (linger_timer_) std::exchange(linger_timer_, nullptr)->cancel();
-    if (const auto handler = std::exchange(at_end_, nullptr)) Base::async_shutdown(handler);
+    if (ending_->linger_timer) std::exchange(ending_->linger_timer, nullptr)->cancel();
+    if (const auto handler = std::exchange(ending_->at_end, nullptr)) Base::async_shutdown(handler);
   }
 
-  wspp::transport::shutdown_handler after_goodbye_;
-  typename Base::timer_ptr goodbye_timer_;
-  wspp::transport::shutdown_handler at_end_;
-  typename Base::timer_ptr linger_timer_;
-  std::vector<char> discard_;
-  std::size_t discarded_ = 0;
-
+  std::unique_ptr<Ending> ending_;  // once it has begun
   bool has_answered_ = false;
   bool corked_ = false;
   std::function<void()> held_;
@@ -303,29 +307,40 @@ struct ConnectionExtra : wspp::connection_base {
     if (link) link->flush();
   }
 
-  // What it is read into: of its thread, which is the one that makes it, and free again when the
-  // bytes were taken.
+  // What only the handshake and plain requests need.
+  struct Opening {
+    JudgedRequest request;
+    StrictResponse response;
+    std::string remote_address;
+    std::string early;  // came behind the request, waits for its answer to be written
+  };
+  std::unique_ptr<Opening> opening = std::make_unique<Opening>();
+  std::size_t keep_early(const char* bytes, std::size_t size) {
+    opening->early.assign(bytes, size);
+    return size;
+  }
+  // Called by websocketpp when the handshake is done; nothing of it is looked at any more.
+  template <class... Parts>
+  void end_handshake(char* bytes, Parts&... parts) {
+    std::copy(opening->early.begin(), opening->early.end(), bytes);
+    opening = nullptr;
+    (renew(parts), ...);
+  }
+  // What it is read into and what makes its messages: of its thread, which is the one that makes
+  // the connection. The buffer is free again when the bytes were taken.
   using ReadBuffer = char[16 * 1024];
   [[nodiscard]] static ReadBuffer& read_buffer() {
     static thread_local ReadBuffer bytes;
     return bytes;
   }
-  // What came behind the handshake waits for its answer to be written.
-  std::size_t keep_early(const ReadBuffer& bytes, std::size_t size) {
-    early_.assign(bytes, size);
-    return size;
-  }
-  // Called by websocketpp when the handshake is done; nothing of it is looked at any more.
-  template <class... Parts>
-  void end_handshake(ReadBuffer& bytes, Parts&... parts) {
-    std::copy(early_.begin(), early_.end(), bytes);
-    std::string().swap(early_);
-    (renew(parts), ...);
+  template <class Manager>
+  [[nodiscard]] static std::shared_ptr<Manager> message_manager() {
+    static thread_local const auto manager = std::make_shared<Manager>();
+    return manager;
   }
 
   std::shared_ptr<ConnectionOwner> shard;
   int port = 0;
-  std::string remote_address;
   std::shared_ptr<SocketLink> link;
   std::unique_ptr<SocketWriter> writer;
   std::shared_ptr<const void> until_sent;  // what the answer under way keeps
@@ -337,7 +352,6 @@ struct ConnectionExtra : wspp::connection_base {
     std::destroy_at(&part);
     std::construct_at(&part);
   }
-  std::string early_;
 };
 
 struct ServerConfig : wspp::config::asio {

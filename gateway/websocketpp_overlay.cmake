@@ -7,15 +7,16 @@
 #    it that its user has made but not yet sent; now it tells its connection_base first.
 # 3. A length in more bytes than it needs, or of more than 63 bits, is an error of the peer (1002),
 #    not one of ours (1011).
-# 4. A connection keeps what only its handshake needs, a buffer to read into, room for two of
-#    Asio's operations and a queue's first block. Its connection_base has the buffer, which many may
-#    share, keeps what came behind the handshake and lets go of the handshake; operations and queue
-#    take memory while they need it.
+# 4. A connection keeps what only its handshake needs, a buffer to read into, a maker of messages,
+#    room for two of Asio's operations and a queue's first block. Its connection_base has the
+#    handshake, of which it lets go, with what came behind it, and the buffer and the maker, which
+#    many share; operations and queue take memory while they need it. Its own handlers fit into
+#    their std::function.
 # 5. Every connection is described for a log, also where that log is a stub.
 set(WEBSOCKETPP_INSTALLED /usr/include/websocketpp CACHE PATH "headers of Debian's libwebsocketpp-dev")
 set(WEBSOCKETPP_PLAIN ${CMAKE_BINARY_DIR}/websocketpp-plain)
 set(WEBSOCKETPP_OVERLAY ${CMAKE_BINARY_DIR}/websocketpp-overlay)
-set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 24)
+set(WEBSOCKETPP_CHANGED_LINES_EXPECTED 29)
 
 file(STRINGS ${WEBSOCKETPP_INSTALLED}/version.hpp version_lines
   REGEX "^static int const (major|minor|patch)_version = [0-9]+;")
@@ -65,7 +66,17 @@ signalbox_overlay(transport/asio/base.hpp "static const size_t size = 1024"
 signalbox_overlay(impl/connection_impl.hpp "m_buf_cursor = bytes_transferred-bytes_processed"
   "m_buf_cursor = this->keep_early(m_buf, bytes_transferred-bytes_processed)")
 signalbox_overlay(impl/connection_impl.hpp "this->handle_read_frame\\(lib::error_code\\(\\), m_buf_cursor\\)"
-  "this->end_handshake(m_buf, m_request, m_response, m_uri, m_handshake_buffer, m_requested_subprotocols); this->handle_read_frame(lib::error_code(), m_buf_cursor)")
+  "this->end_handshake(m_buf, m_uri, m_handshake_buffer, m_requested_subprotocols); this->handle_read_frame(lib::error_code(), m_buf_cursor)")
+signalbox_overlay(connection.hpp "request_type            m_request"
+  "request_type & m_request = this->opening->request")
+signalbox_overlay(connection.hpp "response_type           m_response"
+  "response_type & m_response = this->opening->response")
+signalbox_overlay(connection.hpp ", m_msg_manager\\(new con_msg_manager_type\\(\\)\\)"
+  ", m_msg_manager(this->template message_manager<con_msg_manager_type>())")
+signalbox_overlay(connection.hpp ", m_handle_read_frame\\(lib::bind\\([^()]*\\)\\)"
+  ", m_handle_read_frame([this](lib::error_code const & ec, size_t bytes) { this->handle_read_frame(ec, bytes); })")
+signalbox_overlay(connection.hpp ", m_write_frame_handler\\(lib::bind\\([^()]*\\)\\)"
+  ", m_write_frame_handler([this](lib::error_code const & ec) { this->handle_write_frame(ec); })")
 signalbox_overlay(impl/connection_impl.hpp "void connection<config>::(log_[a-z]+_result\\(\\))[ \n]*{"
   "void connection<config>::\\2 { if (!m_alog->static_test(log::alevel::connect)) return;")
 if(NOT changed_lines EQUAL WEBSOCKETPP_CHANGED_LINES_EXPECTED)
