@@ -70,7 +70,7 @@ Quarantined cut(Quarantined whole, std::size_t bytes_max) {
   }
   // Its identity first, in whatever place it stands.
   for (const bool identity : {true, false})
-    std::erase_if(whole.headers, [&](const Header& header) {
+    whole.headers.erase_if([&](const Header& header) {
       if (says_what_it_is(header) != identity) return false;
       const std::size_t bytes = header.name.size() + header.value.size() + kHeaderBytes;
       if (bytes > left) return true;

@@ -4,7 +4,7 @@
 //   threads(user, thread, seq, time, messages, first_words, hash)   what a thread's newest event is
 //   damage(place, user, what)           breaks of a user's chain, each named once
 //   position(next_offset, epoch, claim, owner_seq, hash)   what the file is complete to
-// `place` is the offset in the log; headers: packed_headers.hpp.
+// `place` is the offset in the log; headers: model/headers.hpp.
 // hash = SHA-256 of the row: every text as lp(x), every number as 8 bytes big-endian, as row_hash
 // takes them. Numbers and names here are append only; a change of meaning is a new version.
 #pragma once

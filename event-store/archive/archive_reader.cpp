@@ -12,7 +12,6 @@
 #include "event-store/archive/archive_format.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/model/assert.hpp"
-#include "event-store/sqlite/packed_headers.hpp"
 
 namespace signalbox::event_store {
 
@@ -221,7 +220,7 @@ Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row,
   const std::string_view headers = row.bytes(3);
   const std::string_view value = row.bytes(4);
   const Hash hash = row_hash({user.value(), seq, offset, appended_at, headers, value});
-  auto decoded = row.bytes(5) == as_bytes(hash) ? unpack_headers(headers) : std::nullopt;
+  auto decoded = row.bytes(5) == as_bytes(hash) ? Headers::parse(headers) : std::nullopt;
   if (!decoded)
     return failure(Errc::corrupt, path_ + ": the row of seq " + std::to_string(seq) + " (offset " +
                                       std::to_string(offset) + ") does not match its SHA-256");

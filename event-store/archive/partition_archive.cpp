@@ -5,7 +5,6 @@
 #include "event-store/archive/user_history.hpp"
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/utf8.hpp"
-#include "event-store/sqlite/packed_headers.hpp"
 
 namespace signalbox::event_store {
 
@@ -160,7 +159,7 @@ Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& na
 Result<void> PartitionArchive::insert_event(const User& user, const std::string& name,
                                             const Record& event) {
   const std::int64_t appended_at = event.appended_at.time_since_epoch().count();
-  const std::string headers = pack_headers(event.headers);
+  const std::string& headers = event.headers.bytes();
   const Hash hash = row_hash(
       {name, user.chain.seq.value(), event.offset.value(), appended_at, headers, event.value});
   SqliteStatement& insert = statements_.insert_event;

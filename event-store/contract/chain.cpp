@@ -19,16 +19,16 @@ Sha256& thread_hasher() {
 }  // namespace
 
 ContentHash content_hash(const Headers& headers, std::string_view value) {
-  std::vector<const Header*> hashed;
-  hashed.reserve(headers.size());
-  for (const Header& header : headers)
-    if (is_hashed(header.name)) hashed.push_back(&header);
-  std::ranges::sort(hashed, {},
-                    [](const Header* header) -> const std::string& { return header->name; });
+  return content_hash(headers.split(), value);
+}
+
+ContentHash content_hash(std::vector<Header> headers, std::string_view value) {
+  std::erase_if(headers, [](const Header& header) { return !is_hashed(header.name); });
+  std::ranges::sort(headers, {}, &Header::name);
   Sha256& hasher = thread_hasher();
-  for (const Header* header : hashed) {
-    hasher.update_prefixed(header->name);
-    hasher.update_prefixed(header->value);
+  for (const Header& header : headers) {
+    hasher.update_prefixed(header.name);
+    hasher.update_prefixed(header.value);
   }
   const Hash of_headers = hasher.finish();
   const Hash of_value = sha256(value);

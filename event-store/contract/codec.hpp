@@ -4,6 +4,7 @@
 // unsupported_version, with the whole field named.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,8 @@ void add_chain_hash(NewRecord& record, const Hash& chain_hash);
 
 // Header values as numbers; nullopt where the header is absent or not plain decimal without sign.
 [[nodiscard]] std::optional<std::int64_t> header_number(const Record& record,
+                                                        std::string_view name);
+[[nodiscard]] std::optional<std::int64_t> header_number(std::span<const Header> headers,
                                                         std::string_view name);
 
 }  // namespace signalbox::event_store

@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::string_view kSchemaPrefix = "urn:signalbox:contract:";
 constexpr std::size_t kSourceBytesMax = 1024;
-constexpr std::size_t kHeaderCountMax = 20;
+// An event with all its headers, mostly: then they are allocated once.
+constexpr std::size_t kHeaderBytesUsual = 960;
 constexpr int kVersionMax = 1'000'000;
 
 // Plain decimal without sign, or nothing.
@@ -39,7 +40,7 @@ Result<int> read_version(const Record& record, std::string_view name) {
 }  // namespace
 
 EnvelopeWriter::EnvelopeWriter(const Identity& identity, const Type& type, const UserId* user) {
-  headers_.reserve(kHeaderCountMax);
+  headers_.reserve(kHeaderBytesUsual);
   std::string name(type.prefix);
   name += type.name;
   std::string schema(kSchemaPrefix);
@@ -56,11 +57,11 @@ EnvelopeWriter::EnvelopeWriter(const Identity& identity, const Type& type, const
 }
 
 void EnvelopeWriter::add(std::string_view name, std::string_view value) {
-  headers_.push_back({std::string(name), std::string(value)});
+  headers_.add(name, value);
 }
 
 void EnvelopeWriter::add(std::string_view name, std::int64_t value) {
-  headers_.push_back({std::string(name), std::to_string(value)});
+  headers_.add(name, std::to_string(value));
 }
 
 Result<Envelope> read_envelope(const Record& record, std::string_view type_prefix) {
@@ -113,6 +114,11 @@ std::optional<int> version_of_schema(std::string_view schema) {
 
 std::optional<std::int64_t> header_number(const Record& record, std::string_view name) {
   const auto value = record.header(name);
+  return value ? parse_number(*value) : std::nullopt;
+}
+
+std::optional<std::int64_t> header_number(std::span<const Header> headers, std::string_view name) {
+  const auto value = find_header(headers, name);
   return value ? parse_number(*value) : std::nullopt;
 }
 

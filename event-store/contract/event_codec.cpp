@@ -35,7 +35,7 @@ NewRecord encode_event(const Event& event, WriteVersion write) {
 }
 
 void add_chain_hash(NewRecord& record, const Hash& chain_hash) {
-  record.headers.push_back({"ce_chainhash", to_hex(chain_hash)});
+  record.headers.add("ce_chainhash", to_hex(chain_hash));
 }
 
 std::string_view event_name(const EventData& data) { return EventCodec::entry_of(data).name; }

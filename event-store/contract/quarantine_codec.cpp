@@ -17,7 +17,7 @@ std::optional<UserId> user_of(const Quarantined& quarantined) {
   const bool in_doubt =
       quarantined.reason == "wrong_partition" || quarantined.reason == "key_mismatch";
   if (in_doubt || !quarantined.key || !is_opaque_id(*quarantined.key)) return std::nullopt;
-  const auto subject = find_header(quarantined.headers, "ce_subject");
+  const auto subject = quarantined.headers.find("ce_subject");
   if (subject && *subject != *quarantined.key) return std::nullopt;
   return UserId(*quarantined.key);
 }
@@ -42,7 +42,7 @@ std::string bytes_of(const std::string& checked) { return parse_base64(checked).
 Headers headers_of(const QuarantinedData& data) {
   Headers headers;
   for (const QuarantinedHeader& header : data.headers)
-    headers.push_back({bytes_of(header.name_base64), bytes_of(header.value_base64)});
+    headers.add(bytes_of(header.name_base64), bytes_of(header.value_base64));
   return headers;
 }
 

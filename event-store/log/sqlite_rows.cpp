@@ -29,7 +29,7 @@ RecordPtr verified_record(const SqliteStatement& row, const TopicPartition& at) 
   const Hash content = content_checksum(record->key, row.bytes(3), record->value);
   const Hash expected = row_checksum(at, record->offset, record->appended_at, content);
   if (!std::ranges::equal(as_bytes(row.bytes(5)), expected)) return nullptr;
-  auto headers = unpack_headers(row.bytes(3));
+  auto headers = Headers::parse(row.bytes(3));
   if (!headers) return nullptr;
   record->headers = std::move(*headers);
   return record;
@@ -46,12 +46,12 @@ std::string name_place(const TopicPartition& at, Offset offset) {
          " offset " + std::to_string(offset.value());
 }
 
-Hash content_checksum(const std::optional<std::string>& key, std::string_view packed_headers,
+Hash content_checksum(const std::optional<std::string>& key, std::string_view headers,
                       std::string_view value) {
   thread_local Sha256 hasher;
   hasher.update(key ? std::string_view("\1", 1) : std::string_view("\0", 1));
   hasher.update_prefixed(key ? std::string_view(*key) : std::string_view());
-  hasher.update_prefixed(packed_headers);
+  hasher.update_prefixed(headers);
   hasher.update_prefixed(value);
   return hasher.finish();
 }

@@ -1,6 +1,6 @@
 // How a record lies in the embedded log, and reading rows back with every checksum verified.
 //
-//   headers   packed_headers.hpp; lp as in contract 1
+//   headers   model/headers.hpp; lp as in contract 1
 //   content   SHA-256( u8 has_key | lp(key) | lp(headers) | lp(value) )
 //   sha256    SHA-256( u8 topic | u32 partition | u64 offset | u64 appended_at | content ),
 //             big-endian; appended_at in microseconds since 1970
@@ -16,7 +16,6 @@
 
 #include "event-store/contract/sha256.hpp"
 #include "event-store/log/event_log.hpp"
-#include "event-store/sqlite/packed_headers.hpp"
 #include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
@@ -25,8 +24,8 @@ namespace signalbox::event_store {
 // `inbound partition 3 offset 17`
 [[nodiscard]] std::string name_place(const TopicPartition& at, Offset offset);
 
-[[nodiscard]] Hash content_checksum(const std::optional<std::string>& key,
-                                    std::string_view packed_headers, std::string_view value);
+[[nodiscard]] Hash content_checksum(const std::optional<std::string>& key, std::string_view headers,
+                                    std::string_view value);
 [[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
                                 const Hash& content);
 

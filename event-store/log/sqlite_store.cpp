@@ -51,9 +51,8 @@ int count_wal_pages(void* pages, sqlite3*, const char*, int in_wal) {
 }  // namespace
 
 RowToWrite prepare_row(std::shared_ptr<Record> record) {
-  std::string packed = pack_headers(record->headers);
-  const Hash content = content_checksum(record->key, packed, record->value);
-  return {std::move(record), std::move(packed), content};
+  const Hash content = content_checksum(record->key, record->headers.bytes(), record->value);
+  return {std::move(record), content};
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteEventLogOptions& options,
@@ -218,7 +217,7 @@ Result<void> SqliteStore::insert(const RowToWrite& row, std::int64_t id) {
     insert_.bind_blob(5, *record.key);
   else
     insert_.bind_null(5);
-  insert_.bind_blob(6, row.packed_headers);
+  insert_.bind_blob(6, record.headers.bytes());
   insert_.bind_blob(7, record.value);
   insert_.bind_blob(8, {reinterpret_cast<const char*>(checksum.data()), checksum.size()});
   return insert_.run();

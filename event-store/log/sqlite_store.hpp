@@ -33,7 +33,6 @@ namespace signalbox::event_store {
 // A record on its way to the disk: offset and time of append are set when its group is written.
 struct RowToWrite {
   std::shared_ptr<Record> record;
-  std::string packed_headers;
   Hash content;
 };
 // What can be done before the place is known, on whichever thread appends.

@@ -1,13 +1,17 @@
 #include "event-store/log/user_chain.hpp"
 
+#include <span>
+#include <utility>
+#include <vector>
+
 #include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::event_store {
 namespace {
 
-std::optional<Hash> stated_hash(const Record& event) {
-  const auto text = event.header("ce_chainhash");
+std::optional<Hash> stated_hash(std::span<const Header> headers) {
+  const auto text = find_header(headers, "ce_chainhash");
   return text ? parse_hash(*text) : std::nullopt;
 }
 
@@ -30,11 +34,12 @@ std::optional<UserChain> stated_chain(const Record& valid_event) {
 }
 
 std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
+  std::vector<Header> headers = valid_event.headers.split();
+  const auto seq = header_number(headers, "ce_userseq");
+  const auto hash = stated_hash(headers);
   const UserChain expected{
       chain.seq.next(),
-      chain_next(chain.hash, content_hash(valid_event.headers, valid_event.value))};
-  const auto seq = header_number(valid_event, "ce_userseq");
-  const auto hash = stated_hash(valid_event);
+      chain_next(chain.hash, content_hash(std::move(headers), valid_event.value))};
   // From what the event states, so that each break is named once; what it does not state goes on
   // as if it were right.
   chain.seq = seq ? Seq(*seq) : expected.seq;

@@ -17,17 +17,9 @@ std::string_view to_text(Topic topic) {
   return "";
 }
 
-std::optional<std::string_view> find_header(const Headers& headers, std::string_view name) {
-  for (const Header& header : headers)
-    if (header.name == name) return header.value;
-  return std::nullopt;
-}
-
 std::size_t size_bytes(const Record& record) {
-  std::size_t bytes = sizeof(Record) + record.value.size() + (record.key ? record.key->size() : 0);
-  for (const Header& header : record.headers)
-    bytes += sizeof(Header) + header.name.size() + header.value.size();
-  return bytes;
+  return sizeof(Record) + (record.key ? record.key->size() : 0) + record.headers.bytes().size() +
+         record.value.size();
 }
 
 }  // namespace signalbox

@@ -7,10 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "event-store/model/clock.hpp"
+#include "event-store/model/headers.hpp"
 #include "event-store/model/ids.hpp"
 
 namespace signalbox {
@@ -35,17 +34,6 @@ struct TopicPartition {
   friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
 };
 
-// Header names are unique within a record; order is kept as written.
-struct Header {
-  std::string name;
-  std::string value;
-  friend bool operator==(const Header&, const Header&) = default;
-};
-using Headers = std::vector<Header>;
-
-[[nodiscard]] std::optional<std::string_view> find_header(const Headers& headers,
-                                                          std::string_view name);
-
 // A record that has no place in the log yet.
 struct NewRecord {
   std::optional<std::string> key;
@@ -63,7 +51,7 @@ struct Record {
   std::string value;
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
-    return find_header(headers, name);
+    return headers.find(name);
   }
 };
 // Records are shared, never changed: one copy serves router, gateway and archive of a process.

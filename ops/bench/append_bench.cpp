@@ -190,11 +190,8 @@ class Floor {
     EventSource source(LogId(Uuid{}), clock);
     for (int i = 0; i < kRowsMade; ++i) {
       auto [partition, record] = source.next();
-      std::string headers;
-      for (const Header& header : record.headers)
-        headers += header.name + header.value + "12345678";
-      rows_.push_back(
-          {partition.value(), std::move(*record.key), std::move(headers), std::move(record.value)});
+      rows_.push_back({partition.value(), std::move(*record.key), record.headers.bytes(),
+                       std::move(record.value)});
     }
   }
 

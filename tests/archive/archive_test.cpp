@@ -81,7 +81,8 @@ std::string describe(const Record& record) {
   std::string text = std::to_string(record.at.partition.value()) + "/" +
                      std::to_string(record.offset.value()) + " " +
                      signalbox::to_text(record.appended_at) + " " + record.key.value_or("-");
-  for (const Header& header : record.headers) text += " " + header.name + "=" + header.value;
+  for (const Header& header : record.headers)
+    text.append(" ").append(header.name).append("=").append(header.value);
   return text + " " + record.value;
 }
 

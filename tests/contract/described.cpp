@@ -228,12 +228,11 @@ NewRecord parse_golden(std::string_view bytes) {
   NewRecord record;
   std::string first = take_prefixed(bytes);
   while (!bytes.empty()) {
-    record.headers.push_back({std::move(first), take_prefixed(bytes)});
+    record.headers.add(first, take_prefixed(bytes));
     first = take_prefixed(bytes);
   }
   record.value = std::move(first);
-  if (const auto subject = find_header(record.headers, "ce_subject"))
-    record.key = std::string(*subject);
+  if (const auto subject = record.headers.find("ce_subject")) record.key = std::string(*subject);
   return record;
 }
 

@@ -69,7 +69,7 @@ TEST(EventCodec, WhatIsOptionalMayBeAbsent) {
   event.traceparent = std::nullopt;
   const NewRecord record = encode_event(event);
   for (const std::string_view name : {"ce_threadid", "ce_runid", "ce_attempt", "ce_traceparent"})
-    EXPECT_FALSE(find_header(record.headers, name)) << name;
+    EXPECT_FALSE(record.headers.find(name)) << name;
   EXPECT_EQ(record.value, R"({"code":"malformed","message":"no message_id"})");
   const auto read = decode_event(stored(record));
   ASSERT_TRUE(read);
@@ -88,15 +88,14 @@ TEST(EventCodec, TheEventsOfTheVectorsAreWrittenByteForByte) {
               row.at("content_hash").get<std::string>());
     add_chain_hash(written, parse_hash(row.at("chainhash").get<std::string>()).value());
     Headers expected = given.headers;
-    std::erase_if(expected, [](const Header& header) { return header.name == "x-mirror"; });
+    expected.erase_if([](const Header& header) { return header.name == "x-mirror"; });
     EXPECT_EQ(written.headers, expected);
   }
 }
 
 TEST(EventCodec, VersionOneOfARunEventIsReadThroughItsUpcaster) {
   NewRecord record = encode_event(sample_event(AgentThinking{Step(1), "hm"}));
-  const auto schema = std::ranges::find(record.headers, "ce_dataschema", &Header::name);
-  schema->value = "urn:signalbox:contract:agent_thinking:1";
+  record.headers.set("ce_dataschema", "urn:signalbox:contract:agent_thinking:1");
   record.value = R"({"step":1,"content":"hm","websocket_connection_id":"ws_old"})";
   const auto read = decode_event(stored(record));
   ASSERT_TRUE(read) << read.error().message;
@@ -118,12 +117,12 @@ struct EventRefusals : testing::Test {
 
   Refusal with_header(std::string_view name, std::string value) {
     NewRecord changed = record;
-    std::ranges::find(changed.headers, name, &Header::name)->value = std::move(value);
+    changed.headers.set(name, value);
     return refusal_of(stored(changed));
   }
   Refusal without_header(std::string_view name) {
     NewRecord changed = record;
-    std::erase_if(changed.headers, [&](const Header& header) { return header.name == name; });
+    changed.headers.erase_if([&](const Header& header) { return header.name == name; });
     return refusal_of(stored(changed));
   }
   Refusal with_value(std::string value) {
@@ -177,8 +176,7 @@ TEST_F(EventRefusals, WhatALaterBuildWroteIsUnsupported) {
             (Refusal{Errc::unsupported_version, "ce_dataschema"}));
   EXPECT_EQ(with_header("content-type", "application/vnd.signalbox.sealed"),
             (Refusal{Errc::unsupported_version, "content-type"}));
-  std::ranges::find(record.headers, "ce_dataschema", &Header::name)->value =
-      "urn:signalbox:contract:tool_dreaming:1";
+  record.headers.set("ce_dataschema", "urn:signalbox:contract:tool_dreaming:1");
   EXPECT_EQ(with_header("ce_type", "dev.signalbox.tool_dreaming"),
             (Refusal{Errc::unsupported_version, "ce_type"}));
 }

@@ -11,16 +11,12 @@ namespace {
 
 std::string names_of(const Headers& headers) {
   std::string names;
-  for (const Header& header : headers) names += header.name + " ";
+  for (const Header& header : headers) names.append(header.name) += " ";
   return names;
 }
 
-Header& header_of(NewRecord& record, std::string_view name) {
-  return *std::ranges::find(record.headers, name, &Header::name);
-}
-
 void drop_header(NewRecord& record, std::string_view name) {
-  std::erase_if(record.headers, [&](const Header& header) { return header.name == name; });
+  record.headers.erase_if([&](const Header& header) { return header.name == name; });
 }
 
 TEST(CommandCodec, EverySampleComesBackAsItWas) {
@@ -83,21 +79,21 @@ TEST_F(ForeignCommand, WithoutARequiredHeaderIsMalformed) {
 }
 
 TEST_F(ForeignCommand, OfAnUnknownTypeIsMalformed) {
-  header_of(record, "ce_type").value = "dev.signalbox.command.make_coffee";
+  record.headers.set("ce_type", "dev.signalbox.command.make_coffee");
   expect_refusal(Errc::malformed, "ce_type");
-  header_of(record, "ce_type").value = "dev.signalbox.message_received";
+  record.headers.set("ce_type", "dev.signalbox.message_received");
   expect_refusal(Errc::malformed, "ce_type");
 }
 
 TEST_F(ForeignCommand, OfAnUnknownVersionIsUnsupported) {
-  record.headers.push_back({"ce_dataschema", "urn:signalbox:contract:user_message:2"});
+  record.headers.add("ce_dataschema", "urn:signalbox:contract:user_message:2");
   expect_refusal(Errc::unsupported_version, "ce_dataschema");
 }
 
 TEST_F(ForeignCommand, WhoseUserIsInDoubtIsToldApart) {
-  header_of(record, "ce_subject").value = "v";
+  record.headers.set("ce_subject", "v");
   expect_refusal(Errc::key_mismatch, "ce_subject");
-  header_of(record, "ce_type").value = "dev.signalbox.command.make_coffee";
+  record.headers.set("ce_type", "dev.signalbox.command.make_coffee");
   expect_refusal(Errc::key_mismatch, "ce_subject");
   record.key = std::string("u\0", 2);
   expect_refusal(Errc::malformed, "key");
@@ -132,10 +128,10 @@ TEST_F(ForeignCommand, HasItsLimitOfContent) {
 TEST(CommandCodec, HeadersNameThreadOrRun) {
   const auto samples = sample_command_data();
   NewRecord message = encode_command(sample_command(samples[0]));
-  EXPECT_EQ(header_of(message, "ce_threadid").value, "thread-1");
-  EXPECT_FALSE(find_header(message.headers, "ce_runid"));
+  EXPECT_EQ(message.headers.find("ce_threadid"), "thread-1");
+  EXPECT_FALSE(message.headers.find("ce_runid"));
   NewRecord cancel = encode_command(sample_command(samples[1]));
-  EXPECT_EQ(header_of(cancel, "ce_runid").value, "901cbb7a-8437-5342-9037-e89c728abfdc");
+  EXPECT_EQ(cancel.headers.find("ce_runid"), "901cbb7a-8437-5342-9037-e89c728abfdc");
 }
 
 TEST(ControlCodec, EverySampleComesBackAsItWas) {
@@ -159,9 +155,8 @@ TEST(ControlCodec, RecordsBelongToNobody) {
   EXPECT_EQ(record.key, std::nullopt);
   EXPECT_EQ(names_of(record.headers),
             "content-type ce_specversion ce_id ce_source ce_type ce_time ce_dataschema ");
-  EXPECT_EQ(find_header(record.headers, "ce_type"), "dev.signalbox.control.partition_owned");
-  EXPECT_EQ(find_header(record.headers, "ce_dataschema"),
-            "urn:signalbox:contract:partition_owned:1");
+  EXPECT_EQ(record.headers.find("ce_type"), "dev.signalbox.control.partition_owned");
+  EXPECT_EQ(record.headers.find("ce_dataschema"), "urn:signalbox:contract:partition_owned:1");
   EXPECT_EQ(record.value, R"({"log_id":"0192f5a0-7c3e-7d11-9b0a-3f6d2e8c4b15","epoch":3,)"
                           R"("claim_id":"6e0f7f0c-33a5-4c38-9b52-d7a6f5e3f1c2","router_id":"r-1",)"
                           R"("inbound_next":17})");

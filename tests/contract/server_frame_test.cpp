@@ -18,7 +18,7 @@ constexpr auto kLegacy = WireDialect::v1_legacy;
 Record record_of(EventData data) { return stored(encode_event(sample_event(std::move(data)))); }
 
 void set_header(Record& record, std::string_view name, std::string value) {
-  std::ranges::find(record.headers, name, &Header::name)->value = std::move(value);
+  record.headers.set(name, value);
 }
 
 TEST(ServerFrame, EachIsWrittenAsTheContractSays) {

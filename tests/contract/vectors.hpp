@@ -29,7 +29,7 @@ inline LogId vectors_log() {
 inline Headers vectors_headers(const OrderedJson& event) {
   Headers headers;
   for (const auto& [name, value] : event.at("headers").items())
-    headers.push_back({name, value.get<std::string>()});
+    headers.add(name, value.get<std::string>());
   return headers;
 }
 

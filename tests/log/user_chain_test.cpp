@@ -16,8 +16,7 @@ class UserChainTest : public testing::Test {
     return follow(chain_, at_offset(std::move(record), Offset(next_++)));
   }
   static void set(NewRecord& record, std::string_view name, std::string value) {
-    for (Header& header : record.headers)
-      if (header.name == name) header.value = value;
+    record.headers.set(name, value);
   }
 
   Random random_{5};

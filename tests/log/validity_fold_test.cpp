@@ -26,10 +26,8 @@ class ValidityFold : public testing::Test {
   }
   NewRecord event(std::int64_t epoch, std::int64_t owner_seq) {
     NewRecord made = first_.event("anna", Offset(0));
-    for (Header& header : made.headers) {
-      if (header.name == "ce_ownerepoch") header.value = std::to_string(epoch);
-      if (header.name == "ce_ownerseq") header.value = std::to_string(owner_seq);
-    }
+    made.headers.set("ce_ownerepoch", std::to_string(epoch));
+    made.headers.set("ce_ownerseq", std::to_string(owner_seq));
     return made;
   }
   TestOwner owner(std::int64_t epoch) { return TestOwner(log_, Epoch(epoch), random_); }
@@ -81,12 +79,11 @@ TEST_F(ValidityFold, EventsWithoutReadableEpochOrOwnerseqAreMalformedAndHarmless
   for (const char* const header : {"ce_ownerepoch", "ce_ownerseq"}) {
     for (const char* const value : {"", "x", "-1", "+1", " 1", "1 ", "99999999999999999999"}) {
       NewRecord record = event(1, 1);
-      for (Header& h : record.headers)
-        if (h.name == header) h.value = value;
+      record.headers.set(header, value);
       EXPECT_EQ(judge(std::move(record)), Verdict::malformed) << header << " '" << value << "'";
     }
     NewRecord record = event(1, 1);
-    std::erase_if(record.headers, [&](const Header& h) { return h.name == header; });
+    record.headers.erase_if([&](const Header& h) { return h.name == header; });
     EXPECT_EQ(judge(std::move(record)), Verdict::malformed) << "without " << header;
   }
   EXPECT_EQ(judge({std::nullopt, {}, "garbage"}), Verdict::malformed);
@@ -100,8 +97,7 @@ TEST_F(ValidityFold, AControlRecordThatCannotBeReadIsMalformedAndHarmless) {
   broken.value = "{";
   EXPECT_EQ(judge(std::move(broken)), Verdict::malformed);
   NewRecord unknown = owner(7).owned();
-  for (Header& h : unknown.headers)
-    if (h.name == "ce_type") h.value = "dev.signalbox.control.partition_sold";
+  unknown.headers.set("ce_type", "dev.signalbox.control.partition_sold");
   EXPECT_EQ(judge(std::move(unknown)), Verdict::malformed);
   EXPECT_EQ(position_.epoch, before.epoch);
   EXPECT_EQ(position_.claim, before.claim);

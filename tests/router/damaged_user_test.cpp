@@ -33,11 +33,10 @@ class DamagedUser : public OwnershipTest {
           record->key == user)
         last = record;
     NewRecord next{last->key, last->headers, last->value};
-    for (Header& field : next.headers) {
-      if (field.name == "ce_ownerseq") field.value = std::to_string(position.owner_seq.value() + 1);
-      if (field.name == "ce_userseq") field.value = std::to_string(std::stol(field.value) + 1);
-      if (field.name == header) field.value = value;
-    }
+    const auto seq = event_store::header_number(*last, "ce_userseq");
+    next.headers.set("ce_ownerseq", std::to_string(position.owner_seq.value() + 1));
+    next.headers.set("ce_userseq", std::to_string(seq.value() + 1));
+    if (!header.empty()) next.headers.set(header, value);
     return log_.put({Topic::events, kSimulatedPartition}, std::move(next));
   }
   void puts_nonsense_of(const std::string& user) {

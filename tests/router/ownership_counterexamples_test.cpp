@@ -250,9 +250,8 @@ TEST_F(Ownership, ARecordThatKillsThreeOwnersIsQuarantinedByTheFourth) {
   for (int death = 1; death <= 3; ++death) {
     // Nothing that is decided after the record was tried reaches the log.
     log_.set_fate([](const TopicPartition& at, const NewRecord& record) {
-      const bool dies =
-          at.topic == Topic::events &&
-          !find_header(record.headers, "ce_type")->starts_with("dev.signalbox.control");
+      const bool dies = at.topic == Topic::events &&
+                        !record.headers.find("ce_type")->starts_with("dev.signalbox.control");
       return std::optional(dies ? kLostSilently : AppendFate{});
     });
     b_.start();

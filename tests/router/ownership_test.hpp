@@ -85,7 +85,7 @@ class OwnershipTest : public ::testing::Test {
     return std::string(*record.header("ce_type")).substr(std::string("dev.signalbox.").size());
   }
   [[nodiscard]] static bool is(const NewRecord& record, const std::string& name) {
-    const auto type = find_header(record.headers, "ce_type");
+    const auto type = record.headers.find("ce_type");
     return type && *type == "dev.signalbox." + name;
   }
   [[nodiscard]] bool has(const std::string& event) const {

@@ -272,8 +272,7 @@ TEST(Router, WhatNobodyCanReadGoesToQuarantineAndItsUserIsTold) {
   broken.value = R"({"what he wrote":1,"what he wrote":2})";
   router.append(broken, partition);
   NewRecord mismatched = command_record(kUser, "m2");
-  for (Header& header : mismatched.headers)
-    if (header.name == "ce_subject") header.value = "somebody else";
+  mismatched.headers.set("ce_subject", "somebody else");
   router.append(mismatched, partition);
   router.append(command_record(kUser, "m3"), Partition((partition.value() + 1) % 12));
   router.append(NewRecord{.key = std::nullopt, .headers = {}, .value = "?"}, partition);
@@ -299,8 +298,7 @@ TEST(Router, ACommandOfAVersionNobodyKnowsGoesToQuarantineAndItsUserIsTold) {
   RouterOnLog router;
   router.start();
   NewRecord newer = command_record(kUser, "m1");
-  for (Header& header : newer.headers)
-    if (header.name == "ce_dataschema") header.value = "urn:signalbox:contract:user_message:99";
+  newer.headers.set("ce_dataschema", "urn:signalbox:contract:user_message:99");
   router.append(newer, router.partition_of(kUser));
   router.says(kUser, "m1");
   EXPECT_EQ(router.names(kUser, 5), (Names{"message_rejected", "message_received", "agent_started",
@@ -318,7 +316,7 @@ TEST(Router, ARecordLargerThanQuarantineTakesIsKeptInPart) {
   RouterOnLog router;
   router.start();
   NewRecord large = command_record(kUser, "m1");
-  large.headers.push_back({"tracer", std::string(300 << 10, 't')});
+  large.headers.add("tracer", std::string(300 << 10, 't'));
   large.value = std::string(3500 << 10, '{');
   router.append(large, router.partition_of(kUser));
   router.says(kUser, "m2");
@@ -343,8 +341,8 @@ TEST(Router, TheOutcomeOfARecordWithoutAUsableIdCanBeReadBack) {
   const Partition partition = router.partition_of(kUser);
   const auto with_id = [](std::optional<std::string> id) {
     NewRecord record = command_record(kUser, "m1");
-    std::erase_if(record.headers, [](const Header& header) { return header.name == "ce_id"; });
-    if (id) record.headers.push_back({"ce_id", *id});
+    record.headers.erase_if([](const Header& header) { return header.name == "ce_id"; });
+    if (id) record.headers.add("ce_id", *id);
     return record;
   };
   router.append(with_id(std::nullopt), partition);

@@ -11,6 +11,15 @@ namespace signalbox::test_support {
 using event_store::LogBounds;
 using event_store::ReadLimits;
 
+namespace {
+
+void drop_last(Headers& headers) {
+  auto left = std::ranges::distance(headers);
+  headers.erase_if([&](const Header&) { return --left == 0; });
+}
+
+}  // namespace
+
 // One session's side of its appends: they land in order, unless a lie says otherwise.
 struct SimulatedEventLog::Producer {
   bool alive = true;
@@ -301,7 +310,7 @@ void SimulatedEventLog::report(Append& append, Result<Offset> result) {
 Offset SimulatedEventLog::land(const TopicPartition& at, NewRecord record) {
   Place& to = place(at);
   if (chance(options_.lies.change_bytes)) record.value += '!';
-  if (chance(options_.lies.drop_header) && !record.headers.empty()) record.headers.pop_back();
+  if (chance(options_.lies.drop_header)) drop_last(record.headers);
   if (chance(options_.lies.skip_offset)) ++to.end;
   const Offset offset = to.end;
   to.records.push_back(std::make_shared<const Record>(

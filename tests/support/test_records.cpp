@@ -6,6 +6,9 @@
 namespace signalbox::test_support {
 namespace {
 
+// Of an event, each allocated once.
+constexpr std::size_t kHeaderBytesUsual = 512;
+constexpr std::size_t kValueBytesRest = 32;
 constexpr std::string_view kTime = "2026-11-20T09:30:00.000000Z";
 
 }  // namespace
@@ -48,23 +51,27 @@ NewRecord TestOwner::event(std::string_view user, Offset cause, std::string_view
   UserState& state = state_of(user);
   ++state.seq;
   ++owner_seq_;
-  NewRecord record{std::string(user),
-                   {{"content-type", "application/json"},
-                    {"ce_specversion", "1.0"},
-                    {"ce_id", std::string(user) + "/" + std::to_string(epoch_.value()) + "/" +
-                                  std::to_string(state.seq.value())},
-                    {"ce_source", "/signalbox/test"},
-                    {"ce_type", "dev.signalbox.agent_thinking"},
-                    {"ce_time", std::string(kTime)},
-                    {"ce_subject", std::string(user)},
-                    {"ce_userseq", std::to_string(state.seq.value())},
-                    {"ce_inboundoffset", std::to_string(cause.value())},
-                    {"ce_ownerepoch", std::to_string(epoch_.value())},
-                    {"ce_ownerseq", std::to_string(owner_seq_.value())}},
-                   "{\"step\":1,\"content\":\"" + std::string(text) + "\"}"};
+  const std::string epoch = std::to_string(epoch_.value());
+  const std::string seq = std::to_string(state.seq.value());
+  NewRecord record{std::string(user), {}, {}};
+  record.value.reserve(kValueBytesRest + text.size());
+  record.value.append("{\"step\":1,\"content\":\"").append(text).append("\"}");
+  Headers& headers = record.headers;
+  headers.reserve(kHeaderBytesUsual);
+  headers.add("content-type", "application/json");
+  headers.add("ce_specversion", "1.0");
+  headers.add("ce_id", std::string(user) + "/" + epoch + "/" + seq);
+  headers.add("ce_source", "/signalbox/test");
+  headers.add("ce_type", "dev.signalbox.agent_thinking");
+  headers.add("ce_time", kTime);
+  headers.add("ce_subject", user);
+  headers.add("ce_userseq", seq);
+  headers.add("ce_inboundoffset", std::to_string(cause.value()));
+  headers.add("ce_ownerepoch", epoch);
+  headers.add("ce_ownerseq", std::to_string(owner_seq_.value()));
   state.hash =
-      event_store::chain_next(state.hash, event_store::content_hash(record.headers, record.value));
-  record.headers.push_back({"ce_chainhash", event_store::to_hex(state.hash)});
+      event_store::chain_next(state.hash, event_store::content_hash(headers, record.value));
+  headers.add("ce_chainhash", event_store::to_hex(state.hash));
   return record;
 }
 

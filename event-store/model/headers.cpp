@@ -1,0 +1,80 @@
+#include "event-store/model/headers.hpp"
+
+#include <array>
+
+namespace signalbox {
+namespace {
+
+constexpr std::size_t kHeadersUsual = 24;
+
+}  // namespace
+
+Headers::Headers(std::initializer_list<Header> headers) {
+  std::size_t bytes = 0;
+  for (const Header& header : headers)
+    bytes += 2 * kLengthBytes + header.name.size() + header.value.size();
+  reserve(bytes);
+  for (const Header& header : headers) add(header.name, header.value);
+}
+
+std::optional<Headers> Headers::parse(std::string_view bytes) {
+  std::string_view left = bytes;
+  std::size_t texts = 0;
+  for (; !left.empty(); ++texts) {
+    if (left.size() < kLengthBytes) return std::nullopt;
+    const std::size_t length = length_at(left.data());
+    if (left.size() - kLengthBytes < length) return std::nullopt;
+    left.remove_prefix(kLengthBytes + length);
+  }
+  if (texts % 2 != 0) return std::nullopt;
+  Headers headers;
+  headers.bytes_ = bytes;
+  return headers;
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  append(name);
+  append(value);
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+  Headers changed;
+  bool is_new = true;
+  for (const Header header : *this) {
+    const bool is_meant = header.name == name;
+    changed.add(header.name, is_meant ? value : header.value);
+    if (is_meant) is_new = false;
+  }
+  if (is_new) changed.add(name, value);
+  *this = std::move(changed);
+}
+
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const Header header : *this)
+    if (header.name == name) return header.value;
+  return std::nullopt;
+}
+
+std::vector<Header> Headers::split() const {
+  std::vector<Header> all;
+  all.reserve(kHeadersUsual);
+  for (const Header header : *this) all.push_back(header);
+  return all;
+}
+
+void Headers::append(std::string_view text) {
+  const auto length = static_cast<std::uint32_t>(text.size());
+  const std::array<char, kLengthBytes> prefix{
+      static_cast<char>(length >> 24), static_cast<char>(length >> 16),
+      static_cast<char>(length >> 8), static_cast<char>(length)};
+  bytes_.append(prefix.data(), prefix.size()).append(text);
+}
+
+std::optional<std::string_view> find_header(std::span<const Header> headers,
+                                            std::string_view name) {
+  for (const Header& header : headers)
+    if (header.name == name) return header.value;
+  return std::nullopt;
+}
+
+}  // namespace signalbox
