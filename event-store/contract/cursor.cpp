@@ -1,5 +1,7 @@
 #include "event-store/contract/cursor.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,9 +34,18 @@ std::int64_t take_count(std::string_view& bytes) {
   return static_cast<std::int64_t>(take_big_endian(bytes, 8));
 }
 
-std::string check_of(std::string_view body, const UserId& user) {
-  const Hash hash = sha256(std::string(body) + user.value());
-  return std::string(hash.begin(), hash.begin() + kCheckBytes);
+std::array<char, kCheckBytes> check_of(std::string_view body, const UserId& user) {
+  thread_local Sha256 hasher;
+  hasher.update(body);
+  hasher.update(user.value());
+  const Hash hash = hasher.finish();
+  std::array<char, kCheckBytes> check;
+  std::copy_n(hash.begin(), check.size(), check.begin());
+  return check;
+}
+
+std::string_view as_text(const std::array<char, kCheckBytes>& check) {
+  return {check.data(), check.size()};
 }
 
 LogId take_log_id(std::string_view& bytes) {
@@ -79,7 +90,9 @@ std::string_view to_text(CursorFault fault) {
 
 std::string encode_cursor(const Cursor& cursor, const UserId& user) {
   SIGNALBOX_ASSERT(cursor.partition.value() >= 0 && cursor.partition.value() <= 0xffff);
-  std::string bytes(1, kVersion);
+  std::string bytes;
+  bytes.reserve(kBodyBytes + kCheckBytes);
+  bytes += kVersion;
   const Uuid& log = cursor.log_id.value();
   bytes.append(reinterpret_cast<const char*>(log.bytes.data()), log.bytes.size());
   append_big_endian(bytes, static_cast<std::uint64_t>(cursor.partition.value()), 2);
@@ -87,7 +100,7 @@ std::string encode_cursor(const Cursor& cursor, const UserId& user) {
   append_big_endian(bytes, static_cast<std::uint64_t>(cursor.epoch.value()), 8);
   append_big_endian(bytes, static_cast<std::uint64_t>(cursor.owner_seq.value()), 8);
   append_big_endian(bytes, static_cast<std::uint64_t>(cursor.last_seq.value()), 8);
-  bytes += check_of(bytes, user);
+  bytes += as_text(check_of(bytes, user));
   return to_base64url(bytes);
 }
 
@@ -98,7 +111,7 @@ tl::expected<Cursor, CursorFault> decode_cursor(std::string_view text, const Use
     return tl::unexpected(CursorFault::damaged);
   const std::string_view body = std::string_view(*bytes).substr(0, kBodyBytes);
   const Cursor cursor = read_body(body);
-  if (check_of(body, user) != std::string_view(*bytes).substr(kBodyBytes))
+  if (as_text(check_of(body, user)) != std::string_view(*bytes).substr(kBodyBytes))
     return tl::unexpected(cursor.log_id == log ? CursorFault::other_user : CursorFault::damaged);
   if (has_negative(cursor)) return tl::unexpected(CursorFault::damaged);
   if (cursor.log_id != log) return tl::unexpected(CursorFault::other_log);

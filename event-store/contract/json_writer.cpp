@@ -24,6 +24,8 @@ std::string with_replacements(std::string_view text) {
 
 bool is_plain(char c) { return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20; }
 
+bool is_plain_ascii(char c) { return is_plain(c) && static_cast<unsigned char>(c) < 0x80; }
+
 void append_escaped(std::string& out, char c) {
   static constexpr char kDigits[] = "0123456789abcdef";
   switch (c) {
@@ -57,6 +59,12 @@ void append_valid(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+  if (std::ranges::all_of(text, is_plain_ascii)) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
   if (is_ascii(text) || is_utf8(text))
     append_valid(out, text);
   else

@@ -1,3 +1,9 @@
+#include <array>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "event-store/contract/data_codec.hpp"
 #include "event-store/contract/envelope.hpp"
 #include "event-store/contract/event_contracts.hpp"
@@ -10,8 +16,19 @@ namespace {
 using EventCodec = DataCodec<EventData>;
 using ServerFrameCodec = DataCodec<ServerFrame>;
 
-// What a frame of a record needs beside its value, so that writing one allocates once.
-constexpr std::size_t kFrameOverheadBytes = 768;
+using HeaderList = std::span<const Header>;
+
+// Beside the texts that differ: names of members, numbers, punctuation.
+constexpr std::size_t kFrameRestBytes = 160;
+
+// The texts that frames of events and of progress share, with their headers, in the order of the
+// contract.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kContextTexts{
+    {{"time", "ce_time"},
+     {"user_id", "ce_subject"},
+     {"thread_id", "ce_threadid"},
+     {"run_id", "ce_runid"},
+     {"websocket_client_id", "ce_wsclientid"}}};
 
 void write_alias(JsonWriter& writer, std::string_view client_id, WireDialect dialect) {
   if (dialect != WireDialect::v1_legacy) return;
@@ -19,36 +36,40 @@ void write_alias(JsonWriter& writer, std::string_view client_id, WireDialect dia
   writer.string(client_id);
 }
 
-void write_text(JsonWriter& writer, std::string_view name, const Record& record,
-                std::string_view header) {
-  const auto value = record.header(header);
-  if (!value) return;
-  writer.key(name);
-  writer.string(*value);
-}
-
-void write_number(JsonWriter& writer, std::string_view name, const Record& record,
+void write_number(JsonWriter& writer, std::string_view name, HeaderList headers,
                   std::string_view header) {
-  const auto value = header_number(record, header);
+  const auto value = header_number(headers, header);
   if (!value) return;
   writer.key(name);
   writer.integer(*value);
 }
 
-// The fields that frames of events and of progress share, in the order of the contract.
-void write_context(JsonWriter& writer, const Record& record, WireDialect dialect) {
-  write_text(writer, "time", record, "ce_time");
-  write_text(writer, "user_id", record, "ce_subject");
-  write_text(writer, "thread_id", record, "ce_threadid");
-  write_text(writer, "run_id", record, "ce_runid");
-  write_text(writer, "websocket_client_id", record, "ce_wsclientid");
-  if (const auto client_id = record.header("ce_wsclientid"))
+// The fields that frames of events and of progress share.
+void write_context(JsonWriter& writer, HeaderList headers, WireDialect dialect) {
+  for (const auto& [name, header] : kContextTexts) {
+    const auto value = find_header(headers, header);
+    if (!value) continue;
+    writer.key(name);
+    writer.string(*value);
+  }
+  if (const auto client_id = find_header(headers, "ce_wsclientid"))
     write_alias(writer, *client_id, dialect);
-  write_number(writer, "attempt", record, "ce_attempt");
+  write_number(writer, "attempt", headers, "ce_attempt");
 }
 
-std::string_view bare_name(const Record& record) {
-  std::string_view name = record.header("ce_type").value_or("");
+// Room for the whole frame and little more: frames of events stay in memory.
+std::size_t frame_bytes(const Record& record, HeaderList headers, std::string_view cursor,
+                        WireDialect dialect) {
+  std::size_t bytes = kFrameRestBytes + record.value.size() + cursor.size();
+  for (const auto& [name, header] : kContextTexts)
+    bytes += find_header(headers, header).value_or("").size();
+  if (dialect == WireDialect::v1_legacy)
+    bytes += 32 + find_header(headers, "ce_wsclientid").value_or("").size();
+  return bytes;
+}
+
+std::string_view bare_name(HeaderList headers) {
+  std::string_view name = find_header(headers, "ce_type").value_or("");
   if (name.starts_with(kEventTypePrefix)) name.remove_prefix(kEventTypePrefix.size());
   return name;
 }
@@ -76,12 +97,11 @@ bool may_hold_hidden(std::string_view name, std::string_view data) {
 }
 
 // Almost always the stored value as it is; what must be changed first is written to `changed`.
-std::optional<std::string_view> wire_data(const Record& event, std::string_view name,
-                                          std::string& changed) {
-  std::string_view data = event.value;
-  if (event.header("content-type") == kSealedContentType) return std::nullopt;
+std::optional<std::string_view> wire_data(std::string_view data, HeaderList headers,
+                                          std::string_view name, std::string& changed) {
+  if (find_header(headers, "content-type") == kSealedContentType) return std::nullopt;
   const auto* const entry = EventCodec::find(name);
-  const auto version = version_of_schema(event.header("ce_dataschema").value_or(""));
+  const auto version = version_of_schema(find_header(headers, "ce_dataschema").value_or(""));
   if (entry && version && *version > 0 && *version < entry->version) {
     auto current = entry->upcast(data, *version);
     if (!current) return std::nullopt;
@@ -113,18 +133,19 @@ std::string encode_server_frame(const ServerFrame& frame, WireDialect dialect) {
 }
 
 std::string encode_event_frame(const Record& event, std::string_view cursor, WireDialect dialect) {
-  const std::string_view name = bare_name(event);
+  const std::vector<Header> headers = event.headers.split();
+  const std::string_view name = bare_name(headers);
   JsonWriter writer;
-  writer.reserve(event.value.size() + kFrameOverheadBytes);
+  writer.reserve(frame_bytes(event, headers, cursor, dialect));
   writer.begin_object();
   writer.key("type");
   writer.string(name);
-  write_number(writer, "seq", event, "ce_userseq");
+  write_number(writer, "seq", headers, "ce_userseq");
   writer.key("cursor");
   writer.string(cursor);
-  write_context(writer, event, dialect);
+  write_context(writer, headers, dialect);
   std::string changed;
-  if (const auto data = wire_data(event, name, changed)) {
+  if (const auto data = wire_data(event.value, headers, name, changed)) {
     writer.key("data");
     writer.raw(*data);
   }
@@ -133,12 +154,13 @@ std::string encode_event_frame(const Record& event, std::string_view cursor, Wir
 }
 
 std::string encode_progress_frame(const Record& progress, WireDialect dialect) {
+  const std::vector<Header> headers = progress.headers.split();
   JsonWriter writer;
-  writer.reserve(progress.value.size() + kFrameOverheadBytes);
+  writer.reserve(frame_bytes(progress, headers, "", dialect));
   writer.begin_object();
   writer.key("type");
-  writer.string(bare_name(progress));
-  write_context(writer, progress, dialect);
+  writer.string(bare_name(headers));
+  write_context(writer, headers, dialect);
   writer.key("data");
   writer.raw(progress.value);
   writer.end_object();

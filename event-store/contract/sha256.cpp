@@ -2,6 +2,10 @@
 
 #include <openssl/evp.h>
 
+#include <cstring>
+#include <memory>
+#include <utility>
+
 #include "event-store/model/assert.hpp"
 
 namespace signalbox::event_store {
@@ -14,33 +18,55 @@ const EVP_MD* algorithm() {
   return fetched;
 }
 
-EVP_MD_CTX* context_of(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+};
 
-void restart(void* context) {
-  SIGNALBOX_ASSERT(EVP_DigestInit_ex2(context_of(context), algorithm(), nullptr) == 1);
+constexpr std::array<std::int8_t, 256> make_hex_values() {
+  std::array<std::int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 16; ++i)
+    values[static_cast<unsigned char>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
+  return values;
 }
+constexpr auto kHexValues = make_hex_values();
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
+int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
 }  // namespace
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  SIGNALBOX_ASSERT(context_ != nullptr);
-  restart(context_);
-}
+// What is hashed is mostly many short texts, and a call of the library costs more than to copy one.
+struct Sha256::State {
+  State() : context(EVP_MD_CTX_new()) {
+    SIGNALBOX_ASSERT(context);
+    restart();
+  }
+  void restart() { SIGNALBOX_ASSERT(EVP_DigestInit_ex2(context.get(), algorithm(), nullptr) == 1); }
+  void hash(const void* bytes, std::size_t size) {
+    SIGNALBOX_ASSERT(EVP_DigestUpdate(context.get(), bytes, size) == 1);
+  }
+  void hash_gathered() {
+    if (gathered > 0) hash(buffer.data(), std::exchange(gathered, 0));
+  }
+  void add(const void* bytes, std::size_t size) {
+    if (size > buffer.size() - gathered) hash_gathered();
+    if (size > buffer.size()) return hash(bytes, size);
+    if (size > 0) std::memcpy(buffer.data() + gathered, bytes, size);
+    gathered += size;
+  }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(context_of(context_)); }
+  std::unique_ptr<EVP_MD_CTX, FreeDigest> context;
+  std::size_t gathered = 0;
+  std::array<std::uint8_t, 1024> buffer;
+};
 
-void Sha256::update(std::string_view bytes) {
-  SIGNALBOX_ASSERT(EVP_DigestUpdate(context_of(context_), bytes.data(), bytes.size()) == 1);
-}
+Sha256::Sha256() : state_(std::make_unique<State>()) {}
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::string_view bytes) { state_->add(bytes.data(), bytes.size()); }
 
 void Sha256::update(std::span<const std::uint8_t> bytes) {
-  SIGNALBOX_ASSERT(EVP_DigestUpdate(context_of(context_), bytes.data(), bytes.size()) == 1);
+  state_->add(bytes.data(), bytes.size());
 }
 
 void Sha256::update_prefixed(std::string_view bytes) {
@@ -54,8 +80,9 @@ void Sha256::update_prefixed(std::string_view bytes) {
 
 Hash Sha256::finish() {
   Hash hash;
-  SIGNALBOX_ASSERT(EVP_DigestFinal_ex(context_of(context_), hash.data(), nullptr) == 1);
-  restart(context_);
+  state_->hash_gathered();
+  SIGNALBOX_ASSERT(EVP_DigestFinal_ex(state_->context.get(), hash.data(), nullptr) == 1);
+  state_->restart();
   return hash;
 }
 

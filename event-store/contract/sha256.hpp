@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,7 +29,8 @@ class Sha256 {
   [[nodiscard]] Hash finish();
 
  private:
-  void* context_;  // EVP_MD_CTX
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 [[nodiscard]] Hash sha256(std::string_view bytes);
