@@ -81,6 +81,14 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       closes_(family(r, "closes_total", "Sockets closed, by close code")),
       refused_(family(r, "refused_handshakes_total", "Handshakes refused, by HTTP status")) {}
 
+void GatewayMetrics::count_records(
+    const std::array<std::size_t, event_store::kVerdictCount>& by_verdict) {
+  for (std::size_t i = 0; i < by_verdict.size(); ++i)
+    if (by_verdict[i] > 0) records_[i]->Increment(static_cast<double>(by_verdict[i]));
+  const std::size_t valid = by_verdict[static_cast<std::size_t>(event_store::Verdict::valid)];
+  if (valid > 0) events_read.Increment(static_cast<double>(valid));
+}
+
 void GatewayMetrics::count_error(Errc code) {
   errors_.Add({{"code", std::string(to_text(code))}}).Increment();
 }

@@ -51,9 +51,8 @@ struct GatewayMetrics {
   prometheus::Counter& connection_records_dropped;
   prometheus::Counter& accept_failures;
 
-  void count_record(event_store::Verdict verdict) {
-    records_[static_cast<std::size_t>(verdict)]->Increment();
-  }
+  // Of one batch, also as events_read.
+  void count_records(const std::array<std::size_t, event_store::kVerdictCount>& by_verdict);
   void count_error(Errc code);
   void count_close(CloseCode code);
   void count_refused_handshake(int status);

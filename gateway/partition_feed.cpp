@@ -44,16 +44,21 @@ PartitionFeed::~PartitionFeed() {
 // ---- what the log says
 
 void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records) {
+  using event_store::Verdict;
+  std::array<std::size_t, event_store::kVerdictCount> verdicts{};
+  covered_.reset();
+  const MonotonicTime now = parts_.clock.monotonic();
   for (const event_store::JudgedRecord& judged : records) {
-    using event_store::Verdict;
     const Verdict verdict = judged.judged.verdict;
-    parts_.metrics.count_record(verdict);
+    ++verdicts[static_cast<std::size_t>(verdict)];
     head_ = judged.after;
     if (verdict == Verdict::control) window_.mark(judged.after);
-    if (verdict == Verdict::valid) take_event(judged);
+    if (verdict == Verdict::valid) take_event(judged, now);
     if (verdict != Verdict::corrupt) note_readable();
   }
   post_batches();
+  if (covered_) parts_.inbound_lag.note_covered(partition_, *covered_);
+  parts_.metrics.count_records(verdicts);
   serve_those_beyond_head();
   trim();
 }
@@ -91,14 +96,13 @@ void PartitionFeed::on_stopped(const Error& error) {
     if (Subscription* const found = find(ticket)) end_unavailable(*found, error);
 }
 
-void PartitionFeed::take_event(const event_store::JudgedRecord& judged) {
+void PartitionFeed::take_event(const event_store::JudgedRecord& judged, MonotonicTime now) {
   const RecordPtr& record = judged.record;
   const Seq seq = seq_of(*record);
-  WindowEvent& event = window_.add(record, judged.after, seq, parts_.clock.monotonic());
+  WindowEvent& event = window_.add(record, judged.after, seq, now);
   pieces_.follow(*record);
   if (const auto cause = event_store::header_number(*record, "ce_inboundoffset"))
-    parts_.inbound_lag.note_covered(partition_, Offset(*cause));
-  parts_.metrics.events_read.Increment();
+    covered_ = covered_ ? std::max(*covered_, Offset(*cause)) : Offset(*cause);
   const auto found = followers_.find(*record->key);
   if (found == followers_.end()) return;
   Follower& follower = *found->second;

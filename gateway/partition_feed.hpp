@@ -117,7 +117,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void on_caught_up(Offset) override {}
   void on_failed(const Error& error) override;
 
-  void take_event(const event_store::JudgedRecord& judged);
+  void take_event(const event_store::JudgedRecord& judged, MonotonicTime now);
   void check_chain(Follower& follower, WindowEvent& event);
   void queue_live(const Follower& follower, event_store::WireDialect dialect, FramePtr frame);
   void post_batches();
@@ -181,6 +181,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   TextMap<std::unique_ptr<Follower>> followers_;
   std::unordered_map<SessionId, Subscription> subscriptions_;
   std::vector<SessionId> beyond_head_;
+  std::optional<Offset> covered_;               // of inbound, by the tail batch that is being read
   std::vector<std::vector<Delivery>> batches_;  // by shard; of the tail batch that is being read
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   std::unique_ptr<event_store::PartitionReader> reader_;

@@ -42,13 +42,15 @@ bool ProgressPieces::add(const RecordPtr& piece) {
 }
 
 void ProgressPieces::follow(const Record& event) {
-  const auto type = event.header("ce_type");
+  const std::string_view type = event.header("ce_type").value_or("");
+  const bool ends = ends_run(type);
+  if (!ends && type != "dev.signalbox.run_resumed") return;
   const auto run_id = event.header("ce_runid");
-  if (!type || !run_id) return;
-  if (ends_run(*type)) {
+  if (!run_id) return;
+  if (ends) {
     remember_ended(*run_id);
     drop(*run_id);
-  } else if (*type == "dev.signalbox.run_resumed") {
+  } else {
     const auto attempt = event_store::header_number(event, "ce_attempt");
     const auto found = runs_.find(*run_id);
     if (attempt && found != runs_.end() && found->second.attempt < *attempt) drop(*run_id);

@@ -27,8 +27,9 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
 }
 
 std::optional<UserChain> stated_chain(const Record& valid_event) {
-  const auto seq = header_number(valid_event, "ce_userseq");
-  const auto hash = stated_hash(valid_event);
+  const std::vector<Header> headers = valid_event.headers.split();
+  const auto seq = header_number(headers, "ce_userseq");
+  const auto hash = stated_hash(headers);
   if (!seq || !hash) return std::nullopt;
   return UserChain{Seq(*seq), *hash};
 }
