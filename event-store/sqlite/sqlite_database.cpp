@@ -37,6 +37,13 @@ tl::unexpected<Error> sqlite_failure(sqlite3* database) {
   return tl::unexpected(error_of(database, "cannot use"));
 }
 
+// SQLite would take a lock with every allocation to count what it holds, and nobody asks. Before
+// its first use in the process; later it is refused, and harmless.
+void stop_counting_memory() {
+  static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(done);
+}
+
 }  // namespace
 
 void SqliteStatement::Finalize::operator()(sqlite3_stmt* statement) const noexcept {
@@ -102,6 +109,7 @@ void SqliteDatabase::Close::operator()(sqlite3* database) const noexcept {
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, Access access,
                                             const std::string& vfs_name) {
+  stop_counting_memory();
   int flags = SQLITE_OPEN_NOMUTEX;
   switch (access) {
     case Access::read_only: flags |= SQLITE_OPEN_READONLY; break;
