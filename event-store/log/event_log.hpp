@@ -89,11 +89,13 @@ class EventLog {
                                                    TailSink& sink) = 0;
 
   // Blocking; not for io threads. Records from `from` on, as many as there are within the limits;
-  // none at or beyond the end. Errors: corrupt, not_found (below the first offset), io_error.
+  // none at or beyond the end. What was reported ok or delivered by any tail before the call is
+  // among them, never an older state. Errors: corrupt, not_found (below the first offset),
+  // io_error.
   [[nodiscard]] virtual Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                             ReadLimits limits) = 0;
 
-  // Blocking on a broker, a look into memory on the embedded log.
+  // Blocking on a broker, a look into memory on the embedded log. As new as read().
   [[nodiscard]] virtual Result<LogBounds> bounds(TopicPartition at) = 0;
 
   [[nodiscard]] virtual std::unique_ptr<Membership> join(std::string group, Executor& where,

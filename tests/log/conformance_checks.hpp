@@ -28,4 +28,10 @@ void check_an_open_list_survives_appends_of_unknown_outcome(EventLogFixture& fix
 void check_damage_is_confined_to_its_user(EventLogFixture& fixture);
 void check_a_start_position_is_found_in_the_log(EventLogFixture& fixture);
 
+void check_acknowledged_survives_a_crash(EventLogFixture& fixture);
+void check_a_crash_leaves_a_prefix_of_each_thread(EventLogFixture& fixture);
+void check_a_second_opener_is_refused(EventLogFixture& fixture);
+void check_a_full_disk_refuses_until_there_is_room(EventLogFixture& fixture);
+void check_a_failed_sync_ends_appending(EventLogFixture& fixture);
+
 }  // namespace signalbox::event_store

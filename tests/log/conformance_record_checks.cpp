@@ -24,12 +24,15 @@ void expect_acknowledged_are_there(EventLog& log, const TopicPartition& at,
                                    const std::vector<NewRecord>& records, const Answers& answers) {
   std::map<Offset, RecordPtr> by_offset;
   std::map<std::string, int> copies;
+  const auto bounds = log.bounds(at);
+  ASSERT_TRUE(bounds);
   for (const RecordPtr& record : read_all(log, at)) {
     by_offset.emplace(record->offset, record);
     ++copies[record->value];
   }
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!answers[i]) continue;
+    EXPECT_LT(*answers[i], bounds->end) << "acknowledged before bounds() was asked";
     const auto found = by_offset.find(*answers[i]);
     ASSERT_NE(found, by_offset.end()) << "acknowledged at " << answers[i]->value() << ", not there";
     EXPECT_TRUE(same_bytes(*found->second, records[i])) << "at " << answers[i]->value();
@@ -197,6 +200,7 @@ void check_every_tail_sees_the_same(EventLogFixture& fixture) {
     return std::ranges::all_of(collectors, [&](const auto& c) { return c->caught_up() >= end; });
   }));
   const auto expected = read_all(fixture.log(), kInbound);
+  ASSERT_GE(expected.size(), static_cast<std::size_t>(end.value()));
   for (const auto& collector : collectors) {
     const auto delivered = collector->records();
     ASSERT_GE(delivered.size(), static_cast<std::size_t>(end.value()));

@@ -1,10 +1,14 @@
 #include "tests/log/conformance_suite.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "tests/log/conformance_checks.hpp"
 
 namespace signalbox::event_store {
+namespace {
 
-const std::vector<ConformanceCheck>& conformance_checks() {
+const std::vector<ConformanceCheck>& all_checks() {
   static const std::vector<ConformanceCheck> checks{
       {"OffsetsBeginAt0WithoutGaps", check_offsets_begin_at_0_without_gaps},
       {"AppendsOfOneThreadKeepTheirOrder", check_appends_of_one_thread_keep_their_order},
@@ -29,7 +33,24 @@ const std::vector<ConformanceCheck>& conformance_checks() {
        check_an_open_list_survives_appends_of_unknown_outcome},
       {"DamageIsConfinedToItsUser", check_damage_is_confined_to_its_user},
       {"AStartPositionIsFoundInTheLog", check_a_start_position_is_found_in_the_log},
+      {"AcknowledgedSurvivesACrash", check_acknowledged_survives_a_crash, Hook::crash},
+      {"ACrashLeavesAPrefixOfEachThread", check_a_crash_leaves_a_prefix_of_each_thread,
+       Hook::crash_keeps_prefix},
+      {"ASecondOpenerIsRefused", check_a_second_opener_is_refused, Hook::second_opener},
+      {"AFullDiskRefusesUntilThereIsRoom", check_a_full_disk_refuses_until_there_is_room,
+       Hook::failing_disk},
+      {"AFailedSyncEndsAppending", check_a_failed_sync_ends_appending, Hook::failing_disk},
   };
+  return checks;
+}
+
+}  // namespace
+
+std::vector<ConformanceCheck> conformance_checks(std::initializer_list<Hook> hooks) {
+  std::vector<ConformanceCheck> checks;
+  std::ranges::copy_if(all_checks(), std::back_inserter(checks), [&](const auto& check) {
+    return check.needs == Hook::none || std::ranges::find(hooks, check.needs) != hooks.end();
+  });
   return checks;
 }
 

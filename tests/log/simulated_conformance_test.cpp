@@ -22,14 +22,14 @@ class SimulatedFixture final : public EventLogFixture {
       : scheduler_({.seed = seed}), store_(scheduler_, {.lies = lies}) {
     for (int i = 0; i < kExecutors; ++i)
       executors_.push_back(&scheduler_.make_executor("executor " + std::to_string(i)));
-    session_ = store_.open_session();
+    open_session();
   }
 
   [[nodiscard]] EventLog& log() override { return *session_; }
   void reopen() override {
     scheduler_.run_until_idle();
     session_.reset();
-    session_ = store_.open_session();
+    open_session();
   }
   [[nodiscard]] Executor& executor(int index) override {
     return *executors_[static_cast<std::size_t>(index)];
@@ -41,26 +41,58 @@ class SimulatedFixture final : public EventLogFixture {
   [[nodiscard]] bool wait_until(const std::function<bool()>& condition) override {
     return scheduler_.run_until(condition, std::chrono::minutes(5));
   }
+  // The session dies with what is in flight; what lands nevertheless has landed afterwards.
+  void crash() override {
+    session_.reset();
+    scheduler_.advance(std::chrono::seconds(10));
+    open_session();
+  }
+  void fail_appends(DiskFault fault) override {
+    fault_ = fault;
+    const Errc error = fault == DiskFault::full ? Errc::disk_full : Errc::log_unavailable;
+    store_.set_fate([error](const TopicPartition&, const NewRecord&) {
+      return test_support::AppendFate{.copies = 0, .error = error};
+    });
+  }
+  // A broker that cannot know what it has goes on only after a new start.
+  void heal() override {
+    if (fault_ == DiskFault::full) store_.set_fate({});
+  }
 
  private:
+  void open_session() {
+    store_.set_fate({});
+    session_ = store_.open_session();
+  }
+
   SimulatedScheduler scheduler_;
   SimulatedEventLog store_;
   std::vector<Executor*> executors_;
   std::unique_ptr<EventLog> session_;
+  DiskFault fault_ = DiskFault::full;
 };
+
+// Any number of sessions may write: there is no second opener to refuse.
+std::vector<ConformanceCheck> checks_of_any_session() {
+  return conformance_checks({Hook::crash, Hook::failing_disk});
+}
 
 INSTANTIATE_TEST_SUITE_P(
     SimulatedHonest, EventLogConformance,
     testing::Combine(testing::Values(+[]() -> std::unique_ptr<EventLogFixture> {
-                       return std::make_unique<SimulatedFixture>();
+                       return std::make_unique<SimulatedFixture>(
+                           SimulatedLogLies{.land_after_death = 0});
                      }),
-                     testing::ValuesIn(conformance_checks())),
+                     testing::ValuesIn(conformance_checks({Hook::crash, Hook::crash_keeps_prefix,
+                                                           Hook::failing_disk}))),
     name_of_check);
 
 // How many of the suite's checks find a log with these lies wrong, over some seeds.
-std::string checks_that_fail(SimulatedLogLies lies, int seeds) {
+std::string checks_that_fail(
+    SimulatedLogLies lies, int seeds,
+    const std::vector<ConformanceCheck>& checks = checks_of_any_session()) {
   std::string failed;
-  for (const ConformanceCheck& check : conformance_checks()) {
+  for (const ConformanceCheck& check : checks) {
     for (int seed = 1; seed <= seeds; ++seed) {
       testing::TestPartResultArray found;
       {
@@ -120,12 +152,20 @@ INSTANTIATE_TEST_SUITE_P(
                     Lie{"WrongOffsetInReport", {.wrong_offset_in_report = 3}},
                     Lie{"TailSkips", {.tail_skips = 3}}, Lie{"TailRepeats", {.tail_repeats = 3}},
                     Lie{"NeverReports", {.land_silently = 3}},
+                    Lie{"LosesAndNeverReports", {.lose_silently = 3}},
+                    Lie{"StaleReads", {.stale_reads = 3}}, Lie{"StaleBounds", {.stale_bounds = 3}},
                     Lie{"ForgetOnReopen", {.forget_on_reopen = true}},
                     Lie{"CallDestroyedTail", {.call_destroyed_tail = true}}),
     name_of_lie);
 
 TEST_P(ForbiddenLie, IsNoticedByTheSuite) {
   EXPECT_NE(checks_that_fail(GetParam().lies, 3), "") << "nobody noticed";
+}
+
+TEST(Simulated, HolesAfterDeathAreNoticedWhereAPrefixIsPromised) {
+  const SimulatedLogLies lies{.append_delay_max = milliseconds(20), .land_after_death = 50};
+  EXPECT_EQ(checks_that_fail(lies, 3), "");
+  EXPECT_NE(checks_that_fail(lies, 3, conformance_checks({Hook::crash_keeps_prefix})), "");
 }
 
 }  // namespace

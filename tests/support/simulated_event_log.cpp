@@ -119,12 +119,14 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
                                                     ReadLimits limits) override {
     const Place& place = log_.place(at);
     std::vector<RecordPtr> found;
-    if (from >= place.end) return found;
+    const Offset end = log_.seen_end(place, log_.options_.lies.stale_reads);
+    if (from >= end) return found;
     if (place.records.empty() || from < place.records.front()->offset)
       return failure(Errc::not_found, "offset " + std::to_string(from.value()) + " is gone");
     std::size_t bytes = 0;
     for (const RecordPtr& record : place.records) {
       if (record->offset < from) continue;
+      if (record->offset >= end) break;
       bytes += size_bytes(*record);
       if (!found.empty() && (found.size() >= limits.records_max || bytes > limits.bytes_max)) break;
       found.push_back(record);
@@ -134,7 +136,8 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
 
   [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override {
     const Place& place = log_.place(at);
-    return LogBounds{place.records.empty() ? place.end : place.records.front()->offset, place.end};
+    return LogBounds{place.records.empty() ? place.end : place.records.front()->offset,
+                     log_.seen_end(place, log_.options_.lies.stale_bounds)};
   }
 
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
@@ -221,6 +224,12 @@ SimulatedEventLog::Place& SimulatedEventLog::place(const TopicPartition& at) {
   return found->second;
 }
 
+Offset SimulatedEventLog::seen_end(const Place& place, unsigned stale_percent) {
+  if (place.records.empty() || !chance(stale_percent)) return place.end;
+  const auto unseen = 1 + static_cast<std::int64_t>(random_.below(3));
+  return std::max(place.records.front()->offset, place.end + -unseen);
+}
+
 AppendFate SimulatedEventLog::choose_fate(const TopicPartition& at, const NewRecord& record) {
   if (fate_)
     if (const auto fate = fate_(at, record)) return *fate;
@@ -262,7 +271,7 @@ void SimulatedEventLog::append(const std::shared_ptr<Producer>& producer, TopicP
   ++in_flight_;
   // An append that is given up is known to be so long before it lands late.
   if (fate.overtaken && fate.report == AppendFate::Report::error)
-    report(*append, failure(Errc::log_unavailable, "no answer in time"));
+    report(*append, failure(append->fate.error, "no answer in time"));
   scheduler_.call_after(landing - now, [this, append] { arrive(append); });
 }
 
@@ -295,7 +304,7 @@ void SimulatedEventLog::land_and_report(Append& append) {
   const bool reported_early = append.fate.overtaken && !truth;
   if (append.fate.report == AppendFate::Report::never || reported_early) return;
   if (!landed || !truth)
-    report(append, failure(Errc::log_unavailable, "the log did not answer"));
+    report(append, failure(append.fate.error, "the log did not answer"));
   else
     report(append, chance(options_.lies.wrong_offset_in_report) ? landed->next() : *landed);
 }

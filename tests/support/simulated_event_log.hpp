@@ -27,6 +27,7 @@ struct AppendFate {
   Report report = Report::truth;          // of a lost one, the truth is an error
   SimulatedScheduler::Duration delay{0};  // until it lands; later ones of the session come after it
   bool overtaken = false;                 // later appends of the session need not wait for it
+  Errc error = Errc::log_unavailable;     // what is reported of one that is not reported ok
 };
 
 // Chances in percent, times as upper limits of a seeded choice.
@@ -38,14 +39,16 @@ struct SimulatedLogLies {
   unsigned land_and_report_error = 0;  // it lands, its report says it did not
   unsigned land_late_after_error = 0;  // the same, up to late_max after the report
   unsigned land_twice_after_error = 0;
-  unsigned lose_silently = 0;  // it never lands, nothing is reported
-  unsigned land_silently = 0;  // it lands, nothing is reported
   SimulatedScheduler::Duration late_max = std::chrono::seconds(5);
-  // Of what is in flight when its session dies: lands nevertheless, up to late_max later.
+  // Allowed, unless the backend promises a prefix of each thread. Of what is in flight when its
+  // session dies: lands nevertheless, each by itself, up to late_max later.
   unsigned land_after_death = 50;
   // Allowed, but whoever reads must begin anew: a tail ends with an error, as at a row that cannot
   // be read.
   unsigned tail_fails = 0;
+  // Forbidden, and yet a router must bear it: an append that is never answered.
+  unsigned lose_silently = 0;
+  unsigned land_silently = 0;
   // Forbidden.
   unsigned lose_acknowledged = 0;
   unsigned land_twice_acknowledged = 0;
@@ -56,6 +59,8 @@ struct SimulatedLogLies {
   unsigned wrong_offset_in_report = 0;
   unsigned tail_skips = 0;        // a tail leaves a record out
   unsigned tail_repeats = 0;      // a tail delivers a record again
+  unsigned stale_reads = 0;       // read() without the newest records there were before the call
+  unsigned stale_bounds = 0;      // bounds() the same
   bool forget_on_reopen = false;  // a new session finds the log without its newest record
   bool call_destroyed_tail = false;
 };
@@ -111,6 +116,8 @@ class SimulatedEventLog {
   [[nodiscard]] bool chance(unsigned percent);
   [[nodiscard]] SimulatedScheduler::Duration delay_up_to(SimulatedScheduler::Duration most);
   [[nodiscard]] Place& place(const TopicPartition& at);
+  // The end a reader is told: with this chance that of a moment before.
+  [[nodiscard]] Offset seen_end(const Place& place, unsigned stale_percent);
   [[nodiscard]] AppendFate choose_fate(const TopicPartition& at, const NewRecord& record);
   void append(const std::shared_ptr<Producer>& producer, TopicPartition at, NewRecord record,
               Executor& where, event_store::AppendDone done);
