@@ -1,11 +1,17 @@
 """`[contract] write`: services that are told to write the older version, and a log with both."""
 import asyncio
+import contextlib
 import json
+import sqlite3
+import threading
+import time
+import urllib.error
 
 import log_check
 import log_reader
 
-from harness import ROOT, Client, assert_gapless
+from contract import chain_next, prefixed
+from harness import ROOT, WAIT_SECONDS, Client, assert_gapless
 
 USER = "105945141827451681156"
 SCHEMAS = ROOT / "event-store" / "contract" / "schemas" / "event"
@@ -87,3 +93,71 @@ def test_back_to_the_older_version_is_only_a_matter_of_what_is_written(make_serv
     written = [version for name, version, _ in versions(old) if name in TYPES_OF_TWO_VERSIONS]
     assert written == sorted(written, reverse=True) and set(written) == {1, 2}
     assert log_check.check(old.data, complete=True).faults == []
+
+
+def append_event_of_the_next_version(data, version=99):
+    """As the next build would write it, after the newest event; (partition, its type)."""
+    with log_reader.LogReader(data) as log:
+        partition = next(partition for partition in range(log.partitions)
+                         if any(record.key for record in log.records("events", partition)))
+        records = log.records("events", partition)
+    newest = next(record for record in reversed(records) if record.key)
+    headers = dict(newest.headers)
+    schema, _ = headers["ce_dataschema"].rsplit(":", 1)
+    headers["ce_dataschema"] = f"{schema}:{version}"
+    for name in ("ce_userseq", "ce_ownerseq"):
+        headers[name] = str(int(headers[name]) + 1)
+    headers["ce_chainhash"] = chain_next(bytes.fromhex(headers["ce_chainhash"]), headers,
+                                         newest.value).hex()
+    packed = b"".join(prefixed(text) for pair in headers.items() for text in pair)
+    place = log_reader.TOPICS["events"] << 24 | partition
+    offset = records[-1].offset + 1
+    key = newest.key.encode("utf-8")
+    with contextlib.closing(sqlite3.connect(data / log_reader.LOG_FILE)) as database, database:
+        [(at,)] = database.execute("SELECT max(appended_at) FROM records WHERE place = ?", [place])
+        database.execute(
+            "INSERT INTO records VALUES (1000000, ?, ?, ?, ?, ?, ?, ?)",
+            [place, offset, at, key, packed, newest.value,
+             log_reader.row_checksum(place, offset, at, key, packed, newest.value)])
+        database.execute("INSERT OR REPLACE INTO counters VALUES (?, ?)", [place, offset + 1])
+    return partition, schema.rsplit(":", 1)[1]
+
+
+def poll(service, path, found):
+    """The first answer of that path that found() takes."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    answer = None
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            answer = service.get(path)
+            if found(answer):
+                return answer
+        time.sleep(0.05)
+    raise AssertionError(f"{path} said last: {answer}; log:\n{service.log_tail()}")
+
+
+def test_a_router_that_cannot_fold_an_event_does_not_own_its_partition_and_ends_with_75(
+        make_service):
+    service = make_service().start()
+    asyncio.run(talk(service, range(1)))
+    service.kill()
+    partition, name = append_event_of_the_next_version(service.data)
+    with log_reader.LogReader(service.data) as log:
+        before = len(log.records("events", partition))
+    reason = rf"partition {partition}: stopped: this version reads {name} up to version"
+    starting = threading.Thread(target=service.start, kwargs={"may_wait": True})
+    starting.start()
+    try:
+        status, _ = poll(service, "/readyz", lambda answer: reason in answer[1])
+        assert status == 503
+    finally:
+        starting.join()
+    assert "not ready" in service.said and reason in service.said
+    assert service.process.wait(WAIT_SECONDS) == 75
+    service.process.stdout.close()
+    assert "this version cannot fold an event of its log" in service.log_tail()
+    with log_reader.LogReader(service.data) as log:
+        assert len(log.records("events", partition)) == before, "it wrote what it may not own"
+        others = [p for p in range(log.partitions) if p != partition]
+        for other in others:
+            assert log.records("events", other)[-1].headers["ce_type"].endswith("released"), other
