@@ -1,6 +1,5 @@
 // A supervisor's briefing that leaves the context out.
-// expect: could not convert .* to 'signalbox::(UserId|ThreadId|RunId|WebsocketClientId)'|use of
-// deleted function
+// expect: could not convert .* to 'signalbox::(UserId|ThreadId|RunId|WebsocketClientId)'
 #include "router/supervisor.hpp"
 
 using namespace signalbox;

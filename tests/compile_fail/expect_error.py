@@ -1,14 +1,31 @@
 """A source that must not compile, and why: `expect_error.py SOURCE ROOT COMPILER...`.
 
 Each source holds a correct use and, under SIGNALBOX_BROKEN, the mistake. Its first lines name the
-message to be seen: `// expect: REGULAR EXPRESSION`. The test passes when the source compiles
-without the mistake, and with it does not, with that message.
+message to be seen: `// expect: REGULAR EXPRESSION`, in one line and the last of them. The test
+passes when the source compiles without the mistake, and with it does not, with that message.
 """
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+
+def expectation(text):
+    """The regular expression that the source names, and what is wrong with how it does."""
+    found = re.search(r"^// expect: (.+)$\n?(.*)", text, re.MULTILINE)
+    if not found:
+        return None, "it has no line `// expect: REGULAR EXPRESSION`"
+    expected, after = found[1], found[2]
+    try:
+        re.compile(expected)
+    except re.error as error:
+        return None, f"{expected!r} is no regular expression: {error}"
+    if re.search(r"((?<!\\)\||\s)$", expected):
+        return None, f"{expected!r} ends where more should follow"
+    if after.startswith("//"):
+        return None, f"{expected!r} seems to go on in the next line, {after!r}"
+    return expected, None
 
 
 def compile_source(source, root, compiler, *flags):
@@ -19,7 +36,10 @@ def compile_source(source, root, compiler, *flags):
 
 def main():
     source, root, *compiler = sys.argv[1:]
-    expected = re.search(r"^// expect: (.+)$", Path(source).read_text("utf-8"), re.MULTILINE)[1]
+    expected, fault = expectation(Path(source).read_text("utf-8"))
+    if fault:
+        print(fault)
+        return 1
     control = compile_source(source, root, compiler)
     if control.returncode != 0:
         print(f"the correct use does not compile:\n{control.stderr}")
