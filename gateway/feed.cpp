@@ -12,7 +12,10 @@ constexpr std::chrono::seconds kTick{1};
 Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log) {
   std::vector<PartitionStart> starts;
   for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
-    const auto events = event_store::find_start_position(log, Partition(i));
+    auto events = event_store::find_start_position(log, Partition(i));
+    // A row that is not what was written stops its partition alone, which is then read from its
+    // beginning up to that row: from there on the feed tells about it and tries again.
+    if (!events && events.error().code == Errc::corrupt) events = event_store::Position{};
     if (!events) return tl::unexpected(events.error());
     const auto progress = log.bounds({Topic::progress, Partition(i)});
     if (!progress) return tl::unexpected(progress.error());

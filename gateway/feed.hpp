@@ -12,8 +12,9 @@
 
 namespace signalbox::gateway {
 
-// Where to read each partition from: near its end, at a position that can be trusted. Blocking; at
-// start-up. Errors: those of the log.
+// Where to read each partition from: near its end, at a position that can be trusted, or at its
+// beginning where rows near its end are damaged. Blocking; at start-up. Errors: those of the log,
+// but for corrupt.
 [[nodiscard]] Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log);
 // Where inbound of each partition ends. Blocking; at start-up. Errors: those of the log.
 [[nodiscard]] Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log);

@@ -1,11 +1,16 @@
 """A client that loses the network comes back with its cursor and misses nothing, gets nothing twice."""
 import asyncio
+import contextlib
 import random
 import re
+import sqlite3
+import time
 
+import contract
 import log_check
+import log_reader
 
-from harness import Client, assert_gapless
+from harness import WAIT_SECONDS, Client, assert_gapless
 
 USER = "105945141827451681156"
 
@@ -145,3 +150,52 @@ def test_a_cursor_of_somebody_else_is_refused_and_nothing_flows_until_resume(ser
             assert {event["user_id"] for event in bob.events()} == {"bob"}
 
     asyncio.run(story())
+
+
+def test_a_row_that_changed_closes_its_partition_with_4004_until_it_is_restored(make_service):
+    partitions = 12
+    partition = contract.partition_of("ann", partitions)
+    other = next(name for name in (f"bob-{n}" for n in range(100))
+                 if contract.partition_of(name, partitions) != partition)
+    place = log_reader.TOPICS["events"] << 24 | partition
+
+    async def talk(user, message_id, **query):
+        async with Client(service, user, **query) as client:
+            await client.wait_for_end(await client.say(message_id, "1+1"))
+            return client.events()
+
+    async def end(**query):
+        client = Client(service, "ann", **query)
+        await client.connect()
+        return await client.wait_closed(), [frame.get("code") for frame in client.frames]
+
+    def wait_for_readiness(wanted):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while (answer := service.get("/readyz"))[0] != wanted:
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.05)
+        return answer[1]
+
+    def write(value):
+        with contextlib.closing(sqlite3.connect(service.data / "log.db")) as database, database:
+            database.execute('UPDATE records SET value = ? WHERE place = ? AND "offset" = ?',
+                             [value, place, offset])
+
+    service = make_service(limits_partition_retry_max="500ms").start()
+    events = asyncio.run(talk("ann", "m1", from_="start"))
+    assert service.stop() == 0
+    with log_reader.LogReader(service.data) as log:
+        offset, value = next((record.offset, record.value)
+                             for record in log.records("events", partition)
+                             if record.headers.get("ce_userseq") == "3")
+    write(value[:-1] + b" ")
+    service.start(may_wait=True)  # one row is no reason for the others to wait
+    for query in ({"from_": "start"}, {"cursor": events[0]["cursor"]}):
+        assert asyncio.run(end(**query)) == (4004, ["log_unavailable"])
+    assert_gapless(asyncio.run(talk(other, "m1", from_="start")))
+    assert f"partition {partition} offset {offset}" in wait_for_readiness(503)
+
+    write(value)
+    wait_for_readiness(200)
+    assert_gapless(asyncio.run(talk("ann", "m2", cursor=events[0]["cursor"])), first=2)
+    assert service.stop() == 0

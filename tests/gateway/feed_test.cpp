@@ -339,6 +339,22 @@ TEST(Feed, a_gateway_that_was_restarted_serves_cursors_of_before) {
   EXPECT_EQ(after.link->story(), (Story{"connection_ready"} + events(6, 10) + Story{"caught_up"}));
 }
 
+TEST(Feed, a_gateway_starts_over_a_damaged_row_and_the_partition_is_read_from_its_beginning) {
+  GatewayWorld world;
+  world.state("ann", 3);
+  world.put(world.owner.checkpoint(
+      {Offset(after_event(3)), Epoch(1), world.owner.claim(), OwnerSeq(3), Offset(0)}, Offset(0)));
+  world.settle();
+  ASSERT_TRUE(find_partition_starts(*world.log));
+  EXPECT_EQ(find_partition_starts(*world.log)->at(0).events.next_offset, Offset(after_event(3)));
+  world.log->read_error = Error{Errc::corrupt, "offset 4 fails its checksum"};
+  const auto starts = find_partition_starts(*world.log);
+  ASSERT_TRUE(starts);
+  EXPECT_EQ(starts->at(0).events, event_store::Position{});
+  world.log->read_error = Error{Errc::io_error, "the disk does not answer"};
+  EXPECT_FALSE(find_partition_starts(*world.log));
+}
+
 TEST(Feed, a_cursor_ahead_of_what_the_gateway_read_waits_for_it) {
   GatewayWorld world;
   world.state("ann", 2);
