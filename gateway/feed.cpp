@@ -37,11 +37,13 @@ Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log) {
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
       scans_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
+      posts_(parts.executor, parts.shards),
       parts_{parts.log,
              parts.history,
              parts.executor,
              parts.clock,
              scans_,
+             posts_,
              std::move(parts.shards),
              std::move(parts.make_frame),
              parts.metrics,
@@ -61,6 +63,7 @@ void Feed::open(const std::vector<PartitionStart>& starts) {
 void Feed::close() {
   executor_.cancel(timer_);
   partitions_.clear();
+  posts_.flush();
 }
 
 PartitionFeed* Feed::partition(Partition partition) {

@@ -58,6 +58,7 @@ class Feed {
 
   Executor& executor_;
   ScanQueue scans_;
+  StreamPosts posts_;
   const FeedParts parts_;
   std::uint64_t last_channel_ = 0;
   std::vector<std::unique_ptr<PartitionFeed>> partitions_;

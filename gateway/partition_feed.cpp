@@ -141,6 +141,7 @@ void PartitionFeed::queue_live(const Follower& follower, WireDialect dialect, Fr
 void PartitionFeed::post_batches() {
   for (std::size_t i = 0; i < batches_.size(); ++i) {
     if (batches_[i].empty()) continue;
+    parts_.posts.flush();
     parts_.shards[i].executor->post([hub = parts_.shards[i].hub,
                                      batch = std::exchange(batches_[i], {}),
                                      &delivered = parts_.metrics.frames_delivered] {
@@ -317,10 +318,7 @@ PartitionFeed::Subscription* PartitionFeed::find(const StreamTicket& ticket) {
 }
 
 void PartitionFeed::post(const StreamTicket& ticket, StreamUpdate update) {
-  const ShardPort& shard = parts_.shards[ticket.shard];
-  shard.executor->post([hub = shard.hub, ticket, update = std::move(update)]() mutable {
-    hub->update(ticket, std::move(update));
-  });
+  parts_.posts.add(ticket, std::move(update));
 }
 
 const FramePtr& PartitionFeed::frame_of(WindowEvent& event, const UserId& user,

@@ -26,14 +26,10 @@
 #include "gateway/metrics.hpp"
 #include "gateway/progress_pieces.hpp"
 #include "gateway/scan_queue.hpp"
+#include "gateway/stream_posts.hpp"
 #include "gateway/window.hpp"
 
 namespace signalbox::gateway {
-
-struct ShardPort {
-  Executor* executor;
-  Hub* hub;  // touched only by tasks posted to the executor
-};
 
 // What the partitions of a feed share. All of it outlives them.
 struct FeedParts {
@@ -42,6 +38,7 @@ struct FeedParts {
   Executor& executor;
   const Clock& clock;
   ScanQueue& scans;
+  StreamPosts& posts;
   std::vector<ShardPort> shards;
   FrameFactory make_frame;
   GatewayMetrics& metrics;
