@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <asio/ip/tcp.hpp>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kBackOff{100};
 constexpr int kBacklog = 4096;
+constexpr int kAtOnce = 64;
 
 Result<asio::ip::tcp::endpoint> parse_endpoint(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -73,6 +75,7 @@ Result<std::unique_ptr<Listener>> Listener::open(IoThread& thread, const std::st
   if (!error) acceptor.set_option(asio::ip::tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(kBacklog, error);
+  if (!error) acceptor.non_blocking(true, error);
   if (error) return failure(Errc::io_error, "cannot listen on " + address + ": " + error.message());
   listener->address_ = text_of(acceptor.local_endpoint());
   return listener;
@@ -84,31 +87,40 @@ void Listener::start() {
 
 void Listener::accept() {
   if (!state_->acceptor.is_open()) return;
-  state_->acceptor.async_accept([this](const std::error_code& error, asio::ip::tcp::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (error) {
-      on_failed_(error.message());
-      if (error == asio::error::no_descriptors) drop_one();
-      thread_.call_at(std::chrono::steady_clock::now() + kBackOff, [this] { accept(); });
-      return;
-    }
-    std::error_code ignored;
-    const auto remote = socket.remote_endpoint(ignored);
-    AcceptedSocket accepted{-1, remote.address().is_v6(), remote.address().to_string()};
-    accepted.descriptor = socket.release(ignored);
-    if (!ignored && accepted.descriptor >= 0) {
-      // Set here, because websocketpp offers no moment for it that works.
-      const int on = 1;
-      ::setsockopt(accepted.descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      on_accepted_(std::move(accepted));
-    }
-    accept_in_turn();
+  state_->acceptor.async_wait(asio::socket_base::wait_read, [this](const std::error_code& error) {
+    if (error != asio::error::operation_aborted) accept_those_waiting();
   });
+}
+
+void Listener::accept_those_waiting() {
+  if (!state_->acceptor.is_open()) return;
+  for (int i = 0; i < kAtOnce; ++i) {
+    asio::ip::tcp::endpoint remote;
+    auto size = static_cast<socklen_t>(remote.capacity());
+    const int descriptor = ::accept4(state_->acceptor.native_handle(), remote.data(), &size,
+                                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (descriptor < 0) return accept_after(errno);
+    remote.resize(size);
+    // Set here, because websocketpp offers no moment for it that works.
+    const int on = 1;
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    on_accepted_({descriptor, remote.address().is_v6(), remote.address().to_string()});
+    const auto now = std::chrono::steady_clock::now();
+    if (!accepts_.take(now)) return accept_in_turn();
+  }
+  thread_.post([this] { accept_those_waiting(); });  // others have their turn on the thread
+}
+
+void Listener::accept_after(int fault) {
+  if (fault == EAGAIN || fault == EINTR || fault == ECONNABORTED) return accept();
+  on_failed_(std::error_code(fault, std::system_category()).message());
+  if (fault == EMFILE) drop_one();
+  thread_.call_at(std::chrono::steady_clock::now() + kBackOff, [this] { accept(); });
 }
 
 void Listener::accept_in_turn() {
   const auto now = std::chrono::steady_clock::now();
-  if (accepts_.take(now)) return accept();
+  if (accepts_.take(now)) return accept_those_waiting();
   thread_.call_at(now + accepts_.wait(now), [this] { accept_in_turn(); });
 }
 

@@ -48,6 +48,8 @@ class Listener {
   struct State;
   Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed, const BucketRate& accepts);
   void accept();
+  void accept_those_waiting();
+  void accept_after(int fault);
   void accept_in_turn();
   void drop_one();
 

@@ -293,6 +293,7 @@ void WebsocketServer::Shard::adopt(const AcceptedSocket& socket, int port, Secur
   std::error_code error;
   connection->get_raw_socket().assign(socket.is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
                                       socket.descriptor, error);
+  if (!error) connection->get_raw_socket().non_blocking(true, error);
   if (error) {
     ::close(socket.descriptor);
     connection->terminate(error);

@@ -162,7 +162,6 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
         asio::socket_base::wait_read,
         [this, self = Base::get_shared(), buffer, size,
          handler = std::move(handler)](std::error_code error) mutable {
-          if (!error) Base::get_raw_socket().non_blocking(true, error);
           std::size_t got = 0;
           if (!error) got = Base::get_raw_socket().read_some(asio::buffer(buffer, size), error);
           if (error == asio::error::would_block) return read(buffer, size, std::move(handler));
