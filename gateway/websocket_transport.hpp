@@ -257,7 +257,7 @@ class StrictResponse : public wspp::http::parser::response {
  public:
   using Base = wspp::http::parser::response;
   [[nodiscard]] std::string raw() const {
-    if (get_status_code() == wspp::http::status_code::switching_protocols) return Base::raw();
+    if (get_status_code() == wspp::http::status_code::switching_protocols) return raw_upgrade();
     Base strict = *this;
     const auto add = [&](const char* name, const std::string& value) {
       if (strict.get_header(name).empty()) strict.replace_header(name, value);
@@ -283,6 +283,16 @@ class StrictResponse : public wspp::http::parser::response {
     }
     strict.set_status(get_status_code());
     return strict.raw();
+  }
+
+ private:
+  // As the library makes it, without its streams.
+  [[nodiscard]] std::string raw_upgrade() const {
+    std::string text = get_version() + " " + std::to_string(get_status_code()) + " ";
+    text.append(get_status_msg()).append("\r\n");
+    for (const auto& [name, value] : get_headers())
+      text.append(name).append(": ").append(value).append("\r\n");
+    return text + "\r\n";
   }
 };
 
