@@ -159,6 +159,29 @@ TEST_F(Archive, IsItsOwnersAloneAlsoWhereTheFolderAroundItIsNot) {
   EXPECT_EQ(test_support::open_to_others(temporary_.path()), std::vector<std::string>{});
 }
 
+// Written by the next build, which is rolled out before this one knows of it (contract 14).
+TEST_F(Archive, HoldsAnEventOfAVersionNobodyKnowsAsItStandsInTheLog) {
+  write(2);
+  const auto make = [](const std::string& name, const std::string& version) {
+    return [name, version](NewRecord& record) {
+      record.headers.set("ce_type", "dev.signalbox." + name);
+      record.headers.set("ce_dataschema", "urn:signalbox:contract:" + name + ":" + version);
+      record.headers.add("ce_nobodyknows", "this");
+      record.value = R"({ "thoughts" : [ 1.0, "é" ] })";
+    };
+  };
+  written_.add_event("anna", "work", 0, make("message_received", "99"));
+  written_.add_event("anna", "work", 0, make("agent_dreamt", "1"));
+  write(2);
+  { RunningArchive(written_.log(), folder()).wait_until_complete(); }
+  write(1);
+  RunningArchive archive(written_.log(), folder());
+  archive.wait_until_complete();
+  EXPECT_EQ(archived(folder(), 2, "anna").size(), 7u);
+  expect_archive_equals_log();
+  EXPECT_TRUE(archive.warnings().empty()) << "nothing is damaged";
+}
+
 TEST_F(Archive, GoesOnFromItsPositionAfterARestartAndFollowsTheLogLive) {
   write(10);
   { RunningArchive(written_.log(), folder()).wait_until_complete(); }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -75,8 +76,10 @@ class WrittenLog {
                                           ClaimId(random_.uuid()), "router", Offset(0)}}));
   }
 
-  // The next event of this user; `seq_ahead` breaks his history by so many.
-  void add_event(const std::string& user, const std::string& thread, std::int64_t seq_ahead = 0) {
+  // The next event of this user; `seq_ahead` breaks his history by so many. `change` makes another
+  // record of it before it is chained.
+  void add_event(const std::string& user, const std::string& thread, std::int64_t seq_ahead = 0,
+                 const std::function<void(NewRecord&)>& change = {}) {
     const Partition partition = partition_of(user);
     Owner& owner = owners_.at(partition);
     auto [place, is_new] =
@@ -103,6 +106,7 @@ class WrittenLog {
                                 "content " + std::to_string(chain.seq.value()), "assistant"},
     };
     NewRecord record = encode_event(event);
+    if (change) change(record);
     chain.hash = chain_next(chain.hash, content_hash(record.headers, record.value));
     add_chain_hash(record, chain.hash);
     append(partition, std::move(record));

@@ -36,6 +36,24 @@ std::string cursor_at(const GatewayWorld& world, const std::string& user, std::i
                                     UserId(user));
 }
 
+// What the next build may write while this one still reads (contract 14): events 2 and 3 of ann.
+const std::string kOfNobody = R"({ "thoughts" : [ 1.0, "so" ] })";
+void state_what_nobody_knows(GatewayWorld& world) {
+  world.state("ann");
+  world.put(world.owner.event_of("ann", Offset(0), "agent_thinking", 99, kOfNobody));
+  world.put(world.owner.event_of("ann", Offset(0), "agent_dreamt", 1, kOfNobody));
+  world.state("ann");
+  world.settle();
+}
+// Types of the frames that hold it to the byte.
+Story passed_on(const FakeLink& link) {
+  Story types;
+  for (const FramePtr& frame : link.frames)
+    if (frame->text().find("\"data\":" + kOfNobody + "}") != std::string_view::npos)
+      types.push_back(nlohmann::json::parse(frame->text())["type"]);
+  return types;
+}
+
 TEST(Feed, a_new_socket_starts_at_the_head_and_gets_what_comes) {
   GatewayWorld world;
   world.state("ann", 3);
@@ -249,6 +267,23 @@ TEST_P(FeedOlderThanWindow, pages_wait_for_a_socket_that_does_not_read) {
 }
 
 INSTANTIATE_TEST_SUITE_P(LogAlone, FeedOlderThanWindow, testing::Values(false));
+TEST_P(FeedOlderThanWindow, an_event_of_a_version_nobody_knows_is_passed_on_unchanged) {
+  GatewayWorld world(setup());
+  state_what_nobody_knows(world);
+  world.state("bob", 100);
+  world.settle();
+  for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+    if (record->key) world.history.events.push_back(record);
+  world.history.complete_to = {Offset(after_event(104)), Epoch(1), world.owner.claim(),
+                               OwnerSeq(104)};
+  const int log_reads = world.log->reads;
+  auto client = world.connect("ann", StreamFrom::start);
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(1, 4) + Story{"caught_up"}));
+  EXPECT_EQ(passed_on(*client.link), (Story{"agent_thinking", "agent_dreamt"}));
+  EXPECT_EQ(world.history.reads > 0, GetParam());
+  EXPECT_TRUE(GetParam() || world.log->reads > log_reads);
+}
+
 INSTANTIATE_TEST_SUITE_P(WithHistory, FeedOlderThanWindow, testing::Values(true));
 
 TEST(Feed, a_history_that_fails_is_replaced_by_the_log) {
@@ -726,6 +761,18 @@ TEST(Feed, a_user_s_broken_chain_is_told_to_his_sockets_once_and_he_gets_his_eve
   EXPECT_EQ(std::count(told.begin(), told.end(), "error history_damaged"), 1);
   std::erase(told, "error history_damaged");
   EXPECT_EQ(told, (Story{"connection_ready", "caught_up"} + events(3, 4)));
+}
+
+TEST(Feed, an_event_of_a_version_nobody_knows_is_passed_on_unchanged_with_its_seq) {
+  GatewayWorld world;
+  auto live = world.connect("ann");
+  state_what_nobody_knows(world);
+  EXPECT_EQ(live.link->story(), (Story{"connection_ready", "caught_up"} + events(1, 4)));
+  EXPECT_EQ(passed_on(*live.link), (Story{"agent_thinking", "agent_dreamt"}));
+  auto from_memory = world.connect("ann", StreamFrom::start);
+  EXPECT_EQ(from_memory.link->story(),
+            (Story{"connection_ready"} + events(1, 4) + Story{"caught_up"}));
+  EXPECT_EQ(passed_on(*from_memory.link), (Story{"agent_thinking", "agent_dreamt"}));
 }
 
 TEST(Feed, a_gap_in_seq_is_found_while_catching_up) {

@@ -48,27 +48,41 @@ TestOwner::UserState& TestOwner::state_of(std::string_view user) {
 }
 
 NewRecord TestOwner::event(std::string_view user, Offset cause, std::string_view text) {
+  std::string value;
+  value.reserve(kValueBytesRest + text.size());
+  value.append("{\"step\":1,\"content\":\"").append(text).append("\"}");
+  return next_event(user, cause, "agent_thinking", std::nullopt, std::move(value));
+}
+
+NewRecord TestOwner::event_of(std::string_view user, Offset cause, std::string_view name,
+                              int version, std::string value) {
+  return next_event(user, cause, name, version, std::move(value));
+}
+
+NewRecord TestOwner::next_event(std::string_view user, Offset cause, std::string_view name,
+                                std::optional<int> version, std::string value) {
   UserState& state = state_of(user);
   ++state.seq;
   ++owner_seq_;
   const std::string epoch = std::to_string(epoch_.value());
   const std::string seq = std::to_string(state.seq.value());
-  NewRecord record{std::string(user), {}, {}};
-  record.value.reserve(kValueBytesRest + text.size());
-  record.value.append("{\"step\":1,\"content\":\"").append(text).append("\"}");
+  NewRecord record{std::string(user), {}, std::move(value)};
   Headers& headers = record.headers;
   headers.reserve(kHeaderBytesUsual);
   headers.add("content-type", "application/json");
   headers.add("ce_specversion", "1.0");
   headers.add("ce_id", std::string(user) + "/" + epoch + "/" + seq);
   headers.add("ce_source", "/signalbox/test");
-  headers.add("ce_type", "dev.signalbox.agent_thinking");
+  headers.add("ce_type", "dev.signalbox." + std::string(name));
   headers.add("ce_time", kTime);
   headers.add("ce_subject", user);
   headers.add("ce_userseq", seq);
   headers.add("ce_inboundoffset", std::to_string(cause.value()));
   headers.add("ce_ownerepoch", epoch);
   headers.add("ce_ownerseq", std::to_string(owner_seq_.value()));
+  if (version)
+    headers.add("ce_dataschema",
+                "urn:signalbox:contract:" + std::string(name) + ":" + std::to_string(*version));
   state.hash =
       event_store::chain_next(state.hash, event_store::content_hash(headers, record.value));
   headers.add("ce_chainhash", event_store::to_hex(state.hash));

@@ -32,6 +32,9 @@ class TestOwner {
   [[nodiscard]] NewRecord released() const;
   // The user's next event, chained to the one before.
   [[nodiscard]] NewRecord event(std::string_view user, Offset cause, std::string_view text = "");
+  // The same with this type, ce_dataschema and value, whatever they are.
+  [[nodiscard]] NewRecord event_of(std::string_view user, Offset cause, std::string_view name,
+                                   int version, std::string value);
   // An owner that goes on from where another one's valid events ended.
   void continue_users_of(const TestOwner& other) { users_ = other.users_; }
   // As a faulty owner would: the next event of this user gets this seq.
@@ -47,6 +50,8 @@ class TestOwner {
     event_store::Hash hash;
   };
   [[nodiscard]] UserState& state_of(std::string_view user);
+  [[nodiscard]] NewRecord next_event(std::string_view user, Offset cause, std::string_view name,
+                                     std::optional<int> version, std::string value);
 
   LogId log_;
   Epoch epoch_;
