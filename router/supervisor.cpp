@@ -53,8 +53,16 @@ std::unique_ptr<Supervisor> SupervisorFactory::create_supervisor(RunBriefing bri
   Agent* agent = agents_.find(agent_name);
   if (agent == nullptr) return nullptr;
   UserEmitter emitter = create_user_emitter(briefing.context, std::move(gate));
-  return std::unique_ptr<Supervisor>(
-      new Supervisor(std::move(briefing), std::move(emitter), *agent, clock_, executor, options_));
+  return std::unique_ptr<Supervisor>(new Supervisor(std::move(briefing), std::move(emitter), *agent,
+                                                    clock_, executor, options_of(agent_name)));
+}
+
+SupervisorOptions SupervisorFactory::options_of(std::string_view agent_name) const {
+  SupervisorOptions options = options_;
+  const AgentDeadlines own = agents_.deadlines(agent_name);
+  options.step_deadline = own.step.value_or(options.step_deadline);
+  options.run_deadline = own.run.value_or(options.run_deadline);
+  return options;
 }
 
 Supervisor::Supervisor(RunBriefing briefing, UserEmitter emitter, Agent& agent, const Clock& clock,

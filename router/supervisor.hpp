@@ -21,6 +21,7 @@
 namespace signalbox::router {
 
 struct SupervisorOptions {
+  // Unless the agent was added with others (AgentDeadlines).
   std::chrono::milliseconds step_deadline{60'000};  // then the tool's result is an error `deadline`
   std::chrono::milliseconds run_deadline{900'000};  // then agent_failed{deadline}
   std::chrono::milliseconds run_left_min{1'000};    // what a resumed run gets at least
@@ -135,7 +136,8 @@ class SupervisorFactory {
                                                               std::string_view agent,
                                                               std::weak_ptr<const TermGate> gate,
                                                               Executor& executor) const;
-  [[nodiscard]] const SupervisorOptions& options() const { return options_; }
+  // Those of the router, with the deadlines that this agent has of its own.
+  [[nodiscard]] SupervisorOptions options_of(std::string_view agent) const;
 
  private:
   const AgentRegistry& agents_;

@@ -172,7 +172,7 @@ RunBriefing Term::brief(const Held& held, const OpenRun& run) const {
                                    : std::optional(memory->second.memory),
                      .steps = run.steps,
                      .time_left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         options_.supervisor.run_deadline - time_used(run))};
+                         factory_.options_of(run.agent).run_deadline - time_used(run))};
 }
 
 // agent_started or run_resumed counts: its effect starts.

@@ -4,6 +4,13 @@
 // same steps when it is given the same results: no clock, no randomness, no I/O but through steps.
 // A code change that takes other steps needs another version(), and ends open runs as
 // agent_diverged.
+//
+// Thread: the router's, which is one for all partitions and runs. An agent is called there and
+// nowhere else, so it needs no lock, and while it computes nothing else of the router goes on: what
+// takes real work or I/O belongs into a tool. Many runs of one agent are open at a time, each with
+// a task of its own.
+// Errors: what the coroutine throws ends its run as agent_failed{agent_error} with what() as the
+// message, which the user sees; that run alone. start(), find_tool() and a tool must not throw.
 #pragma once
 
 #include <chrono>
@@ -120,23 +127,42 @@ class Agent {
   [[nodiscard]] virtual AgentTask start(AgentRun& run) = 0;
 };
 
+// How long a step and a run of one agent may take, where that is not what the router's options say
+// (contract 11).
+struct AgentDeadlines {
+  std::optional<std::chrono::milliseconds> step{};
+  std::optional<std::chrono::milliseconds> run{};
+};
+
 // The agents of a router by name. Filled at start-up, then constant.
 class AgentRegistry {
  public:
-  void add(std::unique_ptr<Agent> agent) { agents_.push_back(std::move(agent)); }
+  void add(std::unique_ptr<Agent> agent, AgentDeadlines deadlines = {}) {
+    agents_.push_back({std::move(agent), deadlines});
+  }
   [[nodiscard]] Agent* find(std::string_view name) const {
-    for (const auto& agent : agents_)
-      if (agent->name() == name) return agent.get();
+    for (const Entry& entry : agents_)
+      if (entry.agent->name() == name) return entry.agent.get();
     return nullptr;
+  }
+  // Nothing of its own for an agent that is not there.
+  [[nodiscard]] AgentDeadlines deadlines(std::string_view name) const {
+    for (const Entry& entry : agents_)
+      if (entry.agent->name() == name) return entry.deadlines;
+    return {};
   }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const auto& agent : agents_) names.emplace_back(agent->name());
+    for (const Entry& entry : agents_) names.emplace_back(entry.agent->name());
     return names;
   }
 
  private:
-  std::vector<std::unique_ptr<Agent>> agents_;
+  struct Entry {
+    std::unique_ptr<Agent> agent;
+    AgentDeadlines deadlines;
+  };
+  std::vector<Entry> agents_;
 };
 
 }  // namespace signalbox::router

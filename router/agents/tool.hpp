@@ -1,5 +1,6 @@
 // Tool: something an agent can have done. It runs asynchronously on the router's executor and must
-// not block it; what takes real work or I/O goes elsewhere and comes back by post().
+// not block it; what takes real work or I/O goes elsewhere and comes back by post(). Its errors are
+// results; it must not throw.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,9 @@ namespace signalbox::router {
 
 // What happens to a call whose owner died before its result was recorded: the next owner calls
 // again (the tool is idempotent by call_id), asks the tool for the call that is under way, or
-// records that the outcome is unknown and lets the agent go on. Calls of more than 30 s must be
-// reattach.
+// records that the outcome is unknown and lets the agent go on. A tool whose calls take more than
+// 30 s should be reattach, or every take-over costs the whole call once more. Nobody checks that: a
+// tool does not say how long it takes. What is checked is the step's deadline (AgentDeadlines).
 enum class OnUnknown { retry, reattach, fail };
 
 using ToolResult = std::variant<JsonText, ToolError>;

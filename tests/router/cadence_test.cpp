@@ -15,6 +15,10 @@ class Cadence : public OwnershipTest {
     says(user, "m" + std::to_string(++messages_));
     scheduler_.run_until_idle();
   }
+  void has_agent_slow(milliseconds duration, OnUnknown on_unknown, AgentDeadlines deadlines = {}) {
+    agents_.add(std::make_unique<testing::SlowToolAgent>(duration, on_unknown, slow_), deadlines);
+    options_.rules.agents = agents_.names();
+  }
   [[nodiscard]] Names controls() const {
     Names names;
     for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
@@ -34,6 +38,7 @@ class Cadence : public OwnershipTest {
   [[nodiscard]] Offset end() const {
     return log_.records({Topic::events, kSimulatedPartition}).back()->offset.next();
   }
+  std::shared_ptr<testing::SlowToolCalls> slow_ = std::make_shared<testing::SlowToolCalls>();
 
  private:
   int messages_ = 0;
@@ -148,8 +153,7 @@ TEST_F(Cadence, AUserWhoIsNeverQuietKeepsThePartitionsSnapshotFiveMinutesBehindA
 class ReleaseGrace : public Cadence {
  protected:
   void calls_a_tool_of(milliseconds duration) {
-    agents_.add(std::make_unique<testing::SlowToolAgent>(duration, OnUnknown::fail, slow_));
-    options_.rules.agents = agents_.names();
+    has_agent_slow(duration, OnUnknown::fail);
     serves(a_);
     says("u", "m", "slow");
     scheduler_.run_until_idle();
@@ -159,7 +163,6 @@ class ReleaseGrace : public Cadence {
   [[nodiscard]] bool is_released() const {
     return controls().back() == "control.partition_released";
   }
-  std::shared_ptr<testing::SlowToolCalls> slow_ = std::make_shared<testing::SlowToolCalls>();
 };
 
 TEST_F(ReleaseGrace, IsWaitedForNoLongerThanTheStepTakes) {
@@ -188,6 +191,16 @@ TEST_F(ReleaseGrace, IsTwentySecondsThenTheStepIsLeft) {
   EXPECT_TRUE(is_released()) << "nothing is written after it";
   serves(b_);
   until("u:agent_completed");
+}
+
+TEST_F(Cadence, ARunHasFifteenMinutesUnlessItsAgentHasAnotherDeadline) {
+  has_agent_slow(minutes(40), OnUnknown::retry, {.step = minutes(60), .run = minutes(30)});
+  serves(a_);
+  says("u", "m", "slow");
+  scheduler_.advance(minutes(29));
+  EXPECT_FALSE(has("u:agent_failed"));
+  scheduler_.advance(minutes(2));
+  EXPECT_TRUE(has("u:agent_failed"));
 }
 
 // A run of which nothing is left; its next tool call takes 30 ms.

@@ -28,6 +28,8 @@ TEST(Router, AnAgentThatThrowsEndsItsRunAndNothingElse) {
   router.start();
   router.says(kUser, "m1", "crash");
   EXPECT_EQ(router.names(kUser, 4).back(), "agent_failed");
+  EXPECT_EQ(std::get<AgentFailed>(router.history(kUser).back().data).code,
+            FailureCode::agent_error);
   EXPECT_EQ(std::get<AgentFailed>(router.history(kUser).back().data).message, "the agent broke");
   router.says(kUser, "m2");
   EXPECT_TRUE(router.has(kUser, "agent_completed"));

@@ -61,7 +61,7 @@ class SupervisorStory {
   void prepare(std::unique_ptr<Agent> agent, std::vector<RecordedStep> steps = {},
                std::string content = "hello") {
     const std::string name(agent->name());
-    agents_.add(std::move(agent));
+    agents_.add(std::move(agent), deadlines);
     supervisor = factory_.create_supervisor({.context = context_of(1),
                                              .content = std::move(content),
                                              .memory = std::nullopt,
@@ -77,6 +77,7 @@ class SupervisorStory {
 
   test_support::SimulatedScheduler scheduler;
   milliseconds time_left = minutes(15);
+  AgentDeadlines deadlines{};
   std::vector<EventData> facts;
   std::vector<AgentResponding> pieces;
   std::vector<std::chrono::nanoseconds> pieces_at;  // since the story began
@@ -105,6 +106,19 @@ TEST(Supervisor, AToolOfMoreThanAMinuteIsAnErrorTheAgentSees) {
   story.scheduler.advance(seconds(2));
   EXPECT_EQ(story.last<AgentCompleted>().content, "error deadline");
   EXPECT_EQ(calls->abandoned, 1);
+}
+
+TEST(Supervisor, AnAgentMayHaveAnotherDeadlineForItsSteps) {
+  for (const milliseconds own : {milliseconds(seconds(5)), milliseconds(minutes(10))}) {
+    SupervisorStory story;
+    story.deadlines.step = own;
+    const auto calls = std::make_shared<testing::SlowToolCalls>();
+    story.runs(slow_agent(minutes(12), OnUnknown::retry, calls));
+    story.scheduler.advance(own - milliseconds(1));
+    EXPECT_TRUE(story.supervisor->is_in_step());
+    story.scheduler.advance(milliseconds(2));
+    EXPECT_EQ(story.last<AgentCompleted>().content, "error deadline");
+  }
 }
 
 TEST(Supervisor, TheRunsDeadlineStandsStillWhileAPersonThinks) {
