@@ -2,12 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
+#include "tests/contract/described.hpp"
 #include "tests/router/user_story.hpp"
 
 namespace signalbox::router {
 namespace {
+
+using event_store::Position;
+using Json = nlohmann::json;
 
 const LogId kLog(*Uuid::parse("0192f5a0-7c3e-7d11-9b0a-3f6d2e8c4b15"));
 
@@ -71,6 +77,118 @@ TEST(SnapshotCodec, ADamagedUserStaysDamaged) {
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(back->state.damaged_at, Offset(41));
   EXPECT_TRUE(back->state == user.state());
+}
+
+// The bytes on disk, held fast. When they have to change, kFoldVersion does, and there is a new
+// file.
+std::string golden(const std::string& name) {
+  return event_store::read_file(SIGNALBOX_SOURCE_DIR "/tests/router/golden/" + name + "_" +
+                                std::to_string(kFoldVersion) + ".json");
+}
+
+StoredText text(const std::string& words, std::int64_t seq, TextPart part = TextPart::main) {
+  return {.text = words, .seq = Seq(seq), .part = part};
+}
+
+CallId call_of(std::uint8_t number) { return CallId(Uuid{{number}}); }
+
+// One of every kind of step, with and without what may be absent.
+std::vector<RecordedStep> every_step() {
+  StoredText in_the_log = text("", 6);
+  in_the_log.offset = Offset(77);
+  in_the_log.loaded = false;
+  return {
+      RecordedThought{text("\xe2\x80\x9cso\xe2\x80\x9d", 5)},
+      RecordedModel{"m-1", std::string(64, 'a'), in_the_log},
+      RecordedCall{call_of(1), "found", text(R"({"n":1})", 7), text("[1]", 8), std::nullopt},
+      RecordedCall{call_of(2), "failed", text("{}", 9), std::nullopt, ToolError{"c", "m"}},
+      RecordedCall{call_of(3), "in flight", text("{}", 11), std::nullopt, std::nullopt},
+      RecordedQuestion{RequestId("q-1"), text("sure?", 12), text("{}", 12, TextPart::schema),
+                       Timestamp(std::chrono::microseconds(1'795'000'000'000'001)),
+                       text("true", 13)},
+      RecordedQuestion{RequestId("q-2"), text("really?", 14), text("{}", 14, TextPart::schema),
+                       Timestamp(std::chrono::microseconds(1'795'000'000'000'002)), std::nullopt}};
+}
+
+OpenRun every_run(RunId id) {
+  const auto at = [](std::int64_t second) { return Timestamp(std::chrono::seconds(second)); };
+  OpenRun run{.run_id = id,
+              .thread_id = ThreadId("t-1"),
+              .message_id = MessageId("m-1"),
+              .agent = "assistant",
+              .content = text("what is 17 * 23?", 1),
+              .websocket_client_id = WebsocketClientId("ws_1"),
+              .inbound_offset = Offset(17),
+              .causation_id = "cause",
+              .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+              .phase = RunPhase::waiting_for_input,
+              .attempt = Attempt(2),
+              .tries = 3,
+              .steps = every_step()};
+  run.started_at = at(1'795'000'001);
+  run.last_event_at = at(1'795'000'002);
+  run.waiting_since = at(1'795'000'003);
+  run.stood_still = std::chrono::microseconds(4);
+  run.cancelled_by = "ws_2";
+  return run;
+}
+
+const Position kAt{.next_offset = Offset(9),
+                   .epoch = Epoch(2),
+                   .claim = ClaimId(*Uuid::parse("432c6fc5-cafd-5f5b-b6ef-304a30ec63ba")),
+                   .owner_seq = OwnerSeq(4)};
+
+UserSnapshot every_snapshot() {
+  const RunId run(Uuid{{0xa1}});
+  const RunId queued(Uuid{{0xa2}});
+  RoutingState state(UserId("105945141827451681156"), {Seq(15), event_store::Hash{0xcd}});
+  state.last_time = Timestamp(std::chrono::microseconds(1'795'000'000'000'005));
+  state.last_inbound = Offset(18);
+  for (const auto& [message, id] : {std::pair{"m-1", run}, {"m-2", queued}}) {
+    state.seen.emplace(MessageId(message), SeenMessage{{0xef}, id});
+    state.seen_order.emplace_back(message);
+  }
+  state.runs.emplace(run, every_run(run));
+  state.runs.emplace(queued, OpenRun{.run_id = queued,
+                                     .thread_id = ThreadId("t-1"),
+                                     .message_id = MessageId("m-2"),
+                                     .agent = "ask",
+                                     .content = text("and 4?", 2),
+                                     .websocket_client_id = WebsocketClientId("ws_1"),
+                                     .inbound_offset = Offset(18),
+                                     .causation_id = "cause 2"});
+  state.threads[ThreadId("t-1")] = {run, queued};
+  state.memories.emplace(ThreadId("t-0"), ThreadMemory{"memo", Seq(3)});
+  state.damaged_at = Offset(8);
+  return {.log_id = kLog, .partition = Partition(3), .at = kAt, .state = std::move(state)};
+}
+
+TEST(SnapshotCodec, AUsersSnapshotIsTheGoldenFileAndTheFileIsRead) {
+  const UserSnapshot snapshot = every_snapshot();
+  const std::string encoded = encode_user_snapshot(snapshot);
+  EXPECT_EQ(Json::parse(encoded).dump(2) + "\n", golden("user_snapshot"));
+  const auto back = decode_user_snapshot(golden("user_snapshot"));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->log_id, snapshot.log_id);
+  EXPECT_EQ(back->partition, snapshot.partition);
+  EXPECT_EQ(back->at, snapshot.at);
+  EXPECT_TRUE(back->state == snapshot.state);
+}
+
+TEST(SnapshotCodec, APartitionsSnapshotIsTheGoldenFileAndTheFileIsRead) {
+  const PartitionSnapshot snapshot{
+      .log_id = kLog,
+      .partition = Partition(3),
+      .at = kAt,
+      .inbound = {.next = Offset(5), .released = Epoch(1), .trying = Trying{Offset(5), 2}},
+      .open_users = {UserId("a"), UserId("105945141827451681156")}};
+  EXPECT_EQ(Json::parse(encode_partition_snapshot(snapshot)).dump(2) + "\n",
+            golden("partition_snapshot"));
+  const auto back = decode_partition_snapshot(golden("partition_snapshot"));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->at, snapshot.at);
+  EXPECT_EQ(back->inbound, snapshot.inbound);
+  EXPECT_EQ(back->open_users, snapshot.open_users);
 }
 
 TEST(SnapshotCodec, ReplayedHistoryGivesTheStateOfTheSnapshot) {
