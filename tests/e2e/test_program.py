@@ -1,18 +1,24 @@
 """The program as an operator meets it: usage, settings, exit codes, signals."""
+import asyncio
 import base64
+import concurrent.futures
 import contextlib
 import json
 import os
+import pathlib
 import re
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 
+import log_check
 import log_reader
 import pytest
 
-from harness import PLAYBOOK, ROOT, WAIT_SECONDS
+from harness import PLAYBOOK, ROOT, WAIT_SECONDS, Client
 
 
 @pytest.fixture
@@ -246,6 +252,63 @@ def test_a_service_that_is_not_ready_says_so_with_its_address_and_what_it_waits_
                         service.said), service.said
     status, body = service.get("/readyz")
     assert status == 503 and f"partition {partition}" in body
+
+
+def hold_until_slow(service, path):
+    """Keeps the file locked until the service has waited for it for longer than a line is due."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as held:
+        held.execute("BEGIN EXCLUSIVE")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not has_open(service.process, path):
+            assert time.monotonic() < deadline, f"{path} was never opened"
+            time.sleep(0.01)
+        time.sleep(1.5)
+        held.execute("ROLLBACK")
+
+
+def has_open(process, path):
+    if process is None:
+        return False
+    with contextlib.suppress(OSError):
+        return any(os.path.realpath(link) == str(path)
+                   for link in pathlib.Path(f"/proc/{process.pid}/fd").iterdir())
+    return False
+
+
+def test_a_rebuild_of_the_archive_that_takes_long_says_how_far_it_is(service):
+    async def talk():
+        async with Client(service, "ann") as client:
+            for number in range(60):
+                run = await client.say(f"m-{number}", f"what is {number} * 7?")
+                await client.wait_for_end(run)
+            return len(client.events())
+
+    assert asyncio.run(talk()) > 200
+    assert service.stop() == 0
+    with log_reader.LogReader(service.data) as log:
+        total = sum(len(log.records("events", number)) for number in range(log.partitions))
+    before = len(service.log.read_text("utf-8").splitlines())
+    shutil.rmtree(service.data / "archive")
+    (service.data / "archive").mkdir()
+    service.process = None
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        held = threads.submit(hold_until_slow, service, service.data / "archive" / "0.db")
+        service.start()
+        held.result()
+    lines = []
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not any(f"{total} of {total}" in line["message"] for line in lines):
+        assert time.monotonic() < deadline, f"whoever is told of a rebuild is told its end: {lines}"
+        said = [json.loads(line) for line in service.log.read_text("utf-8").splitlines()[before:]]
+        lines = [line for line in said if re.match("archive: .* records read", line["message"])]
+        time.sleep(0.01)
+    assert {line["level"] for line in lines} == {"info"}
+    counted = [re.fullmatch(r"archive: (\d+) of (\d+) records read", line["message"]).groups()
+               for line in lines]
+    assert counted[0] == ("0", str(total)), "when the wait was over, before anything was read"
+    assert counted[-1] == (str(total), str(total))
+    assert service.stop() == 0
+    assert log_check.check(service.data, complete=True).faults == []
 
 
 def test_contracts_are_listed_shown_and_checked(signalbox):
