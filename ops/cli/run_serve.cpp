@@ -25,6 +25,8 @@ namespace {
 constexpr std::chrono::milliseconds kDrainGrace{20'000};
 constexpr std::chrono::milliseconds kReadyPatience{10'000};
 constexpr std::chrono::milliseconds kReadyPoll{10};
+// Who ends by itself first tells why in /readyz, at least once to who asks at a usual pace.
+constexpr std::chrono::milliseconds kReasonShown{10'000};
 
 struct ServeArguments {
   ServeOptions options;
@@ -115,6 +117,7 @@ int run_serve(ServeArguments& arguments) {
     spdlog::info("SIGHUP: keys, revocations and certificate are read anew");
     (*service)->reload();
   });
+  if (reason.exit_code != kExitOk) shutdown.sleep_until_signal(kReasonShown);
   spdlog::info("stopping: {}", reason.text);
   (*service)->drain(kDrainGrace);
   service->reset();

@@ -49,6 +49,11 @@ bool ShutdownSignal::sleep(std::chrono::milliseconds time) {
   return poll(ready.data(), ready.size(), static_cast<int>(time.count())) != 0;
 }
 
+void ShutdownSignal::sleep_until_signal(std::chrono::milliseconds time_max) {
+  pollfd ready{signals_, POLLIN, 0};
+  poll(&ready, 1, static_cast<int>(time_max.count()));
+}
+
 ShutdownSignal::Reason ShutdownSignal::wait(const std::function<void()>& reload) {
   for (;;) {
     std::array<pollfd, 2> ready{{{signals_, POLLIN, 0}, {failed_, POLLIN, 0}}};

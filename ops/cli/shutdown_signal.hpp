@@ -27,6 +27,8 @@ class ShutdownSignal {
   [[nodiscard]] bool sleep(std::chrono::milliseconds time);
   // Main thread: waits for SIGTERM, SIGINT or fail(). Calls `reload` for every SIGHUP meanwhile.
   [[nodiscard]] Reason wait(const std::function<void()>& reload);
+  // Main thread: sleeps, at most so long, until SIGTERM, SIGINT or SIGHUP; fail() does not wake it.
+  void sleep_until_signal(std::chrono::milliseconds time_max);
 
  private:
   int signals_;  // signalfd

@@ -29,5 +29,16 @@ TEST(ShutdownSignal, SleepEndsWithASignalAndLeavesItToWait) {
   EXPECT_FALSE(shutdown.sleep(0ms));
 }
 
+TEST(ShutdownSignal, WhileAFailureIsShownOnlyASignalEndsTheSleep) {
+  ShutdownSignal shutdown;
+  shutdown.fail({75, "try again"});
+  const auto start = std::chrono::steady_clock::now();
+  shutdown.sleep_until_signal(30ms);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 30ms);
+  ASSERT_EQ(kill(getpid(), SIGTERM), 0);
+  shutdown.sleep_until_signal(1h);
+  EXPECT_EQ(shutdown.wait([] { FAIL(); }).exit_code, 75);
+}
+
 }  // namespace
 }  // namespace signalbox::cli
