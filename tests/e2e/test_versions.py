@@ -152,10 +152,11 @@ def test_a_router_that_cannot_fold_an_event_does_not_own_its_partition_and_ends_
         assert status == 503
     finally:
         starting.join()
-    assert "not ready" in service.said and reason in service.said
+    assert "not ready" in service.said
     assert service.process.wait(WAIT_SECONDS) == 75
     service.process.stdout.close()
     assert "this version cannot fold an event of its log" in service.log_tail()
+    assert f"partition {partition} stops: this version reads {name}" in service.log_tail()
     with log_reader.LogReader(service.data) as log:
         assert len(log.records("events", partition)) == before, "it wrote what it may not own"
         others = [p for p in range(log.partitions) if p != partition]
