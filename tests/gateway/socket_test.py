@@ -611,9 +611,10 @@ class SlowSockets(WithServer):
             wait_for(lambda: self.metric("events_read_total") == read + 100_000)
             before = self.resident_kib()
             ws = await self.server.connect("hal", "?from=start", max_queue=1, read_limit=1024)
-            # Nobody reads: frames are made for what the kernel takes, some 10 MiB of the 70.
+            # Nobody reads: frames are made for what the kernel takes, some 10 MiB of the 70; more lie
+            # in memory under AddressSanitizer, which pads each of them, but never half.
             await asyncio.sleep(1)
-            self.assertLess(self.resident_kib() - before, 24 * 1024)
+            self.assertLess(self.resident_kib() - before, 35 * 1024)
             await receive(ws)
             for seq in range(1, 100_001):
                 frame = json.loads(await ws.recv())
