@@ -83,6 +83,27 @@ def test_a_bench_of_a_service_that_is_not_there_says_so_at_once(request):
         bench.stderr.close()
 
 
+def test_bench_chat_draws_its_progress_on_a_terminal_and_only_there(service, request):
+    command = [request.config.getoption("--program"), "bench", "chat",
+               "--url", f"ws://{service.address}/ws", "--conversations", PLAYBOOK, "--users", "20",
+               "--limit", "400"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as bench:
+        os.close(theirs)
+        drawn = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while piece := os.read(ours, 4096):
+                drawn += piece
+        os.close(ours)
+        assert bench.wait(WAIT_SECONDS) == 0
+    bars = re.findall(r"\r\[(#*) *\] (\d+)/(\d+) messages ", drawn.decode())
+    assert bars, drawn
+    assert [int(done) for _, done, _ in bars] == sorted(int(done) for _, done, _ in bars)
+    assert all(int(done) <= int(total) for _, done, total in bars)
+    silent = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "messages " in silent.stdout and silent.stderr == ""
+
+
 def test_print_config_shows_each_value_and_where_it_came_from(signalbox, tmp_path):
     (tmp_path / "box.toml").write_text('dev = true\n[gateway]\nlisten = "127.0.0.1:1"\n')
     code, printed, _ = signalbox("serve", "--config", "box.toml", "--listen", "127.0.0.1:2",
