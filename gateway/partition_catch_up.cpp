@@ -267,29 +267,17 @@ bool PartitionFeed::post_older(Subscription& subscription, const std::vector<Rec
   return true;
 }
 
-void PartitionFeed::take_seq(Subscription& subscription, Seq seq) {
-  if (subscription.last_seq.value() != 0 && !follows_on(subscription.last_seq, seq))
-    tell_damage(subscription, "event " + std::to_string(subscription.last_seq.next().value()) +
-                                  " is missing, the next one is " + std::to_string(seq.value()));
-  subscription.last_seq = seq;
-  subscription.seq_claimed = false;
-}
-
 // Each event of the window is judged once, whoever reads it; one that is broken, for each reader.
 void PartitionFeed::judge_window_event(Subscription& subscription, WindowEvent& event) {
   auto chain = std::exchange(subscription.chain, std::nullopt);
-  if (event.link == ChainLink::whole) return take_seq(subscription, event.seq);
-  if (event.previous_of_user != 0)
+  if (event.link == ChainLink::whole)
+    chain.reset();
+  else if (event.previous_of_user != 0)
     chain = event_store::stated_chain(*window_.event(event.previous_of_user).record);
   else if (event.seq == Seq(1))
     chain = event_store::start_of_chain(parts_.description.log_id, subscription.follower->user);
-  if (!chain) return take_seq(subscription, event.seq);
-  const auto broken = event_store::follow(*chain, *event.record);
-  event.link = broken ? ChainLink::broken : ChainLink::whole;
-  if (!broken) return take_seq(subscription, event.seq);
-  tell_damage(subscription, broken->what);
-  subscription.last_seq = event.seq;
-  subscription.seq_claimed = false;
+  const bool whole = judge_next(subscription, chain, *event.record, event.seq);
+  if (chain) event.link = whole ? ChainLink::whole : ChainLink::broken;
 }
 
 void PartitionFeed::judge_older_event(Subscription& subscription, const Record& event) {
@@ -297,15 +285,23 @@ void PartitionFeed::judge_older_event(Subscription& subscription, const Record& 
   if (!subscription.chain && seq == Seq(1))
     subscription.chain =
         event_store::start_of_chain(parts_.description.log_id, subscription.follower->user);
-  if (!subscription.chain) {
-    take_seq(subscription, seq);
-    subscription.chain = event_store::stated_chain(event);
-    return;
-  }
-  if (const auto broken = event_store::follow(*subscription.chain, event))
+  const bool known = subscription.chain.has_value();
+  judge_next(subscription, subscription.chain, event, seq);
+  if (!known) subscription.chain = event_store::stated_chain(event);
+}
+
+bool PartitionFeed::judge_next(Subscription& subscription,
+                               std::optional<event_store::UserChain>& chain, const Record& event,
+                               Seq seq) {
+  const auto broken = chain ? event_store::follow(*chain, event) : std::nullopt;
+  if (broken)
     tell_damage(subscription, broken->what);
+  else if (subscription.last_seq.value() != 0 && !follows_on(subscription.last_seq, seq))
+    tell_damage(subscription, "event " + std::to_string(subscription.last_seq.next().value()) +
+                                  " is missing, the next one is " + std::to_string(seq.value()));
   subscription.last_seq = seq;
   subscription.seq_claimed = false;
+  return !broken;
 }
 
 void PartitionFeed::tell_damage(const Subscription& subscription, std::string what) {

@@ -147,10 +147,12 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   [[nodiscard]] std::vector<FramePtr> newest_pieces(const Subscription& subscription) const;
   void become_live(Subscription& subscription);
   void stop_live(Subscription& subscription);
-  void take_seq(Subscription& subscription, Seq seq);
   // What is posted next breaks the chain of its user, or follows it.
   void judge_window_event(Subscription& subscription, WindowEvent& event);
   void judge_older_event(Subscription& subscription, const Record& event);
+  // By `chain`, which goes on; where it is not known, by the last seq alone. False: it is broken.
+  bool judge_next(Subscription& subscription, std::optional<event_store::UserChain>& chain,
+                  const Record& event, Seq seq);
   void tell_damage(const Subscription& subscription, std::string what);
   void refuse(Subscription& subscription, event_store::CursorFault reason);
   void end_overloaded(const Subscription& subscription);

@@ -147,10 +147,8 @@ class Search : public std::enable_shared_from_this<Search> {
     if (const auto seq = event_store::header_number(record, "ce_userseq")) before_ = Seq(*seq);
     if (record.header("ce_type") != "dev.signalbox.message_received") return;
     const bool is_own = record.header("ce_runid") == run_id_;
-    if (!begun_ || is_own) {
-      begun_ = begun_ || is_own;
-      return;
-    }
+    if (is_own) begun_ = true;
+    if (!begun_ || is_own) return;
     const auto event = event_store::decode_event(record);
     // What cannot be read any more cannot be found; verification, not search, names it.
     const auto* message = event ? std::get_if<MessageReceived>(&event->data) : nullptr;
