@@ -851,7 +851,9 @@ class TheTestServerItself(unittest.TestCase):
     def test_an_event_that_the_log_does_not_take_ends_it(self):
         server = Server()
         self.addCleanup(server.data.cleanup)
-        server.tell(f"state ann 1 {5 << 20}")
+        # Told without waiting for the answer: it may end before it has answered.
+        server.process.stdin.write(f"state ann 1 {5 << 20}\n")
+        server.process.stdin.flush()
         self.assertEqual(server.process.wait(timeout=30), 3)
         server.stop()
 
