@@ -15,6 +15,17 @@ def connect(service):
     return socket.create_connection((host, int(port)), timeout=WAIT_SECONDS)
 
 
+def read_to_end(connection):
+    """What the service still said before it ended the connection."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except ConnectionResetError:
+        pass
+    return received
+
+
 def upgrade_lines(service, token=None, path="/ws"):
     """The request line and headers of a good upgrade, to be changed."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {service.address}", "Upgrade: websocket",

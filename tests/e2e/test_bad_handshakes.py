@@ -6,7 +6,7 @@ import pytest
 
 import raw_socket
 from harness import Service
-from raw_socket import KEY, PING, PONG, TEXT, connect, frame, upgrade_lines
+from raw_socket import KEY, PING, PONG, TEXT, connect, frame, read_to_end, upgrade_lines
 
 VERSION, PROTOCOL = "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"
 # (header, what stands there instead; None: nothing, status); `{host}` stands for the address.
@@ -135,12 +135,7 @@ def test_a_refused_upgrade_serves_no_frame_and_no_second_request(service):
     for more in (frame(TEXT, '{"type":"ping","nonce":"smuggled"}'), second):
         with connect(service) as raw:
             raw.sendall("\r\n".join([*lines, "", ""]).encode("ascii") + more)
-            came = b""
-            try:
-                while part := raw.recv(4096):
-                    came += part
-            except ConnectionResetError:
-                pass
+            came = read_to_end(raw)
         assert came.count(b"HTTP/1.1 ") == 1 and came.startswith(b"HTTP/1.1 401 ")
         assert b"smuggled" not in came
     assert raw_socket.RawSocket(service, "ann").receive()[0] == TEXT

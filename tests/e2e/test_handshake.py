@@ -1,32 +1,16 @@
 """Requests that are slow, unfinished or without end, and the Host rule of --dev, over real sockets."""
 import os
-import socket
 import time
 
 import pytest
 
 from harness import WAIT_SECONDS
+from raw_socket import connect, read_to_end
 
 SENT_MAX = 256 << 20  # far more than the kernels on both sides keep
 UPGRADE = ("GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
            "Sec-WebSocket-Protocol: signalbox.v1\r\n")
-
-
-def connect(service):
-    host, port = service.address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=WAIT_SECONDS)
-
-
-def read_to_end(connection):
-    """What the service still said before it ended the connection."""
-    received = b""
-    try:
-        while part := connection.recv(65536):
-            received += part
-    except ConnectionResetError:
-        pass
-    return received
 
 
 def open_descriptors(service):
