@@ -81,6 +81,19 @@ bool HeadWitness::exists(const std::string& dir) {
   return access((dir + "/head").c_str(), F_OK) == 0;
 }
 
+std::optional<std::int64_t> HeadWitness::peek(const std::string& dir, const LogId& log) {
+  const File file(::open((dir + "/head").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<std::uint8_t, kFileBytes> page{};
+  if (file.get() < 0 || pread(file.get(), page.data(), page.size(), 0) != kFileBytes)
+    return std::nullopt;
+  if (!std::equal(kMagic.begin(), kMagic.end(), page.begin()) ||
+      !std::ranges::equal(log.value().bytes, std::span(page).subspan(kLogIdAt, 16)))
+    return std::nullopt;
+  std::int64_t rows = 0;
+  std::memcpy(&rows, page.data() + kRowsAt, sizeof rows);
+  return rows;
+}
+
 Result<HeadWitness> HeadWitness::open(const std::string& dir, const LogId& log,
                                       std::uint64_t rows) {
   const std::string path = dir + "/head";

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "event-store/model/ids.hpp"
@@ -20,6 +21,8 @@ class HeadWitness {
  public:
   // Whether a log was ever opened for writing in this directory.
   [[nodiscard]] static bool exists(const std::string& dir);
+  // What it says of this log, without touching it; nullopt where there is none that says it.
+  [[nodiscard]] static std::optional<std::int64_t> peek(const std::string& dir, const LogId& log);
   // Compares with what the log has and creates the file where there is none. Errors: corrupt (the
   // log has fewer rows, or is another log), io_error, disk_full.
   [[nodiscard]] static Result<HeadWitness> open(const std::string& dir, const LogId& log,

@@ -17,22 +17,15 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// The record of the row the statement stands on, or nothing where it is not what was written.
-RecordPtr verified_record(const SqliteStatement& row, const TopicPartition& at) {
-  auto record = std::make_shared<Record>(
-      Record{at,
-             Offset(row.number(0)),
-             Timestamp(std::chrono::microseconds(row.number(1))),
-             row.is_null(2) ? std::nullopt : std::optional<std::string>(row.bytes(2)),
-             {},
-             std::string(row.bytes(4))});
-  const Hash content = content_checksum(record->key, row.bytes(3), record->value);
-  const Hash expected = row_checksum(at, record->offset, record->appended_at, content);
-  if (!std::ranges::equal(as_bytes(row.bytes(5)), expected)) return nullptr;
-  auto headers = Headers::parse(row.bytes(3));
-  if (!headers) return nullptr;
-  record->headers = std::move(*headers);
-  return record;
+StoredRow row_of(const SqliteStatement& row, const TopicPartition& at) {
+  return {.number = 0,
+          .place = place_number(at),
+          .offset = Offset(row.number(0)),
+          .appended_at = Timestamp(std::chrono::microseconds(row.number(1))),
+          .key = row.is_null(2) ? std::nullopt : std::optional(row.bytes(2)),
+          .headers = row.bytes(3),
+          .value = row.bytes(4),
+          .sha256 = row.bytes(5)};
 }
 
 }  // namespace
@@ -41,16 +34,41 @@ std::int64_t place_number(const TopicPartition& at) {
   return static_cast<std::int64_t>(at.topic) << 24 | at.partition.value();
 }
 
+std::optional<TopicPartition> place_of(std::int64_t place, std::int32_t partitions) {
+  const std::int64_t topic = place >> 24;
+  const std::int64_t partition = place & 0xffffff;
+  if (place < 0 || topic >= kTopicCount || partition >= partitions) return std::nullopt;
+  return TopicPartition{static_cast<Topic>(topic), Partition(static_cast<std::int32_t>(partition))};
+}
+
+bool is_as_written(const StoredRow& row) {
+  const Hash content = content_checksum(row.key, row.headers, row.value);
+  const TopicPartition at{static_cast<Topic>(row.place >> 24),
+                          Partition(static_cast<std::int32_t>(row.place & 0xffffff))};
+  return std::ranges::equal(as_bytes(row.sha256),
+                            row_checksum(at, row.offset, row.appended_at, content));
+}
+
+RecordPtr verified_record(const StoredRow& row, const TopicPartition& at) {
+  if (!is_as_written(row)) return nullptr;
+  auto headers = Headers::parse(row.headers);
+  if (!headers) return nullptr;
+  return std::make_shared<Record>(
+      Record{at, row.offset, row.appended_at,
+             row.key ? std::optional<std::string>(*row.key) : std::nullopt, std::move(*headers),
+             std::string(row.value)});
+}
+
 std::string name_place(const TopicPartition& at, Offset offset) {
   return std::string(to_text(at.topic)) + " partition " + std::to_string(at.partition.value()) +
          " offset " + std::to_string(offset.value());
 }
 
-Hash content_checksum(const std::optional<std::string>& key, std::string_view headers,
+Hash content_checksum(const std::optional<std::string_view>& key, std::string_view headers,
                       std::string_view value) {
   thread_local Sha256 hasher;
   hasher.update(key ? std::string_view("\1", 1) : std::string_view("\0", 1));
-  hasher.update_prefixed(key ? std::string_view(*key) : std::string_view());
+  hasher.update_prefixed(key.value_or(std::string_view()));
   hasher.update_prefixed(headers);
   hasher.update_prefixed(value);
   return hasher.finish();
@@ -74,17 +92,21 @@ Result<SqliteRowReader> SqliteRowReader::open(const std::string& path,
                                               const std::string& vfs_name) {
   auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only, vfs_name);
   if (!database) return tl::unexpected(database.error());
-  if (auto set = database->execute("PRAGMA cache_size=-8192; PRAGMA query_only=1;"); !set)
+  return on(std::move(*database));
+}
+
+Result<SqliteRowReader> SqliteRowReader::on(SqliteDatabase database) {
+  if (auto set = database.execute("PRAGMA cache_size=-8192; PRAGMA query_only=1;"); !set)
     return tl::unexpected(set.error());
-  auto select = database->prepare(
+  auto select = database.prepare(
       "SELECT \"offset\", appended_at, key, headers, value, sha256 FROM records"
       " WHERE place = ?1 AND \"offset\" >= ?2 ORDER BY \"offset\" LIMIT ?3");
   if (!select) return tl::unexpected(select.error());
-  auto first = database->prepare("SELECT min(\"offset\") FROM records WHERE place = ?1");
+  auto first = database.prepare("SELECT min(\"offset\") FROM records WHERE place = ?1");
   if (!first) return tl::unexpected(first.error());
-  auto counter = database->prepare("SELECT next FROM counters WHERE place = ?1");
+  auto counter = database.prepare("SELECT next FROM counters WHERE place = ?1");
   if (!counter) return tl::unexpected(counter.error());
-  return SqliteRowReader(std::move(*database), std::move(*select), std::move(*first),
+  return SqliteRowReader(std::move(database), std::move(*select), std::move(*first),
                          std::move(*counter));
 }
 
@@ -103,7 +125,7 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
       failed = Error{Errc::corrupt, name_place(at, expected) + ": the stored row is missing"};
       break;
     }
-    RecordPtr record = verified_record(select_, at);
+    RecordPtr record = verified_record(row_of(select_, at), at);
     if (!record) {
       failed = Error{Errc::corrupt,
                      name_place(at, expected) + ": the stored row does not match its checksum"};

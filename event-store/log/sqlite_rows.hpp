@@ -16,16 +16,14 @@
 
 #include "event-store/contract/sha256.hpp"
 #include "event-store/log/event_log.hpp"
+#include "event-store/log/stored_row.hpp"
 #include "event-store/sqlite/sqlite_database.hpp"
 
 namespace signalbox::event_store {
 
 [[nodiscard]] std::int64_t place_number(const TopicPartition& at);
-// `inbound partition 3 offset 17`
-[[nodiscard]] std::string name_place(const TopicPartition& at, Offset offset);
-
-[[nodiscard]] Hash content_checksum(const std::optional<std::string>& key, std::string_view headers,
-                                    std::string_view value);
+[[nodiscard]] Hash content_checksum(const std::optional<std::string_view>& key,
+                                    std::string_view headers, std::string_view value);
 [[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
                                 const Hash& content);
 
@@ -34,6 +32,8 @@ class SqliteRowReader {
  public:
   [[nodiscard]] static Result<SqliteRowReader> open(const std::string& path,
                                                     const std::string& vfs_name);
+  // Of a connection that only reads.
+  [[nodiscard]] static Result<SqliteRowReader> on(SqliteDatabase database);
 
   // Rows from `from` on, each verified and each following the one before. A bad or missing row ends
   // what is returned; it is an error (corrupt, with its place) only when it is the first.

@@ -24,19 +24,6 @@ CREATE TABLE counters(place INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;
 CREATE TABLE meta(log_id BLOB NOT NULL, partitions INTEGER NOT NULL) STRICT;
 )";
 
-Result<LogDescription> load_description(SqliteDatabase& database, const std::string& path) {
-  auto statement = database.prepare("SELECT log_id, partitions FROM meta");
-  if (!statement) return tl::unexpected(statement.error());
-  if (auto row = statement->step(); !row) return tl::unexpected(row.error());
-  Uuid id;
-  const std::string_view bytes = statement->bytes(0);
-  const std::int64_t partitions = statement->number(1);
-  if (bytes.size() != id.bytes.size() || partitions < 1)
-    return failure(Errc::corrupt, path + " does not say which log it is");
-  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-  return LogDescription{LogId(id), static_cast<std::int32_t>(partitions)};
-}
-
 // The rows of one partition end where its counter stands, if there are any.
 Result<LogTails::Start> load_start(SqliteRowReader& reader, SqliteStatement& newest,
                                    const TopicPartition& at, const std::string& path) {
@@ -59,6 +46,21 @@ Result<LogTails::Start> load_start(SqliteRowReader& reader, SqliteStatement& new
 }
 
 }  // namespace
+
+Result<LogDescription> load_description(SqliteDatabase& database, const std::string& path) {
+  auto statement = database.prepare("SELECT log_id, partitions FROM meta");
+  if (!statement) return tl::unexpected(statement.error());
+  const auto row = statement->step();
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return failure(Errc::corrupt, path + " does not say which log it is");
+  Uuid id;
+  const std::string_view bytes = statement->bytes(0);
+  const std::int64_t partitions = statement->number(1);
+  if (bytes.size() != id.bytes.size() || partitions < 1)
+    return failure(Errc::corrupt, path + " does not say which log it is");
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  return LogDescription{LogId(id), static_cast<std::int32_t>(partitions)};
+}
 
 Result<bool> check_format(SqliteDatabase& database, const std::string& path) {
   const auto application = database.query_number("PRAGMA application_id");

@@ -29,6 +29,10 @@ struct StoredLog {
 // program's file, or of a newer version), corrupt, io_error.
 [[nodiscard]] Result<bool> check_format(SqliteDatabase& database, const std::string& path);
 
+// Which log it is. Errors: corrupt.
+[[nodiscard]] Result<LogDescription> load_description(SqliteDatabase& database,
+                                                      const std::string& path);
+
 // Creates tables, meta and counters, all at 0. The caller holds a transaction open.
 [[nodiscard]] Result<void> create_schema(SqliteDatabase& database,
                                          const LogDescription& description);

@@ -37,6 +37,21 @@ tl::unexpected<Error> sqlite_failure(sqlite3* database) {
   return tl::unexpected(error_of(database, "cannot use"));
 }
 
+// A path as the part of a URI that it is.
+std::string immutable_uri(std::string_view path) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c != '?' && c != '#' && c != '%') {
+      uri += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    uri.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+  }
+  return uri + "?immutable=1";
+}
+
 // SQLite would take a lock with every allocation to count what it holds, and nobody asks. Before
 // its first use in the process; later it is refused, and harmless.
 void stop_counting_memory() {
@@ -115,10 +130,12 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, Access acce
     case Access::read_only: flags |= SQLITE_OPEN_READONLY; break;
     case Access::read_write: flags |= SQLITE_OPEN_READWRITE; break;
     case Access::create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
+    case Access::immutable: flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI; break;
   }
   sqlite3* opened = nullptr;
+  const std::string name = access == Access::immutable ? immutable_uri(path) : path;
   const int code =
-      sqlite3_open_v2(path.c_str(), &opened, flags, vfs_name.empty() ? nullptr : vfs_name.c_str());
+      sqlite3_open_v2(name.c_str(), &opened, flags, vfs_name.empty() ? nullptr : vfs_name.c_str());
   SqliteDatabase database(opened);
   if (code != SQLITE_OK) {
     const int system = opened == nullptr ? 0 : sqlite3_system_errno(opened);

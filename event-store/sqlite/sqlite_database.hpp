@@ -51,7 +51,12 @@ class SqliteDatabase {
  public:
   // Only tools that open the file at the same moment can make anybody wait.
   static constexpr int kBusyMilliseconds = 5000;
-  enum class Access { read_only, read_write, create };  // create: made where there is none
+  enum class Access {
+    read_only,
+    read_write,
+    create,     // made where there is none
+    immutable,  // read_only, of a file that nobody writes: nothing is made or locked beside it
+  };
 
   SqliteDatabase() = default;  // of no file, to be assigned to
 

@@ -1,0 +1,139 @@
+#include "event-store/log/log_reader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "event-store/log/head_witness.hpp"
+#include "event-store/log/stored_log.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+constexpr const char* kColumns =
+    "SELECT id, place, \"offset\", appended_at, key, headers, value, sha256 FROM records"
+    " WHERE id > ?1";
+
+StoredRow row_of(const SqliteStatement& row) {
+  return {.number = row.number(0),
+          .place = row.number(1),
+          .offset = Offset(row.number(2)),
+          .appended_at = Timestamp(std::chrono::microseconds(row.number(3))),
+          .key = row.is_null(4) ? std::nullopt : std::optional(row.bytes(4)),
+          .headers = row.bytes(5),
+          .value = row.bytes(6),
+          .sha256 = row.bytes(7)};
+}
+
+bool has_write_ahead_log(const std::string& path) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path + "-wal", error);
+  return !error && bytes > 0;
+}
+
+}  // namespace
+
+Result<LogReader> LogReader::open(const std::string& dir) {
+  const std::string path = dir + "/log.db";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    return failure(Errc::not_found, "there is no log in " + dir + ": " + path + " is missing");
+  auto opened = open_as(dir, SqliteDatabase::Access::read_only);
+  if (opened || opened.error().code != Errc::io_error || has_write_ahead_log(path)) return opened;
+  // A copy in a folder where nothing can be made: SQLite would want its side files there. Nobody
+  // writes to it either, and without a write-ahead log the file is all there is.
+  return open_as(dir, SqliteDatabase::Access::immutable);
+}
+
+Result<LogReader> LogReader::open_as(const std::string& dir, SqliteDatabase::Access access) {
+  const std::string path = dir + "/log.db";
+  auto database = SqliteDatabase::open(path, access);
+  if (!database) return tl::unexpected(database.error());
+  const auto known = check_format(*database, path);
+  if (!known) return tl::unexpected(known.error());
+  if (!*known) return failure(Errc::corrupt, path + " is empty");
+  auto description = load_description(*database, path);
+  if (!description) return tl::unexpected(description.error());
+  const std::string place = std::to_string(place_number({Topic::events, Partition(0)}));
+  const std::string last =
+      std::to_string(place_number({Topic::events, Partition(description->partitions - 1)}));
+  auto events = database->prepare(std::string(kColumns) + " AND place BETWEEN " + place + " AND " +
+                                  last + " ORDER BY id LIMIT ?2");
+  if (!events) return tl::unexpected(events.error());
+  auto all = database->prepare(std::string(kColumns) + " ORDER BY id LIMIT ?2");
+  if (!all) return tl::unexpected(all.error());
+  auto rows = SqliteRowReader::on(std::move(*database));
+  if (!rows) return tl::unexpected(rows.error());
+  return LogReader(dir, *description, std::move(*rows), std::move(*events), std::move(*all));
+}
+
+Result<std::int64_t> LogReader::rows_written() {
+  return rows_.database().query_number("SELECT next FROM counters WHERE place = " +
+                                       std::to_string(kRowsCounter));
+}
+
+Result<LogBounds> LogReader::bounds(const TopicPartition& at) { return rows_.bounds(at); }
+
+Result<bool> LogReader::has_row(const TopicPartition& at, Offset offset) {
+  return rows_.database()
+      .query_number(
+          "SELECT count(*) FROM records WHERE place = " + std::to_string(place_number(at)) +
+          " AND \"offset\" = " + std::to_string(offset.value()))
+      .map([](std::int64_t count) { return count > 0; });
+}
+
+std::optional<std::int64_t> LogReader::rows_witnessed() const {
+  return HeadWitness::peek(dir_, description_.log_id);
+}
+
+Result<std::vector<RecordPtr>> LogReader::read(const TopicPartition& at, Offset from,
+                                               ReadLimits limits) {
+  return rows_.read(at, from, limits);
+}
+
+Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_row,
+                                                           ReadLimits limits) {
+  events_.bind(1, after_row);
+  events_.bind(2, static_cast<std::int64_t>(std::max<std::size_t>(limits.records_max, 1)));
+  std::vector<NumberedRecord> records;
+  std::optional<Error> failed;
+  std::size_t bytes = 0;
+  Result<bool> stepped = false;
+  while (bytes < limits.bytes_max && (stepped = events_.step()) && *stepped) {
+    const StoredRow row = row_of(events_);
+    const auto at = place_of(row.place, description_.partitions);
+    RecordPtr record = at ? verified_record(row, *at) : nullptr;
+    if (!record) {
+      failed = Error{Errc::corrupt, (at ? name_place(*at, row.offset) : "row of no partition") +
+                                        ": the stored row does not match its checksum"};
+      break;
+    }
+    bytes += size_bytes(*record);
+    records.push_back({row.number, std::move(record)});
+  }
+  if (!stepped) failed = rows_.database().last_error("cannot read events of");
+  events_.reset();
+  if (failed && records.empty()) return tl::unexpected(std::move(*failed));
+  return records;
+}
+
+Result<std::optional<std::int64_t>> LogReader::scan(
+    std::int64_t after_row, std::int64_t rows_max,
+    const std::function<void(const StoredRow&)>& visit) {
+  all_.bind(1, after_row);
+  all_.bind(2, rows_max);
+  std::optional<std::int64_t> last;
+  Result<bool> stepped = false;
+  while ((stepped = all_.step()) && *stepped) {
+    const StoredRow row = row_of(all_);
+    visit(row);
+    last = row.number;
+  }
+  std::optional<Error> failed;
+  if (!stepped) failed = rows_.database().last_error("cannot read on in");
+  all_.reset();
+  if (failed) return tl::unexpected(std::move(*failed));
+  return last;
+}
+
+}  // namespace signalbox::event_store

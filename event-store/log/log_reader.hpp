@@ -1,0 +1,75 @@
+// LogReader: the embedded log for tools that only look: beside the process that writes it, or in a
+// copied folder with or without the write-ahead log. It takes no lock, writes nothing, and opens
+// damaged logs too: what is wrong with them is for its caller to find.
+// Every call is a read transaction of its own, so that the writer's checkpoints are never held up
+// for longer than one call lasts.
+// Thread: one at a time. Errors: not_found (no log there), bad_config (another program's file, or a
+// newer one), corrupt (the file is no database any more), io_error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/log/sqlite_rows.hpp"
+#include "event-store/log/stored_row.hpp"
+
+namespace signalbox::event_store {
+
+struct NumberedRecord {
+  std::int64_t row;  // StoredRow::number
+  RecordPtr record;
+};
+
+class LogReader {
+ public:
+  [[nodiscard]] static Result<LogReader> open(const std::string& dir);
+
+  [[nodiscard]] const LogDescription& describe() const { return description_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // By the stored counters, whatever rows are left.
+  [[nodiscard]] Result<std::int64_t> rows_written();
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
+  // Whether a row with this offset is there at all.
+  [[nodiscard]] Result<bool> has_row(const TopicPartition& at, Offset offset);
+  // What the file `head` beside the log says: how many rows were once committed. nullopt where
+  // there is none, or none that can be read.
+  [[nodiscard]] std::optional<std::int64_t> rows_witnessed() const;
+
+  // As EventLog::read: verified, none at the end.
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
+                                                    ReadLimits limits);
+  // Records of topic events, of all partitions in the order they were written, verified. A bad row
+  // ends what is returned; it is an error (corrupt) only when it is the first.
+  [[nodiscard]] Result<std::vector<NumberedRecord>> read_events(std::int64_t after_row,
+                                                                ReadLimits limits);
+  // Visits rows as they lie there, nothing verified, in the order they were written: those behind
+  // `after_row`, at most `rows_max`. The number of the last one visited; nullopt: none was left.
+  [[nodiscard]] Result<std::optional<std::int64_t>> scan(
+      std::int64_t after_row, std::int64_t rows_max,
+      const std::function<void(const StoredRow&)>& visit);
+
+ private:
+  LogReader(std::string dir, LogDescription description, SqliteRowReader rows,
+            SqliteStatement events, SqliteStatement all)
+      : dir_(std::move(dir)),
+        path_(dir_ + "/log.db"),
+        description_(std::move(description)),
+        rows_(std::move(rows)),
+        events_(std::move(events)),
+        all_(std::move(all)) {}
+  [[nodiscard]] static Result<LogReader> open_as(const std::string& dir,
+                                                 SqliteDatabase::Access access);
+
+  std::string dir_;
+  std::string path_;
+  LogDescription description_;
+  SqliteRowReader rows_;
+  SqliteStatement events_;
+  SqliteStatement all_;
+};
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,36 @@
+// StoredRow: one row of the embedded log as it lies in the file, before anybody judged it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "event-store/model/clock.hpp"
+#include "event-store/model/ids.hpp"
+#include "event-store/model/record.hpp"
+
+namespace signalbox::event_store {
+
+// The views are good until the reader goes on.
+struct StoredRow {
+  std::int64_t number;  // of the row in the log: 1, 2, 3 ... in the order they were written
+  std::int64_t place;   // topic * 2^24 + partition
+  Offset offset;
+  Timestamp appended_at;
+  std::optional<std::string_view> key;
+  std::string_view headers;
+  std::string_view value;
+  std::string_view sha256;
+};
+
+// nullopt where there is no such place in a log of so many partitions.
+[[nodiscard]] std::optional<TopicPartition> place_of(std::int64_t place, std::int32_t partitions);
+// `inbound partition 3 offset 17`
+[[nodiscard]] std::string name_place(const TopicPartition& at, Offset offset);
+// Whether the row has the checksum that belongs to it.
+[[nodiscard]] bool is_as_written(const StoredRow& row);
+// Its record, or null where it is not what was written.
+[[nodiscard]] RecordPtr verified_record(const StoredRow& row, const TopicPartition& at);
+
+}  // namespace signalbox::event_store
