@@ -15,6 +15,7 @@
 #include "ops/bench/chat_user.hpp"
 #include "ops/bench/dev_token.hpp"
 #include "ops/bench/percentile.hpp"
+#include "ops/cli/progress_bar.hpp"
 
 namespace signalbox::bench {
 
@@ -29,7 +30,6 @@ constexpr int kExitViolation = 3;
 constexpr int kExitTryAgain = 75;
 constexpr milliseconds kTick(250);
 constexpr milliseconds kTokenWaitMax(5'000);
-constexpr int kBarWidth = 40;
 
 // All users of one run of the bench, on one thread.
 class Crowd final : private ChatUserSink {
@@ -44,6 +44,7 @@ class Crowd final : private ChatUserSink {
         conversations_(conversations),
         history_(history),
         err_(err),
+        bar_(err, options.progress_bar),
         tick_(io_) {
     if (options_.seed == 0)
       options_.seed =
@@ -60,7 +61,7 @@ class Crowd final : private ChatUserSink {
     for (std::size_t i = 0; i < at_once; ++i) start_next();
     io_.run();
     ended_ = std::chrono::steady_clock::now();
-    if (options_.progress_bar) err_ << '\n';
+    bar_.end();
     if (violation_)
       err_ << "violation: " << violation_->name << ": " << violation_->what << std::endl;
     if (unreachable_) report_unreachable();
@@ -149,7 +150,7 @@ class Crowd final : private ChatUserSink {
       const auto now = std::chrono::steady_clock::now();
       if (counts_.connected > 0) counts_.last_contact = now;
       unreachable_ = now - counts_.last_contact > options_.unreachable_max;
-      if (options_.progress_bar) draw(now);
+      draw();
       if (unreachable_) return stop();
       tick();
     });
@@ -160,14 +161,10 @@ class Crowd final : private ChatUserSink {
     io_.stop();
   }
 
-  void draw(BenchTime now) {
-    const std::size_t total = std::max<std::size_t>(messages_total_, 1);
-    const auto filled = static_cast<int>(counts_.messages * kBarWidth / total);
-    err_ << "\r[" << std::string(static_cast<std::size_t>(filled), '#')
-         << std::string(static_cast<std::size_t>(kBarWidth - filled), ' ') << "] "
-         << counts_.messages << "/" << messages_total_ << " messages  " << std::fixed
-         << std::setprecision(1) << Seconds(now - started_).count() << " s  " << counts_.reconnects
-         << " reconnects " << std::flush;
+  void draw() {
+    bar_.show(static_cast<std::int64_t>(counts_.messages),
+              static_cast<std::int64_t>(messages_total_), "messages",
+              std::to_string(counts_.reconnects) + " reconnects ");
   }
 
   void report_unreachable() {
@@ -180,6 +177,7 @@ class Crowd final : private ChatUserSink {
   const std::vector<Conversation>& conversations_;
   HistoryFile& history_;
   std::ostream& err_;
+  cli::ProgressBar bar_;
   bool told_to_wait_ = false;
   asio::io_context io_{1};
   asio::steady_timer tick_;

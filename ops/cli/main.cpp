@@ -10,6 +10,7 @@
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/run_bench.hpp"
 #include "ops/cli/run_contract.hpp"
+#include "ops/cli/run_replay.hpp"
 #include "ops/cli/run_serve.hpp"
 #include "ops/cli/run_token.hpp"
 #include "ops/cli/subcommand.hpp"
@@ -47,7 +48,7 @@ int main(int argc, char** argv) {
   program.require_subcommand(1);
   program.set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
   const std::array subcommands = {add_serve(program), add_token(program), add_contract(program),
-                                  add_bench(program)};
+                                  add_bench(program), add_replay(program)};
   const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
   if (!names_subcommands(program, words.subspan(std::min<std::size_t>(1, words.size()))))
     return kExitUsage;

@@ -1,0 +1,52 @@
+#include "ops/cli/replay_console.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <iostream>
+#include <utility>
+
+#include "ops/cli/exit_code.hpp"
+
+namespace signalbox::cli {
+
+ReplayConsole::ReplayConsole(std::string verb, bool shows_lines)
+    : verb_(std::move(verb)),
+      bar_(std::cerr, isatty(STDERR_FILENO) == 1 && !(shows_lines && isatty(STDOUT_FILENO) == 1)) {}
+
+replay::Watch ReplayConsole::watch(std::string_view unit) {
+  return [this, unit](const replay::Progress& progress) {
+    bar_.show(progress.done, progress.total, unit);
+    return sleep(std::chrono::milliseconds(0));
+  };
+}
+
+bool ReplayConsole::write(std::string_view text) {
+  if (is_read_ && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
+    is_read_ = errno != EPIPE;
+  return is_read_;
+}
+
+int ReplayConsole::refuse(const Error& error) {
+  bar_.end();
+  std::fflush(stdout);
+  std::fprintf(stderr, "signalbox replay %s: %s%s%s\n", verb_.c_str(), error.field.c_str(),
+               error.field.empty() ? "" : ": ", error.message.c_str());
+  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+}
+
+int ReplayConsole::finish() {
+  bar_.end();
+  if (std::fflush(stdout) == 0 || errno == EPIPE) return kExitOk;
+  return refuse({Errc::io_error, "standard output cannot be written"});
+}
+
+Result<std::optional<UserId>> user_of(const ReplayArguments& arguments) {
+  if (arguments.user.empty()) return std::optional<UserId>();
+  return parse_id<UserId>(arguments.user, "--user").map([](UserId user) {
+    return std::optional(std::move(user));
+  });
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,118 @@
+#include "ops/cli/run_replay.hpp"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "event-store/model/timestamp.hpp"
+#include "ops/cli/exit_code.hpp"
+#include "ops/cli/replay_console.hpp"
+#include "replay/timeline.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+using event_store::LogReader;
+
+void add_common(CLI::App& app, ReplayArguments& arguments, const std::string& user_help) {
+  app.add_option("--data", arguments.data, "data directory, of a running service or a copy")
+      ->capture_default_str();
+  app.add_option("--user", arguments.user, user_help);
+}
+
+struct TimelineArguments : ReplayArguments {
+  std::string thread;
+  std::string run;
+  std::vector<std::string> types;
+  std::string since;
+  std::string until;
+  bool json = false;
+};
+
+Result<std::optional<Timestamp>> time_of(const std::string& text, const char* field) {
+  if (text.empty()) return std::optional<Timestamp>();
+  const auto time = parse_timestamp(text);
+  if (!time) return failure(Errc::bad_field, "must be a time like 2026-11-20T09:30:00Z", field);
+  return time;
+}
+
+Result<replay::TimelineFilter> filter_of(const TimelineArguments& arguments) {
+  replay::TimelineFilter filter;
+  if (!arguments.thread.empty()) {
+    auto thread = parse_id<ThreadId>(arguments.thread, "--thread");
+    if (!thread) return tl::unexpected(thread.error());
+    filter.thread = std::move(*thread);
+  }
+  if (!arguments.run.empty()) {
+    const auto run = Uuid::parse(arguments.run);
+    if (!run) return failure(Errc::bad_field, "must be a run's id, a UUID", "--run");
+    filter.run = RunId(*run);
+  }
+  for (const std::string& type : arguments.types) {
+    if (!replay::is_event_name(type))
+      return failure(Errc::bad_field,
+                     "'" + type + "' is no type of event; there are: " + replay::event_names(),
+                     "--type");
+    filter.types.insert(type);
+  }
+  const auto since = time_of(arguments.since, "--since");
+  if (!since) return tl::unexpected(since.error());
+  const auto until = time_of(arguments.until, "--until");
+  if (!until) return tl::unexpected(until.error());
+  filter.since = *since;
+  filter.until = *until;
+  return filter;
+}
+
+int run_timeline(const TimelineArguments& arguments) {
+  ReplayConsole console("timeline", true);
+  const auto user = user_of(arguments);
+  if (!user) return console.refuse(user.error());
+  const auto filter = filter_of(arguments);
+  if (!filter) return console.refuse(filter.error());
+  auto log = LogReader::open(arguments.data);
+  if (!log) return console.refuse(log.error());
+  const replay::Watch watch = console.watch("records");
+  auto events = replay::ValidEvents::open(*log, *user, watch);
+  if (!events) return console.refuse(events.error());
+  const bool with_user = !user->has_value();
+  const auto line = [&](const Record& event) {
+    return arguments.json ? replay::json_line(event) : replay::readable_line(event, with_user);
+  };
+  const auto done = replay::write_timeline(
+      *events, *filter, line, [&](std::string_view text) { return console.write(text); });
+  return done ? console.finish() : console.refuse(done.error());
+}
+
+Subcommand add_timeline(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<TimelineArguments>();
+  CLI::App* app = replay_app.add_subcommand(
+      "timeline", "What happened, an event a line, in the order it was written.");
+  add_common(*app, *arguments, "whose; all users where none is named");
+  app->add_option("--thread", arguments->thread, "only of this thread");
+  app->add_option("--run", arguments->run, "only of this run");
+  app->add_option("--type", arguments->types,
+                  "only of this type, such as tool_executing; may be repeated");
+  app->add_option("--since", arguments->since, "only at or after this time, 2026-11-20T09:30:00Z");
+  app->add_option("--until", arguments->until, "only before this time");
+  app->add_flag("--json", arguments->json, "one JSON object a line, with all the record says");
+  return {app, [arguments] { return run_timeline(*arguments); }};
+}
+
+}  // namespace
+
+Subcommand add_replay(CLI::App& program) {
+  CLI::App* app = program.add_subcommand(
+      "replay",
+      "What happened, from the log of a data directory: of a running service, which it does not "
+      "disturb, or of a copy.");
+  app->require_subcommand(1);
+  const std::vector<Subcommand> verbs{add_timeline(*app)};
+  return {app, [verbs] {
+            for (const Subcommand& verb : verbs)
+              if (verb.app->parsed()) return verb.run();
+            return kExitUsage;
+          }};
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,10 @@
+// `signalbox replay VERB`: what happened, from the log of a data directory, running or copied.
+#pragma once
+
+#include "ops/cli/subcommand.hpp"
+
+namespace signalbox::cli {
+
+[[nodiscard]] Subcommand add_replay(CLI::App& program);
+
+}  // namespace signalbox::cli
