@@ -1,0 +1,82 @@
+#include "event-store/sqlite/durable_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+namespace signalbox::event_store {
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : number_(::open(path.c_str(), flags, 0600)) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+tl::unexpected<Error> system_failure(const std::string& doing, const std::string& path) {
+  const int code = errno;
+  return failure(code == ENOSPC || code == EDQUOT ? Errc::disk_full : Errc::io_error,
+                 doing + " " + path + ": " + std::strerror(code));
+}
+
+bool write_all(int file, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> write_durably(const std::string& path, std::string_view content) {
+  const std::string made = path + ".new";
+  {
+    const Descriptor file(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    if (file.get() < 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0)
+      return system_failure("cannot write", made);
+  }
+  if (std::rename(made.c_str(), path.c_str()) != 0) return system_failure("cannot write", path);
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const Descriptor folder(parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0)
+    return system_failure("cannot sync the folder of", path);
+  return {};
+}
+
+Result<std::string> read_small_file(const std::string& path, std::size_t bytes_max) {
+  const Descriptor file(path, O_RDONLY | O_CLOEXEC);
+  if (file.get() < 0 && errno == ENOENT)
+    return failure(Errc::not_found, path + ": there is no such file");
+  if (file.get() < 0) return system_failure("cannot open", path);
+  std::string content(bytes_max + 1, '\0');
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_failure("cannot read", path);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > bytes_max)
+    return failure(Errc::too_large,
+                   path + " is longer than the " + std::to_string(bytes_max) + " bytes it may be");
+  content.resize(size);
+  return content;
+}
+
+}  // namespace signalbox::event_store

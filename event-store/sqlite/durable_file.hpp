@@ -1,0 +1,19 @@
+// Small files that are there whole or not at all, also after the power failed: written beside,
+// synced, put in place, and the folder synced. Mode 0600. Blocks on the disk.
+// Threads: any, one per path. Errors: disk_full, io_error, with the path and the system's reason.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "event-store/model/result.hpp"
+
+namespace signalbox::event_store {
+
+// Replaces what is at `path`; its folder exists.
+[[nodiscard]] Result<void> write_durably(const std::string& path, std::string_view content);
+
+// The whole content. Errors: not_found, too_large (more than `bytes_max`), io_error.
+[[nodiscard]] Result<std::string> read_small_file(const std::string& path, std::size_t bytes_max);
+
+}  // namespace signalbox::event_store
