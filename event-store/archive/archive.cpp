@@ -14,13 +14,17 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   PartitionWriter(ArchiveWriter& archive, Partition partition)
       : archive_(archive),
         path_(archive_path(archive.folder_, partition)),
-        status_{.partition = partition, .complete_to = {}, .trouble = {}} {}
+        status_{.partition = partition, .complete_to = {}, .trouble = {}} {
+    if (!archive.options_.anchors) return;
+    anchors_.emplace(AnchorWriter::Parts{*archive.options_.anchors, archive.executor_,
+                                         archive.clock_, archive.log_.describe().log_id, partition,
+                                         archive.options_.warn, [this] { anchor(); }});
+  }
 
   ~PartitionWriter() override {
+    reader_.reset();
+    if (file_ && commit()) anchor();
     cancel_timer();
-    if (!file_) return;
-    if (auto done = file_->commit(position_); !done)
-      archive_.options_.warn("archive " + path_ + ": " + done.error().message);
   }
 
   // Opens the file; reading starts with the next call. Errors: those of the file or the log.
@@ -43,7 +47,12 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
     if (!opened) return tl::unexpected<Error>(opened.error());
     file_ = std::move(*opened);
     position_ = file_->position();
-    update_status([&](ArchiveStatus& status) { status.complete_to = position_; });
+    if (anchors_)
+      if (auto done = anchors_->open(file_->tree(), file_->anchored()); !done) return done;
+    update_status([&](ArchiveStatus& status) {
+      status.complete_to = position_;
+      if (anchors_) status.anchors = anchors_->status();
+    });
     return {};
   }
 
@@ -92,8 +101,10 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
         if (!damage) return fail(damage.error());
         if (*damage) report(**damage);
         ++added_;
+        if (anchors_) anchors_->on_event(file_->tree());
       }
       position_ = record.after;
+      if (anchors_ && anchors_->is_due() && !anchor()) return;
       if (added_ - committed_ >= archive_.options_.events_per_commit && !commit()) return;
     }
     commit_later();
@@ -101,6 +112,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
 
   void on_caught_up(const Position& position) override {
     position_ = position;
+    if (anchors_) anchors_->on_caught_up(file_->tree());
     commit_later();
   }
 
@@ -120,8 +132,20 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
                            std::to_string(damage.offset.value()) + ": " + damage.what);
   }
 
+  // States the tree elsewhere, if there is something to state; false: as commit().
+  bool anchor() {
+    if (!anchors_ || !file_ || !anchors_->may_write(file_->tree())) return true;
+    file_->set_anchored({file_->tree().size(), file_->tree().root()});
+    if (!commit()) return false;
+    anchors_->write(file_->tree(), position_);
+    update_status([&](ArchiveStatus& status) { status.anchors = anchors_->status(); });
+    return true;
+  }
+
   bool commit() {
     cancel_timer();
+    if (anchors_ && anchors_->anchored().size > file_->anchored().size)
+      file_->set_anchored(anchors_->anchored());
     if (auto done = file_->commit(position_); !done) {
       fail(done.error());
       return false;
@@ -131,6 +155,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
       status.complete_to = position_;
       status.events_added = added_;
       status.verdicts = verdicts_;
+      if (anchors_) status.anchors = anchors_->status();
       status.trouble.reset();
     });
     archive_.report_progress();
@@ -179,6 +204,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   std::array<std::uint64_t, kVerdictCount> verdicts_{};
   TimerId timer_ = TimerId::none;
   mutable std::mutex mutex_;
+  std::optional<AnchorWriter> anchors_;
   ArchiveStatus status_;  // written on the executor under mutex_, read there without
   std::optional<PartitionReader> reader_;
 };

@@ -7,6 +7,7 @@
 // Memory: per partition one batch of the tail, SQLite's page cache and users_cached_max chains.
 // When a file cannot be written, the partition is tried again every second from its position; when
 // its file is damaged, it is moved aside and made anew. The log is never affected.
+// With `anchors`, each partition's tree is stated there from time to time and at the end.
 #pragma once
 
 #include <array>
@@ -19,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/archive/anchor_writer.hpp"
 #include "event-store/archive/partition_archive.hpp"
 #include "event-store/log/event_log.hpp"
 #include "event-store/log/partition_reader.hpp"
@@ -35,6 +37,7 @@ struct ArchiveOptions {
   std::chrono::milliseconds commit_delay{200};  // an event waits no longer for its commit
   std::chrono::milliseconds retry_delay{1000};  // after a file could not be written
   std::size_t users_cached_max = 2000;          // per partition
+  std::optional<Anchoring> anchors{};
   // One sentence for the operator: damage, files moved aside, files that cannot be written.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
   // After each commit until what was there at start is read; then once more with done == total.
@@ -48,6 +51,7 @@ struct ArchiveStatus {
   std::uint64_t damages = 0;       // breaks of users' chains, since start
   // How many records got each verdict since start, by Verdict's number; again where it reads again.
   std::array<std::uint64_t, kVerdictCount> verdicts{};
+  AnchorStatus anchors{};
   std::optional<Error> trouble;  // why the partition does not go on, now
 };
 

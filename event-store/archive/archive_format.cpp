@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace signalbox::event_store {
 
@@ -29,12 +30,33 @@ Hash position_hash(const Position& position) {
                    position.owner_seq.value()});
 }
 
+std::string edge_bytes(const MerkleTree& tree) {
+  std::string bytes;
+  for (const Hash& hash : tree.edge()) bytes += as_bytes(hash);
+  return bytes;
+}
+
+std::optional<std::vector<Hash>> edge_of(std::string_view bytes) {
+  std::vector<Hash> edge;
+  for (; !bytes.empty(); bytes.remove_prefix(sizeof(Hash))) {
+    const auto hash = as_hash(bytes.substr(0, sizeof(Hash)));
+    if (!hash) return std::nullopt;
+    edge.push_back(*hash);
+  }
+  return edge;
+}
+
+Hash tree_hash(std::int64_t size, std::string_view edge, std::int64_t anchored_size,
+               std::string_view anchored_root) {
+  return row_hash({size, edge, anchored_size, anchored_root});
+}
+
 }  // namespace
 
 const FileFormat& archive_format() {
   static constexpr FileFormat kFormat{
       .application_id = 0x53426172,  // "SBar"
-      .version = 2,
+      .version = 3,
       .schema =
           "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
           " seq INTEGER NOT NULL, chain BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
@@ -51,7 +73,10 @@ const FileFormat& archive_format() {
           " what TEXT NOT NULL) STRICT;"
           "CREATE TABLE position(id INTEGER PRIMARY KEY CHECK(id = 1),"
           " next_offset INTEGER NOT NULL, epoch INTEGER NOT NULL, claim BLOB NOT NULL,"
-          " owner_seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT"};
+          " owner_seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;"
+          "CREATE TABLE tree(id INTEGER PRIMARY KEY CHECK(id = 1), size INTEGER NOT NULL,"
+          " edge BLOB NOT NULL, anchored_size INTEGER NOT NULL, anchored_root BLOB NOT NULL,"
+          " hash BLOB NOT NULL) STRICT"};
   return kFormat;
 }
 
@@ -117,6 +142,41 @@ Result<void> write_position(SqliteDatabase& file, const Position& position) {
   upsert->bind(2, position.epoch.value());
   upsert->bind_blob(3, claim_bytes(position));
   upsert->bind(4, position.owner_seq.value());
+  upsert->bind_blob(5, as_bytes(hash));
+  return upsert->run();
+}
+
+Result<StoredTree> read_tree(SqliteDatabase& file) {
+  auto select =
+      file.prepare("SELECT size, edge, anchored_size, anchored_root, hash FROM tree WHERE id = 1");
+  if (!select) return tl::unexpected<Error>(select.error());
+  const auto row = select->step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  if (!*row) return StoredTree{};
+  const Hash hash =
+      tree_hash(select->number(0), select->bytes(1), select->number(2), select->bytes(3));
+  auto edge = edge_of(select->bytes(1));
+  const auto root = as_hash(select->bytes(3));
+  auto tree =
+      edge ? MerkleTree::restore(static_cast<std::uint64_t>(select->number(0)), *std::move(edge))
+           : std::nullopt;
+  if (select->bytes(4) != as_bytes(hash) || !tree || !root)
+    return failure(Errc::corrupt, "the archive's tree does not match its SHA-256");
+  return StoredTree{*std::move(tree), {static_cast<std::uint64_t>(select->number(2)), *root}};
+}
+
+Result<void> write_tree(SqliteDatabase& file, const StoredTree& stored) {
+  auto upsert = file.prepare("INSERT OR REPLACE INTO tree VALUES(1, ?1, ?2, ?3, ?4, ?5)");
+  if (!upsert) return tl::unexpected<Error>(upsert.error());
+  const auto size = static_cast<std::int64_t>(stored.tree.size());
+  const auto anchored = static_cast<std::int64_t>(stored.anchored.size);
+  const std::string edge = edge_bytes(stored.tree);
+  const std::string_view root = as_bytes(stored.anchored.root);
+  const Hash hash = tree_hash(size, edge, anchored, root);
+  upsert->bind(1, size);
+  upsert->bind_blob(2, edge);
+  upsert->bind(3, anchored);
+  upsert->bind_blob(4, root);
   upsert->bind_blob(5, as_bytes(hash));
   return upsert->run();
 }

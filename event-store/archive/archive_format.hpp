@@ -4,6 +4,9 @@
 //   threads(user, thread, seq, time, messages, first_words, hash)   what a thread's newest event is
 //   damage(place, user, what)           breaks of a user's chain, each named once
 //   position(next_offset, epoch, claim, owner_seq, hash)   what the file is complete to
+//   tree(size, edge, anchored_size, anchored_root, hash)   the Merkle tree over what the log had up
+//                                       to there: its size, the hashes of its right edge one after
+//                                       the other, and the newest anchor it passed through
 // `place` is the offset in the log; headers: model/headers.hpp.
 // hash = SHA-256 of the row: every text as lp(x), every number as 8 bytes big-endian, as row_hash
 // takes them. Numbers and names here are append only; a change of meaning is a new version.
@@ -16,6 +19,8 @@
 #include <string_view>
 #include <variant>
 
+#include "event-store/archive/anchor_writer.hpp"
+#include "event-store/archive/merkle_tree.hpp"
 #include "event-store/contract/sha256.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/ids.hpp"
@@ -37,5 +42,13 @@ using RowPart = std::variant<std::int64_t, std::string_view>;
 // The file's own position; of a file without one it is the start of the partition. Errors: corrupt.
 [[nodiscard]] Result<Position> read_position(SqliteDatabase& file);
 [[nodiscard]] Result<void> write_position(SqliteDatabase& file, const Position& position);
+
+struct StoredTree {
+  MerkleTree tree;
+  Anchored anchored;
+};
+// Of a file without one it is the empty tree. Errors: corrupt.
+[[nodiscard]] Result<StoredTree> read_tree(SqliteDatabase& file);
+[[nodiscard]] Result<void> write_tree(SqliteDatabase& file, const StoredTree& stored);
 
 }  // namespace signalbox::event_store

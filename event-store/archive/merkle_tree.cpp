@@ -42,6 +42,12 @@ LeafInput leaf_input(const ContentHash& content, const Hash& stated_chain) {
   return input;
 }
 
+LeafInput leaf_input(const Record& valid_event, const ContentHash& content) {
+  const auto text = valid_event.header("ce_chainhash");
+  const auto stated = text ? parse_hash(*text) : std::nullopt;
+  return leaf_input(content, stated.value_or(Hash{}));
+}
+
 Hash leaf_hash(std::span<const std::uint8_t> input) {
   Sha256& hasher = thread_hasher();
   hasher.update(kLeafPrefix);

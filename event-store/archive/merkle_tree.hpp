@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "event-store/contract/chain.hpp"
+#include "event-store/model/record.hpp"
 
 namespace signalbox::event_store {
 
@@ -24,6 +25,7 @@ using LeafInput = std::array<std::uint8_t, 96>;
 // `stated_chain`: the event's ce_chainhash; zero bytes where a damaged event states none. The
 // stated one, so that no part of an event can change without changing the tree.
 [[nodiscard]] LeafInput leaf_input(const ContentHash& content, const Hash& stated_chain);
+[[nodiscard]] LeafInput leaf_input(const Record& valid_event, const ContentHash& content);
 [[nodiscard]] Hash leaf_hash(std::span<const std::uint8_t> input);  // SHA-256(0x00 || input)
 
 class MerkleTree {

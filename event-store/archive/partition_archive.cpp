@@ -29,6 +29,20 @@ Hash user_hash(std::string_view name, const UserChain& chain) {
   return row_hash({name, chain.seq.value(), as_bytes(chain.hash)});
 }
 
+// Where a file goes on.
+struct Begin {
+  Position position;
+  StoredTree tree;
+};
+
+Result<Begin> read_begin(SqliteDatabase& file) {
+  auto position = read_position(file);
+  if (!position) return tl::unexpected<Error>(position.error());
+  auto tree = read_tree(file);
+  if (!tree) return tl::unexpected<Error>(tree.error());
+  return Begin{*std::move(position), *std::move(tree)};
+}
+
 }  // namespace
 
 Result<PartitionArchive> PartitionArchive::open(
@@ -36,31 +50,34 @@ Result<PartitionArchive> PartitionArchive::open(
     const std::function<void(const std::string&)>& warn) {
   auto file = open_rebuildable(path, archive_format(), log, warn);
   if (!file) return tl::unexpected<Error>(file.error());
-  auto position = read_position(*file);
-  if (!position && position.error().code == Errc::corrupt) {
+  auto begin = read_begin(*file);
+  if (!begin && begin.error().code == Errc::corrupt) {
     // The file closes before it is moved.
     { const SqliteDatabase closing = std::move(*file); }
-    file = make_anew(path, archive_format(), log, path + ": " + position.error().message, warn);
+    file = make_anew(path, archive_format(), log, path + ": " + begin.error().message, warn);
     if (!file) return tl::unexpected<Error>(file.error());
-    position = Position{};
+    begin = Begin{};
   }
-  if (!position) return tl::unexpected<Error>(position.error());
+  if (!begin) return tl::unexpected<Error>(begin.error());
   // The working set of a rebuild is the newest pages of two indexes: 16 MiB hold them.
   if (auto set = file->execute("PRAGMA cache_size=-16384"); !set)
     return tl::unexpected<Error>(set.error());
   auto statements = prepare(*file);
   if (!statements) return tl::unexpected<Error>(statements.error());
   return PartitionArchive(std::move(*file), std::move(*statements), log, users_cached_max,
-                          *position);
+                          std::move(begin->position), std::move(begin->tree));
 }
 
 PartitionArchive::PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
-                                   std::size_t users_cached_max, Position committed)
+                                   std::size_t users_cached_max, Position committed,
+                                   StoredTree tree)
     : file_(std::move(file)),
       statements_(std::move(statements)),
       log_(log),
       users_cached_max_(users_cached_max),
-      committed_(std::move(committed)) {}
+      committed_(std::move(committed)),
+      tree_(std::move(tree)),
+      committed_tree_(tree_) {}
 
 Result<PartitionArchive::Statements> PartitionArchive::prepare(SqliteDatabase& file) {
   auto select_user = file.prepare("SELECT id, seq, chain, hash FROM users WHERE name = ?1");
@@ -97,6 +114,7 @@ Result<void> PartitionArchive::begin() {
 
 Result<std::optional<Damage>> PartitionArchive::add(const Record& valid_event) {
   if (auto begun = begin(); !begun) return tl::unexpected<Error>(begun.error());
+  const ContentHash content = content_hash(valid_event.headers, valid_event.value);
   std::optional<Damage> damage;
   if (!valid_event.key || !is_opaque_id(*valid_event.key)) {
     damage = Damage{valid_event.offset, "", "the event names no user"};
@@ -105,13 +123,14 @@ Result<std::optional<Damage>> PartitionArchive::add(const Record& valid_event) {
     const Result<User*> user = find_user(name);
     if (!user) return tl::unexpected<Error>(user.error());
     (*user)->changed = true;
-    if (const auto broken = follow((*user)->chain, valid_event))
+    if (const auto broken = follow((*user)->chain, valid_event, content))
       damage = Damage{broken->offset, name, broken->what};
     if (auto inserted = insert_event(**user, name, valid_event); !inserted)
       return tl::unexpected<Error>(inserted.error());
   }
   if (damage)
     if (auto noted = note(*damage); !noted) return tl::unexpected<Error>(noted.error());
+  tree_.tree.append(leaf_hash(leaf_input(valid_event, content)));
   return damage;
 }
 
@@ -272,15 +291,18 @@ Result<void> PartitionArchive::save_users() {
 }
 
 Result<void> PartitionArchive::commit(const Position& position) {
-  if (!in_transaction_ && position == committed_) return {};
+  const bool is_same = position == committed_ && tree_.anchored == committed_tree_.anchored;
+  if (!in_transaction_ && is_same) return {};
   if (auto begun = begin(); !begun) return begun;
   if (auto saved = save_users(); !saved) return saved;
   if (auto saved = save_threads(); !saved) return saved;
   if (auto written = write_position(file_, position); !written) return written;
+  if (auto written = write_tree(file_, tree_); !written) return written;
   if (auto done = file_.execute("COMMIT"); !done) return done;
   in_transaction_ = false;
   threads_.clear();
   committed_ = position;
+  committed_tree_ = tree_;
   if (users_.size() > users_cached_max_) users_.clear();
   return {};
 }
@@ -292,7 +314,10 @@ void PartitionArchive::rollback() {
   in_transaction_ = false;
   threads_.clear();
   users_.clear();
+  tree_ = committed_tree_;
 }
+
+void PartitionArchive::set_anchored(const Anchored& anchored) { tree_.anchored = anchored; }
 
 Result<std::int64_t> PartitionArchive::damage_count() {
   return file_.query_number("SELECT count(*) FROM damage");

@@ -34,6 +34,11 @@ class PartitionArchive {
 
   // What is committed.
   [[nodiscard]] const Position& position() const { return committed_; }
+  // Of everything that was added, committed or not.
+  [[nodiscard]] const MerkleTree& tree() const { return tree_.tree; }
+  [[nodiscard]] const Anchored& anchored() const { return tree_.anchored; }
+  // The tree was seen to pass through this anchor, or is about to write it; with the next commit.
+  void set_anchored(const Anchored& anchored);
   // Adds one valid event; what was wrong with its user's chain, where something was.
   [[nodiscard]] Result<std::optional<Damage>> add(const Record& valid_event);
   // Everything before `position` is in the file once this returned.
@@ -68,7 +73,7 @@ class PartitionArchive {
   using ThreadKey = std::pair<std::int64_t, std::string>;  // user and thread
 
   PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
-                   std::size_t users_cached_max, Position committed);
+                   std::size_t users_cached_max, Position committed, StoredTree tree);
   [[nodiscard]] static Result<Statements> prepare(SqliteDatabase& file);
   [[nodiscard]] Result<void> begin();
   [[nodiscard]] Result<User*> find_user(const std::string& name);
@@ -87,6 +92,8 @@ class PartitionArchive {
   LogId log_;
   std::size_t users_cached_max_;
   Position committed_;
+  StoredTree tree_;
+  StoredTree committed_tree_;
   bool in_transaction_ = false;
   Users users_;
   std::map<ThreadKey, Thread> threads_;  // changed since the last commit

@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::event_store {
@@ -18,6 +17,30 @@ std::optional<Hash> stated_hash(std::span<const Header> headers) {
 std::string describe_unreadable(bool seq, bool hash) {
   if (!seq && !hash) return "neither ce_userseq nor ce_chainhash can be read";
   return seq ? "ce_chainhash is absent or no hash" : "ce_userseq is absent or no number";
+}
+
+// `headers`: those of `valid_event`, split.
+std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
+                                 std::span<const Header> headers, const ContentHash& content) {
+  const auto seq = header_number(headers, "ce_userseq");
+  const auto hash = stated_hash(headers);
+  const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
+  // From what the event states, so that each break is named once; what it does not state goes on
+  // as if it were right.
+  chain.seq = seq ? Seq(*seq) : expected.seq;
+  chain.hash = hash ? *hash : expected.hash;
+  if (!seq || !hash)
+    return ChainBreak{ChainBreak::Kind::unreadable, valid_event.offset,
+                      describe_unreadable(seq.has_value(), hash.has_value())};
+  if (chain.seq != expected.seq)
+    return ChainBreak{ChainBreak::Kind::seq, valid_event.offset,
+                      "expected ce_userseq " + std::to_string(expected.seq.value()) + ", found " +
+                          std::to_string(*seq)};
+  if (chain.hash != expected.hash)
+    return ChainBreak{
+        ChainBreak::Kind::hash, valid_event.offset,
+        "expected ce_chainhash " + to_hex(expected.hash) + ", found " + to_hex(*hash)};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -35,28 +58,13 @@ std::optional<UserChain> stated_chain(const Record& valid_event) {
 }
 
 std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
-  std::vector<Header> headers = valid_event.headers.split();
-  const auto seq = header_number(headers, "ce_userseq");
-  const auto hash = stated_hash(headers);
-  const UserChain expected{
-      chain.seq.next(),
-      chain_next(chain.hash, content_hash(std::move(headers), valid_event.value))};
-  // From what the event states, so that each break is named once; what it does not state goes on
-  // as if it were right.
-  chain.seq = seq ? Seq(*seq) : expected.seq;
-  chain.hash = hash ? *hash : expected.hash;
-  if (!seq || !hash)
-    return ChainBreak{ChainBreak::Kind::unreadable, valid_event.offset,
-                      describe_unreadable(seq.has_value(), hash.has_value())};
-  if (chain.seq != expected.seq)
-    return ChainBreak{ChainBreak::Kind::seq, valid_event.offset,
-                      "expected ce_userseq " + std::to_string(expected.seq.value()) + ", found " +
-                          std::to_string(*seq)};
-  if (chain.hash != expected.hash)
-    return ChainBreak{
-        ChainBreak::Kind::hash, valid_event.offset,
-        "expected ce_chainhash " + to_hex(expected.hash) + ", found " + to_hex(*hash)};
-  return std::nullopt;
+  const std::vector<Header> headers = valid_event.headers.split();
+  return follow(chain, valid_event, headers, content_hash(headers, valid_event.value));
+}
+
+std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
+                                 const ContentHash& content) {
+  return follow(chain, valid_event, valid_event.headers.split(), content);
 }
 
 }  // namespace signalbox::event_store

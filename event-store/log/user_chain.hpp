@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "event-store/contract/sha256.hpp"
+#include "event-store/contract/chain.hpp"
 #include "event-store/model/ids.hpp"
 #include "event-store/model/record.hpp"
 
@@ -28,5 +28,8 @@ struct ChainBreak {
 [[nodiscard]] std::optional<UserChain> stated_chain(const Record& valid_event);
 // Follows one valid event of that user. On a break the chain goes on from what the event states.
 [[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event);
+// The same where the content hash is known already.
+[[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
+                                               const ContentHash& content);
 
 }  // namespace signalbox::event_store

@@ -13,6 +13,7 @@
 
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/model/timestamp.hpp"
+#include "tests/archive/running_archive.hpp"
 #include "tests/archive/written_log.hpp"
 #include "tests/support/file_modes.hpp"
 
@@ -23,59 +24,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 const std::vector<std::string> kUsers{"anna", "105945141827451681156", "björn", "clara", "dora"};
-
-// An archive at work on a thread of its own, taken down in order.
-class RunningArchive {
- public:
-  RunningArchive(EventLog& log, std::string folder, ArchiveOptions options = {})
-      : log_(log), folder_(std::move(folder)) {
-    options.warn = [this](const std::string& text) {
-      const std::lock_guard lock(mutex_);
-      warnings_.push_back(text);
-    };
-    options.commit_delay = 5ms;
-    options.retry_delay = 5ms;
-    thread_.run([&] {
-      std::vector<Partition> partitions;
-      for (std::int32_t p = 0; p < log.describe().partitions; ++p)
-        partitions.push_back(Partition(p));
-      auto opened = ArchiveWriter::open(log, thread_, clock_, folder_, partitions, options);
-      ASSERT_TRUE(opened) << opened.error().message;
-      writer_ = std::move(*opened);
-    });
-  }
-  ~RunningArchive() {
-    thread_.run([&] { writer_.reset(); });
-  }
-  RunningArchive(const RunningArchive&) = delete;
-  RunningArchive& operator=(const RunningArchive&) = delete;
-
-  [[nodiscard]] ArchiveWriter& writer() { return *writer_; }
-  [[nodiscard]] bool is_complete() const {
-    for (const ArchiveStatus& status : writer_->status()) {
-      const auto bounds = log_.bounds({Topic::events, status.partition});
-      if (status.complete_to.next_offset != bounds->end || status.trouble) return false;
-    }
-    return true;
-  }
-  void wait_until_complete() const {
-    for (int i = 0; i < 5000 && !is_complete(); ++i) std::this_thread::sleep_for(2ms);
-    ASSERT_TRUE(is_complete());
-  }
-  [[nodiscard]] std::vector<std::string> warnings() const {
-    const std::lock_guard lock(mutex_);
-    return warnings_;
-  }
-
- private:
-  EventLog& log_;
-  std::string folder_;
-  cli::SystemClock clock_;
-  mutable std::mutex mutex_;
-  std::vector<std::string> warnings_;
-  cli::RoleThread thread_{"archive"};
-  std::unique_ptr<ArchiveWriter> writer_;
-};
 
 std::string describe(const Record& record) {
   std::string text = std::to_string(record.at.partition.value()) + "/" +

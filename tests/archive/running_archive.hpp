@@ -1,0 +1,72 @@
+// RunningArchive: an archive at work on a thread of its own, taken down in order.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "event-store/archive/archive.hpp"
+#include "ops/cli/role_thread.hpp"
+#include "ops/cli/system_clock.hpp"
+
+namespace signalbox::event_store {
+
+class RunningArchive {
+ public:
+  RunningArchive(EventLog& log, std::string folder, ArchiveOptions options = {})
+      : log_(log), folder_(std::move(folder)) {
+    options.warn = [this](const std::string& text) {
+      const std::lock_guard lock(mutex_);
+      warnings_.push_back(text);
+    };
+    options.commit_delay = std::chrono::milliseconds(5);
+    options.retry_delay = std::chrono::milliseconds(5);
+    thread_.run([&] {
+      std::vector<Partition> partitions;
+      for (std::int32_t p = 0; p < log.describe().partitions; ++p)
+        partitions.push_back(Partition(p));
+      auto opened = ArchiveWriter::open(log, thread_, clock_, folder_, partitions, options);
+      ASSERT_TRUE(opened) << opened.error().message;
+      writer_ = std::move(*opened);
+    });
+  }
+  ~RunningArchive() {
+    thread_.run([&] { writer_.reset(); });
+  }
+  RunningArchive(const RunningArchive&) = delete;
+  RunningArchive& operator=(const RunningArchive&) = delete;
+
+  [[nodiscard]] ArchiveWriter& writer() { return *writer_; }
+  [[nodiscard]] bool is_complete() const {
+    for (const ArchiveStatus& status : writer_->status()) {
+      const auto bounds = log_.bounds({Topic::events, status.partition});
+      if (status.complete_to.next_offset != bounds->end || status.trouble) return false;
+    }
+    return true;
+  }
+  void wait_until_complete() const {
+    for (int i = 0; i < 5000 && !is_complete(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    ASSERT_TRUE(is_complete());
+  }
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+  }
+
+ private:
+  EventLog& log_;
+  std::string folder_;
+  cli::SystemClock clock_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> warnings_;
+  cli::RoleThread thread_{"archive"};
+  std::unique_ptr<ArchiveWriter> writer_;
+};
+
+}  // namespace signalbox::event_store
