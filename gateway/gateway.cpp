@@ -22,6 +22,7 @@
 #include "gateway/listener.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/session.hpp"
+#include "gateway/web_pages.hpp"
 #include "gateway/websocket_server.hpp"
 
 namespace signalbox::gateway {
@@ -221,6 +222,7 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
       HistoryApi::Parts{log, history, authenticator, history_thread, clock, callbacks, metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max});
   public_routes.add(history_api->routes());
+  public_routes.add(make_page_routes({.dev = options.dev, .agents = options.agents}));
   public_routes.add(
       {"GET", "/contract/asyncapi.json", [document = make_asyncapi_document()](const HttpRequest&) {
          return HttpResponse{.body = document};

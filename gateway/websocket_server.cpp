@@ -162,8 +162,9 @@ void write_response(Endpoint::connection_type& connection, const HttpResponse& r
   if (connection.is_secure())
     connection.replace_header("Strict-Transport-Security", "max-age=31536000");
   if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
-  // An answer to HEAD states the length of a body that is not there.
-  if (connection.get_request().get_method() != "HEAD") connection.set_body(response.body);
+  // An answer to HEAD and a 304 state the length of a body that is not there.
+  if (connection.get_request().get_method() != "HEAD" && response.status != 304)
+    connection.set_body(response.body);
   connection.replace_header("Content-Length", std::to_string(response.body.size()));
 }
 

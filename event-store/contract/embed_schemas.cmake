@@ -1,6 +1,7 @@
 # Writes the schema files into a header, so that the compiler can check that every contract has its
 # schemas, and the program can show and compare them wherever it runs. Runs at configure time, and
 # again when a file is added, removed or changed.
+include(${CMAKE_CURRENT_LIST_DIR}/embed_text.cmake)
 
 # One constexpr array of every file <kind>/<name>.v<version>.json below `folder`.
 function(signalbox_embed_array variable folder out)
@@ -14,9 +15,8 @@ function(signalbox_embed_array variable folder out)
     set(kind ${CMAKE_MATCH_1})
     set(name ${CMAKE_MATCH_2})
     set(version ${CMAKE_MATCH_3})
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${path})
-    file(READ ${folder}/${path} text)
-    string(APPEND rows "    {\"${kind}\", \"${name}\", ${version}, R\"schema(${text})schema\"},\n")
+    signalbox_embed_text(${folder}/${path} literal)
+    string(APPEND rows "    {\"${kind}\", \"${name}\", ${version}, ${literal}},\n")
   endforeach()
   set(${out} "inline constexpr EmbeddedSchema ${variable}[] = {\n${rows}};\n" PARENT_SCOPE)
 endfunction()

@@ -18,7 +18,7 @@ import {Outbox, SignalboxError} from './signalbox_outbox.js';
 import {Pace, kRealTimers} from './signalbox_pace.js';
 /** @import {Ack, ClientEvents, EventFrame, HistoryPage} from './signalbox_types.js' */
 /** @import {HistoryQuery, Options, ReadyFrame, Socket, State} from './signalbox_types.js' */
-/** @import {StateChange, UserMessage} from './signalbox_types.js' */
+/** @import {StateChange, ThreadPage, UserMessage} from './signalbox_types.js' */
 
 export {SignalboxError};
 
@@ -182,10 +182,23 @@ export class SignalboxClient {
    * @returns {Promise<HistoryPage>} events in the order of seq; `next` null: there are no more
    * @throws {SignalboxError} `unreachable`, `closed`, `token_unavailable`, or what the server said
    */
-  async history({next, ...query} = {}) {
+  async history(what = {}) {
+    const page = await this.#page('v1/history', 'events', what);
+    return {...page, events: page.events.sort((/** @type {EventFrame} */ a, b) => a.seq - b.seq)};
+  }
+
+  /**
+   * A page of the user's threads, the one with the newest event first; otherwise as `history`.
+   * @param {{before?: number, limit?: number, next?: string}} [what]
+   * @returns {Promise<ThreadPage>}
+   */
+  async threads(what = {}) { return this.#page('v1/threads', 'threads', what); }
+
+  /** @param {string} path @param {string} list @param {HistoryQuery} query @returns {Promise<any>} */
+  async #page(path, list, {next, ...query}) {
     if (this.#state === 'closed') throw new SignalboxError('closed', 'this client was closed');
     const base = this.#options.url.replace(/^ws/, 'http');
-    const address = new URL(next ?? 'v1/history', base);
+    const address = new URL(next ?? path, base);
     if (address.origin !== new URL(base).origin)
       throw new SignalboxError('bad_field', 'next leads to another host', {field: 'next'});
     for (const [name, value] of Object.entries(query))
@@ -193,12 +206,11 @@ export class SignalboxClient {
     let response = await this.#fetch(address, 'first');
     if (response.status === 401) response = await this.#fetch(address, 'refused');
     const body = (await response.json().catch(() => null)) ?? {};
-    if (response.status !== 200 || !Array.isArray(body.events)) {
+    if (response.status !== 200 || !Array.isArray(body[list])) {
       const {code = 'unreachable', message = `HTTP ${response.status}`, ...more} = body.error ?? {};
       throw new SignalboxError(code, message, {...more, status: response.status});
     }
-    const events = /** @type {EventFrame[]} */ (body.events);
-    return {events: events.sort((a, b) => a.seq - b.seq), next: body.next ?? null};
+    return {[list]: body[list], next: body.next ?? null};
   }
 
   /** @param {URL} address @param {'first' | 'refused'} why @returns {Promise<any>} */

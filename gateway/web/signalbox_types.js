@@ -69,6 +69,16 @@
  */
 /** @typedef {{events: EventFrame[], next: string | null}} HistoryPage */
 /**
+ * `time` and `newest_seq` are of its newest event; `messages` counts those received.
+ * @typedef {object} ThreadSummary
+ * @property {string} thread_id
+ * @property {string} first_words
+ * @property {string} time
+ * @property {number} newest_seq
+ * @property {number} messages
+ */
+/** @typedef {{threads: ThreadSummary[], next: string | null}} ThreadPage */
+/**
  * idle: before `connect()` · connecting · catching_up: events from the cursor on arrive · live ·
  * waiting: comes back by itself · stopped: will not come back unchanged; mend the cause, then
  * `connect()` · closed: by `close()`, for ever.

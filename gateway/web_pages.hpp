@@ -1,0 +1,21 @@
+// The pages a browser opens: their files are part of the program (gateway/web), and nothing of them
+// comes from anywhere else. `/` is the chat page; every other file is at its own name. Each answer
+// has an ETag and is asked for again every time, so that a new release shows at once and an
+// unchanged file costs a 304. Pure; the handlers run on any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "event-store/model/http.hpp"
+
+namespace signalbox::gateway {
+
+struct PageOptions {
+  bool dev = false;                 // whether a name is enough to sign in
+  std::vector<std::string> agents;  // whom a user may talk to; the first unless he says otherwise
+};
+
+[[nodiscard]] std::vector<HttpRoute> make_page_routes(const PageOptions& options);
+
+}  // namespace signalbox::gateway
