@@ -51,6 +51,10 @@ Result<void> write_durably(const std::string& path, std::string_view content) {
       return system_failure("cannot write", made);
   }
   if (std::rename(made.c_str(), path.c_str()) != 0) return system_failure("cannot write", path);
+  return sync_folder_of(path);
+}
+
+Result<void> sync_folder_of(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const Descriptor folder(parent.empty() ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder.get() < 0 || ::fsync(folder.get()) != 0)

@@ -13,6 +13,9 @@ namespace signalbox::event_store {
 // Replaces what is at `path`; its folder exists.
 [[nodiscard]] Result<void> write_durably(const std::string& path, std::string_view content);
 
+// What was made or renamed beside `path`, and it itself, is found there after the power failed.
+[[nodiscard]] Result<void> sync_folder_of(const std::string& path);
+
 // The whole content. Errors: not_found, too_large (more than `bytes_max`), io_error.
 [[nodiscard]] Result<std::string> read_small_file(const std::string& path, std::size_t bytes_max);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ops/cli/exit_code.hpp"
+#include "ops/cli/run_backup.hpp"
 #include "ops/cli/run_bench.hpp"
 #include "ops/cli/run_contract.hpp"
 #include "ops/cli/run_replay.hpp"
@@ -47,8 +48,8 @@ int main(int argc, char** argv) {
                    "signalbox");
   program.require_subcommand(1);
   program.set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
-  const std::array subcommands = {add_serve(program), add_token(program), add_contract(program),
-                                  add_bench(program), add_replay(program)};
+  const std::array subcommands = {add_serve(program), add_token(program),  add_contract(program),
+                                  add_bench(program), add_backup(program), add_replay(program)};
   const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
   if (!names_subcommands(program, words.subspan(std::min<std::size_t>(1, words.size()))))
     return kExitUsage;

@@ -1,0 +1,124 @@
+"""`signalbox backup` of a running service, and the service that is started from the copy."""
+import asyncio
+import contextlib
+import os
+import stat
+import subprocess
+
+import log_check
+import pytest
+
+from harness import Client, Service, assert_gapless
+
+
+@pytest.fixture
+def backup(request):
+    """Runs the subcommand; the finished process."""
+    program = request.config.getoption("--program")
+
+    def run(data, to):
+        return subprocess.run([program, "backup", "--data", str(data), "--to", str(to)],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+async def chat_for_ever(service, user, acked):
+    """One message after the other; what is acknowledged goes to `acked`."""
+    async with Client(service, user) as client:
+        while True:
+            message = f"m-{len(acked)}"
+            await client.wait_for_end(await client.say(message, "what is 17 * 23?"))
+            acked.append(message)
+            await asyncio.sleep(0.06)  # a user may say 20 things in a second
+
+
+async def all_events(service, user):
+    async with Client(service, user, from_="start") as client:
+        await client.wait_for(type="caught_up")
+        return client.events()
+
+
+def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup, request, tmp_path):
+    to = tmp_path / "copy"
+    acked = {"ann": [], "bea": []}
+
+    async def story():
+        chats = [asyncio.create_task(chat_for_ever(service, user, acked[user])) for user in acked]
+        while min(map(len, acked.values())) < 5:
+            await asyncio.sleep(0.01)
+        before = {user: len(messages) for user, messages in acked.items()}
+        done = await asyncio.to_thread(backup, service.data, to)
+        assert done.returncode == 0, done.stderr
+        assert f"signalbox replay verify --data {to}" in done.stdout
+        for user, count in before.items():
+            while len(acked[user]) < count + 3:
+                await asyncio.sleep(0.01)
+        for chat in chats:
+            chat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await chat
+        return before
+
+    before = asyncio.run(story())
+    assert log_check.check(to).faults == []
+    restored = Service(request.config.getoption("--program"), to)
+    restored.start()
+    try:
+        for user, count in before.items():
+            events = asyncio.run(all_events(restored, user))
+            assert_gapless(events)
+            there = [e["data"]["message_id"] for e in events if e["type"] == "message_received"]
+            assert there[:count] == acked[user][:count], "acknowledged before the copy was begun"
+            assert there == acked[user][:len(there)]
+        acked_anew = []
+        with contextlib.suppress(asyncio.TimeoutError):
+            asyncio.run(asyncio.wait_for(chat_for_ever(restored, "cara", acked_anew), 2))
+        assert acked_anew
+    finally:
+        restored.stop()
+    assert log_check.check(to, complete=True).faults == []
+
+
+def test_only_its_owner_can_read_a_copy(service, backup, tmp_path):
+    to = tmp_path / "copy"
+    assert backup(service.data, to).returncode == 0
+    for folder, _, files in os.walk(to):
+        for path in [folder, *(os.path.join(folder, name) for name in files)]:
+            assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
+    assert {"log.db", "head", "dev.key", "archive"} <= set(os.listdir(to))
+    assert "lock" not in os.listdir(to)
+    assert not (tmp_path / "copy.partial").exists()
+
+
+@pytest.mark.parametrize("target", ["a folder", "a file"])
+def test_what_is_there_is_never_written_over(service, backup, tmp_path, target):
+    to = tmp_path / "there"
+    if target == "a folder":
+        to.mkdir()
+    else:
+        to.write_text("mine")
+    done = backup(service.data, to)
+    assert done.returncode == 2
+    assert done.stderr == f"signalbox backup: --to: {to} is there already; name a new folder\n"
+    assert not to.is_file() or to.read_text() == "mine"
+
+
+def test_a_folder_without_a_service_is_named(backup, tmp_path):
+    done = backup(tmp_path, tmp_path / "copy")
+    assert done.returncode == 2
+    assert done.stderr == f"signalbox backup: --data: there is no service's data in {tmp_path}\n"
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_copy_that_cannot_be_finished_leaves_nothing(service, backup, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    if os.access(tmp_path / "closed", os.W_OK):  # root may write everywhere
+        to = tmp_path / "file" / "copy"
+        (tmp_path / "file").write_text("")
+    else:
+        to = tmp_path / "closed" / "copy"
+    done = backup(service.data, to)
+    assert done.returncode == 1, done.stdout
+    assert str(to) in done.stderr
+    assert not to.exists()
