@@ -63,6 +63,7 @@ void Feed::open(const std::vector<PartitionStart>& starts) {
 void Feed::close() {
   executor_.cancel(timer_);
   partitions_.clear();
+  scans_.close();
   posts_.flush();
 }
 
@@ -128,6 +129,12 @@ void Feed::unfollow(Partition of, SessionId session) {
 void Feed::tell_positions() {
   executor_.post([this] {
     for (const auto& one : partitions_) one->tell_positions();
+  });
+}
+
+void Feed::scan(std::function<Task()> work, Task dropped) {
+  executor_.post([this, work = std::move(work), dropped = std::move(dropped)]() mutable {
+    scans_.submit(std::move(work), std::move(dropped));
   });
 }
 

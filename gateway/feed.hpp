@@ -3,6 +3,7 @@
 // called from any thread unless they say otherwise, and take effect in the order they were called.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,7 +39,7 @@ class Feed {
   // Made and destroyed anywhere; opened and closed on the executor, in between.
   explicit Feed(Parts parts);
   void open(const std::vector<PartitionStart>& starts);
-  // Stops reading; what is asked afterwards is not answered.
+  // Stops reading; what is asked afterwards is not answered, but for scans, which are dropped.
   void close();
 
   // A session asks once per generation; it is answered through its hub, from stream.hpp.
@@ -47,6 +48,8 @@ class Feed {
   void unfollow(Partition partition, SessionId session);
   // Every stream is told where it stands.
   void tell_positions();
+  // A job in line with the scans of streams (scan_queue.hpp); `dropped` runs on the executor.
+  void scan(std::function<Task()> work, Task dropped);
 
   // Any thread: partitions that cannot be read now, with the reason; at most a second old. Each is
   // tried again by itself.

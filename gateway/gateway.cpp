@@ -20,6 +20,7 @@
 #include "gateway/http_routes.hpp"
 #include "gateway/hub.hpp"
 #include "gateway/listener.hpp"
+#include "gateway/log_history.hpp"
 #include "gateway/metrics.hpp"
 #include "gateway/session.hpp"
 #include "gateway/web_pages.hpp"
@@ -150,6 +151,7 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<IoThread>> helpers;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::optional<Feed> feed;
+  std::optional<LogHistory> log_history;  // where there is no event store
   std::optional<HistoryApi> history_api;
   std::optional<WebsocketServer> server;
   std::vector<std::unique_ptr<Listener>> listeners;  // public, then admin
@@ -218,8 +220,9 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
 
 void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   history_thread.start();
+  if (history == nullptr) history = &log_history.emplace(log, *feed, LogHistory::Options{});
   history_api.emplace(
-      HistoryApi::Parts{log, history, authenticator, history_thread, clock, callbacks, metrics},
+      HistoryApi::Parts{log, *history, authenticator, history_thread, clock, callbacks, metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max});
   public_routes.add(history_api->routes());
   public_routes.add(make_page_routes({.dev = options.dev, .agents = options.agents}));
@@ -410,8 +413,8 @@ void Gateway::stop() {
     if (!wait_until(kCloseMax, [&] { return parts.server->connections() == 0; }))
       parts.server->cut_all();
   }
-  for (const auto& helper : parts.helpers) helper->finish();
   if (parts.feed) parts.feed_thread.run_and_wait([&] { parts.feed->close(); });
+  for (const auto& helper : parts.helpers) helper->finish();
   for (const auto& shard : parts.shards)
     shard->thread.run_and_wait([&] {
       if (shard->journal) shard->journal->stop();  // it stays: sockets may have outlived the wait

@@ -105,9 +105,6 @@ std::shared_ptr<const void> HistoryApi::take_slot() {
 
 template <class Query>
 void HistoryApi::begin(Query query, const HttpAnswer& answer) {
-  if (parts_.history == nullptr)
-    // No Retry-After: it will not have one in a second either.
-    return answer(http_error(503, "log_unavailable", "this gateway has no event store"));
   auto slot = take_slot();
   if (!slot) return answer(unavailable("overloaded", "too many requests for history"));
   const auto request = std::make_shared<Request<Query>>(
@@ -127,18 +124,20 @@ void HistoryApi::begin(Query query, const HttpAnswer& answer) {
 template <class Query>
 void HistoryApi::ask(const RequestPtr<Query>& request) {
   if constexpr (std::is_same_v<Query, HistoryQuery>)
-    parts_.history->read(
-        request->query, parts_.executor,
-        [this, request](Result<HistoryPage> page) { take(request, std::move(page)); });
+    parts_.history.read(request->query, parts_.executor, [this, request](Result<HistoryPage> page) {
+      take(request, std::move(page));
+    });
   else
-    parts_.history->read_threads(
+    parts_.history.read_threads(
         request->query, parts_.executor,
         [this, request](Result<ThreadPage> page) { take(request, std::move(page)); });
 }
 
 template <class Query, class Page>
 void HistoryApi::take(const RequestPtr<Query>& request, Result<Page> page) {
-  if (!page) return finish(request, unavailable("log_unavailable", "the archive cannot be read"));
+  if (!page && page.error().code == Errc::overloaded)
+    return finish(request, unavailable("overloaded", page.error().message));
+  if (!page) return finish(request, unavailable("log_unavailable", "the history cannot be read"));
   if (!is_behind(request->query.user, page->complete_to, request->until))
     return finish(request, HttpResponse{.body = body_of(request->query, *page)});
   const MonotonicTime now = parts_.clock.monotonic();

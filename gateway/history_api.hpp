@@ -10,9 +10,9 @@
 //
 // A page has everything that was in the log when it was asked for: where the archive is behind with
 // events of this user, the answer waits for it. Status: 401 no token, 403 a wrong one, 400 a bad
-// parameter; with Retry-After 503 overloaded (requests_max are under way), and 503 log_unavailable
-// (the archive cannot be read, or is behind for longer than patience); without it 503
-// log_unavailable where there is no event store to ask.
+// parameter; with Retry-After 503 overloaded (requests_max are under way, or too many scans of the
+// log wait where there is no archive), and 503 log_unavailable (the history cannot be read, or is
+// behind for longer than patience).
 //
 // Threads: handlers on any shard; the rest on its executor, which may block. Lifetime: all parts
 // and whatever takes the answers outlive the last callback it has counted.
@@ -39,7 +39,7 @@ class HistoryApi {
  public:
   struct Parts {
     event_store::EventLog& log;
-    event_store::UserHistory* history;  // none: every request is answered log_unavailable
+    event_store::UserHistory& history;
     const Authenticator& authenticator;
     Executor& executor;
     const Clock& clock;

@@ -1,5 +1,6 @@
 // ScanQueue: the helper threads for reads that block, one job each at a time; further jobs wait
-// their turn. Thread: the feed's, but the job itself runs on a helper.
+// their turn, those of sockets and those of requests in one line. Thread: the feed's, but the job
+// itself runs on a helper.
 #pragma once
 
 #include <algorithm>
@@ -32,11 +33,23 @@ class ScanQueue {
       return true;
     }
     if (!is_free() && waiting_.size() >= waiting_max_) return false;
-    take({socket, std::move(work)});
+    take({socket, std::move(work), {}});
     return true;
   }
   // A job of the gateway's own, of which there is at most one per partition.
-  void submit(std::function<Task()> work) { take({std::nullopt, std::move(work)}); }
+  void submit(std::function<Task()> work) { take({std::nullopt, std::move(work), {}}); }
+  // A job of no socket's: `dropped` runs in its place, at home, when too many wait or the queue
+  // closes.
+  void submit(std::function<Task()> work, Task dropped) {
+    if (closed_ || (!is_free() && waiting_.size() >= waiting_max_)) return dropped();
+    take({std::nullopt, std::move(work), std::move(dropped)});
+  }
+  // No job begins any more.
+  void close() {
+    closed_ = true;
+    for (const Job& job : std::exchange(waiting_, {}))
+      if (job.dropped) job.dropped();
+  }
   // The job of this socket that waits, if one does, will not run.
   void drop(SessionId socket) {
     const auto waiting = find(socket);
@@ -48,6 +61,7 @@ class ScanQueue {
   struct Job {
     std::optional<SessionId> socket;
     std::function<Task()> work;
+    Task dropped;
   };
   using Jobs = std::deque<Job>;
 
@@ -58,6 +72,7 @@ class ScanQueue {
   // A scan that goes on stands in line again behind those that wait.
   [[nodiscard]] bool is_free() const { return !free_.empty() && waiting_.empty(); }
   void take(Job job) {
+    if (closed_) return;
     if (is_free()) return begin(std::move(job.work));
     waiting_.push_back(std::move(job));
   }
@@ -85,6 +100,7 @@ class ScanQueue {
   std::vector<Executor*> free_;
   const std::size_t waiting_max_;
   Jobs waiting_;
+  bool closed_ = false;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };
 

@@ -2,28 +2,9 @@
 
 #include <utility>
 
-#include "event-store/archive/user_history.hpp"
-#include "event-store/contract/codec.hpp"
-#include "event-store/model/utf8.hpp"
-
 namespace signalbox::event_store {
 
 namespace {
-
-// The first words of a message on one line.
-std::string first_words_of(std::string_view content) {
-  std::string words;
-  for (const char c : utf8_prefix(content, 4 * kFirstWordsBytesMax)) {
-    const bool blank = c == ' ' || (c >= '\t' && c <= '\r');
-    if (!blank)
-      words += c;
-    else if (!words.empty() && words.back() != ' ')
-      words += ' ';
-  }
-  words.resize(utf8_prefix(words, kFirstWordsBytesMax).size());
-  if (!words.empty() && words.back() == ' ') words.pop_back();
-  return words;
-}
 
 Hash user_hash(std::string_view name, const UserChain& chain) {
   return row_hash({name, chain.seq.value(), as_bytes(chain.hash)});
@@ -209,16 +190,7 @@ Result<void> PartitionArchive::note_thread(const User& user, const std::string& 
     if (!loaded) return tl::unexpected<Error>(loaded.error());
     found = threads_.emplace(key, std::move(*loaded)).first;
   }
-  Thread& noted = found->second;
-  // Of a user whose seq went back the event was not kept either.
-  if (user.chain.seq <= noted.newest) return {};
-  noted.newest = user.chain.seq;
-  noted.time = event.header("ce_time").value_or("");
-  if (event.header("ce_type") != "dev.signalbox.message_received") return {};
-  if (++noted.messages > 1) return {};
-  const auto decoded = decode_event(event);
-  const auto* message = decoded ? std::get_if<MessageReceived>(&decoded->data) : nullptr;
-  if (message != nullptr) noted.first_words = first_words_of(message->content);
+  note_event(found->second.summary, user.chain.seq, event);
   return {};
 }
 
@@ -228,24 +200,24 @@ Result<PartitionArchive::Thread> PartitionArchive::load_thread(const ThreadKey& 
   select.bind(1, key.first);
   select.bind_text(2, key.second);
   const auto row = select.step();
-  Thread thread;
-  thread.user_name = user_name;
+  Thread thread{user_name, {ThreadId(key.second)}};
+  ThreadSummary& summary = thread.summary;
   bool whole = true;
   if (row && *row) {
-    thread.newest = Seq(select.number(0));
-    thread.time = select.bytes(1);
-    thread.messages = select.number(2);
-    thread.first_words = select.bytes(3);
+    summary.newest = Seq(select.number(0));
+    summary.time = select.bytes(1);
+    summary.messages = select.number(2);
+    summary.first_words = select.bytes(3);
     whole =
-        select.bytes(4) == as_bytes(thread_hash(user_name, key.second, thread.newest, thread.time,
-                                                thread.messages, thread.first_words));
+        select.bytes(4) == as_bytes(thread_hash(user_name, key.second, summary.newest, summary.time,
+                                                summary.messages, summary.first_words));
   }
   select.reset();
   if (!row) return tl::unexpected<Error>(row.error());
   if (!whole)
     return failure(Errc::corrupt, "the archive's row of a thread of user number " +
                                       std::to_string(key.first) + " (seq " +
-                                      std::to_string(thread.newest.value()) +
+                                      std::to_string(summary.newest.value()) +
                                       ") does not match its SHA-256");
   return thread;
 }
@@ -253,14 +225,15 @@ Result<PartitionArchive::Thread> PartitionArchive::load_thread(const ThreadKey& 
 Result<void> PartitionArchive::save_threads() {
   SqliteStatement& replace = statements_.replace_thread;
   for (const auto& [key, thread] : threads_) {
-    const Hash hash = thread_hash(thread.user_name, key.second, thread.newest, thread.time,
-                                  thread.messages, thread.first_words);
+    const ThreadSummary& summary = thread.summary;
+    const Hash hash = thread_hash(thread.user_name, key.second, summary.newest, summary.time,
+                                  summary.messages, summary.first_words);
     replace.bind(1, key.first);
     replace.bind_text(2, key.second);
-    replace.bind(3, thread.newest.value());
-    replace.bind_text(4, thread.time);
-    replace.bind(5, thread.messages);
-    replace.bind_text(6, thread.first_words);
+    replace.bind(3, summary.newest.value());
+    replace.bind_text(4, summary.time);
+    replace.bind(5, summary.messages);
+    replace.bind_text(6, summary.first_words);
     replace.bind_blob(7, as_bytes(hash));
     if (auto done = replace.run(); !done) return done;
   }

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "event-store/archive/archive_format.hpp"
+#include "event-store/archive/thread_summary.hpp"
 #include "event-store/log/user_chain.hpp"
 
 namespace signalbox::event_store {
@@ -65,10 +66,7 @@ class PartitionArchive {
   using Users = std::unordered_map<std::string, User>;
   struct Thread {
     std::string user_name;
-    Seq newest{0};
-    std::string time;
-    std::int64_t messages = 0;
-    std::string first_words;
+    ThreadSummary summary;
   };
   using ThreadKey = std::pair<std::int64_t, std::string>;  // user and thread
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/archive/thread_summary.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/record.hpp"
@@ -35,15 +36,6 @@ struct ThreadQuery {
   Seq before;  // threads whose newest event has a smaller seq, newest first
   std::size_t threads_max = 100;
 };
-
-struct ThreadSummary {
-  ThreadId id;
-  Seq newest;               // of its newest event
-  std::string time;         // of the same, as its ce_time
-  std::int64_t messages;    // message_received
-  std::string first_words;  // of the first message, at most kFirstWordsBytesMax; may be empty
-};
-inline constexpr std::size_t kFirstWordsBytesMax = 80;
 
 struct ThreadPage {
   std::vector<ThreadSummary> threads;

@@ -45,7 +45,7 @@ class AskedHistory : public testing::Test {
   using Seqs = std::vector<std::int64_t>;
 
   GatewayWorld world_;
-  HistoryApi api_{{*world_.log, &world_.history, world_.authenticator, world_.helper,
+  HistoryApi api_{{*world_.log, world_.history, world_.authenticator, world_.helper,
                    world_.scheduler.clock(), world_.callbacks, world_.metrics},
                   {.requests_max = 1, .patience = 2s, .look_again = 50ms}};
 };

@@ -1,0 +1,51 @@
+// LogHistory: UserHistory where there is no event store (contract 13): every page is looked for in
+// the log itself, from its beginning, piece by piece in line with the scans of streams. What a
+// search keeps in memory is a page, a piece's events and at most threads_max threads. Errors:
+// overloaded (too many scans wait), unavailable (the gateway stops; too many threads), those of the
+// log. Threads: read() on any; what it finds is kept where the scan runs. Lifetime: log and feed
+// outlive the last answer.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "event-store/archive/user_history.hpp"
+#include "event-store/log/event_log.hpp"
+#include "gateway/feed.hpp"
+
+namespace signalbox::gateway {
+
+class LogHistory final : public event_store::UserHistory {
+ public:
+  struct Options {
+    std::size_t piece_found_bytes_max = 1 << 20;
+    // A scan gives up its helper after so much, so that others get their turn.
+    std::size_t piece_read_bytes_max = 8 << 20;
+    // Of one user; a list of more than these is not made without an event store.
+    std::size_t threads_max = 10'000;
+  };
+  LogHistory(event_store::EventLog& log, Feed& feed, Options options)
+      : log_(log), feed_(feed), options_(options), description_(log.describe()) {}
+
+  void read(event_store::HistoryQuery query, Executor& where,
+            std::function<void(Result<event_store::HistoryPage>)> done) override;
+  void read_threads(event_store::ThreadQuery query, Executor& where,
+                    std::function<void(Result<event_store::ThreadPage>)> done) override;
+
+ private:
+  struct Search;
+  template <class Page, class Collector>
+  void search(const UserId& user, std::shared_ptr<Collector> collector, Executor& where,
+              std::function<void(Result<Page>)> done);
+  void go_on(const std::shared_ptr<Search>& search);
+  // Blocking. True once the search is through.
+  [[nodiscard]] Result<bool> read_piece(Search& search);
+
+  event_store::EventLog& log_;
+  Feed& feed_;
+  const Options options_;
+  const event_store::LogDescription description_;
+};
+
+}  // namespace signalbox::gateway
