@@ -108,6 +108,7 @@ void SocketLink::hand_over() {
   outbox_head_ = end;
   if (answer_bytes_ <= limits_.answers_bytes_max / 2) hold_reading(false);
   if (outbox_head_ < outbox_.size()) {
+    drop_handed_over();
     // The kernel has taken the whole batch; the next one waits until other sockets had theirs.
     if (writer_->in_flight() == 0) mark_dirty();
     return;
@@ -117,6 +118,13 @@ void SocketLink::hand_over() {
     outbox_ = {};
   else
     outbox_.clear();
+}
+
+// A queue that never gets empty keeps nothing of what left it. Each frame is moved once on average.
+void SocketLink::drop_handed_over() {
+  if (outbox_head_ < outbox_.size() - outbox_head_) return;
+  outbox_.erase(outbox_.begin(), outbox_.begin() + static_cast<std::ptrdiff_t>(outbox_head_));
+  outbox_head_ = 0;
 }
 
 void SocketLink::tell_writable() {

@@ -108,6 +108,7 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void watch_end(MonotonicTime now);
   void mark_dirty();
   void hand_over();
+  void drop_handed_over();
   void tell_writable();
   void drop_stream();
   void hold_reading(bool hold);
