@@ -220,7 +220,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
 
 void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   history_thread.start();
-  if (history == nullptr) history = &log_history.emplace(log, *feed, LogHistory::Options{});
+  if (history == nullptr) history = &log_history.emplace(log, *feed, clock, LogHistory::Options{});
   history_api.emplace(
       HistoryApi::Parts{log, *history, authenticator, history_thread, clock, callbacks, metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max});

@@ -115,6 +115,7 @@ struct LogHistory::Search {
   UserId user;
   std::function<Take(Seq, const RecordPtr&)> take;
   std::function<void(Result<Position>)> end;  // any thread; once
+  MonotonicTime give_up;
   Position position{};
   std::optional<Offset> until{};  // what the log had when the search began
   Seq newest{0};
@@ -143,7 +144,8 @@ void LogHistory::search(const UserId& user, std::shared_ptr<Collector> collector
       [collector, &where, done = std::move(done)](const Result<Position>& reached) {
         Result<Page> page = reached.map([&](const Position& to) { return collector->page(to); });
         where.post([done, page = std::move(page)]() mutable { done(std::move(page)); });
-      }}));
+      },
+      clock_.monotonic() + options_.patience}));
 }
 
 void LogHistory::go_on(const std::shared_ptr<Search>& search) {
@@ -151,8 +153,10 @@ void LogHistory::go_on(const std::shared_ptr<Search>& search) {
       [this, search]() -> Task {
         return [this, search, through = read_piece(*search)] {
           if (!through) return search->end(tl::unexpected(through.error()));
-          if (!*through) return go_on(search);
-          search->end(Position{.next_offset = *search->until});
+          if (*through) return search->end(Position{.next_offset = *search->until});
+          if (clock_.monotonic() >= search->give_up)
+            return search->end(failure(Errc::unavailable, "the log is too long to be read now"));
+          go_on(search);
         };
       },
       [search] { search->end(failure(Errc::overloaded, "too many reads of the log wait")); });

@@ -1,17 +1,19 @@
 // LogHistory: UserHistory where there is no event store (contract 13): every page is looked for in
 // the log itself, from its beginning, piece by piece in line with the scans of streams. What a
 // search keeps in memory is a page, a piece's events and at most threads_max threads. Errors:
-// overloaded (too many scans wait), unavailable (the gateway stops; too many threads), those of the
-// log. Threads: read() on any; what it finds is kept where the scan runs. Lifetime: log and feed
-// outlive the last answer.
+// overloaded (too many scans wait, or the gateway stops), unavailable (too many threads; not found
+// within patience), those of the log. Threads: read() on any; what it finds is kept where the scan
+// runs. Lifetime: log and feed outlive the last answer.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 
 #include "event-store/archive/user_history.hpp"
 #include "event-store/log/event_log.hpp"
+#include "event-store/model/clock.hpp"
 #include "gateway/feed.hpp"
 
 namespace signalbox::gateway {
@@ -24,9 +26,11 @@ class LogHistory final : public event_store::UserHistory {
     std::size_t piece_read_bytes_max = 8 << 20;
     // Of one user; a list of more than these is not made without an event store.
     std::size_t threads_max = 10'000;
+    // Nobody waits for an answer much longer.
+    std::chrono::milliseconds patience{10'000};
   };
-  LogHistory(event_store::EventLog& log, Feed& feed, Options options)
-      : log_(log), feed_(feed), options_(options), description_(log.describe()) {}
+  LogHistory(event_store::EventLog& log, Feed& feed, const Clock& clock, Options options)
+      : log_(log), feed_(feed), clock_(clock), options_(options), description_(log.describe()) {}
 
   void read(event_store::HistoryQuery query, Executor& where,
             std::function<void(Result<event_store::HistoryPage>)> done) override;
@@ -44,6 +48,7 @@ class LogHistory final : public event_store::UserHistory {
 
   event_store::EventLog& log_;
   Feed& feed_;
+  const Clock& clock_;
   const Options options_;
   const event_store::LogDescription description_;
 };

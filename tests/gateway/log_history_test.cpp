@@ -124,10 +124,10 @@ class AskedLog : public testing::Test {
   OwnerSeq owner_seq_{0};
   std::map<std::string, event_store::UserChain> chains_;
   // A piece is less than the page of most queries, and a search has several.
-  LogHistory history_{
-      *world_.log,
-      *world_.feed,
-      {.piece_found_bytes_max = 1000, .piece_read_bytes_max = 2000, .threads_max = 2}};
+  LogHistory history_{*world_.log,
+                      *world_.feed,
+                      world_.scheduler.clock(),
+                      {.piece_found_bytes_max = 1000, .threads_max = 2}};
   const UserId ann_{"ann"};
 };
 
@@ -204,7 +204,8 @@ TEST_F(AskedLog, more_searches_than_may_wait_are_overloaded_and_the_others_answe
 
 TEST_F(AskedLog, a_search_and_the_catch_up_of_a_socket_take_turns) {
   world_.restart_feed();  // its window begins behind what was said
-  LogHistory history{*world_.log, *world_.feed, {.piece_read_bytes_max = 2000}};
+  LogHistory history{
+      *world_.log, *world_.feed, world_.scheduler.clock(), {.piece_found_bytes_max = 1000}};
   std::vector<std::string> order;
   const HistoryQuery query{.user = ann_, .after = Seq(0), .before = std::nullopt};
   history.read(query, world_.shard,
@@ -224,6 +225,21 @@ TEST_F(AskedLog, a_log_that_cannot_be_read_is_told) {
   const auto again = begin({.user = ann_, .after = Seq(0), .before = std::nullopt});
   world_.settle();
   EXPECT_EQ(again->answers.at(0).error().code, Errc::io_error);
+}
+
+TEST_F(AskedLog, a_search_that_nobody_waits_for_any_more_gives_up) {
+  LogHistory impatient{*world_.log,
+                       *world_.feed,
+                       world_.scheduler.clock(),
+                       {.piece_found_bytes_max = 1000, .patience = std::chrono::milliseconds(0)}};
+  std::vector<Result<HistoryPage>> answers;
+  const int reads = world_.log->reads;
+  impatient.read({.user = ann_, .after = Seq(0), .before = std::nullopt}, world_.shard,
+                 [&](Result<HistoryPage> page) { answers.push_back(std::move(page)); });
+  world_.settle();
+  ASSERT_FALSE(answers.at(0));
+  EXPECT_EQ(answers[0].error().code, Errc::unavailable);
+  EXPECT_EQ(world_.log->reads, reads + 1);
 }
 
 TEST_F(AskedLog, a_search_under_way_is_answered_when_the_feed_closes) {
