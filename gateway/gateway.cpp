@@ -57,22 +57,39 @@ ServerOptions server_options(const GatewayOptions& options) {
                                   .close_linger = limits.close_linger}};
 }
 
+HttpResponse bad_member(std::string_view code, const std::string& field, const std::string& what) {
+  return http_error(400, code, field + " " + what, field);
+}
+
+// What is wrong with the roles, or which they are.
+tl::expected<std::vector<std::string>, HttpResponse> read_roles(const nlohmann::json& body) {
+  std::vector<std::string> read;
+  const auto roles = body.find("roles");
+  if (roles == body.end()) return read;
+  if (!roles->is_array())
+    return tl::unexpected(bad_member("bad_field", "roles", "must be an array of strings"));
+  for (const nlohmann::json& role : *roles) {
+    if (!role.is_string())
+      return tl::unexpected(bad_member("bad_field", "roles[" + std::to_string(read.size()) + "]",
+                                       "must be a string"));
+    read.push_back(role);
+  }
+  return read;
+}
+
 // POST {"user_id": ..., "roles": [...]}
 HttpResponse give_dev_token(const TokenKey& key, const Clock& clock, const HttpRequest& request) {
   const auto body = nlohmann::json::parse(request.body, nullptr, false);
-  const auto user = body.is_object() ? body.find("user_id") : body.end();
-  if (!body.is_object() || user == body.end() || !user->is_string())
-    return http_error(400, "missing_field", "send {\"user_id\": \"...\", \"roles\": [...]}");
+  if (!body.is_object())
+    return http_error(400, "bad_json", "send {\"user_id\": \"...\", \"roles\": [...]}");
+  const auto user = body.find("user_id");
+  if (user == body.end()) return bad_member("missing_field", "user_id", "is missing");
+  if (!user->is_string()) return bad_member("bad_field", "user_id", "must be a string");
   auto id = parse_id<UserId>(user->get_ref<const std::string&>(), "user_id");
-  if (!id) return http_error(400, "bad_field", "user_id " + id.error().message);
-  TokenClaims claims{*std::move(id), {}};
-  if (const auto roles = body.find("roles"); roles != body.end()) {
-    const bool all_text =
-        roles->is_array() &&
-        std::all_of(roles->begin(), roles->end(), [](const auto& r) { return r.is_string(); });
-    if (!all_text) return http_error(400, "bad_field", "roles must be an array of strings");
-    claims.roles = roles->get<std::vector<std::string>>();
-  }
+  if (!id) return bad_member("bad_field", "user_id", id.error().message);
+  auto roles = read_roles(body);
+  if (!roles) return std::move(roles.error());
+  const TokenClaims claims{*std::move(id), *std::move(roles)};
   return {.body = nlohmann::json{{"token", sign_token(key, claims, clock.now())}}.dump() + "\n"};
 }
 

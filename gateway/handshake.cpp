@@ -100,7 +100,7 @@ tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& h
   if (!has_query_parameter(query, "from")) return {};
   const auto from = query_value(query, "from");
   if (from != "latest" && from != "start")
-    return tl::unexpected(http_error(400, "bad_field", "from must be latest or start"));
+    return tl::unexpected(http_error(400, "bad_field", "from must be latest or start", "from"));
   if (from == "start") handshake.from = StreamFrom::start;
   return {};
 }
@@ -191,17 +191,18 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
   const HttpRequest& http = request.http;
   if (http.path != "/ws") return tl::unexpected(http_error(404, "not_found", "sockets are at /ws"));
   if (http.header("sec-websocket-version") != "13") {
-    HttpResponse answer = http_error(426, "protocol", "WebSocket version 13 is needed");
+    HttpResponse answer =
+        http_error(426, "protocol", "WebSocket version 13 is needed", "Sec-WebSocket-Version");
     answer.headers.emplace_back("Sec-WebSocket-Version", "13");
     return tl::unexpected(std::move(answer));
   }
   if (!is_websocket_key(http.header("sec-websocket-key").value_or("")))
-    return tl::unexpected(
-        http_error(400, "protocol", "Sec-WebSocket-Key must be base64 of 16 bytes"));
+    return tl::unexpected(http_error(
+        400, "protocol", "Sec-WebSocket-Key must be base64 of 16 bytes", "Sec-WebSocket-Key"));
   if (!is_allowed_host(http, hosts))
-    return tl::unexpected(http_error(403, "forbidden", "this Host is not allowed"));
+    return tl::unexpected(http_error(403, "forbidden", "this Host is not allowed", "Host"));
   if (!is_allowed_origin(http, origins))
-    return tl::unexpected(http_error(403, "forbidden", "this Origin is not allowed"));
+    return tl::unexpected(http_error(403, "forbidden", "this Origin is not allowed", "Origin"));
   Handshake handshake{.subprotocol = {},
                       .dialect = event_store::WireDialect::v1,
                       .token = std::nullopt,
@@ -217,8 +218,8 @@ tl::expected<Handshake, HttpResponse> judge_handshake(const UpgradeRequest& requ
     }
   }
   if (handshake.subprotocol.empty())
-    return tl::unexpected(
-        http_error(400, "protocol", "offer the subprotocol signalbox.v1 (Sec-WebSocket-Protocol)"));
+    return tl::unexpected(http_error(400, "protocol", "offer the subprotocol signalbox.v1",
+                                     "Sec-WebSocket-Protocol"));
   auto token = presented_token(request);
   if (!token) return tl::unexpected(std::move(token.error()));
   handshake.token = *std::move(token);

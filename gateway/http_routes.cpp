@@ -22,7 +22,7 @@ void HttpRoutes::add(const std::vector<HttpRoute>& routes) {
 
 void HttpRoutes::serve(const HttpRequest& request, const HttpAnswer& answer) const {
   if (!is_allowed_host(request, hosts_))
-    return answer(http_error(403, "forbidden", "this Host is not allowed"));
+    return answer(http_error(403, "forbidden", "this Host is not allowed", "Host"));
   const std::string_view method =
       request.method == "HEAD" ? std::string_view("GET") : std::string_view(request.method);
   std::string allowed;

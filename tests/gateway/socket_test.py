@@ -883,10 +883,34 @@ class Http(WithServer):
                           .encode())
                 self.assertIn(status, s.recv(64))
 
-    def test_dev_tokens_are_checked(self):
-        for body in ["", "[]", "{}", '{"user_id":1}', '{"user_id":""}', '{"user_id":"a\\u0007"}',
-                     '{"user_id":"a","roles":"auditor"}', '{"user_id":"a","roles":[1]}']:
-            self.assertEqual(self.server.request("POST", "/dev/token", body)[0].status, 400, body)
+    def test_dev_tokens_are_checked_and_what_is_wrong_is_named_whole(self):
+        for body, code, field in [
+                ("", "bad_json", None), ("[]", "bad_json", None), ("{}", "missing_field", "user_id"),
+                ('{"user_id":1}', "bad_field", "user_id"), ('{"user_id":""}', "bad_field", "user_id"),
+                ('{"user_id":"a\\u0007"}', "bad_field", "user_id"),
+                ('{"user_id":"a","roles":"auditor"}', "bad_field", "roles"),
+                ('{"user_id":"a","roles":["auditor",1]}', "bad_field", "roles[1]")]:
+            response, text = self.server.request("POST", "/dev/token", body)
+            error = json.loads(text)["error"]
+            self.assertEqual((response.status, error["code"], error.get("field")),
+                             (400, code, field), body)
+            self.assertIn(field or "user_id", error["message"])
+
+    def test_what_is_wrong_with_an_upgrade_is_named(self):
+        good = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+                "Sec-WebSocket-Protocol": "signalbox.v1"}
+        for query, header, value, status, code, field in [
+                ("?from=end", "X", "x", 400, "bad_field", "from"),
+                ("", "Sec-WebSocket-Key", "x", 400, "protocol", "Sec-WebSocket-Key"),
+                ("", "Sec-WebSocket-Protocol", "chat", 400, "protocol", "Sec-WebSocket-Protocol"),
+                ("", "Origin", "http://evil.example", 403, "forbidden", "Origin"),
+                ("", "Host", "evil.example", 403, "forbidden", "Host"),
+                ("", "Authorization", "Basic eA==", 401, "token_invalid", "Authorization")]:
+            response, text = self.server.request("GET", "/ws" + query, headers=good | {header: value})
+            error = json.loads(text)["error"]
+            self.assertEqual((response.status, error["code"], error["field"]),
+                             (status, code, field), text)
 
     def test_a_gateway_without_an_event_store_reads_history_from_the_log(self):
         for user, count in ("ann", 5), ("bob", 3), ("ann", 4):
