@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +16,7 @@ ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsPar
   add_log(parts.log);
   add_router(parts.router.counters());
   add_archive(parts.archive);
+  add_anchors(parts.archive, parts.clock);
   add_gauge("signalbox_snapshots_pending_bytes", "Snapshots that are not on disk yet",
             [&store = parts.snapshots] { return static_cast<double>(store.pending_bytes()); });
   for (const auto& [name, thread] : parts.threads)
@@ -147,6 +150,44 @@ void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {
       total += static_cast<double>(status.verdicts[verdict]);
     return total;
   });
+}
+
+void ServeMetrics::add_anchors(const event_store::ArchiveWriter& archive, const Clock& clock) {
+  using event_store::AnchorStatus;
+  const auto over_all = [&archive](auto fold) {
+    return [&archive, fold] {
+      double figure = 0;
+      for (const auto& status : archive.status()) fold(figure, status.anchors);
+      return figure;
+    };
+  };
+  const auto sum = [&over_all](auto AnchorStatus::*figure) {
+    return over_all([figure](double& total, const AnchorStatus& anchors) {
+      total += static_cast<double>(anchors.*figure);
+    });
+  };
+  add_counter("signalbox_anchors_written_total", "Anchors written", sum(&AnchorStatus::written));
+  add_counter("signalbox_anchors_failed_total", "Anchors that could not be written",
+              sum(&AnchorStatus::failures));
+  add_gauge("signalbox_anchors_contradicting_partitions",
+            "Partitions whose log contradicts an anchor; alarm at the first",
+            sum(&AnchorStatus::contradicts));
+  add_gauge("signalbox_anchors_age_seconds", "Since the newest anchor of any partition; 0: none",
+            [&archive, &clock] {
+              std::optional<Timestamp> newest;
+              for (const auto& status : archive.status())
+                newest = std::max(newest, status.anchors.newest_at);
+              if (!newest) return 0.0;
+              return std::max(0.0, std::chrono::duration<double>(clock.now() - *newest).count());
+            });
+  add_gauge("signalbox_anchors_uncovered_seconds",
+            "How long the oldest event without an anchor waits for one",
+            over_all([&clock](double& oldest, const AnchorStatus& anchors) {
+              if (!anchors.uncovered_since) return;
+              const std::chrono::duration<double> age =
+                  clock.monotonic() - *anchors.uncovered_since;
+              oldest = std::max(oldest, age.count());
+            }));
 }
 
 void ServeMetrics::update() {

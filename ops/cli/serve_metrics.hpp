@@ -24,6 +24,7 @@ struct ServeMetricsParts {
   const event_store::SqliteEventLog& log;
   const event_store::SqliteSnapshotStore& snapshots;
   const event_store::ArchiveWriter& archive;
+  const Clock& clock;
   const router::Router& router;
   std::vector<std::pair<std::string, const RoleThread*>> threads;  // by name
 };
@@ -48,6 +49,7 @@ class ServeMetrics {
   void add_log(const event_store::SqliteEventLog& log);
   void add_router(const router::RouterCounters& counters);
   void add_archive(const event_store::ArchiveWriter& archive);
+  void add_anchors(const event_store::ArchiveWriter& archive, const Clock& clock);
   // One counter per verdict of the role's fold.
   void add_verdicts(const std::string& role, std::function<double(std::size_t)> read);
 

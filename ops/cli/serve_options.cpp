@@ -73,6 +73,17 @@ void add_auth(Config& config, ServeOptions& options) {
                               options.refetch, seconds(1), hours(24)));
 }
 
+void add_audit(Config& config, ServeOptions& options) {
+  config.add(optional_text_setting(
+      "audit.anchor_dir",
+      "folder of the signed anchors, best on another disk or host; none: anchors in data",
+      options.anchor_dir));
+  config.add(duration_setting("audit.anchor_interval", "an event waits at most for an anchor",
+                              options.anchors.interval, milliseconds(100), hours(24)));
+  config.add(integer_setting("audit.anchor_events", "events of a partition between two anchors",
+                             options.anchors.events, 1, 1'000'000'000));
+}
+
 void add_rate_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.messages_per_second", "sends of one user, on average",
                              limits.messages.per_second, 1, 1'000'000));
@@ -241,6 +252,7 @@ Config describe(ServeOptions& options) {
   add_gateway(config, options);
   add_tls(config, options);
   add_auth(config, options);
+  add_audit(config, options);
   add_rate_limits(config, options.limits);
   add_socket_limits(config, options.limits);
   add_run_limits(config, options.router);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/archive/anchor_writer.hpp"
 #include "event-store/log/sqlite_log_options.hpp"
 #include "gateway/address_range.hpp"
 #include "gateway/auth.hpp"
@@ -38,6 +39,9 @@ struct ServeOptions {
 
   std::optional<std::string> tls_certificate;  // PEM files; both or none
   std::optional<std::string> tls_key;
+
+  std::optional<std::string> anchor_dir;  // none: DATA/anchors
+  event_store::AnchorOptions anchors;     // its folder: anchor_dir
 
   std::optional<std::string> jwks;  // file or https address; without it only dev
   std::optional<std::string> ca_file;

@@ -87,7 +87,7 @@ struct Service::Parts {
   Parts() : log_random(system_random()), router_random(system_random()) {}
 
   Result<void> open_stores(const ServeOptions& options, const Alarms& alarms);
-  Result<void> open_archive(const std::string& folder);
+  Result<void> open_archive(const ServeOptions& options);
   Result<void> start_router(const ServeOptions& options, const Alarms& alarms);
   Result<void> start_gateway(const ServeOptions& options);
   void keep_house();
@@ -127,13 +127,23 @@ Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alar
   return {};
 }
 
-Result<void> Service::Parts::open_archive(const std::string& folder) {
+Result<void> Service::Parts::open_archive(const ServeOptions& options) {
+  const std::string folder = options.data + "/archive";
   const std::int32_t partitions = log->describe().partitions;
+  event_store::AnchorOptions anchor_options = options.anchors;
+  anchor_options.folder = options.anchor_dir.value_or(options.data + "/anchors");
+  if (!options.anchor_dir && !options.dev)
+    warn("the anchors lie beside the log they speak of, in " + anchor_options.folder +
+         ": whoever can change the one can remove the other; name a folder on another disk or host "
+         "in audit.anchor_dir");
+  auto anchors = event_store::Anchoring::open(options.data + "/anchor.key", log->describe().log_id,
+                                              std::move(anchor_options));
+  if (!anchors) return tl::unexpected(anchors.error());
   Result<void> opened;
   archive_thread.run([&] {
     auto writer = event_store::ArchiveWriter::open(
         *log, archive_thread, clock, folder, all_partitions(partitions),
-        {.warn = warn, .progress = RebuildProgress(clock)});
+        {.anchors = *std::move(anchors), .warn = warn, .progress = RebuildProgress(clock)});
     if (writer)
       archive.part() = *std::move(writer);
     else
@@ -238,8 +248,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
   std::unique_ptr<Service> service(new Service(std::make_unique<Parts>()));
   Parts& parts = *service->parts_;
   if (auto done = parts.open_stores(options, alarms); !done) return tl::unexpected(done.error());
-  if (auto done = parts.open_archive(options.data + "/archive"); !done)
-    return tl::unexpected(done.error());
+  if (auto done = parts.open_archive(options); !done) return tl::unexpected(done.error());
   if (auto done = parts.start_router(options, alarms); !done) return tl::unexpected(done.error());
   if (auto done = parts.start_gateway(options); !done) return tl::unexpected(done.error());
   parts.archive_thread.run([&parts, &options] {
@@ -247,6 +256,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
         parts.registry, ServeMetricsParts{*parts.log,
                                           *parts.snapshots,
                                           *parts.archive,
+                                          parts.clock,
                                           *parts.router,
                                           {{"router", &parts.router_thread},
                                            {"archive", &parts.archive_thread},
