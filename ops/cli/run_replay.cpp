@@ -7,6 +7,7 @@
 #include "event-store/model/timestamp.hpp"
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/replay_console.hpp"
+#include "ops/cli/run_replay_export.hpp"
 #include "replay/timeline.hpp"
 
 namespace signalbox::cli {
@@ -99,6 +100,20 @@ Subcommand add_timeline(CLI::App& replay_app) {
   return {app, [arguments] { return run_timeline(*arguments); }};
 }
 
+struct VerifyArguments {
+  std::string export_file;
+  std::string key;
+};
+
+Subcommand add_verify(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<VerifyArguments>();
+  CLI::App* app = replay_app.add_subcommand("verify", "Whether an export is whole.");
+  app->add_option("--export", arguments->export_file, "the export; - is standard input")
+      ->required();
+  app->add_option("--key", arguments->key, "public key of the anchors, anchor.pub")->required();
+  return {app, [arguments] { return run_verify_export(arguments->export_file, arguments->key); }};
+}
+
 }  // namespace
 
 Subcommand add_replay(CLI::App& program) {
@@ -107,7 +122,7 @@ Subcommand add_replay(CLI::App& program) {
       "What happened, from the log of a data directory: of a running service, which it does not "
       "disturb, or of a copy.");
   app->require_subcommand(1);
-  const std::vector<Subcommand> verbs{add_timeline(*app)};
+  const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_export(*app)};
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

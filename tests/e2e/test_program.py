@@ -222,7 +222,8 @@ def test_no_file_of_the_service_is_readable_by_others_whatever_the_folder_is(mak
     made = {path.relative_to(service.data): path.stat() for path in service.data.rglob("*")}
     names = {str(path) for path in made}
     assert {"log.db", "log.db-wal", "head", "lock", "dev.key", "snapshots.db", "snapshots.db-wal",
-            "archive", "archive/0.db", "archive/0.db-wal", "anchor.key", "anchors", "anchors/anchor.pub"} <= names
+            "archive", "archive/0.db", "archive/0.db-wal", "anchor.key", "anchors",
+            "anchors/anchor.pub"} <= names
     assert {str(path): oct(status.st_mode) for path, status in made.items()
             if status.st_mode & 0o077} == {}
     assert service.data.stat().st_mode & 0o777 == (0o700 if there == "nothing" else 0o755)

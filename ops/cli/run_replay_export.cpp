@@ -1,0 +1,140 @@
+#include "ops/cli/run_replay_export.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "ops/cli/exit_code.hpp"
+#include "ops/cli/replay_console.hpp"
+#include "replay/anchor_notes.hpp"
+#include "replay/export.hpp"
+#include "replay/export_check.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+struct ExportArguments : ReplayArguments {
+  std::string anchor_dir;  // empty: that of the data directory
+  std::string out;         // empty: standard output
+};
+
+// A file that takes its name once it is whole: it holds messages, so it is its owner's alone.
+class OutFile {
+ public:
+  explicit OutFile(std::string path) : path_(std::move(path)), made_(path_ + ".part") {
+    const int file = ::open(made_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file >= 0) file_ = ::fdopen(file, "w");
+  }
+  ~OutFile() {
+    if (file_ == nullptr) return;
+    std::fclose(file_);
+    ::unlink(made_.c_str());
+  }
+  OutFile(const OutFile&) = delete;
+  OutFile& operator=(const OutFile&) = delete;
+
+  Result<void> write(std::string_view text) {
+    if (file_ != nullptr && std::fwrite(text.data(), 1, text.size(), file_) == text.size())
+      return {};
+    return failed();
+  }
+  Result<void> finish() {
+    const bool synced =
+        file_ != nullptr && std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
+    if (!synced || std::rename(made_.c_str(), path_.c_str()) != 0) return failed();
+    std::fclose(std::exchange(file_, nullptr));
+    return {};
+  }
+
+ private:
+  [[nodiscard]] tl::unexpected<Error> failed() const {
+    return failure(Errc::io_error, "cannot write " + path_ + ": " + std::strerror(errno), "");
+  }
+
+  const std::string path_;
+  const std::string made_;
+  std::FILE* file_ = nullptr;
+};
+
+// On standard error, so that an export to standard output is nothing else.
+int tell(const replay::ExportReport& report) {
+  std::string covered = "no anchor covers it: a removed tail cannot be seen";
+  if (report.anchored > Seq(0))
+    covered = "anchored up to seq " + std::to_string(report.anchored.value());
+  if (!report.without_anchors.empty()) covered += " (" + report.without_anchors + ")";
+  std::fprintf(stderr, "%lld events, seq %lld to %lld; %s\n", static_cast<long long>(report.events),
+               static_cast<long long>(report.first.value()),
+               static_cast<long long>(report.last.value()), covered.c_str());
+  for (const std::string& what : report.contradictions)
+    std::fprintf(stderr, "an anchor contradicts the log: %s\n", what.c_str());
+  return report.contradictions.empty() ? kExitOk : kExitFaultFound;
+}
+
+int run_export(const ExportArguments& arguments) {
+  ReplayConsole console("export", false);
+  const auto user = user_of(arguments);
+  if (!user) return console.refuse(user.error());
+  if (!*user) return console.refuse({Errc::missing_field, "names whose history it is", "--user"});
+  auto log = event_store::LogReader::open(arguments.data);
+  if (!log) return console.refuse(log.error());
+  std::optional<OutFile> file;
+  if (!arguments.out.empty()) file.emplace(arguments.out);
+  const replay::ExportSink sink = [&](std::string_view line) -> Result<void> {
+    if (file) return file->write(line);
+    if (console.write(line)) return {};
+    return failure(Errc::stopped, "nobody reads standard output any more");
+  };
+  const std::string anchor_dir =
+      arguments.anchor_dir.empty() ? arguments.data + "/anchors" : arguments.anchor_dir;
+  const auto report =
+      replay::write_export(*log, **user, anchor_dir, console.watch("records"), sink);
+  if (!report) return console.refuse(report.error());
+  if (file)
+    if (auto done = file->finish(); !done) return console.refuse(done.error());
+  if (const int code = console.finish(); code != kExitOk) return code;
+  return tell(*report);
+}
+
+}  // namespace
+
+Subcommand add_export(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<ExportArguments>();
+  CLI::App* app = replay_app.add_subcommand(
+      "export", "One user's history as a file that proves itself: JSON Lines with the anchors.");
+  app->add_option("--data", arguments->data, "data directory, of a running service or a copy")
+      ->capture_default_str();
+  app->add_option("--user", arguments->user, "whose")->required();
+  app->add_option(
+      "--anchor-dir", arguments->anchor_dir,
+      "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
+  app->add_option("--out", arguments->out, "the file; default: standard output");
+  app->footer(
+      "  signalbox replay export --data signalbox-data --user anna --out anna.jsonl\n"
+      "  signalbox replay verify --export anna.jsonl --key signalbox-data/anchors/anchor.pub");
+  return {app, [arguments] { return run_export(*arguments); }};
+}
+
+int run_verify_export(const std::string& file, const std::string& key_file) {
+  ReplayConsole console("verify", true);
+  const auto key = replay::read_verifier_key(key_file);
+  if (!key) return console.refuse({key.error().code, key.error().message, "--key"});
+  std::ifstream opened;
+  if (file != "-") {
+    opened.open(file, std::ios::binary);
+    if (!opened)
+      return console.refuse({Errc::not_found, file + ": " + std::strerror(errno), "--export"});
+  }
+  const auto verdict = replay::check_export(file == "-" ? std::cin : opened, *key);
+  console.write(to_text(verdict));
+  const int code = console.finish();
+  return code == kExitOk && !verdict.is_whole() ? kExitFaultFound : code;
+}
+
+}  // namespace signalbox::cli
