@@ -61,6 +61,10 @@ class PartitionPass {
   const Watch& watch_;
 };
 
+Hash leaf_of(const Record& event, const event_store::ContentHash& content) {
+  return event_store::leaf_hash(event_store::leaf_input(event, content));
+}
+
 struct Entry {
   std::string note;
   std::uint64_t leaf_index;
@@ -81,16 +85,14 @@ class ManifestMaker {
         chain_(event_store::start_of_chain(log_, user)) {}
 
   Result<void> add(const Record& event) {
-    const auto content = event_store::content_hash(event.headers, event.value);
-    const Hash leaf = event_store::leaf_hash(event_store::leaf_input(event, content));
     if (event.key == user_.value()) {
-      tree_.append_tracked(leaf);
       // Damage in it is for who verifies the export; it goes on from what the events state.
-      [[maybe_unused]] const auto broken = event_store::follow(chain_, event, content);
+      const auto followed = event_store::follow_hashed(chain_, event);
+      tree_.append_tracked(leaf_of(event, followed.content));
       if (report_.events++ == 0) report_.first = chain_.seq;
       report_.last = chain_.seq;
     } else {
-      tree_.append(leaf);
+      tree_.append(leaf_of(event, event_store::content_hash(event.headers, event.value)));
     }
     while (notes_ && notes_->next_size() && *notes_->next_size() <= tree_.size())
       if (auto taken = take_note(); !taken) return taken;

@@ -160,11 +160,11 @@ class ExportCheck {
     last_offset_ = event->offset;
     if (event->key != verdict_.user || event->header("ce_subject") != verdict_.user)
       fault("it is of another user");
-    const auto content = event_store::content_hash(event->headers, event->value);
-    if (const auto broken = event_store::follow(chain_, *event, content)) fault(broken->what);
+    const auto followed = event_store::follow_hashed(chain_, *event);
+    if (followed.broken) fault(followed.broken->what);
     if (chain_.seq > verdict_.last)
       fault("seq " + std::to_string(chain_.seq.value()) + " is beyond the manifest's last_seq");
-    const Hash leaf = event_store::leaf_hash(event_store::leaf_input(*event, content));
+    const Hash leaf = event_store::leaf_hash(event_store::leaf_input(*event, followed.content));
     const auto [begin, end] = anchors_.equal_range(chain_.seq.value());
     for (auto anchor = begin; anchor != end; ++anchor) check_anchor(anchor->second, leaf, *event);
     anchors_.erase(begin, end);

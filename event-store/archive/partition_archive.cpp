@@ -95,17 +95,19 @@ Result<void> PartitionArchive::begin() {
 
 Result<std::optional<Damage>> PartitionArchive::add(const Record& valid_event) {
   if (auto begun = begin(); !begun) return tl::unexpected<Error>(begun.error());
-  const ContentHash content = content_hash(valid_event.headers, valid_event.value);
+  ContentHash content;
   std::optional<Damage> damage;
   if (!valid_event.key || !is_opaque_id(*valid_event.key)) {
     damage = Damage{valid_event.offset, "", "the event names no user"};
+    content = content_hash(valid_event.headers, valid_event.value);
   } else {
     const std::string& name = *valid_event.key;
     const Result<User*> user = find_user(name);
     if (!user) return tl::unexpected<Error>(user.error());
     (*user)->changed = true;
-    if (const auto broken = follow((*user)->chain, valid_event, content))
-      damage = Damage{broken->offset, name, broken->what};
+    const Followed followed = follow_hashed((*user)->chain, valid_event);
+    content = followed.content;
+    if (followed.broken) damage = Damage{followed.broken->offset, name, followed.broken->what};
     if (auto inserted = insert_event(**user, name, valid_event); !inserted)
       return tl::unexpected<Error>(inserted.error());
   }

@@ -11,8 +11,7 @@ namespace signalbox::event_store {
 namespace {
 
 constexpr const char* kColumns =
-    "SELECT id, place, \"offset\", appended_at, key, headers, value, sha256 FROM records"
-    " WHERE id > ?1";
+    "SELECT id, place, \"offset\", appended_at, key, headers, value, sha256 FROM records WHERE ";
 
 StoredRow row_of(const SqliteStatement& row) {
   return {.number = row.number(0),
@@ -57,14 +56,18 @@ Result<LogReader> LogReader::open_as(const std::string& dir, SqliteDatabase::Acc
   const std::string place = std::to_string(place_number({Topic::events, Partition(0)}));
   const std::string last =
       std::to_string(place_number({Topic::events, Partition(description->partitions - 1)}));
-  auto events = database->prepare(std::string(kColumns) + " AND place BETWEEN " + place + " AND " +
-                                  last + " ORDER BY id LIMIT ?2");
+  auto events = database->prepare(std::string(kColumns) + "id > ?1 AND place BETWEEN " + place +
+                                  " AND " + last + " ORDER BY id LIMIT ?2");
   if (!events) return tl::unexpected(events.error());
-  auto all = database->prepare(std::string(kColumns) + " ORDER BY id LIMIT ?2");
+  auto all = database->prepare(std::string(kColumns) + "id > ?1 AND id <= ?3 ORDER BY id LIMIT ?2");
   if (!all) return tl::unexpected(all.error());
+  auto partition = database->prepare(
+      std::string(kColumns) + "place = ?1 AND \"offset\" >= ?3 ORDER BY \"offset\" LIMIT ?2");
+  if (!partition) return tl::unexpected(partition.error());
   auto rows = SqliteRowReader::on(std::move(*database));
   if (!rows) return tl::unexpected(rows.error());
-  return LogReader(dir, *description, std::move(*rows), std::move(*events), std::move(*all));
+  return LogReader(dir, *description, std::move(*rows), std::move(*events), std::move(*all),
+                   std::move(*partition));
 }
 
 Result<std::int64_t> LogReader::rows_written() {
@@ -73,6 +76,22 @@ Result<std::int64_t> LogReader::rows_written() {
 }
 
 Result<LogBounds> LogReader::bounds(const TopicPartition& at) { return rows_.bounds(at); }
+
+Result<std::map<std::int64_t, std::int64_t>> LogReader::counters() {
+  auto select = rows_.database().prepare("SELECT place, next FROM counters");
+  if (!select) return tl::unexpected(select.error());
+  std::map<std::int64_t, std::int64_t> counters;
+  Result<bool> row = false;
+  while ((row = select->step()) && *row) counters[select->number(0)] = select->number(1);
+  if (!row) return tl::unexpected(row.error());
+  return counters;
+}
+
+Result<std::int64_t> LogReader::rows_beyond_count() {
+  return rows_.database().query_number(
+      "SELECT count(*) FROM records WHERE id > (SELECT next FROM counters WHERE place = " +
+      std::to_string(kRowsCounter) + ")");
+}
 
 Result<bool> LogReader::has_row(const TopicPartition& at, Offset offset) {
   return rows_.database()
@@ -117,23 +136,36 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
   return records;
 }
 
-Result<std::optional<std::int64_t>> LogReader::scan(
-    std::int64_t after_row, std::int64_t rows_max,
-    const std::function<void(const StoredRow&)>& visit) {
-  all_.bind(1, after_row);
-  all_.bind(2, rows_max);
+Result<std::optional<std::int64_t>> LogReader::visit_all(SqliteStatement& rows, const Visit& visit,
+                                                         bool by_number) {
   std::optional<std::int64_t> last;
   Result<bool> stepped = false;
-  while ((stepped = all_.step()) && *stepped) {
-    const StoredRow row = row_of(all_);
+  while ((stepped = rows.step()) && *stepped) {
+    const StoredRow row = row_of(rows);
     visit(row);
-    last = row.number;
+    last = by_number ? row.number : row.offset.value();
   }
   std::optional<Error> failed;
   if (!stepped) failed = rows_.database().last_error("cannot read on in");
-  all_.reset();
+  rows.reset();
   if (failed) return tl::unexpected(std::move(*failed));
   return last;
+}
+
+Result<std::optional<std::int64_t>> LogReader::scan(std::int64_t after_row, std::int64_t last_row,
+                                                    std::int64_t rows_max, const Visit& visit) {
+  all_.bind(1, after_row);
+  all_.bind(2, rows_max);
+  all_.bind(3, last_row);
+  return visit_all(all_, visit, true);
+}
+
+Result<std::optional<std::int64_t>> LogReader::scan(const TopicPartition& at, Offset from,
+                                                    std::int64_t rows_max, const Visit& visit) {
+  partition_.bind(1, place_number(at));
+  partition_.bind(2, rows_max);
+  partition_.bind(3, from.value());
+  return visit_all(partition_, visit, false);
 }
 
 }  // namespace signalbox::event_store

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ class LogReader {
   // By the stored counters, whatever rows are left.
   [[nodiscard]] Result<std::int64_t> rows_written();
   [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
+  // All of them at one instant: place -> next offset, and kRowsCounter -> rows_written().
+  [[nodiscard]] Result<std::map<std::int64_t, std::int64_t>> counters();
+  // Rows with numbers that were never given.
+  [[nodiscard]] Result<std::int64_t> rows_beyond_count();
   // Whether a row with this offset is there at all.
   [[nodiscard]] Result<bool> has_row(const TopicPartition& at, Offset offset);
   // What the file `head` beside the log says: how many rows were once committed. nullopt where
@@ -47,20 +52,29 @@ class LogReader {
   [[nodiscard]] Result<std::vector<NumberedRecord>> read_events(std::int64_t after_row,
                                                                 ReadLimits limits);
   // Visits rows as they lie there, nothing verified, in the order they were written: those behind
-  // `after_row`, at most `rows_max`. The number of the last one visited; nullopt: none was left.
-  [[nodiscard]] Result<std::optional<std::int64_t>> scan(
-      std::int64_t after_row, std::int64_t rows_max,
-      const std::function<void(const StoredRow&)>& visit);
+  // `after_row` up to `last_row`, at most `rows_max`. The number of the last one visited; nullopt:
+  // none was left.
+  using Visit = std::function<void(const StoredRow&)>;
+  [[nodiscard]] Result<std::optional<std::int64_t>> scan(std::int64_t after_row,
+                                                         std::int64_t last_row,
+                                                         std::int64_t rows_max, const Visit& visit);
+  // The same of one partition from an offset on, in the order of their offsets, of which the last
+  // one is returned.
+  [[nodiscard]] Result<std::optional<std::int64_t>> scan(const TopicPartition& at, Offset from,
+                                                         std::int64_t rows_max, const Visit& visit);
 
  private:
   LogReader(std::string dir, LogDescription description, SqliteRowReader rows,
-            SqliteStatement events, SqliteStatement all)
+            SqliteStatement events, SqliteStatement all, SqliteStatement partition)
       : dir_(std::move(dir)),
         path_(dir_ + "/log.db"),
         description_(std::move(description)),
         rows_(std::move(rows)),
         events_(std::move(events)),
-        all_(std::move(all)) {}
+        all_(std::move(all)),
+        partition_(std::move(partition)) {}
+  Result<std::optional<std::int64_t>> visit_all(SqliteStatement& rows, const Visit& visit,
+                                                bool by_number);
   [[nodiscard]] static Result<LogReader> open_as(const std::string& dir,
                                                  SqliteDatabase::Access access);
 
@@ -70,6 +84,7 @@ class LogReader {
   SqliteRowReader rows_;
   SqliteStatement events_;
   SqliteStatement all_;
+  SqliteStatement partition_;
 };
 
 }  // namespace signalbox::event_store

@@ -21,7 +21,6 @@
 
 namespace signalbox::event_store {
 
-[[nodiscard]] std::int64_t place_number(const TopicPartition& at);
 [[nodiscard]] Hash content_checksum(const std::optional<std::string_view>& key,
                                     std::string_view headers, std::string_view value);
 [[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,

@@ -16,8 +16,6 @@ namespace signalbox::event_store {
 
 inline constexpr std::array kStoredTopics{Topic::inbound, Topic::events, Topic::connections,
                                           Topic::snapshots, Topic::quarantine};
-// In counters: how many rows were ever written.
-inline constexpr std::int64_t kRowsCounter = -1;
 
 struct StoredLog {
   LogDescription description;

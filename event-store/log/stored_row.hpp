@@ -24,6 +24,9 @@ struct StoredRow {
   std::string_view sha256;
 };
 
+// In counters: how many rows were ever written.
+inline constexpr std::int64_t kRowsCounter = -1;
+[[nodiscard]] std::int64_t place_number(const TopicPartition& at);
 // nullopt where there is no such place in a log of so many partitions.
 [[nodiscard]] std::optional<TopicPartition> place_of(std::int64_t place, std::int32_t partitions);
 // `inbound partition 3 offset 17`

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::event_store {
@@ -17,30 +18,6 @@ std::optional<Hash> stated_hash(std::span<const Header> headers) {
 std::string describe_unreadable(bool seq, bool hash) {
   if (!seq && !hash) return "neither ce_userseq nor ce_chainhash can be read";
   return seq ? "ce_chainhash is absent or no hash" : "ce_userseq is absent or no number";
-}
-
-// `headers`: those of `valid_event`, split.
-std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
-                                 std::span<const Header> headers, const ContentHash& content) {
-  const auto seq = header_number(headers, "ce_userseq");
-  const auto hash = stated_hash(headers);
-  const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
-  // From what the event states, so that each break is named once; what it does not state goes on
-  // as if it were right.
-  chain.seq = seq ? Seq(*seq) : expected.seq;
-  chain.hash = hash ? *hash : expected.hash;
-  if (!seq || !hash)
-    return ChainBreak{ChainBreak::Kind::unreadable, valid_event.offset,
-                      describe_unreadable(seq.has_value(), hash.has_value())};
-  if (chain.seq != expected.seq)
-    return ChainBreak{ChainBreak::Kind::seq, valid_event.offset,
-                      "expected ce_userseq " + std::to_string(expected.seq.value()) + ", found " +
-                          std::to_string(*seq)};
-  if (chain.hash != expected.hash)
-    return ChainBreak{
-        ChainBreak::Kind::hash, valid_event.offset,
-        "expected ce_chainhash " + to_hex(expected.hash) + ", found " + to_hex(*hash)};
-  return std::nullopt;
 }
 
 }  // namespace
@@ -57,14 +34,40 @@ std::optional<UserChain> stated_chain(const Record& valid_event) {
   return UserChain{Seq(*seq), *hash};
 }
 
-std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
-  const std::vector<Header> headers = valid_event.headers.split();
-  return follow(chain, valid_event, headers, content_hash(headers, valid_event.value));
+namespace {
+
+std::optional<ChainBreak> judge(const UserChain& chain, const UserChain& expected, bool has_seq,
+                                bool has_hash, Offset offset) {
+  if (!has_seq || !has_hash)
+    return ChainBreak{ChainBreak::Kind::unreadable, offset, describe_unreadable(has_seq, has_hash)};
+  if (chain.seq != expected.seq)
+    return ChainBreak{ChainBreak::Kind::seq, offset,
+                      "expected ce_userseq " + std::to_string(expected.seq.value()) + ", found " +
+                          std::to_string(chain.seq.value())};
+  if (chain.hash != expected.hash)
+    return ChainBreak{
+        ChainBreak::Kind::hash, offset,
+        "expected ce_chainhash " + to_hex(expected.hash) + ", found " + to_hex(chain.hash)};
+  return std::nullopt;
 }
 
-std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
-                                 const ContentHash& content) {
-  return follow(chain, valid_event, valid_event.headers.split(), content);
+}  // namespace
+
+std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
+  return follow_hashed(chain, valid_event).broken;
+}
+
+Followed follow_hashed(UserChain& chain, const Record& valid_event) {
+  std::vector<Header> headers = valid_event.headers.split();
+  const auto seq = header_number(headers, "ce_userseq");
+  const auto hash = stated_hash(headers);
+  const ContentHash content = content_hash(std::move(headers), valid_event.value);
+  const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
+  // From what the event states, so that each break is named once; what it does not state goes on
+  // as if it were right.
+  chain.seq = seq ? Seq(*seq) : expected.seq;
+  chain.hash = hash ? *hash : expected.hash;
+  return {content, judge(chain, expected, seq.has_value(), hash.has_value(), valid_event.offset)};
 }
 
 }  // namespace signalbox::event_store

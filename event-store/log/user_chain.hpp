@@ -28,8 +28,11 @@ struct ChainBreak {
 [[nodiscard]] std::optional<UserChain> stated_chain(const Record& valid_event);
 // Follows one valid event of that user. On a break the chain goes on from what the event states.
 [[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event);
-// The same where the content hash is known already.
-[[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event,
-                                               const ContentHash& content);
+// The same, with the hash of the event's content that it took.
+struct Followed {
+  ContentHash content;
+  std::optional<ChainBreak> broken;
+};
+[[nodiscard]] Followed follow_hashed(UserChain& chain, const Record& valid_event);
 
 }  // namespace signalbox::event_store
