@@ -8,7 +8,9 @@
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/replay_console.hpp"
 #include "ops/cli/run_replay_export.hpp"
+#include "replay/archive_check.hpp"
 #include "replay/timeline.hpp"
+#include "replay/verify_report.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -100,18 +102,51 @@ Subcommand add_timeline(CLI::App& replay_app) {
   return {app, [arguments] { return run_timeline(*arguments); }};
 }
 
-struct VerifyArguments {
-  std::string export_file;
+struct VerifyArguments : ReplayArguments {
+  bool json = false;
+  std::string export_file;  // empty: the log
   std::string key;
 };
 
+int run_verify(const VerifyArguments& arguments) {
+  if (!arguments.export_file.empty())
+    return run_verify_export(arguments.export_file, arguments.key);
+  ReplayConsole console("verify", false);
+  const auto user = user_of(arguments);
+  if (!user) return console.refuse(user.error());
+  auto log = LogReader::open(arguments.data);
+  if (!log && log.error().code == Errc::corrupt) {
+    console.refuse(log.error());
+    return kExitFaultFound;
+  }
+  if (!log) return console.refuse(log.error());
+  replay::ArchiveCheck archive(arguments.data + "/archive", log->describe(), *user);
+  const auto report =
+      replay::verify_log(*log, {.user = *user, .observers = {&archive}}, console.watch("records"));
+  if (!report) return console.refuse(report.error());
+  const replay::VerdictNotes notes{.archived_events = archive.compared(),
+                                   .archive_files_missing = archive.files_missing()};
+  console.write(arguments.json ? replay::verdict_json(*report, notes)
+                               : replay::verdict_text(*report, notes));
+  const int written = console.finish();
+  return written == kExitOk && !is_whole(*report) ? kExitFaultFound : written;
+}
+
 Subcommand add_verify(CLI::App& replay_app) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  CLI::App* app = replay_app.add_subcommand("verify", "Whether an export is whole.");
-  app->add_option("--export", arguments->export_file, "the export; - is standard input")
-      ->required();
-  app->add_option("--key", arguments->key, "public key of the anchors, anchor.pub")->required();
-  return {app, [arguments] { return run_verify_export(arguments->export_file, arguments->key); }};
+  CLI::App* app = replay_app.add_subcommand(
+      "verify",
+      "Whether the record is whole: checksums, seq, chains, epochs, and the archive against the "
+      "log. Ends with 3 where it is not, and names the first damage.");
+  add_common(*app, *arguments, "only his history; all where none is named");
+  app->add_flag("--json", arguments->json, "the verdict as one JSON object");
+  auto* key = app->add_option("--key", arguments->key, "of an export: the anchors' anchor.pub");
+  auto* file = app->add_option("--export", arguments->export_file,
+                               "not a log but an export, by nothing but the file (-: standard "
+                               "input) and the key");
+  file->needs(key);
+  key->needs(file);
+  return {app, [arguments] { return run_verify(*arguments); }};
 }
 
 }  // namespace

@@ -59,6 +59,34 @@ def test_timeline_of_a_running_service_and_of_a_copy(service, replay, tmp_path):
     assert of_run and {e["run_id"] for e in of_run} == {run}
 
 
+def test_verify_while_it_runs_and_after_a_byte_was_changed(service, replay, tmp_path):
+    run_async(talk(service, "anna", "what is 17 * 23?"))
+    for words in ((), ("--user", "anna")):
+        whole = replay("verify", service.data, *words)
+        assert whole.returncode == 0, whole.stdout + whole.stderr
+        assert "whole: no damage was found" in whole.stdout
+        assert "unanchored: a removed tail cannot be seen" in whole.stdout
+    assert service.stop() == 0
+    copy = tmp_path / "copy"
+    shutil.copytree(service.data, copy)
+    log = copy / "log.db"
+    stored = log.read_bytes()
+    assert b"17 * 23" in stored
+    at = stored.rindex(b"17 * 23")
+    log.write_bytes(stored[:at] + b"18" + stored[at + 2:])
+    for words in ((), ("--user", "anna")):
+        damaged = replay("verify", copy, "--json", *words)
+        assert damaged.returncode == 3, damaged.stdout + damaged.stderr
+        verdict = json.loads(damaged.stdout)
+        assert not verdict["whole"]
+        first = verdict["findings"][0]
+        assert first["kind"] == "row_changed", first
+        assert first["user_id"] == "anna" and first["topic"] in ("events", "inbound"), first
+    log.write_bytes(b"x" * 9000)
+    assert replay("verify", copy).returncode == 3
+    assert replay("verify", service.data).returncode == 0
+
+
 def test_what_cannot_be_done_is_said(replay, tmp_path):
     nothing = replay("timeline", tmp_path / "nowhere")
     assert nothing.returncode == 1 and "there is no log in" in nothing.stderr

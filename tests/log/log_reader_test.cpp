@@ -61,13 +61,13 @@ TEST(LogReader, GivesEventsOfAllPartitionsInTheOrderTheyWereWritten) {
   }
   EXPECT_EQ(places, (std::vector{kEvents, TopicPartition{Topic::events, Partition(0)}}));
   int rows = 0;
-  const auto last = reader->scan(0, 1000, [&](const StoredRow& row) {
+  const auto last = reader->scan(0, 1000, 1000, [&](const StoredRow& row) {
     EXPECT_TRUE(is_as_written(row));
     ++rows;
   });
   ASSERT_TRUE(last);
   EXPECT_EQ(*last, std::optional<std::int64_t>(rows));
-  EXPECT_EQ(*reader->scan(rows, 10, [](const StoredRow&) {}), std::nullopt);
+  EXPECT_EQ(*reader->scan(rows, 1000, 10, [](const StoredRow&) {}), std::nullopt);
 }
 
 TEST(LogReader, OpensADamagedLogAndNamesTheRow) {
@@ -86,7 +86,7 @@ TEST(LogReader, OpensADamagedLogAndNamesTheRow) {
   ASSERT_TRUE(whole);
   EXPECT_EQ(reader->read_events(whole->back().row, {}).error().code, Errc::corrupt);
   int damaged = 0;
-  ASSERT_TRUE(reader->scan(0, 1000, [&](const StoredRow& row) { damaged += !is_as_written(row); }));
+  ASSERT_TRUE(reader->scan(0, 1000, 1000, [&](const StoredRow& row) { damaged += !is_as_written(row); }));
   EXPECT_EQ(damaged, 1);
 }
 

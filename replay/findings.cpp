@@ -1,0 +1,51 @@
+#include "replay/findings.hpp"
+
+#include "event-store/model/assert.hpp"
+#include "replay/shown_text.hpp"
+
+namespace signalbox::replay {
+
+std::string_view to_text(DamageKind kind) {
+  switch (kind) {
+    case DamageKind::file_unreadable: return "file_unreadable";
+    case DamageKind::row_changed: return "row_changed";
+    case DamageKind::row_unreadable: return "row_unreadable";
+    case DamageKind::row_missing: return "row_missing";
+    case DamageKind::row_out_of_order: return "row_out_of_order";
+    case DamageKind::row_misplaced: return "row_misplaced";
+    case DamageKind::tail_missing: return "tail_missing";
+    case DamageKind::row_beyond_the_end: return "row_beyond_the_end";
+    case DamageKind::log_shorter_than_it_was: return "log_shorter_than_it_was";
+    case DamageKind::wrong_genesis: return "wrong_genesis";
+    case DamageKind::unclaimed_epoch: return "unclaimed_epoch";
+    case DamageKind::hole_left: return "hole_left";
+    case DamageKind::unknown_record: return "unknown_record";
+    case DamageKind::wrong_user: return "wrong_user";
+    case DamageKind::seq_broken: return "seq_broken";
+    case DamageKind::chain_broken: return "chain_broken";
+    case DamageKind::chain_unreadable: return "chain_unreadable";
+    case DamageKind::archive_unreadable: return "archive_unreadable";
+    case DamageKind::archive_changed: return "archive_changed";
+    case DamageKind::archive_lacks_event: return "archive_lacks_event";
+    case DamageKind::archive_has_more: return "archive_has_more";
+    case DamageKind::archive_ahead: return "archive_ahead";
+    case DamageKind::anchor_disagrees: return "anchor_disagrees";
+  }
+  SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
+  return "";
+}
+
+std::string to_text(const Finding& finding) {
+  constexpr std::size_t kUserCharactersMax = 128;
+  std::string text;
+  if (finding.at)
+    text.append(to_text(finding.at->topic))
+        .append(" partition " + std::to_string(finding.at->partition.value()));
+  if (finding.offset) text += " offset " + std::to_string(finding.offset->value());
+  if (!finding.user.empty()) text += ", user " + shown_text(finding.user, kUserCharactersMax);
+  if (finding.seq) text += ", seq " + std::to_string(finding.seq->value());
+  if (!text.empty()) text += ": ";
+  return text.append(to_text(finding.kind)) + ": " + finding.what;
+}
+
+}  // namespace signalbox::replay

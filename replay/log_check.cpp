@@ -1,0 +1,315 @@
+#include "replay/log_check.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using event_store::ChainBreak;
+using event_store::Judged;
+using event_store::StoredRow;
+using event_store::Verdict;
+
+constexpr std::size_t kLateRowsMax = 10'000;  // remembered per place
+
+// Rows that are no longer needed are deleted from the front.
+bool is_kept_for_ever(Topic topic) { return topic == Topic::events; }
+
+std::optional<Seq> seq_in(std::string_view headers) {
+  const auto parsed = Headers::parse(headers);
+  if (!parsed) return std::nullopt;
+  const auto number = event_store::header_number(parsed->split(), "ce_userseq");
+  return number ? std::optional(Seq(*number)) : std::nullopt;
+}
+
+DamageKind kind_of(ChainBreak::Kind kind) {
+  switch (kind) {
+    case ChainBreak::Kind::seq: return DamageKind::seq_broken;
+    case ChainBreak::Kind::hash: return DamageKind::chain_broken;
+    case ChainBreak::Kind::unreadable: break;
+  }
+  return DamageKind::chain_unreadable;
+}
+
+}  // namespace
+
+LogCheck::LogCheck(event_store::LogReader& log, const VerifyOptions& options, VerifyReport& report)
+    : log_(log),
+      options_(options),
+      report_(report),
+      log_id_(log.describe().log_id),
+      partitions_(log.describe().partitions),
+      folds_(static_cast<std::size_t>(partitions_)),
+      record_{{Topic::events, Partition(0)}, Offset(0), {}, std::nullopt, {}, {}} {}
+
+Finding LogCheck::at_row(DamageKind kind, const TopicPartition& at, const StoredRow& row,
+                         std::string what) const {
+  return {.kind = kind,
+          .at = at,
+          .offset = row.offset,
+          .user = std::string(row.key.value_or("")),
+          .seq = at.topic == Topic::events ? seq_in(row.headers) : std::nullopt,
+          .what = std::move(what)};
+}
+
+LogCheck::Place* LogCheck::place_of(const StoredRow& row) {
+  const auto found = places_.find(row.place);
+  if (found != places_.end()) return &found->second;
+  const auto at = event_store::place_of(row.place, partitions_);
+  if (at) return &places_.emplace(row.place, Place{.at = *at}).first->second;
+  report_.findings.add({.kind = DamageKind::row_misplaced,
+                        .offset = row.offset,
+                        .user = std::string(row.key.value_or("")),
+                        .what = "row " + std::to_string(row.number) + " names place " +
+                                std::to_string(row.place) + ", which this log has not"});
+  return nullptr;
+}
+
+void LogCheck::check(const StoredRow& row) {
+  ++report_.rows;
+  Place* const place = place_of(row);
+  if (place == nullptr || !follows(*place, row)) return;
+  if (!event_store::is_as_written(row)) {
+    report_.findings.add(at_row(DamageKind::row_changed, place->at, row,
+                                "the stored row does not match its checksum: a byte of its key, "
+                                "headers, value, place, time or checksum was changed"));
+    if (place->at.topic == Topic::events)
+      folds_[static_cast<std::size_t>(place->at.partition.value())].is_damaged = true;
+    return;
+  }
+  if (place->at.topic == Topic::events) {
+    check_event_row(place->at, row);
+  } else if (!Headers::parse(row.headers)) {
+    report_.findings.add(at_row(DamageKind::row_unreadable, place->at, row,
+                                "its headers cannot be taken apart, although its checksum fits"));
+  }
+}
+
+bool LogCheck::follows(Place& place, const StoredRow& row) {
+  if (row.offset < place.next) {
+    const auto late = std::ranges::find(place.late, row.offset);
+    if (late == place.late.end()) {
+      report_.findings.add(at_row(DamageKind::row_misplaced, place.at, row,
+                                  "there is another row of this place and offset before it"));
+    } else {
+      place.late.erase(late);  // named when it was missed
+    }
+    return false;
+  }
+  // What is deleted by age is deleted from the front.
+  const bool begins = !place.is_met && !is_kept_for_ever(place.at.topic);
+  if (row.offset > place.next && !begins) name_gap(place, row.offset);
+  place.is_met = true;
+  place.next = row.offset.next();
+  return true;
+}
+
+void LogCheck::name_gap(Place& place, Offset found) {
+  if (!is_kept_for_ever(place.at.topic)) {
+    const auto bounds = log_.bounds(place.at);
+    if (bounds && bounds->first >= found) return;  // deleted by age while this is reading
+  }
+  if (place.at.topic == Topic::events)
+    folds_[static_cast<std::size_t>(place.at.partition.value())].is_damaged = true;
+  for (Offset missing = place.next; missing < found; ++missing) {
+    const auto lies_later = log_.has_row(place.at, missing);
+    if (lies_later && *lies_later && place.late.size() < kLateRowsMax) {
+      place.late.push_back(missing);
+      report_.findings.add({.kind = DamageKind::row_out_of_order,
+                            .at = place.at,
+                            .offset = missing,
+                            .what = "the row lies behind one with a greater offset: rows were "
+                                    "exchanged or written again"});
+      continue;
+    }
+    report_.findings.add({.kind = DamageKind::row_missing,
+                          .at = place.at,
+                          .offset = missing,
+                          .what = "the row is missing; the next one there has offset " +
+                                  std::to_string(found.value())});
+    return;  // of a longer gap the beginning is named
+  }
+}
+
+Finding LogCheck::at_record(DamageKind kind, std::string what) const {
+  const auto seq = event_store::header_number(record_, "ce_userseq");
+  return {.kind = kind,
+          .at = record_.at,
+          .offset = record_.offset,
+          .user = record_.key.value_or(""),
+          .seq = seq ? std::optional(Seq(*seq)) : std::nullopt,
+          .what = std::move(what)};
+}
+
+void LogCheck::add(DamageKind kind, std::string what) {
+  report_.findings.add(at_record(kind, std::move(what)));
+}
+
+void LogCheck::take_over(const TopicPartition& at, const StoredRow& row, Headers headers) {
+  record_.at = at;
+  record_.offset = row.offset;
+  record_.appended_at = row.appended_at;
+  if (row.key)
+    record_.key = *row.key;
+  else
+    record_.key.reset();
+  record_.headers = std::move(headers);
+  record_.value = row.value;
+}
+
+void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
+  PartitionFold& partition = folds_[static_cast<std::size_t>(at.partition.value())];
+  auto headers = Headers::parse(row.headers);
+  if (!headers) {
+    report_.findings.add(at_row(DamageKind::row_unreadable, at, row,
+                                "its headers cannot be taken apart, although its checksum fits"));
+    partition.is_damaged = true;
+    return;
+  }
+  take_over(at, row, std::move(*headers));
+  const event_store::Position before = partition.position;
+  const Judged judged = event_store::fold(partition.position, record_);
+  if (row.offset == Offset(0)) check_genesis(judged);
+  switch (judged.verdict) {
+    case Verdict::valid: check_valid(partition); break;
+    case Verdict::malformed:
+      add(DamageKind::unknown_record, "it is neither an event nor a control record");
+      break;
+    case Verdict::corrupt:
+      if (!partition.is_damaged)
+        add(DamageKind::unclaimed_epoch,
+            "the event is of epoch " + std::string(record_.header("ce_ownerepoch").value_or("?")) +
+                ", which nobody has claimed; the newest claimed one is " +
+                std::to_string(before.epoch.value()));
+      resume_behind_damage(partition, before);
+      break;
+    case Verdict::hole:
+      if (partition.is_damaged)
+        resume_behind_damage(partition, before);
+      else
+        check_hole(partition);
+      break;
+    case Verdict::duplicate:
+    case Verdict::superseded: ++report_.dropped; break;
+    case Verdict::control:
+      partition.first_hole.reset();
+      partition.last_hole = OwnerSeq(0);
+      break;
+    case Verdict::repeat:
+    case Verdict::released:
+    case Verdict::genesis:
+    case Verdict::ignored: break;
+  }
+}
+
+// Its owner sends it again once it has noticed, or another one decides afresh in a new epoch.
+void LogCheck::check_hole(PartitionFold& partition) {
+  ++report_.dropped;
+  const OwnerSeq number(*event_store::header_number(record_, "ce_ownerseq"));
+  if (!partition.first_hole)
+    partition.first_hole = at_record(
+        DamageKind::hole_left,
+        "the event is number " + std::to_string(number.value()) + " of its epoch, and number " +
+            std::to_string(partition.position.owner_seq.value() + 1) +
+            " was not in front of it: it counts for nobody, and so does all behind it");
+  partition.last_hole = std::max(partition.last_hole, number);
+}
+
+// What came between was lost with the damage: from here on as this event states.
+void LogCheck::resume_behind_damage(PartitionFold& partition, event_store::Position before) {
+  partition.position = before;
+  partition.position.epoch = Epoch(*event_store::header_number(record_, "ce_ownerepoch"));
+  partition.position.owner_seq = OwnerSeq(*event_store::header_number(record_, "ce_ownerseq") - 1);
+  if (event_store::fold(partition.position, record_).verdict == Verdict::valid)
+    check_valid(partition);
+}
+
+void LogCheck::check_genesis(const Judged& judged) {
+  const auto* const genesis = judged.control ? std::get_if<LogGenesis>(&*judged.control) : nullptr;
+  if (genesis == nullptr) {
+    add(DamageKind::wrong_genesis, "the partition does not begin with log_genesis");
+  } else if (genesis->log_id != log_id_ || genesis->partitions != partitions_) {
+    add(DamageKind::wrong_genesis,
+        "the partition begins with the genesis of log " + genesis->log_id.value().to_string() +
+            " with " + std::to_string(genesis->partitions) + " partitions; this is log " +
+            log_id_.value().to_string() + " with " + std::to_string(partitions_));
+  }
+}
+
+void LogCheck::check_user(bool is_new) {
+  if (record_.header("ce_subject") != record_.key)
+    add(DamageKind::wrong_user, "key and ce_subject name different users");
+  if (is_new && event_store::partition_of_key(*record_.key, partitions_) != record_.at.partition)
+    add(DamageKind::wrong_user,
+        "the user belongs to partition " +
+            std::to_string(event_store::partition_of_key(*record_.key, partitions_).value()));
+}
+
+void LogCheck::check_valid(PartitionFold& partition) {
+  partition.is_damaged = false;
+  if (partition.first_hole && partition.position.owner_seq >= partition.last_hole)
+    partition.first_hole.reset();
+  if (!record_.key || !is_opaque_id(*record_.key)) {
+    add(DamageKind::wrong_user, "the event names no user");
+    return;
+  }
+  const bool is_his = !options_.user || *record_.key == options_.user->value();
+  if (!is_his && options_.observers.empty()) return;
+  auto found = chains_.find(*record_.key);
+  const bool is_new = found == chains_.end();
+  if (is_new)
+    found =
+        chains_.emplace(*record_.key, event_store::start_of_chain(log_id_, UserId(*record_.key)))
+            .first;
+  const event_store::Followed followed = event_store::follow_hashed(found->second, record_);
+  if (is_his) {
+    ++report_.events;
+    report_.users += is_new ? 1 : 0;
+    check_user(is_new);
+    if (followed.broken) add(kind_of(followed.broken->kind), followed.broken->what);
+  }
+  for (ValidEventObserver* const observer : options_.observers)
+    observer->on_valid(
+        {record_, followed.content, found->second.hash, found->second.seq, partition.position},
+        report_.findings);
+}
+
+void LogCheck::check_ends(const std::map<std::int64_t, std::int64_t>& counters) {
+  for (const auto& [number, next] : counters) {
+    const auto at = event_store::place_of(number, partitions_);
+    if (!at || at->topic == Topic::progress) continue;
+    const auto found = places_.find(number);
+    const bool is_met = found != places_.end();
+    if (!is_met && !is_kept_for_ever(at->topic)) continue;
+    const Offset end = is_met ? found->second.next : Offset(0);
+    if (end < Offset(next))
+      report_.findings.add({.kind = DamageKind::tail_missing,
+                            .at = at,
+                            .offset = end,
+                            .what = "the newest " + std::to_string(next - end.value()) +
+                                    " rows are missing: the log has given offsets up to " +
+                                    std::to_string(next - 1)});
+    if (end > Offset(next))
+      report_.findings.add(
+          {.kind = DamageKind::row_beyond_the_end,
+           .at = at,
+           .offset = Offset(next),
+           .what = "the log has given offsets up to " + std::to_string(next - 1) + " only"});
+  }
+}
+
+void LogCheck::finish(const std::map<std::int64_t, std::int64_t>& counters) {
+  check_ends(counters);
+  for (const PartitionFold& partition : folds_)
+    if (partition.first_hole) report_.findings.add(*partition.first_hole);
+  std::vector<event_store::Position> ends;
+  for (const PartitionFold& partition : folds_) ends.push_back(partition.position);
+  for (ValidEventObserver* const observer : options_.observers)
+    observer->on_end(ends, report_.findings);
+}
+
+}  // namespace signalbox::replay

@@ -1,0 +1,67 @@
+// LogCheck: judges the rows of a log one by one. See verify.hpp.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "event-store/log/user_chain.hpp"
+#include "replay/verify.hpp"
+
+namespace signalbox::replay {
+
+class LogCheck {
+ public:
+  LogCheck(event_store::LogReader& log, const VerifyOptions& options, VerifyReport& report);
+
+  // Rows of one place come in the order they lie in.
+  void check(const event_store::StoredRow& row);
+  // After the last row: `counters` as they were before the first was read.
+  void finish(const std::map<std::int64_t, std::int64_t>& counters);
+
+ private:
+  struct Place {
+    TopicPartition at;
+    Offset next{0};  // expected
+    bool is_met = false;
+    std::vector<Offset> late{};  // lie behind others that come after them
+  };
+  struct PartitionFold {
+    event_store::Position position{};
+    bool is_damaged = false;  // since the last event: go on from what the next one states
+    // Of the newest epoch, where something in between is missing so far.
+    std::optional<Finding> first_hole{};
+    OwnerSeq last_hole{0};
+  };
+
+  [[nodiscard]] Place* place_of(const event_store::StoredRow& row);
+  // False: the row is not the next of its place, and was dealt with.
+  [[nodiscard]] bool follows(Place& place, const event_store::StoredRow& row);
+  void name_gap(Place& place, Offset found);
+  void check_event_row(const TopicPartition& at, const event_store::StoredRow& row);
+  void check_genesis(const event_store::Judged& judged);
+  void check_hole(PartitionFold& partition);
+  void resume_behind_damage(PartitionFold& partition, event_store::Position before);
+  void check_valid(PartitionFold& partition);
+  void check_user(bool is_new);
+  void add(DamageKind kind, std::string what);
+  [[nodiscard]] Finding at_record(DamageKind kind, std::string what) const;
+  void check_ends(const std::map<std::int64_t, std::int64_t>& counters);
+  void take_over(const TopicPartition& at, const event_store::StoredRow& row, Headers headers);
+  [[nodiscard]] Finding at_row(DamageKind kind, const TopicPartition& at,
+                               const event_store::StoredRow& row, std::string what) const;
+
+  event_store::LogReader& log_;
+  const VerifyOptions& options_;
+  VerifyReport& report_;
+  const LogId log_id_;
+  const std::int32_t partitions_;
+  std::unordered_map<std::int64_t, Place> places_;
+  std::vector<PartitionFold> folds_;
+  std::unordered_map<std::string, event_store::UserChain> chains_;
+  Record record_;  // the one that is judged; its strings keep their room
+};
+
+}  // namespace signalbox::replay

@@ -1,0 +1,91 @@
+#include "replay/verify_report.hpp"
+
+#include "event-store/contract/json_writer.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+constexpr std::string_view kUnanchored = "unanchored: a removed tail cannot be seen";
+
+void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
+  writer.begin_object();
+  writer.key("kind");
+  writer.string(to_text(finding.kind));
+  if (finding.at) {
+    writer.key("topic");
+    writer.string(to_text(finding.at->topic));
+    writer.key("partition");
+    writer.integer(finding.at->partition.value());
+  }
+  if (finding.offset) {
+    writer.key("offset");
+    writer.integer(finding.offset->value());
+  }
+  if (!finding.user.empty()) {
+    writer.key("user_id");
+    writer.string(finding.user);
+  }
+  if (finding.seq) {
+    writer.key("seq");
+    writer.integer(finding.seq->value());
+  }
+  writer.key("what");
+  writer.string(finding.what);
+  writer.end_object();
+}
+
+}  // namespace
+
+bool is_whole(const VerifyReport& report) { return report.findings.count() == 0; }
+
+std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) {
+  std::string text = "read " + std::to_string(report.rows) +
+                     " rows: " + std::to_string(report.events) + " events of " +
+                     std::to_string(report.users) + " users, " +
+                     std::to_string(notes.archived_events) + " of them in the archive too\n";
+  if (notes.archive_files_missing > 0)
+    text += "archive: " + std::to_string(notes.archive_files_missing) +
+            " partitions have no file; the service makes it again from the log\n";
+  if (is_whole(report)) {
+    text += "whole: no damage was found\n";
+  } else {
+    const auto& kept = report.findings.kept();
+    text += "DAMAGED: " + std::to_string(report.findings.count()) + " findings; the first:\n";
+    for (const Finding& finding : kept) text += "  " + to_text(finding) + "\n";
+  }
+  if (!notes.is_anchored) text.append(kUnanchored).append("\n");
+  return text;
+}
+
+std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes) {
+  event_store::JsonWriter writer;
+  writer.begin_object();
+  writer.key("whole");
+  writer.raw(is_whole(report) ? "true" : "false");
+  writer.key("rows");
+  writer.integer(report.rows);
+  writer.key("events");
+  writer.integer(report.events);
+  writer.key("users");
+  writer.integer(report.users);
+  writer.key("dropped");
+  writer.integer(report.dropped);
+  writer.key("archived_events");
+  writer.integer(notes.archived_events);
+  writer.key("archive_files_missing");
+  writer.integer(notes.archive_files_missing);
+  if (!notes.is_anchored) {
+    writer.key("unanchored");
+    writer.string(kUnanchored);
+  }
+  writer.key("findings_count");
+  writer.integer(report.findings.count());
+  writer.key("findings");
+  writer.begin_array();
+  for (const Finding& finding : report.findings.kept()) write_finding(writer, finding);
+  writer.end_array();
+  writer.end_object();
+  return writer.take() + "\n";
+}
+
+}  // namespace signalbox::replay

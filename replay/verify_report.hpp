@@ -1,0 +1,19 @@
+// What a verification says of itself: for people, or as one JSON object.
+#pragma once
+
+#include <string>
+
+#include "replay/verify.hpp"
+
+namespace signalbox::replay {
+
+struct VerdictNotes {
+  std::int64_t archived_events = 0;  // compared with the archive
+  int archive_files_missing = 0;
+  bool is_anchored = false;  // checkpoints were there and agreed
+};
+[[nodiscard]] bool is_whole(const VerifyReport& report);
+[[nodiscard]] std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes);
+[[nodiscard]] std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes);
+
+}  // namespace signalbox::replay
