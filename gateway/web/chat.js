@@ -4,7 +4,7 @@
  * @module chat
  */
 import {SignalboxClient, new_message_id} from './signalbox.js';
-import {Unsent, element, moment, offer_theme, plain, say, session, set_text} from './signalbox_page.js';
+import {Unsent, arrange, element, moment, offer_theme, plain, say, session, set_text} from './signalbox_page.js';
 import {Thread, kTerminal} from './signalbox_turn.js';
 
 const kContentBytesMax = 32_768;
@@ -47,6 +47,7 @@ class Chat {
   #dirty = new Set();
   #scheduled = false;
   #follow = true; // the newest message stays in sight
+  #top = 0; // where the messages were scrolled to
   #started = false; // the stream began: what is pulled from now on leaves no gap before it
   #trouble = false;
   #more_threads = null;
@@ -154,6 +155,7 @@ class Chat {
     window.addEventListener('online', () => this.client.wake());
     window.addEventListener('storage', ({key}) => { if (key?.startsWith(this.unsent.prefix)) this.#show_unsent(); });
     setInterval(() => this.#count_down(), 500);
+    new ResizeObserver(() => { if (this.#follow) this.#to_end(); }).observe($('turns'));
   }
 
   // ---- the connection
@@ -240,7 +242,7 @@ class Chat {
       const page = await this.client.history(thread.next ? {next: thread.next} : {thread_id: thread.id, limit: kPageEvents});
       thread.next = page.next;
       thread.loaded = true;
-      const [anchor] = thread.turns;
+      const anchor = thread.turns.find(({node}) => !node.hidden);
       const before = anchor?.node.getBoundingClientRect().top;
       for (const frame of page.events) this.#touch(thread.take(frame));
       for (const {data} of page.events) this.unsent.drop(data?.message_id);
@@ -346,7 +348,10 @@ class Chat {
 
   #scrolled() {
     const {scrollTop, scrollHeight, clientHeight} = $('scroller');
-    this.#follow = scrollHeight - scrollTop - clientHeight < kNearEndPx;
+    const is_near_end = scrollHeight - scrollTop - clientHeight < kNearEndPx;
+    // Only who goes up looks away: what is in sight may also have grown.
+    this.#follow = is_near_end || (this.#follow && scrollTop >= this.#top);
+    this.#top = scrollTop;
     $('newest').hidden = this.#follow;
     if (scrollTop < clientHeight && this.#current.loaded) this.#load_history();
   }
@@ -384,11 +389,8 @@ class Chat {
     const focused = document.activeElement;
     const shown = [...this.#threads.values()].filter((thread) => thread.title || thread === this.#current);
     const rank = ({newest_seq}) => newest_seq || Infinity; // what was not sent yet is newest
-    shown.sort((a, b) => rank(b) - rank(a) || 0).forEach((thread, i) => {
-      const entry = this.#entry(thread);
-      if ($('thread_list').children[i] !== entry) $('thread_list').insertBefore(entry, $('thread_list').children[i] ?? null);
-    });
-    while ($('thread_list').children.length > shown.length) $('thread_list').lastChild.remove();
+    shown.sort((a, b) => rank(b) - rank(a) || 0);
+    arrange($('thread_list'), shown.map((thread) => this.#entry(thread)));
     if (focused !== document.activeElement && $('thread_list').contains(focused)) focused.focus();
   }
 

@@ -184,7 +184,8 @@ export class SignalboxClient {
    */
   async history(what = {}) {
     const page = await this.#page('v1/history', 'events', what);
-    return {...page, events: page.events.sort((/** @type {EventFrame} */ a, b) => a.seq - b.seq)};
+    const events = /** @type {EventFrame[]} */ (page.events);
+    return {...page, events: events.sort((a, b) => a.seq - b.seq)};
   }
 
   /**

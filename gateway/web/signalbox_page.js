@@ -35,8 +35,20 @@ export function set_text(node, text) {
   else node.textContent = shown;
 }
 
-/** A value as people read it. */
-export const json_text = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '');
+/** Gives the parent exactly these children; those in their place are not touched. */
+export function arrange(parent, nodes) {
+  nodes.forEach((node, i) => {
+    if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
+  });
+  while (parent.children.length > nodes.length) parent.lastElementChild.remove();
+}
+
+/** A value as people read it: on one line where it is short. */
+export function json_text(value) {
+  if (typeof value === 'string') return value;
+  const text = JSON.stringify(value) ?? '';
+  return text.length > 70 ? JSON.stringify(value, null, 2) : text;
+}
 
 /** A moment as people say it: today only the time. */
 export function moment(time) {
@@ -87,7 +99,9 @@ export class Unsent {
       say('The browser keeps no data: this message is lost if you close the page before it is sent.');
     }
   }
-  drop(message_id) { localStorage.removeItem(this.prefix + message_id); }
+  drop(message_id) {
+    if (message_id) localStorage.removeItem(this.prefix + message_id);
+  }
   all() {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
     return keys.map((key) => JSON.parse(localStorage.getItem(key))).sort((a, b) => (a.at < b.at ? -1 : 1));

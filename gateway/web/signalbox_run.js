@@ -13,6 +13,7 @@
  * @property {'thinking' | 'model' | 'resumed' | 'tool'} kind
  * @property {string} time
  * @property {string} [text]  of `thinking`
+ * @property {string} [call_id]
  * @property {string} [name]  of the tool or model
  * @property {any} [arguments]
  * @property {any} [result]
@@ -52,9 +53,13 @@ const kChanges = {
   model_completed: (view, {model, output}, frame) =>
     void begin(view, frame, 'model', {name: model, result: output, done: true}),
   run_resumed: (view, _, frame) => void begin(view, frame, 'resumed', {}),
-  tool_executing: (view, data, frame) => void begin(view, frame, 'tool', data),
+  tool_executing: (view, data, frame) => {
+    const before = view.steps.findIndex((step) => step.call_id === data.call_id);
+    if (before < 0) begin(view, frame, 'tool', data);
+    else view.steps.push(...view.steps.splice(before, 1)); // the same call, taken up by a new owner
+  },
   tool_completed: (view, data, frame) => {
-    const call = view.steps.findLast(/** @param {any} step */ (step) => step.call_id === data.call_id);
+    const call = view.steps.find((step) => step.call_id === data.call_id);
     Object.assign(call ?? begin(view, frame, 'tool', {}), data, {done: true, ended: frame.time});
   },
   input_requested: (view, data) => {

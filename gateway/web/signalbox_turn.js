@@ -3,7 +3,7 @@
  * and the thread they make.
  * @module signalbox_turn
  */
-import {element, json_text, plain, set_text, time_of} from './signalbox_page.js';
+import {arrange, element, json_text, plain, set_text, time_of} from './signalbox_page.js';
 import {Run} from './signalbox_run.js';
 
 /** States after which nothing changes any more. */
@@ -76,6 +76,7 @@ const kEnds = {
 };
 const kFoot = {unsent: 'waiting to be sent', sent: 'sent', queued: 'waiting for its turn'};
 
+/** One message and its run, in a page; `actions` are called with it. */
 export class Turn extends Run {
   node = element('article', {class: 'turn'});
   local = null; // what this page was told to send: {content, agent, at, refused?}
@@ -106,6 +107,8 @@ export class Turn extends Run {
     const {state, view} = this;
     this.node.dataset.state = state;
     const content = view.content ?? this.local?.content;
+    // Older history begins with the end of a run: it shows once the rest is here too.
+    this.node.hidden = content === undefined && kTerminal.has(state) && state !== 'rejected';
     if (content !== undefined) this.#render_said(content);
     if (view.agent || view.steps.length > 0 || kTerminal.has(state) || this.run_id) this.#render_run();
   }
@@ -133,12 +136,9 @@ export class Turn extends Run {
     if (end) set_text(this.#part('end', () => element('p', {class: `end${state === 'cancelled' ? '' : ' bad'}`})), end);
     this.#render_buttons(over);
     const {steps, end: ended, buttons} = this.#parts;
-    const wanted = [steps, ...this.#questions.values(), this.#parts.answer, ended, buttons].filter(Boolean);
     const who = this.#part('who', () => element('h2', {class: 'unseen'}));
     set_text(who, view.agent ?? 'Agent');
-    [who, ...wanted].forEach((node, i) => {
-      if (run.children[i] !== node) run.insertBefore(node, run.children[i] ?? null);
-    });
+    arrange(run, [who, steps, ...this.#questions.values(), this.#parts.answer, end && ended, buttons].filter(Boolean));
   }
 
   #render_buttons(over) {
@@ -178,20 +178,21 @@ export class Turn extends Run {
     if (!details?.open) return;
     for (const step of this.view.steps) {
       const shown = this.#steps.get(step.key);
-      if (shown?.done === step.done && shown) continue;
-      const code = (value, bad) => (value === undefined ? undefined
-        : element('pre', {class: `text${bad ? ' bad' : ''}`, dir: 'auto', tabindex: 0}, json_text(value)));
+      const done = step.done || kTerminal.has(this.state);
+      if (shown && shown.done === done) continue;
+      const code = (name, value, kind = '') => (value === undefined ? []
+        : [element('small', {}, name), element('pre', {class: `text ${kind}`, dir: 'auto', tabindex: 0}, json_text(value))]);
       const item = {
         thinking: () => element('li', {class: 'text', dir: 'auto'}, step.text),
-        model: () => element('li', {}, element('b', {}, element('bdi', {}, step.name)), ' answered', code(step.result)),
+        model: () => element('li', {}, element('b', {}, element('bdi', {}, step.name)), ...code('answered', step.result)),
         resumed: () => element('li', {}, 'Interrupted, and taken up again where it was.'),
-        tool: () => element('li', {class: step.done ? '' : 'busy'}, element('b', {}, element('bdi', {}, step.name)),
-          code(step.arguments), code(step.result), step.error && code(`${step.error.code}: ${step.error.message}`, true)),
+        tool: () => element('li', {class: done ? '' : 'busy'}, element('b', {}, element('bdi', {}, step.name)),
+          ...code('asked', step.arguments), ...code('answered', step.result),
+          ...code('failed', step.error && `${step.error.code}: ${step.error.message}`, 'bad')),
       }[step.kind]();
-      this.#steps.set(step.key, {item, done: step.done});
-      if (shown) shown.item.replaceWith(item);
-      else details.lastChild.append(item);
+      this.#steps.set(step.key, {item, done});
     }
+    arrange(details.lastChild, this.view.steps.map(({key}) => this.#steps.get(key).item));
   }
 
   #render_question(id, question, over) {

@@ -26,8 +26,12 @@ export class Service {
   address = '127.0.0.1:0';
   process = null;
 
+  /** Settings by their names in the environment: {SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: 100}. */
+  constructor(settings = {}) { this.settings = settings; }
+
   async start() {
-    const environment = Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNALBOX_'));
+    const environment = [...Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNALBOX_')),
+      ...Object.entries(this.settings)];
     const log = openSync(join(this.folder, 'log'), 'a');
     const playbook = new URL('../data/conversations.jsonl.gz', import.meta.url).pathname;
     this.process = spawn(process.env.SIGNALBOX_PROGRAM, ['serve', '--dev', '--listen', this.address,

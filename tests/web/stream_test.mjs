@@ -121,6 +121,18 @@ test('history goes backwards page by page, each page in the order of seq', async
   assert.deepEqual(world.told('event'), []);
 });
 
+test('threads come page by page too, as the service orders them', async () => {
+  const [one, two] = [5, 9].map((newest_seq) => ({thread_id: `t-${newest_seq}`, first_words: 'hi', time: '', newest_seq, messages: 1}));
+  const {world, asked} = history_world({body: {threads: [two], next: '/v1/threads?before=9&limit=1'}}, {body: {threads: [one]}},
+    {body: {events: []}});
+  const newest = await world.client.threads({limit: 1});
+  assert.deepEqual(newest, {threads: [two], next: '/v1/threads?before=9&limit=1'});
+  assert.deepEqual(await world.client.threads({next: newest.next}), {threads: [one], next: null});
+  assert.deepEqual(asked.map(({address}) => address), ['http://host.example/v1/threads?limit=1',
+    'http://host.example/v1/threads?before=9&limit=1']);
+  await assert.rejects(world.client.threads(), {code: 'unreachable'}); // that is no list of threads
+});
+
 test('history with a refused token is asked once more with a new one', async () => {
   const {world, asked} = history_world({status: 401}, {body: {events: []}}, {status: 401},
     {status: 401, body: {error: {code: 'token_invalid', message: 'no'}}});

@@ -1,5 +1,6 @@
 // How a program with type checking uses the module; types_test.mjs checks it. Never run.
 import {SignalboxClient, SignalboxError, new_message_id} from '../../gateway/web/signalbox.js';
+import {Run} from '../../gateway/web/signalbox_run.js';
 
 const client = new SignalboxClient({url: 'wss://host/ws', token: async (why) => why, cursor: undefined});
 // @ts-expect-error a token callback is needed
@@ -23,6 +24,13 @@ await client.cancel_run({run_id});
 await client.run_input({run_id, request_id: 'q', data: {any: ['thing']}});
 for (let page = await client.history({before: 10}); page.next; page = await client.history({next: page.next}))
   console.log(page.events.map(({seq}) => seq + 1));
+const {threads: [{first_words, newest_seq}]} = await client.threads({limit: 1});
+console.log(first_words.length + newest_seq);
+const run = new Run();
+client.on('event', (event) => console.log(run.take(event), run.view.steps.map(({name, text}) => name ?? text)));
+client.on('progress', (piece) => run.grow(piece));
+// @ts-expect-error there is no such state
+console.log(run.view.state === 'asleep');
 // @ts-expect-error read only
 client.seq = 4;
 client.close();

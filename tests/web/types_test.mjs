@@ -13,6 +13,6 @@ const folder = dirname(fileURLToPath(import.meta.url));
 test('signalbox.js and a program that uses it are typed', () => {
   const {status, stdout} = spawnSync(process.execPath, [compiler, '--allowJs', '--checkJs', '--strict', '--noEmit',
     '--noUnusedLocals', '--target', 'es2022', '--module', 'esnext', '--moduleResolution', 'bundler',
-    '--lib', 'es2022,dom', '--types', '', join(folder, 'typed_use.mjs')], {encoding: 'utf8'});
+    '--lib', 'es2023,dom', '--types', '', join(folder, 'typed_use.mjs')], {encoding: 'utf8'});
   assert.equal(`${stdout}${status}`, '0');
 });

@@ -1,0 +1,270 @@
+// The chat page of a running service, as a person uses it: signing in, talking, more than one window,
+// a network that fails, a service that is killed, long histories and hostile words. Run by
+// `node chat_test.mjs` with SIGNALBOX_PROGRAM and SIGNALBOX_NPM.
+import assert from 'node:assert/strict';
+import {after, before, test} from 'node:test';
+
+import {ask, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
+import {Network, Service, until} from './service.mjs';
+
+const kOrder = 'Can I get an mocha for Jean?'; // the playbook calls four tools for it
+const kTransferMax = 100 * 1024;
+
+let service;
+let network;
+let browser;
+before(async () => {
+  service = await new Service({
+    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '100', // a tool takes 0.1 to 0.8 s
+    SIGNALBOX_GATEWAY_AGENTS: 'assistant,playbook,nobody', // the router knows no such agent
+  }).start();
+  network = await new Network(service).start();
+  browser = await launch_browser();
+});
+after(async () => {
+  await browser?.close();
+  await network?.stop();
+  await service?.remove();
+});
+
+async function context_of(t, options = {}) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  t.after(() => context.close());
+  return context;
+}
+
+/** A live page of the user in a context of its own: another device. */
+async function device(t, user, options) {
+  const page = await open_page(await context_of(t, options), network.address);
+  t.after(() => assert.deepEqual(page.faults, []));
+  await sign_in(page, user);
+  return page;
+}
+
+test('the files of the page are small, typed, tagged and fenced in', async () => {
+  const base = `http://${service.address}`;
+  const html = await (await fetch(`${base}/`)).text();
+  const paths = ['/', ...[...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path)];
+  let bytes = 0;
+  for (const path of new Set(paths)) {
+    const got = await fetch(base + path);
+    const body = Buffer.from(await got.arrayBuffer());
+    const type = path === '/' ? 'text/html' : path.endsWith('.css') ? 'text/css' : 'text/javascript';
+    assert.equal(got.status, 200, path);
+    assert.equal(got.headers.get('content-type'), `${type}; charset=utf-8`);
+    assert.equal(got.headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(got.headers.get('cache-control'), 'no-cache');
+    const policy = Object.fromEntries(got.headers.get('content-security-policy').split('; ').map((part) => part.split(/ (.*)/)));
+    assert.equal(policy['default-src'], "'none'");
+    for (const kind of ['script-src', 'style-src', 'connect-src']) assert.equal(policy[kind], "'self'");
+    assert.equal(policy['img-src'], 'data:');
+    assert.doesNotMatch(JSON.stringify(policy), /unsafe|http|\*/);
+    const head = await fetch(base + path, {method: 'HEAD'});
+    assert.equal(Number(head.headers.get('content-length')), body.length);
+    assert.equal((await head.arrayBuffer()).byteLength, 0);
+    const tag = got.headers.get('etag');
+    assert.equal(head.headers.get('etag'), tag);
+    const again = await fetch(base + path, {headers: {'If-None-Match': `"other", ${tag}`}});
+    assert.equal(again.status, 304);
+    assert.equal((await fetch(base + path, {headers: {'If-None-Match': '"other"'}})).status, 200);
+    assert.equal((await fetch(base + path, {method: 'POST'})).status, 405);
+    const headers = [...got.headers].reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+    bytes += body.length + headers;
+  }
+  console.log(`figure: the chat page transfers ${bytes} bytes in ${new Set(paths).size} files`);
+  assert.ok(bytes < kTransferMax, `${bytes}`);
+  assert.doesNotMatch(html, /<script(?![^>]*src=)|<style| style=| on\w+=/);
+});
+
+test('a name signs in, a question is answered, and its steps are there with arguments and results', async (t) => {
+  const page = await device(t, 'ann');
+  const loaded = page.requests.length;
+  assert.equal((await ask(page, 'what is 17 * 23?')).answer, '17 * 23 = 391');
+  await page.click('summary');
+  const steps = await page.textContent('.steps ol');
+  assert.match(steps, /This is a calculation\./);
+  assert.match(steps, /calculator/);
+  assert.match(steps, /\{"expression":"17 \* 23"\}/);
+  assert.match(steps, /"value":"391"/);
+  assert.ok(loaded > 0);
+  for (const url of page.requests)
+    assert.match(url, new RegExp(`^(http|ws)://${network.address}/|^data:`));
+  await page.reload();
+  await is_live(page);
+  assert.equal((await done_turns(page, 1))[0].said, 'what is 17 * 23?');
+  assert.equal(await page.textContent('#title'), 'what is 17 * 23?');
+});
+
+test('steps are seen while they happen, and a run is stopped', async (t) => {
+  const page = await device(t, 'live-steps');
+  await page.selectOption('#agent', 'playbook');
+  await say(page, kOrder);
+  await page.waitForSelector('.turn[data-state="running"] .steps[open] li.busy');
+  assert.match(await page.textContent('summary'), /^Using /);
+  assert.equal(await page.isVisible('.buttons button'), true);
+  const [done] = await done_turns(page, 1);
+  assert.equal(done.answer, "Okay I'll get right on that is this order correct?");
+  assert.match(await page.textContent('summary'), /^Used 4 tools for /);
+  assert.equal(await page.locator('.buttons button').count(), 0);
+
+  await page.click('#new_thread');
+  await say(page, kOrder);
+  await page.waitForSelector('.turn[data-state="running"]');
+  await page.click('text=Stop');
+  await page.waitForSelector('.turn[data-state="cancelled"]');
+  assert.match((await turns(page))[0].end, /^Stopped/);
+  await until(async () => /Stopped/.test(await page.textContent('#say')), 'word of it to screen readers');
+});
+
+test('what is refused says why, and can be tried again or thrown away', async (t) => {
+  const page = await device(t, 'refused');
+  await page.selectOption('#agent', 'nobody');
+  await say(page, 'hello?');
+  await page.waitForSelector('.turn[data-state="rejected"]');
+  assert.match((await turns(page))[0].end, /not taken: .*unknown_agent/);
+  await page.click('text=Discard');
+  assert.deepEqual(await turns(page), []);
+  await page.fill('#message', 'ä'.repeat(16_385));
+  await page.press('#message', 'Enter');
+  assert.match(await page.textContent('#composer_fault'), /32770 bytes; the most is 32768/);
+  assert.equal((await page.inputValue('#message')).length, 16_385);
+});
+
+test('two windows and another device of one user are in step; another thread is marked unread', async (t) => {
+  const one = await device(t, 'two-tabs');
+  const two = await open_page(one.context(), network.address, new URL(one.url()).hash.replace(/^/, '/'));
+  await is_live(two);
+  const phone = await device(t, 'two-tabs', {viewport: {width: 390, height: 780}});
+  await ask(one, 'what is 1 + 1?');
+  await done_turns(two, 1);
+  await ask(two, 'what is 2 + 2?');
+  assert.deepEqual(await done_turns(one, 2), await turns(two));
+
+  await phone.click('#menu');
+  await phone.click('#thread_list button:has-text("what is 1 + 1?")');
+  assert.deepEqual(await done_turns(phone, 2), await turns(one));
+
+  await one.click('#new_thread');
+  await ask(two, 'what is 3 + 3?');
+  const entry = one.locator('#thread_list li', {hasText: 'what is 1 + 1?'});
+  await entry.locator('.unread', {hasText: '1 new'}).waitFor();
+  assert.match(await one.title(), /^\(1\)/);
+  await entry.locator('button').click();
+  await done_turns(one, 3);
+  await entry.locator('.unread').waitFor({state: 'hidden'});
+  await one.goBack();
+  assert.deepEqual(await turns(one), []);
+});
+
+test('offline: the reason is said, what is written is kept over a closed window and sent once', async (t) => {
+  const page = await device(t, 'offline');
+  await ask(page, 'what is 1 + 1?');
+  const address = new URL(page.url()).hash;
+  network.allow(false);
+  await page.waitForSelector('#banner:not([hidden])');
+  assert.match(await page.textContent('#banner_text'), /^Not connected: the service cannot be reached\./);
+  await until(async () => /^Next try in \d+ s\.$/.test(await page.textContent('#banner_wait')), 'count-down');
+  await say(page, 'what is 2 + 2?');
+  await say(page, 'what is 3 + 3?');
+  await page.waitForSelector('.turn[data-state="unsent"] >> nth=1');
+  await page.close();
+  network.allow(true);
+  const later = await open_page(page.context(), network.address, `/${address}`);
+  await is_live(later);
+  const all = ['what is 1 + 1?', 'what is 2 + 2?', 'what is 3 + 3?'];
+  assert.deepEqual((await done_turns(later, 3)).map(({said}) => said), all);
+  const token = service.token('offline');
+  const {events} = await (await fetch(`http://${service.address}/v1/history?limit=1000`,
+    {headers: {Authorization: `Bearer ${token}`}})).json();
+  const received = events.filter(({type}) => type === 'message_received').map(({data}) => data.content);
+  assert.deepEqual(received.sort(), all);
+  assert.deepEqual(events.filter(({type}) => type === 'message_duplicate'), []);
+  assert.deepEqual(await later.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('unsent'))), []);
+
+  network.allow(false);
+  await later.waitForSelector('#status[data-state="waiting"]');
+  await say(later, 'what is 4 + 4?');
+  network.allow(true);
+  await later.dispatchEvent('#try_now', 'click');
+  assert.equal((await done_turns(later, 4)).at(-1).answer, '4 + 4 = 8');
+  await later.waitForSelector('#banner', {state: 'hidden'});
+});
+
+test('a page outlives kill -9 of the service: nothing is lost, nothing is doubled', async (t) => {
+  const page = await device(t, 'killed');
+  await page.selectOption('#agent', 'playbook');
+  await say(page, kOrder);
+  await page.waitForSelector('li.busy');
+  await service.end('SIGKILL');
+  await page.waitForSelector('#banner:not([hidden])');
+  await page.selectOption('#agent', 'assistant');
+  await say(page, 'what is 5 + 5?');
+  await service.start();
+  const shown = await done_turns(page, 2);
+  assert.deepEqual(shown.map(({answer}) => answer), ["Okay I'll get right on that is this order correct?", '5 + 5 = 10']);
+  assert.match(await page.locator('.steps').first().textContent(), /Used 4 tools/);
+  await page.locator('summary').first().click();
+  assert.match(await page.locator('.steps').first().textContent(), /Interrupted, and taken up again/);
+  const live = await turns(page);
+  await page.reload();
+  assert.deepEqual(await done_turns(page, 2), live);
+});
+
+const kHostile = {
+  html: '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><b>bold</b>&amp;',
+  link: 'javascript:window.hacked=1 data:text/html,<script>window.hacked=1</script>',
+  'right to left': 'safe \u202egnp.exe\u202c \u2067\u05e9\u05dc\u05d5\u05dd\u2069 \u0645\u0631\u062d\u0628\u0627 (end)',
+  emoji: '\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u{1f1e9}\u{1f1ea} e\u0301\u0301\u0301\u0301',
+  'null bytes': 'a\0b\x1b[31mc\x7fd',
+  'a line of 32 KiB': 'x'.repeat(32_768),
+  template: '${window.hacked=1} {{constructor.constructor("window.hacked=1")()}} __proto__',
+};
+
+test('hostile words are text: in messages, titles, steps and answers', async (t) => {
+  const page = await device(t, 'hostile <b>&\u202e user');
+  assert.equal(await page.textContent('#who'), 'hostile <b>&\u202e user');
+  for (const [name, words] of Object.entries(kHostile)) {
+    await page.click('#new_thread');
+    // Said by script where no keyboard could type it.
+    await page.evaluate((text) => { document.getElementById('message').value = text; }, words);
+    await page.click('#send', {force: true}).catch(() => {});
+    await page.press('#message', 'Enter');
+    const [turn] = await done_turns(page, 1);
+    const shown = words.replace('\0', '\u2400').replace('\x1b', '\u241b').replace('\x7f', '\u2421');
+    assert.equal(turn.said, shown, name);
+    assert.equal(await page.textContent('#title'), shown, name);
+    assert.equal(await scrolls_sideways(page), false, name);
+  }
+  // A tool that gives them back: they come as arguments, results and answers too.
+  await page.click('#new_thread');
+  const answered = await ask(page, 'reverse "<img src=x onerror=alert(1)>"');
+  assert.match(answered.answer, />/);
+  for (const summary of await page.locator('summary').all()) await summary.click();
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('#chat img, #chat script, #chat b:not(.steps b)').length), 0);
+  assert.equal(await page.evaluate(() => ({}).hacked), undefined);
+  const isolated = await page.evaluate(() => [...document.querySelectorAll('.said .text, .first, #who')]
+    .every((node) => node.tagName === 'BDI' || getComputedStyle(node).unicodeBidi === 'plaintext'));
+  assert.equal(isolated, true);
+});
+
+test('a pasted token signs in; one that is not valid is refused with the reason', async (t) => {
+  const page = await open_page(await context_of(t), network.address);
+  await page.click('#other_way');
+  await page.fill('#token', 'nonsense');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#sign_in_fault:has-text("This is no token")');
+  await page.fill('#token', service.token('pasted', -100));
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#sign_in_fault:has-text("You could not be signed in")');
+  await page.click('#other_way');
+  await page.fill('#token', service.token('pasted'));
+  await page.keyboard.press('Enter');
+  await is_live(page);
+  assert.equal(await page.textContent('#who'), 'pasted');
+  assert.equal(await page.evaluate(() => localStorage.getItem('signalbox.session')), null);
+  await page.click('#sign_out');
+  await page.waitForSelector('#sign_in');
+  assert.equal(await page.isVisible('#chat'), false);
+});
