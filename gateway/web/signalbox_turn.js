@@ -68,6 +68,7 @@ function question_form(question, answer) {
 
 // ---- one message and the run that answers it
 
+const kBlockTurns = 16;
 const kEnds = {
   failed: (v) => `The agent could not finish: ${v.message || v.code} (${v.code}).`,
   cancelled: (v) => `Stopped${v.reason ? `: ${v.reason}` : ''}.`,
@@ -229,7 +230,13 @@ export class Thread {
   constructor(id, actions) { Object.assign(this, {id, actions}); }
 
   /** The turn of a run or message, made where it is not known. */
-  turn({run_id, message_id}) {
+  turn(ids) {
+    const turn = this.#find(ids);
+    if (!turn.node.parentNode) this.#place(turn);
+    return turn;
+  }
+
+  #find({run_id, message_id}) {
     const of_run = run_id && this.#by_run.get(run_id);
     const of_message = message_id && this.#by_message.get(message_id);
     const turn = of_run ?? of_message ?? new Turn(this, this.actions);
@@ -239,7 +246,6 @@ export class Thread {
     }
     if (run_id) this.#by_run.set(turn.run_id = run_id, turn);
     if (message_id) this.#by_message.set(turn.message_id = message_id, turn);
-    if (!turn.node.parentNode) this.#place(turn);
     return turn;
   }
 
@@ -248,7 +254,7 @@ export class Thread {
     const ids = {run_id: frame.run_id, message_id: frame.data?.message_id};
     if (!ids.run_id && !ids.message_id) return undefined;
     if (frame.type === 'cancel_rejected' && !this.#by_run.has(ids.run_id)) return undefined;
-    const turn = this.turn(ids);
+    const turn = this.#find(ids);
     const {order} = turn;
     if (!turn.take(frame)) return undefined;
     if (turn.order !== order) this.#place(turn);
@@ -256,7 +262,7 @@ export class Thread {
   }
 
   remove(turn) {
-    turn.node.remove();
+    this.#take_out(turn.node);
     this.turns.splice(this.turns.indexOf(turn), 1);
     this.#by_message.delete(turn.message_id);
     this.#by_run.delete(turn.run_id);
@@ -275,7 +281,23 @@ export class Thread {
     let place = this.turns.length;
     while (place > 0 && this.turns[place - 1].order > turn.order) place--;
     this.turns.splice(place, 0, turn);
-    const after = this.turns[place + 1]?.node ?? null;
-    if (!turn.node.parentNode || turn.node.nextSibling !== after) this.list.insertBefore(turn.node, after);
+    this.#put(turn.node, this.turns[place - 1]?.node, this.turns[place + 1]?.node);
+  }
+
+  /** Turns stand in blocks, so that a browser has few things to skip where the history is long. */
+  #put(node, before, after) {
+    const prior = node.previousSibling ?? node.parentNode?.previousSibling?.lastChild;
+    if (node.parentNode && prior == before) return; // null and undefined alike
+    if (node.parentNode) this.#take_out(node);
+    const has_room = (other) => other && other.parentNode.children.length < kBlockTurns;
+    if (has_room(before) || (before && before.parentNode === after?.parentNode)) before.after(node);
+    else if (has_room(after)) after.before(node);
+    else this.list.insertBefore(element('div', {class: 'block'}, node), before ? before.parentNode.nextSibling : this.list.firstChild);
+  }
+
+  #take_out(node) {
+    const block = node.parentNode;
+    node.remove();
+    if (!block.firstChild) block.remove();
   }
 }

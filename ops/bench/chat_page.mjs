@@ -1,0 +1,203 @@
+// The chat page in Debian's Chromium over a service of its own: `chat_page.mjs measure` prints how
+// long it takes from load to ready and how 10,000 messages scroll, from the browser's own trace;
+// `chat_page.mjs screenshots FOLDER` draws it at phone and desktop width, light and dark. Run by
+// ops/bench/chat_page and ops/screenshots, with SIGNALBOX_PROGRAM, SIGNALBOX_NPM (the folder of
+// playwright-core) and SIGNALBOX_PLAYBOOK. Exit code 1 where it cannot be done.
+import {spawn} from 'node:child_process';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+
+const {SIGNALBOX_PROGRAM: kProgram, SIGNALBOX_NPM: kNpm, SIGNALBOX_PLAYBOOK: kPlaybook} = process.env;
+const {chromium} = createRequire(join(kNpm, 'node_modules', 'x'))('playwright-core');
+const kLoads = 10;
+const kRuns = Number(process.env.RUNS ?? 5_000); // of a message and its answer each
+const kAtOnce = 12; // in a thread that takes one and 16 behind it
+const kFrameMs = 1000 / 60;
+
+async function start_service(folder) {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNALBOX_'));
+  const service = spawn(kProgram, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', join(folder, 'data'),
+    '--playbook', kPlaybook], {stdio: ['ignore', 'pipe', 'ignore'], env: {...Object.fromEntries(kept),
+    SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: '10000', SIGNALBOX_LIMITS_MESSAGES_BURST: '10000',
+    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '250'}});
+  let said = '';
+  service.stdout.on('data', (text) => { said += text; });
+  while (!said.includes('\n')) {
+    if (service.exitCode !== null) throw new Error(`the service ended with ${service.exitCode}`);
+    await new Promise((then) => { setTimeout(then, 20); });
+  }
+  return {service, address: /(http:\/\/\S+)/.exec(said)[1]};
+}
+
+/** A page that is signed in and shows its newest thread's newest messages. */
+async function signed_in(context, address, user, thread = '') {
+  const page = await context.newPage();
+  await page.goto(`${address}/#${thread}`);
+  await page.fill('#name', user);
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => performance.getEntriesByName('signalbox-ready').length > 0);
+  return page;
+}
+
+/** Says these things in one thread, in the page, and waits for the end of all runs. */
+const talk = (page, user_id, thread_id, contents) => page.evaluate(async ({user_id, thread_id, contents, at_once}) => {
+  const {SignalboxClient} = await import('/signalbox.js');
+  const token = async () => (await (await fetch('/dev/token', {method: 'POST', body: JSON.stringify({user_id})})).json()).token;
+  const client = new SignalboxClient({url: `${location.origin.replace(/^http/, 'ws')}/ws`, token, from: 'start'});
+  let next = 0;
+  let ended = 0;
+  await new Promise((all_ended) => {
+    const more = () => { if (next < contents.length) client.user_message({thread_id, content: contents[next++]}); };
+    client.on('event', ({type}) => {
+      if (type !== 'agent_completed') return;
+      more();
+      if (++ended === contents.length) all_ended();
+    });
+    client.connect();
+    for (let i = 0; i < at_once; i++) more();
+  });
+  client.close();
+}, {user_id, thread_id, contents, at_once: kAtOnce});
+
+const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+const told = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return [0.5, 0.95, 0.99, 1].map((share) => at(sorted, share).toFixed(1)).join(', ');
+};
+
+async function measure_load(browser, address) {
+  const first = [];
+  const again = [];
+  let bytes = 0;
+  for (let i = 0; i < kLoads; i++) {
+    const context = await browser.newContext();
+    const page = await signed_in(context, address, 'loads', 't-loads');
+    if (i === 0) await talk(page, 'loads', 't-loads', Array(20).fill('what is 17 * 23?'));
+    const ready = async (how) => {
+      const loading = await context.newPage();
+      const network = await context.newCDPSession(loading);
+      await network.send('Network.enable');
+      await network.send('Network.setCacheDisabled', {cacheDisabled: how === first});
+      if (how === first && i === 0) network.on('Network.loadingFinished', ({encodedDataLength}) => { bytes += encodedDataLength; });
+      await loading.goto(`${address}/#t-loads`);
+      await loading.waitForFunction(() => performance.getEntriesByName('signalbox-ready').length > 0);
+      how.push(await loading.evaluate(() => performance.getEntriesByName('signalbox-ready')[0].startTime));
+      await loading.close();
+    };
+    await ready(first);
+    await ready(again);
+    await context.close();
+  }
+  console.log(`load to ready, nothing cached     p50, p95, p99, max of ${kLoads}: ${told(first)} ms (asked: below 300)`);
+  console.log(`load to ready, files unchanged    p50, p95, p99, max of ${kLoads}: ${told(again)} ms`);
+  console.log(`bytes of a first load with a token, 20 messages and the list: ${bytes}`);
+}
+
+/** What the browser's trace says about the frames while something was done. */
+async function traced(browser, page, what, act) {
+  await browser.startTracing(page, {categories: ['benchmark', 'cc', 'devtools.timeline', 'disabled-by-default-devtools.timeline',
+    'disabled-by-default-devtools.timeline.frame', 'toplevel']});
+  await act();
+  const {traceEvents} = JSON.parse((await browser.stopTracing()).toString());
+  const drawn = traceEvents.filter(({name}) => name === 'DrawFrame').map(({ts}) => ts / 1000).sort((a, b) => a - b);
+  const gaps = drawn.slice(1).map((ts, i) => ts - drawn[i]);
+  const reports = traceEvents.filter(({name, ph, args}) => name === 'PipelineReporter' && ph === 'b' && args?.chrome_frame_reporter)
+    .map(({args}) => args.chrome_frame_reporter);
+  const dropped = reports.filter(({state, affects_smoothness}) => state === 'STATE_DROPPED' && affects_smoothness).length;
+  // What the page's own thread worked, without waiting for a processor: says more on a busy machine.
+  const page_thread = traceEvents.find(({name, args}) => name === 'EventDispatch' && args?.data?.type === 'scroll') ?? {};
+  const worked = traceEvents.filter(({name, tdur, tid, pid}) =>
+    name === 'RunTask' && tdur && tid === page_thread.tid && pid === page_thread.pid).map(({tdur}) => tdur / 1000);
+  console.log(`${what}: ${drawn.length} frames, ms between them p50, p95, p99, max: ${told(gaps)}; `
+    + `over two frames (${(2 * kFrameMs).toFixed(1)} ms): ${gaps.filter((gap) => gap > 2.05 * kFrameMs).length}; `
+    + `dropped that could be felt: ${dropped} of ${reports.length}; page's CPU per task p50, p95, p99, max: ${told(worked)} ms, `
+    + `${(worked.reduce((sum, ms) => sum + ms, 0) / drawn.length).toFixed(1)} ms a frame`);
+}
+
+async function measure_scroll(browser, address) {
+  const context = await browser.newContext({viewport: {width: 1280, height: 800}});
+  const page = await signed_in(context, address, 'scrolls', 't-other');
+  let started = performance.now();
+  await talk(page, 'scrolls', 't-scrolls', Array.from({length: kRuns}, (_, i) =>
+    (i % 10 === 9 ? 'help' : i % 3 ? `what is ${i} * 7?` : 'hello')));
+  console.log(`${2 * kRuns} messages were made in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  await page.goto(`${address}/#t-scrolls`);
+  await page.reload();
+  await page.waitForFunction(() => document.querySelectorAll('.turn').length > 0);
+  started = performance.now();
+  await page.evaluate((runs) => new Promise((all_here) => {
+    const scroller = document.getElementById('scroller');
+    const up = () => {
+      scroller.scrollTop = 0;
+      if (document.querySelectorAll('.turn').length >= runs && document.getElementById('older').hidden) all_here();
+      else setTimeout(up, 5);
+    };
+    up();
+  }), kRuns);
+  console.log(`all of them were pulled and shown in ${((performance.now() - started) / 1000).toFixed(1)} s, `
+    + `${await page.evaluate(() => document.getElementsByTagName('*').length)} elements`);
+  const devtools = await context.newCDPSession(page);
+  const scroll = (distance, speed) => devtools.send('Input.synthesizeScrollGesture',
+    {x: 800, y: 400, yDistance: distance, speed, preventFling: true, gestureSourceType: 'mouse'});
+  const height = await page.evaluate(() => document.getElementById('scroller').scrollHeight);
+  await traced(browser, page, 'scrolled down at 3,000 px/s for 10 s', () => scroll(-30_000, 3_000));
+  await traced(browser, page, `scrolled through all ${height} px at 40,000 px/s`, () => scroll(-height, 40_000));
+  await traced(browser, page, 'and up at 10,000 px/s for 10 s', () => scroll(100_000, 10_000));
+  await context.close();
+}
+
+async function measure(browser, address) {
+  await measure_load(browser, address);
+  await measure_scroll(browser, address);
+}
+
+async function draw(browser, address, folder) {
+  const sizes = {desktop: {viewport: {width: 1280, height: 800}},
+    phone: {viewport: {width: 390, height: 780}, deviceScaleFactor: 2, isMobile: true, hasTouch: true}};
+  for (const [size, options] of Object.entries(sizes))
+    for (const colorScheme of ['light', 'dark']) {
+      const name = (what) => join(folder, `chat-${what}-${size}-${colorScheme}.png`);
+      const user = `ann-${size}-${colorScheme}`;
+      const context = await browser.newContext({...options, colorScheme, locale: 'en-GB'});
+      const page = await context.newPage();
+      await page.goto(address);
+      await page.screenshot({path: name('sign-in')});
+      const shown = await signed_in(context, address, user, 't-3');
+      await talk(shown, user, 't-1', ['How many feet are in a mile?', 'What is 15% of 80?']);
+      await talk(shown, user, 't-2', ['How many days until Christmas?']);
+      await talk(shown, user, 't-3', ['what is 17 * 23?', 'Is racecar a palindrome?']);
+      await shown.locator('.steps summary').first().click();
+      await shown.selectOption('#agent', 'playbook');
+      await shown.fill('#message', 'Can I get an mocha for Jean?');
+      await shown.press('#message', 'Enter');
+      await shown.waitForSelector('.turn[data-state="running"] li:nth-child(3).busy');
+      await shown.fill('#message', 'and a chai latte');
+      await shown.screenshot({path: name('talk')});
+      await shown.waitForSelector('.turn:last-child[data-state="done"]');
+      await shown.screenshot({path: name('done')});
+      if (size === 'phone') {
+        await shown.tap('#menu');
+        await shown.waitForFunction(() => document.getElementById('threads').getBoundingClientRect().left === 0);
+        await shown.screenshot({path: name('threads')});
+      }
+      await context.close();
+    }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'signalbox-page-'));
+const {service, address} = await start_service(folder);
+const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-quic',
+  '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']});
+try {
+  const [, , what, where] = process.argv;
+  if (what === 'measure') await measure(browser, address);
+  else if (what === 'screenshots' && where) await draw(browser, address, where);
+  else throw new Error(readFileSync(new URL(import.meta.url), 'utf8').split('\nimport')[0]);
+} finally {
+  await browser.close();
+  service.kill('SIGTERM');
+  await new Promise((ended) => { service.once('exit', ended); });
+  rmSync(folder, {recursive: true});
+}
