@@ -12,7 +12,7 @@ import {join} from 'node:path';
 const {SIGNALBOX_PROGRAM: kProgram, SIGNALBOX_NPM: kNpm, SIGNALBOX_PLAYBOOK: kPlaybook} = process.env;
 const {chromium} = createRequire(join(kNpm, 'node_modules', 'x'))('playwright-core');
 const kLoads = 10;
-const kRuns = Number(process.env.RUNS ?? 5_000); // of a message and its answer each
+const kRuns = 5_000; // of a message and its answer each
 const kAtOnce = 12; // in a thread that takes one and 16 behind it
 const kFrameMs = 1000 / 60;
 
@@ -97,22 +97,19 @@ async function measure_load(browser, address) {
 
 /** What the browser's trace says about the frames while something was done. */
 async function traced(browser, page, what, act) {
-  await browser.startTracing(page, {categories: ['benchmark', 'cc', 'devtools.timeline', 'disabled-by-default-devtools.timeline',
+  await browser.startTracing(page, {categories: ['devtools.timeline', 'disabled-by-default-devtools.timeline',
     'disabled-by-default-devtools.timeline.frame', 'toplevel']});
   await act();
   const {traceEvents} = JSON.parse((await browser.stopTracing()).toString());
   const drawn = traceEvents.filter(({name}) => name === 'DrawFrame').map(({ts}) => ts / 1000).sort((a, b) => a - b);
   const gaps = drawn.slice(1).map((ts, i) => ts - drawn[i]);
-  const reports = traceEvents.filter(({name, ph, args}) => name === 'PipelineReporter' && ph === 'b' && args?.chrome_frame_reporter)
-    .map(({args}) => args.chrome_frame_reporter);
-  const dropped = reports.filter(({state, affects_smoothness}) => state === 'STATE_DROPPED' && affects_smoothness).length;
   // What the page's own thread worked, without waiting for a processor: says more on a busy machine.
   const page_thread = traceEvents.find(({name, args}) => name === 'EventDispatch' && args?.data?.type === 'scroll') ?? {};
   const worked = traceEvents.filter(({name, tdur, tid, pid}) =>
     name === 'RunTask' && tdur && tid === page_thread.tid && pid === page_thread.pid).map(({tdur}) => tdur / 1000);
   console.log(`${what}: ${drawn.length} frames, ms between them p50, p95, p99, max: ${told(gaps)}; `
     + `over two frames (${(2 * kFrameMs).toFixed(1)} ms): ${gaps.filter((gap) => gap > 2.05 * kFrameMs).length}; `
-    + `dropped that could be felt: ${dropped} of ${reports.length}; page's CPU per task p50, p95, p99, max: ${told(worked)} ms, `
+    + `page's CPU per task p50, p95, p99, max: ${told(worked)} ms, `
     + `${(worked.reduce((sum, ms) => sum + ms, 0) / drawn.length).toFixed(1)} ms a frame`);
 }
 
