@@ -3,7 +3,7 @@
  * `signalbox.js` and older ones over its `history`. Everything others wrote becomes a text node.
  * @module chat
  */
-import {SignalboxClient, new_message_id} from './signalbox.js';
+import {SignalboxClient, SignalboxError, new_message_id} from './signalbox.js';
 import {Unsent, arrange, element, moment, offer_theme, plain, say, session, set_text} from './signalbox_page.js';
 import {Thread, kTerminal} from './signalbox_turn.js';
 
@@ -11,6 +11,7 @@ const kContentBytesMax = 32_768;
 const kPageEvents = 200; // of older history at a time
 const kThreadsKept = 8; // with their messages in memory
 const kSaidMax = 400; // characters of an answer that are read aloud
+const kTitleMax = 200;
 const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
@@ -45,6 +46,7 @@ class Chat {
   #entries = new Map(); // of the list of threads
   #current;
   #dirty = new Set();
+  #sending = new Set(); // ids of messages
   #scheduled = false;
   #follow = true; // the newest message stays in sight
   #top = 0; // where the messages were scrolled to
@@ -91,11 +93,7 @@ class Chat {
     this.client.on('reset', () => location.reload());
     this.#listen();
     this.#open(this.#id_of_address());
-    for (const message of this.unsent.all()) {
-      if (message.refused) continue;
-      if (Date.now() - Date.parse(message.at) < kTryAgainWithinMs) this.#send(message);
-      else this.unsent.put({...message, refused: {code: 'outcome_unknown', message: 'it waited for more than a day, and may have been received'}});
-    }
+    for (const message of this.unsent.all()) this.#send(message);
     this.client.connect();
   }
 
@@ -198,7 +196,7 @@ class Chat {
     if (!frame.thread_id) return;
     const thread = this.#thread(frame.thread_id);
     Object.assign(thread, {time: frame.time, newest_seq: frame.seq});
-    if (frame.type === 'message_received') thread.title ||= frame.data.content;
+    if (frame.type === 'message_received') thread.title ||= frame.data.content.slice(0, kTitleMax);
     this.unsent.drop(frame.data?.message_id);
     if (thread.loaded || thread.loading) this.#touch(thread.take(frame));
     const is_end = frame.type === 'agent_completed' || frame.type === 'agent_failed';
@@ -272,32 +270,48 @@ class Chat {
 
   #say(thread_id, content, agent) {
     this.#follow = true;
-    this.#send({message_id: new_message_id(), thread_id, content, agent, at: new Date().toISOString()});
+    const message = {message_id: new_message_id(), thread_id, content, agent, at: new Date().toISOString()};
+    this.unsent.put(message);
+    this.#send(message);
+    this.#show_unsent();
     $('message').focus();
   }
 
+  /**
+   * Sends what is kept, once: of all windows that know it the one that has the lock, and another one
+   * where that is closed. Without locks (a page from afar over http) the window it was written in.
+   */
   #send(message) {
-    this.unsent.put(message);
-    this.#show_unsent();
-    const {message_id, thread_id, content, agent} = message;
-    const thread = this.#thread(thread_id);
-    this.client.user_message({message_id, thread_id, content, agent}).then(({run_id}) => {
-      this.unsent.drop(message_id);
-      if (thread.loaded || thread === this.#current) this.#touch(thread.turn({run_id, message_id}));
-    }, ({code, message: text}) => {
-      if (code !== 'closed') this.unsent.put({...message, refused: {code, message: text}});
-      this.#show_unsent();
-    });
+    if (message.refused || this.#sending.has(message.message_id)) return;
+    this.#sending.add(message.message_id);
+    const deliver = () => (this.unsent.has(message.message_id) ? this.#deliver(message) : undefined);
+    if (navigator.locks) navigator.locks.request(this.unsent.prefix + message.message_id, deliver);
+    else deliver();
   }
 
-  /** Messages without an ack, of this tab and the others, where they belong. */
+  async #deliver({message_id, thread_id, content, agent, at}) {
+    try {
+      if (Date.now() - Date.parse(at) > kTryAgainWithinMs)
+        throw new SignalboxError('outcome_unknown', 'it waited for more than a day, and may have been received');
+      const {run_id} = await this.client.user_message({message_id, thread_id, content, agent});
+      this.unsent.drop(message_id);
+      const thread = this.#thread(thread_id);
+      if (thread.loaded || thread === this.#current) this.#touch(thread.turn({run_id, message_id}));
+    } catch ({code, message}) {
+      if (code !== 'closed') this.unsent.put({message_id, thread_id, content, agent, at, refused: {code, message}});
+    }
+    this.#show_unsent();
+  }
+
+  /** Messages without an ack, of this window and the others, where they belong. */
   #show_unsent() {
     const waiting = new Map(this.unsent.all().map((message) => [message.message_id, message]));
     for (const turn of [...this.#current.turns])
       if (turn.local && turn.order === Infinity && !turn.run_id && !waiting.has(turn.message_id)) turn.thread.remove(turn);
     for (const message of waiting.values()) {
+      if (navigator.locks) this.#send(message);
       const thread = this.#thread(message.thread_id);
-      thread.title ||= message.content;
+      thread.title ||= message.content.slice(0, kTitleMax);
       if (thread !== this.#current && !thread.loaded) continue;
       const turn = thread.turn(message);
       turn.local = message;
@@ -377,7 +391,7 @@ class Chat {
     const {title, turns, loaded, loading, next} = this.#current;
     set_text($('title'), title || 'New conversation');
     $('empty').hidden = turns.length > 0 || !loaded;
-    $('older').hidden = !next;
+    $('older').hidden = loaded ? !next : $('history_fault').hidden;
     $('older').disabled = loading;
     this.#render_threads();
     const unread = [...this.#threads.values()].reduce((sum, thread) => sum + thread.unread, 0);

@@ -90,21 +90,28 @@ export function say(text) {
 
 /** Messages without an ack, of one user, over reloads and for all his tabs: a key each. */
 export class Unsent {
+  #unkept = new Map(); // what the browser had no room for
+
   constructor(user_id) { this.prefix = `signalbox.unsent/${encodeURIComponent(user_id)}/`; }
 
   put(message) {
     try {
       localStorage.setItem(this.prefix + message.message_id, JSON.stringify(message));
     } catch {
+      this.#unkept.set(message.message_id, message);
       say('The browser keeps no data: this message is lost if you close the page before it is sent.');
     }
   }
+  has(message_id) { return this.#unkept.has(message_id) || localStorage.getItem(this.prefix + message_id) !== null; }
   drop(message_id) {
-    if (message_id) localStorage.removeItem(this.prefix + message_id);
+    if (!message_id) return;
+    this.#unkept.delete(message_id);
+    localStorage.removeItem(this.prefix + message_id);
   }
   all() {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
-    return keys.map((key) => JSON.parse(localStorage.getItem(key))).sort((a, b) => (a.at < b.at ? -1 : 1));
+    const kept = keys.map((key) => JSON.parse(localStorage.getItem(key)));
+    return [...kept, ...this.#unkept.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
   }
 }
 
