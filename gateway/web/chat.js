@@ -26,11 +26,12 @@ const kClosed = {1001: 'the service went away', 1006: 'the service cannot be rea
   4004: 'the service cannot read its log', 4403: 'this user may not do that', 4408: 'signing in took too long',
   4409: 'too many windows of this user are open: close some of them', 4429: 'too many messages were sent'};
 
-/** Back to signing in, with the reason; what is unsent stays. */
+/** Back to signing in; with a reason it goes on here, in this thread. What is unsent stays. */
 function leave(reason) {
   session.end();
   sessionStorage.setItem('signalbox.fault', reason ?? '');
-  location.replace('/');
+  if (reason) location.reload();
+  else location.replace('/');
 }
 
 async function dev_token(user_id) {

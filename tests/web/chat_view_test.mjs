@@ -244,6 +244,7 @@ async function played_page(t) {
   await page.route('**/v1/threads**', (route) => route.fulfill({json: {threads: []}}));
   await page.route('**/v1/history**', (route) => route.fulfill({json: {events: []}}));
   await page.routeWebSocket('**/ws?*', (socket) => {
+    played.close = (code, reason) => socket.close({code, reason});
     played.send = (frame) => socket.send(JSON.stringify({time: '2026-11-21T14:00:00.000000Z', ...kUser, ...frame}));
     played.state = (type, data, more) => played.send({type, seq: ++seq, cursor: `c${seq}`, attempt: 1, data, ...more});
     socket.onMessage((text) => {
@@ -342,4 +343,51 @@ test('an answer grows piece by piece, a lost piece shows, a new attempt starts o
   const heard = (await spoken.jsonValue()).filter((text) => text !== '');
   assert.ok(heard.length <= 2, JSON.stringify(heard)); // the growing answer is not read piece by piece
   assert.doesNotMatch(heard.join(), /anew|two/);
+});
+
+test('a service that does not want this window back says so, and is asked again when somebody says so', async (t) => {
+  const played = await played_page(t);
+  const {page, sent} = played;
+  sent.length = 0;
+  played.close(4409, 'too many connections');
+  await page.waitForSelector('#banner:has-text("too many windows of this user are open: close some of them")');
+  assert.equal(await page.textContent('#status_text'), 'Disconnected');
+  assert.deepEqual(await serious_problems(page), []);
+  await page.click('#try_now');
+  await is_live(page);
+  await page.waitForSelector('#banner', {state: 'hidden'});
+  assert.deepEqual(sent.map(({type}) => type), ['authenticate']);
+});
+
+test('a pasted token that ends leads back to signing in; the words that were not sent are kept', async (t) => {
+  const played = await played_page(t);
+  const {page} = played;
+  await page.click('#sign_out');
+  await page.click('#other_way');
+  await page.fill('#token', service.token('asked'));
+  await page.keyboard.press('Enter');
+  await is_live(page);
+  await page.fill('#message', 'half a thought');
+  const thread = new URL(page.url()).hash;
+  played.close(4401, 'the token has expired');
+  await page.waitForSelector('#sign_in_fault:has-text("Your token is not valid any more")');
+  await page.fill('#name', 'asked');
+  assert.equal(new URL(page.url()).hash, thread);
+  await page.keyboard.press('Enter');
+  await is_live(page);
+  assert.equal(await page.inputValue('#message'), 'half a thought');
+});
+
+test('history that cannot be had is said, and asked for again', async (t) => {
+  const {page} = await played_page(t);
+  let refuse = true;
+  await page.route('**/v1/history**', (route) => (refuse
+    ? route.fulfill({status: 503, json: {error: {code: 'log_unavailable', message: 'the archive cannot be read'}}})
+    : route.fulfill({json: {events: []}})));
+  await page.click('#new_thread');
+  await page.waitForSelector('#history_fault:has-text("Earlier messages could not be loaded: the archive cannot be read")');
+  refuse = false;
+  await page.click('#older');
+  await page.waitForSelector('#empty', {state: 'visible'});
+  assert.equal(await page.isVisible('#history_fault'), false);
 });
