@@ -53,10 +53,14 @@ void Session::authenticate(std::string_view text) {
       text, {parts_.options.limits.content_bytes_max, parts_.options.limits.depth_max});
   const auto* const given = frame ? std::get_if<AuthenticateFrame>(&frame->data) : nullptr;
   if (given == nullptr) {
+    // A new token does not help who speaks something else.
+    const bool is_ours =
+        frame || (frame.error().code != Errc::bad_json && frame.error().field != "type");
     send_error(
         frame ? make_error(frame->id, Errc::token_invalid, "the first frame must be authenticate")
               : std::move(frame.error()));
-    return close(CloseCode::not_authenticated, "the first frame must be authenticate");
+    return close(is_ours ? CloseCode::not_authenticated : CloseCode::protocol,
+                 "the first frame must be authenticate");
   }
   auto identity = parts_.authenticator.verify(given->token);
   if (!identity) {

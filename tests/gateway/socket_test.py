@@ -445,6 +445,17 @@ class SigningIn(WithServer):
                 self.assertEqual(await closed(silent), 4408)
         run(story())
 
+    def test_a_first_frame_that_is_none_of_ours_is_4400(self):
+        async def story():
+            for text, code in (("hello", "bad_json"), ("{}", "missing_field"),
+                               ('{"type":"subscribe"}', "unknown_type")):
+                async with websockets.connect(f"ws://{self.server.host}/ws",
+                                              subprotocols=["signalbox.v1"]) as ws:
+                    await ws.send(text)
+                    self.assertEqual((await receive(ws))["code"], code)
+                    self.assertEqual(await closed(ws), 4400)
+        run(story())
+
     def test_a_refused_token_in_the_handshake_is_http_401(self):
         async def story():
             expired = self.server.forge({"sub": "sam", "aud": "signalbox",
