@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -37,17 +36,22 @@ class KeyWatch::Watcher {
 
  private:
   using Time = std::chrono::steady_clock::time_point;
+  using Take = Result<void> (Watcher::*)(const std::string& text);
+  // Each on a thread of its own: an address may be slow, and a revocation must not wait for it.
   struct Watched {
     std::unique_ptr<TextSource> source;
     std::chrono::milliseconds interval{};
     Time due{};
     bool warned = false;  // of the state it is in
+    bool reload = false;  // guarded by mutex_
+    std::thread thread{};
   };
 
   void stop();
-  void watch();
-  // Reads the source when it is due. `take` says what was wrong with the text, if anything was.
-  void look_at(Watched& watched, const std::function<Result<void>(const std::string&)>& take);
+  void begin(Watched& watched, const char* name, Take take);
+  void watch(Watched& watched, Take take);
+  // Reads the source. `take` says what was wrong with the text, if anything was.
+  void look_at(Watched& watched, Take take);
   [[nodiscard]] Result<void> take_keys(const std::string& text);
   [[nodiscard]] Result<void> take_revocations(const std::string& text);
   void tell_left_out(const JwkSet& set) const;
@@ -62,8 +66,6 @@ class KeyWatch::Watcher {
   std::function<void(Revocations)> on_revocations_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool reload_ = false;  // guarded by mutex_
-  std::thread thread_;
 };
 
 Result<void> KeyWatch::Watcher::open() {
@@ -102,55 +104,52 @@ void KeyWatch::Watcher::start(std::function<void(KeySet)> on_keys,
                               std::function<void(Revocations)> on_revocations) {
   on_keys_ = std::move(on_keys);
   on_revocations_ = std::move(on_revocations);
-  keys_.due = std::chrono::steady_clock::now() + keys_.interval;
-  thread_ = std::thread([this] { watch(); });
-  pthread_setname_np(thread_.native_handle(), "key-watch");
+  begin(keys_, "key-watch", &Watcher::take_keys);
+  if (revoked_.source) begin(revoked_, "revoked-watch", &Watcher::take_revocations);
+}
+
+void KeyWatch::Watcher::begin(Watched& watched, const char* name, Take take) {
+  watched.due = std::chrono::steady_clock::now() + watched.interval;
+  watched.thread = std::thread([this, &watched, take] { watch(watched, take); });
+  pthread_setname_np(watched.thread.native_handle(), name);
 }
 
 void KeyWatch::Watcher::reload() {
   const std::lock_guard lock(mutex_);
-  reload_ = true;
-  changed_.notify_one();
+  keys_.reload = revoked_.reload = true;
+  changed_.notify_all();
 }
 
 void KeyWatch::Watcher::stop() {
-  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    changed_.notify_one();
+    changed_.notify_all();
   }
-  thread_.join();
+  for (Watched* const watched : {&keys_, &revoked_})
+    if (watched->thread.joinable()) watched->thread.join();
 }
 
-void KeyWatch::Watcher::watch() {
+void KeyWatch::Watcher::watch(Watched& watched, Take take) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const Time due = revoked_.source ? std::min(keys_.due, revoked_.due) : keys_.due;
-    changed_.wait_until(lock, due, [this] { return stopping_ || reload_; });
+    changed_.wait_until(lock, watched.due, [&] { return stopping_ || watched.reload; });
     if (stopping_) return;
-    if (std::exchange(reload_, false))
-      for (Watched* const watched : {&keys_, &revoked_})
-        if (watched->source) {
-          watched->source->forget();
-          watched->due = {};
-          watched->warned = false;
-        }
+    if (std::exchange(watched.reload, false)) {
+      watched.source->forget();
+      watched.warned = false;
+    }
     lock.unlock();
-    look_at(keys_, [this](const std::string& text) { return take_keys(text); });
-    if (revoked_.source)
-      look_at(revoked_, [this](const std::string& text) { return take_revocations(text); });
+    look_at(watched, take);
     lock.lock();
   }
 }
 
-void KeyWatch::Watcher::look_at(Watched& watched,
-                                const std::function<Result<void>(const std::string&)>& take) {
-  if (std::chrono::steady_clock::now() < watched.due) return;
+void KeyWatch::Watcher::look_at(Watched& watched, Take take) {
   const auto text = watched.source->read_if_changed();
   watched.due = std::chrono::steady_clock::now() + watched.interval;
   if (text && !*text) return;
-  const Result<void> taken = text ? take(**text) : tl::unexpected(text.error());
+  const Result<void> taken = text ? (this->*take)(**text) : tl::unexpected(text.error());
   if (taken) {
     watched.warned = false;
   } else if (!stopping_ && (text || !std::exchange(watched.warned, true))) {

@@ -1,8 +1,9 @@
 // KeyWatch: keeps the keys and revocations of a gateway as their sources have them (contract 11):
 // files are looked at every second and read when they have changed, an https address is asked again
 // after `address_interval` with its ETag. What cannot be read or is not sound is told by `warn`,
-// and the last good one stays. Thread: its own for reading; the callbacks run there. Lifetime: the
-// callbacks' targets outlive it; the destructor waits at most for the answer under way to be cut.
+// and the last good one stays. Threads: one of its own for each of the two, where its callback and
+// `warn` run. Lifetime: the callbacks' targets outlive it; the destructor waits at most for the
+// answer under way to be cut.
 #pragma once
 
 #include <chrono>

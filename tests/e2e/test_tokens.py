@@ -206,6 +206,7 @@ class KeyServer(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked += 1
+        self.server.answers.wait(60)
         etag = f'"{hash(self.server.body)}"'
         known = self.headers.get("If-None-Match") == etag
         self.send_response(304 if known else self.server.status)
@@ -243,6 +244,8 @@ def key_server(tmp_path, keys):
     context.load_cert_chain(tmp_path / "server.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.asked = server.unchanged = 0
+    server.answers = threading.Event()  # as long as it is not set, nobody gets an answer
+    server.answers.set()
     server.status = 200
     server.body = json.dumps({"keys": [keys["EdDSA"].jwk]}).encode()
     server.url = f"https://localhost:{server.server_port}/jwks.json"
@@ -282,6 +285,31 @@ def test_keys_of_an_https_address_are_asked_again_and_outlive_its_failures(make_
         assert await is_refused(service, keys["EdDSA"].token("ann"))
 
     asyncio.run(play())
+    assert service.stop() == 0
+
+
+def test_a_revocation_does_not_wait_for_an_address_of_keys_that_does_not_answer(
+        make_service, keys, key_server, tmp_path):
+    revoked = tmp_path / "revoked"
+    revoked.write_text("")
+    service = make_service(dev=False, auth_jwks=key_server.url, auth_ca_file=key_server.ca,
+                           auth_refetch="1s", auth_revoked_file=str(revoked)).start()
+
+    async def play():
+        async with Client(service, "ann", keys["EdDSA"].token("ann", jti="t-1")) as leaves:
+            key_server.answers.clear()
+            asked = key_server.asked
+
+            async def is_asked():
+                return key_server.asked > asked
+            await until(is_asked, "a question for keys")
+            revoked.write_text("jti t-1\n")
+            assert await leaves.wait_closed() == 4401
+            # That question was still open: it had neither an answer nor an end.
+            assert "what was read before stays in force" not in service.log_tail()
+
+    asyncio.run(play())
+    key_server.answers.set()
     assert service.stop() == 0
 
 
