@@ -33,6 +33,7 @@ const kOwnFaultCodes = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
 const kNotAuthenticated = 4401;
 const kHeartbeatMs = 25_000;
 const kRefreshId = 'refresh';
+const kResumeId = 'resume';
 const kSameGapMax = 3;
 
 const kDefaults = {
@@ -204,9 +205,11 @@ export class SignalboxClient {
       throw new SignalboxError('bad_field', 'next leads to another host', {field: 'next'});
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) address.searchParams.set(name, String(value));
-    let response = await this.#fetch(address, 'first');
-    if (response.status === 401) response = await this.#fetch(address, 'refused');
-    const body = (await response.json().catch(() => null)) ?? {};
+    let [response, body] = await this.#fetch(address, 'first');
+    // 401: it came without one that could be read; 403 of this code: it has expired, say.
+    const is_refused = response.status === 403 && body.error?.code === 'token_invalid';
+    if (response.status === 401 || is_refused)
+      [response, body] = await this.#fetch(address, 'refused');
     if (response.status !== 200 || !Array.isArray(body[list])) {
       const {code = 'unreachable', message = `HTTP ${response.status}`, ...more} = body.error ?? {};
       throw new SignalboxError(code, message, {...more, status: response.status});
@@ -214,14 +217,15 @@ export class SignalboxClient {
     return {[list]: body[list], next: body.next ?? null};
   }
 
-  /** @param {URL} address @param {'first' | 'refused'} why @returns {Promise<any>} */
+  /** @param {URL} address @param {'first' | 'refused'} why @returns {Promise<[any, any]>} + body */
   async #fetch(address, why) {
     if (why === 'refused') this.#token = null;
     const token = (this.#token ??= await this.#ask_token(why));
     const {signal} = this.#cancel_requests;
     const headers = {Authorization: `Bearer ${token}`};
     try {
-      return await this.#options.fetch(address, {headers, signal});
+      const response = await this.#options.fetch(address, {headers, signal});
+      return [response, (await response.json().catch(() => null)) ?? {}];
     } catch (error) {
       const code = signal.aborted ? 'closed' : 'unreachable';
       throw new SignalboxError(code, `no answer of ${address}: ${error}`);
@@ -352,12 +356,18 @@ export class SignalboxClient {
     } catch (error) {
       this.#emit('error', /** @type {SignalboxError} */ (error));
       if (socket === this.#socket && this.#state !== 'closed')
-        this.#pace.later(this.#pace.back_off_ms(tries), () => {
-          if (socket === this.#socket) void this.#refresh_token(tries + 1);
-        });
+        this.#here_after(this.#pace.back_off_ms(tries), () => void this.#refresh_token(tries + 1));
     } finally {
       this.#refreshing = false;
     }
+  }
+
+  /** Later, while it is still this connection. @param {number} ms @param {() => void} then */
+  #here_after(ms, then) {
+    const socket = this.#socket;
+    this.#pace.later(ms, () => {
+      if (socket === this.#socket) then();
+    });
   }
 
   // ---- what comes
@@ -437,10 +447,14 @@ export class SignalboxClient {
   #take_error(frame) {
     this.#emit('error', new SignalboxError(frame.code, frame.message, frame));
     if (this.#outbox.take_error(frame)) return;
-    if (frame.id === kRefreshId) this.#token = null; // the next connection starts with another
+    const {retry_after_ms} = frame;
+    const again = frame.id === kResumeId ? () => this.#resume()
+      : frame.id === kRefreshId ? () => void this.#refresh_token() : null;
+    if (again && retry_after_ms !== undefined) this.#here_after(retry_after_ms, again);
+    else if (frame.id === kRefreshId) this.#token = null; // the next connection starts with another
     else if (frame.code === 'cursor_invalid') this.#start_over(frame);
     else if (frame.code === 'token_invalid' && this.#ready) void this.#refresh_token();
-    else if (frame.retry_after_ms !== undefined) this.#pace.ask(frame.retry_after_ms, false);
+    else if (retry_after_ms !== undefined) this.#pace.ask(retry_after_ms, false);
   }
 
   /** @param {{reason?: string, oldest_cursor?: string}} refusal */
@@ -448,8 +462,12 @@ export class SignalboxClient {
     const {from = 'latest'} = this.#options;
     this.#cursor = this.#proven_cursor = null;
     this.#seq = from === 'start' ? 0 : null;
-    this.#write({type: 'resume', from});
+    this.#resume();
     this.#emit('reset', {reason, oldest_cursor});
+  }
+
+  #resume({from = 'latest'} = this.#options) {
+    this.#write({type: 'resume', id: kResumeId, from});
   }
 
   // ---- what is sent

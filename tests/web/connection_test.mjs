@@ -231,6 +231,17 @@ test('a refresh whose callback fails is tried again while the socket lives', asy
   assert.deepEqual(socket.of_type('refresh_token').map(({token}) => token), ['late']);
 });
 
+test('a refresh that the server puts off is sent again', async () => {
+  const world = new World();
+  const socket = await world.go_live();
+  socket.receive(kWarning);
+  await settle();
+  socket.receive(error('rate_limited', {id: 'refresh', retry_after_ms: 50}));
+  await world.clock.advance(50);
+  await settle();
+  assert.equal(socket.of_type('refresh_token').length, 2);
+});
+
 test('a refreshed token that the server refuses is not used again', async () => {
   const world = new World();
   const socket = await world.go_live();

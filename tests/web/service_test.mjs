@@ -219,7 +219,7 @@ test('history over real HTTP, served by a stand-in written from contract 12', as
     const before_seq = Number(searchParams.get('before') ?? all.length + 1);
     const thread = searchParams.get('thread_id');
     const signed_in = request.headers.authorization === 'Bearer good';
-    response.statusCode = pathname !== '/v1/history' ? 404 : signed_in ? 200 : 401;
+    response.statusCode = pathname !== '/v1/history' ? 404 : signed_in ? 200 : 403;
     response.setHeader('Content-Type', 'application/json');
     const found = all.filter(({seq, thread_id}) => seq < before_seq && thread_id === thread).reverse();
     const events = found.slice(0, 2);

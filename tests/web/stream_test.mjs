@@ -67,13 +67,32 @@ test('a refused cursor is told as reset, and the stream starts over as configure
     socket.receive(ready(undefined), error('cursor_invalid',
       {field: 'cursor', reason: 'other_log', oldest_cursor: 'c0'}));
     assert.deepEqual(world.told('reset'), [{reason: 'other_log', oldest_cursor: 'c0'}]);
-    assert.deepEqual(socket.last(), {type: 'resume', from});
+    assert.deepEqual(socket.last(), {type: 'resume', id: 'resume', from});
     assert.deepEqual([world.client.cursor, world.client.seq], [null, from === 'start' ? 0 : null]);
     socket.receive(event(1), {type: 'caught_up', cursor: 'c1'}, event(2));
     assert.deepEqual(world.seqs(), [1, 2]);
     socket.lose();
     assert.equal((await world.next_socket()).query('cursor'), 'c2');
   }
+});
+
+test('a resume that the server puts off is sent again on the same connection, and on no other', async () => {
+  const world = new World({cursor: 'c9', seq: 9});
+  const socket = await world.next_socket();
+  socket.receive(ready(undefined), error('cursor_invalid', {field: 'cursor', reason: 'other_log'}));
+  for (let sent = 1; sent <= 3; sent++) {
+    assert.equal(socket.of_type('resume').length, sent);
+    socket.receive(error('rate_limited', {id: 'resume', retry_after_ms: 50}));
+    await world.clock.advance(49);
+    assert.equal(socket.of_type('resume').length, sent);
+    await world.clock.advance(1);
+  }
+  socket.receive(error('rate_limited', {id: 'resume', retry_after_ms: 50_000}));
+  socket.lose();
+  const second = await world.next_socket();
+  await world.clock.advance(100_000);
+  assert.equal(socket.of_type('resume').length, 4);
+  assert.equal(second.of_type('resume').length, 0);
 });
 
 test('a listener taken away hears nothing; one that throws changes nothing', () => {
@@ -140,6 +159,18 @@ test('history with a refused token is asked once more with a new one', async () 
   assert.deepEqual(asked.map(({token}) => token), ['Bearer token-1', 'Bearer token-2']);
   await assert.rejects(world.client.history(), {code: 'token_invalid', status: 401});
   assert.equal(asked.length, 4);
+});
+
+test('history with a token that has expired, which is 403, is asked once more with a new one', async () => {
+  const expired = {status: 403, body: {error: {code: 'token_invalid', message: 'the token has expired'}}};
+  const {world, asked} = history_world(expired, {body: {events: []}}, expired, expired,
+    {status: 403, body: {error: {code: 'forbidden', message: 'this Host is not allowed'}}});
+  assert.deepEqual(await world.client.history(), {events: [], next: null});
+  assert.deepEqual(asked.map(({token}) => token), ['Bearer token-1', 'Bearer token-2']);
+  await assert.rejects(world.client.history(), {code: 'token_invalid', status: 403});
+  assert.equal(asked.length, 4);
+  await assert.rejects(world.client.history(), {code: 'forbidden', status: 403});
+  assert.equal(asked.length, 5);
 });
 
 test('history says what the server said, or that there was no answer', async () => {
