@@ -32,7 +32,7 @@ ARROWS = {
     "router": ["event-store", "router"],
     "gateway": ["event-store", "gateway"],
     "replay": ["event-store", "router", "replay"],
-    "ops/bench": ["event-store", "ops/bench", "ops/cli/progress_bar.hpp",
+    "ops/bench": ["event-store", "replay", "ops/bench", "ops/cli/progress_bar.hpp",
                   "ops/cli/role_thread.hpp", "ops/cli/system_clock.hpp"],
     "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench"],
     "tests": ["event-store", "router", "gateway", "replay", "ops", "tests"],

@@ -85,7 +85,7 @@ std::string archive_path(const std::string& folder, Partition partition) {
 }
 
 Hash row_hash(std::initializer_list<RowPart> parts) {
-  Sha256 hash;
+  thread_local Sha256 hash;
   for (const RowPart& part : parts) {
     if (const auto* number = std::get_if<std::int64_t>(&part)) {
       hash.update(big_endian(*number));

@@ -26,24 +26,6 @@ Result<void> check_owner(SqliteDatabase& file, const std::string& path, const Lo
   return {};
 }
 
-ArchivedEvent event_of(const SqliteStatement& row) {
-  ArchivedEvent event{
-      .number = row.number(0),
-      .user = std::string(row.bytes(1)),
-      .seq = Seq(row.number(2)),
-      .offset = Offset(row.number(3)),
-      .appended_at = Timestamp(std::chrono::microseconds(row.number(4))),
-      .thread = row.is_null(5) ? std::nullopt : std::optional<std::string>(row.bytes(5)),
-      .headers = std::string(row.bytes(6)),
-      .value = std::string(row.bytes(7)),
-      .is_whole = false};
-  event.is_whole =
-      row.bytes(8) == as_bytes(row_hash({event.user, event.seq.value(), event.offset.value(),
-                                         event.appended_at.time_since_epoch().count(),
-                                         event.headers, event.value}));
-  return event;
-}
-
 Result<SqliteDatabase> open_file(const std::string& path, const LogId& log) {
   auto file = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
   if (!file) return file;
@@ -72,11 +54,44 @@ Result<ArchiveScan> ArchiveScan::open(const std::string& folder, Partition parti
   const auto position = read_position(*file);
   if (!position) return tl::unexpected<Error>(position.error());
   auto select = file->prepare(
-      "SELECT e.id, coalesce(u.name, ''), e.seq, e.place, e.appended_at, e.thread, e.headers,"
-      " e.value, e.hash FROM events e LEFT JOIN users u ON u.id = e.user"
-      " WHERE e.id > ?1 ORDER BY e.id LIMIT ?2");
+      "SELECT id, user, seq, place, appended_at, thread, headers, value, hash FROM events"
+      " WHERE id > ?1 ORDER BY id LIMIT ?2");
   if (!select) return tl::unexpected<Error>(select.error());
-  return ArchiveScan(std::move(path), std::move(*file), std::move(*select), *position);
+  auto select_user = file->prepare("SELECT name FROM users WHERE id = ?1");
+  if (!select_user) return tl::unexpected<Error>(select_user.error());
+  return ArchiveScan(std::move(path), std::move(*file), std::move(*select), std::move(*select_user),
+                     *position);
+}
+
+Result<const std::string*> ArchiveScan::user_of(std::int64_t number) {
+  if (const auto found = users_.find(number); found != users_.end()) return &found->second;
+  select_user_.bind(1, number);
+  const auto row = select_user_.step();
+  std::string name(row && *row ? select_user_.bytes(0) : std::string_view());
+  select_user_.reset();
+  if (!row) return tl::unexpected<Error>(row.error());
+  return &users_.emplace(number, std::move(name)).first->second;
+}
+
+Result<ArchivedEvent> ArchiveScan::event_of_row() {
+  const auto user = user_of(select_.number(1));
+  if (!user) return tl::unexpected<Error>(user.error());
+  const Seq seq(select_.number(2));
+  const Offset offset(select_.number(3));
+  const std::int64_t appended_at = select_.number(4);
+  const std::string_view headers = select_.bytes(6);
+  const std::string_view value = select_.bytes(7);
+  const Hash hash = row_hash({**user, seq.value(), offset.value(), appended_at, headers, value});
+  return ArchivedEvent{
+      .number = select_.number(0),
+      .user = **user,
+      .seq = seq,
+      .offset = offset,
+      .appended_at = Timestamp(std::chrono::microseconds(appended_at)),
+      .thread = select_.is_null(5) ? std::nullopt : std::optional<std::string>(select_.bytes(5)),
+      .headers = std::string(headers),
+      .value = std::string(value),
+      .is_whole = select_.bytes(8) == as_bytes(hash)};
 }
 
 Result<const ArchivedEvent*> ArchiveScan::peek() {
@@ -85,7 +100,10 @@ Result<const ArchivedEvent*> ArchiveScan::peek() {
     select_.bind(2, kRowsPerRead);
     Result<bool> row = false;
     while ((row = select_.step()) && *row) {
-      batch_.push_back(event_of(select_));
+      auto event = event_of_row();
+      if (!event) row = tl::unexpected<Error>(event.error());
+      if (!event) break;
+      batch_.push_back(std::move(*event));
       last_ = batch_.back().number;
     }
     select_.reset();

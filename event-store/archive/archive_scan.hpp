@@ -1,14 +1,15 @@
 // ArchiveScan: the events of one partition's archive file in the order they were archived, which is
 // that of the log, for who compares the two. It reads only, also beside the writer: up to what the
 // file was complete to when it was opened. Each read is a short transaction of its own.
-// Thread: one. Memory: one batch. Errors: not_found (no file), corrupt (also: another log's file),
-// io_error.
+// Thread: one. Memory: one batch, and the names of the users it met. Errors: not_found (no file),
+// corrupt (also: another log's file), io_error.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "event-store/archive/archive_format.hpp"
 
@@ -38,15 +39,21 @@ class ArchiveScan {
   void drop() { batch_.pop_front(); }
 
  private:
-  ArchiveScan(std::string path, SqliteDatabase file, SqliteStatement select, Position complete_to)
+  [[nodiscard]] Result<ArchivedEvent> event_of_row();
+  [[nodiscard]] Result<const std::string*> user_of(std::int64_t number);
+  ArchiveScan(std::string path, SqliteDatabase file, SqliteStatement select,
+              SqliteStatement select_user, Position complete_to)
       : path_(std::move(path)),
         file_(std::move(file)),
         select_(std::move(select)),
+        select_user_(std::move(select_user)),
         complete_to_(complete_to) {}
 
   std::string path_;
   SqliteDatabase file_;
   SqliteStatement select_;
+  SqliteStatement select_user_;
+  std::unordered_map<std::int64_t, std::string> users_;  // met so far
   Position complete_to_;
   std::int64_t last_ = 0;
   bool is_at_end_ = false;

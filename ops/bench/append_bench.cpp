@@ -25,6 +25,7 @@
 #include "event-store/log/sqlite_event_log.hpp"
 #include "event-store/sqlite/sqlite_database.hpp"
 #include "ops/bench/conditions.hpp"
+#include "ops/bench/event_source.hpp"
 #include "ops/bench/percentile.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/system_clock.hpp"
@@ -38,7 +39,6 @@ using SteadyClock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
 constexpr std::int32_t kPartitions = 12;
-constexpr int kUsers = 1000;
 constexpr std::size_t kValueBytes = 1024;
 constexpr std::int64_t kInFlightMax = 4000;
 
@@ -59,68 +59,6 @@ double seconds_since(SteadyClock::time_point start) {
   std::cerr << "append_bench: " << error.message << std::endl;
   std::exit(1);
 }
-
-// Events as an owner makes them: encoded, counted and chained per user.
-class EventSource {
- public:
-  EventSource(const LogId& log, const Clock& clock) : log_(log), clock_(clock) {
-    for (int i = 0; i < kUsers; ++i) {
-      const UserId user("bench-user-" + std::to_string(i));
-      users_.push_back({user, event_store::partition_of(user, kPartitions), Seq(0),
-                        event_store::chain_start(log, user)});
-    }
-    owner_seqs_.resize(kPartitions, OwnerSeq(0));
-    const std::size_t overhead =
-        event_store::encode_event_value(MessageReceived{MessageId("m"), "", "assistant"},
-                                        WebsocketClientId("ws_b"))
-            .size();
-    content_.assign(kValueBytes - overhead, 'c');
-  }
-
-  struct Made {
-    Partition partition;
-    NewRecord record;
-  };
-  Made next() {
-    User& user = users_[next_++ % users_.size()];
-    OwnerSeq& owner_seq = owner_seqs_[static_cast<std::size_t>(user.partition.value())];
-    ++user.seq;
-    NewRecord record = event_store::encode_event(
-        {.id = event_store::event_id_of(log_, user.partition, Epoch(1), user.id, user.seq),
-         .source = "/signalbox/bench",
-         .time = clock_.now(),
-         .user_id = user.id,
-         .thread_id = ThreadId("thread"),
-         .run_id = std::nullopt,
-         .attempt = std::nullopt,
-         .websocket_client_id = WebsocketClientId("ws_bench"),
-         .seq = user.seq,
-         .inbound_offset = Offset(1),
-         .epoch = Epoch(1),
-         .owner_seq = ++owner_seq,
-         .causation_id = "901cbb7a-8437-5342-9037-e89c728abfdc",
-         .traceparent = std::nullopt,
-         .data = MessageReceived{MessageId("m"), content_, "assistant"}});
-    user.chain = event_store::chain_next(user.chain,
-                                         event_store::content_hash(record.headers, record.value));
-    event_store::add_chain_hash(record, user.chain);
-    return {user.partition, std::move(record)};
-  }
-
- private:
-  struct User {
-    UserId id;
-    Partition partition;
-    Seq seq;
-    event_store::Hash chain;
-  };
-  LogId log_;
-  const Clock& clock_;
-  std::string content_;
-  std::vector<User> users_;
-  std::vector<OwnerSeq> owner_seqs_;
-  std::size_t next_ = 0;
-};
 
 // Counts acks down; the producer waits here when too much is in flight.
 class InFlight {
@@ -166,7 +104,7 @@ struct GroupFigures {
 GroupFigures measure_groups(const Plan& plan, const Clock& clock) {
   cli::RoleThread acks("acks");
   const auto log = open_log(plan.folder + "/log", clock);
-  EventSource source(log->describe().log_id, clock);
+  EventSource source(log->describe().log_id, clock, kPartitions, kValueBytes);
   InFlight in_flight;
   const auto before = log->statistics();
   const auto start = SteadyClock::now();
@@ -187,7 +125,7 @@ GroupFigures measure_groups(const Plan& plan, const Clock& clock) {
 class Floor {
  public:
   Floor(const Plan& plan, const Clock& clock) : plan_(plan) {
-    EventSource source(LogId(Uuid{}), clock);
+    EventSource source(LogId(Uuid{}), clock, kPartitions, kValueBytes);
     for (int i = 0; i < kRowsMade; ++i) {
       auto [partition, record] = source.next();
       rows_.push_back({partition.value(), std::move(*record.key), record.headers.bytes(),
@@ -249,7 +187,10 @@ class Floor {
 class SingleClient {
  public:
   SingleClient(SqliteEventLog& log, cli::RoleThread& thread, const Clock& clock, int appends)
-      : log_(log), thread_(thread), source_(log.describe().log_id, clock), left_(appends) {}
+      : log_(log),
+        thread_(thread),
+        source_(log.describe().log_id, clock, kPartitions, kValueBytes),
+        left_(appends) {}
 
   std::vector<double> run() {
     thread_.post([this] { append(); });
@@ -344,9 +285,10 @@ int main(int argc, char** argv) {
   }
   plan.folder = parent + "/append-bench-" + std::to_string(::getpid());
   fs::create_directories(plan.folder);
-  std::cout << describe_conditions() << "values    " << kValueBytes << " bytes, " << kUsers
-            << " users, " << kPartitions << " partitions, chained; " << plan.appends << " appends, "
-            << plan.rounds << " rounds, medians; in " << parent << "\n";
+  std::cout << describe_conditions() << "values    " << kValueBytes << " bytes, "
+            << EventSource::kUsers << " users, " << kPartitions << " partitions, chained; "
+            << plan.appends << " appends, " << plan.rounds << " rounds, medians; in " << parent
+            << "\n";
   measure(plan);
   fs::remove_all(plan.folder);
   return 0;
