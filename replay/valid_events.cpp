@@ -32,6 +32,15 @@ Result<ValidEvents> ValidEvents::open(event_store::LogReader& log, std::optional
   return events;
 }
 
+Result<ValidEvents> ValidEvents::open_at(event_store::LogReader& log, UserId user,
+                                         const event_store::Position& from, const Watch& watch) {
+  auto events = open(log, std::move(user), watch);
+  if (!events) return events;
+  events->done_ = from.next_offset.value();
+  events->positions_[events->only_->partition] = from;
+  return events;
+}
+
 Result<bool> ValidEvents::fill() {
   batch_.clear();
   next_ = 0;

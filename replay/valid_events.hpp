@@ -26,6 +26,11 @@ class ValidEvents {
   [[nodiscard]] static Result<ValidEvents> open(event_store::LogReader& log,
                                                 std::optional<UserId> user, const Watch& watch);
 
+  // Of this user, from a position of his partition that can be trusted.
+  [[nodiscard]] static Result<ValidEvents> open_at(event_store::LogReader& log, UserId user,
+                                                   const event_store::Position& from,
+                                                   const Watch& watch);
+
   // The next one; of a user only his. nullopt at the end.
   [[nodiscard]] Result<std::optional<ValidEvent>> next();
   [[nodiscard]] Progress progress() const { return {done_, total_}; }

@@ -9,6 +9,8 @@
 #include "ops/cli/replay_console.hpp"
 #include "ops/cli/run_replay_export.hpp"
 #include "replay/archive_check.hpp"
+#include "replay/state.hpp"
+#include "replay/state_report.hpp"
 #include "replay/timeline.hpp"
 #include "replay/verify_report.hpp"
 
@@ -149,6 +151,39 @@ Subcommand add_verify(CLI::App& replay_app) {
   return {app, [arguments] { return run_verify(*arguments); }};
 }
 
+struct StateArguments : ReplayArguments {
+  std::string at;
+  bool json = false;
+};
+
+int run_state(const StateArguments& arguments) {
+  ReplayConsole console("state", false);
+  const auto user = user_of(arguments);
+  if (!user) return console.refuse(user.error());
+  const auto at = replay::parse_instant(arguments.at, "--at");
+  if (!at) return console.refuse(at.error());
+  auto log = LogReader::open(arguments.data);
+  if (!log) return console.refuse(log.error());
+  const auto state =
+      replay::read_state(*log, arguments.data + "/archive", **user, *at, console.watch("records"));
+  if (!state) return console.refuse(state.error());
+  console.write(arguments.json ? replay::state_json(*state) : replay::state_text(*state));
+  return console.finish();
+}
+
+Subcommand add_state(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<StateArguments>();
+  CLI::App* app = replay_app.add_subcommand(
+      "state", "What was known of a user at an instant: threads, messages, runs, questions.");
+  add_common(*app, *arguments, "whose");
+  app->get_option("--user")->required();
+  app->add_option("--at", arguments->at,
+                  "a seq like 17 or a time like 2026-11-20T09:30:00Z, both inclusive; now where "
+                  "none is given");
+  app->add_flag("--json", arguments->json, "as one JSON object, nothing cut");
+  return {app, [arguments] { return run_state(*arguments); }};
+}
+
 }  // namespace
 
 Subcommand add_replay(CLI::App& program) {
@@ -157,7 +192,8 @@ Subcommand add_replay(CLI::App& program) {
       "What happened, from the log of a data directory: of a running service, which it does not "
       "disturb, or of a copy.");
   app->require_subcommand(1);
-  const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_export(*app)};
+  const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_state(*app),
+                                      add_export(*app)};
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

@@ -87,6 +87,33 @@ def test_verify_while_it_runs_and_after_a_byte_was_changed(service, replay, tmp_
     assert replay("verify", service.data).returncode == 0
 
 
+def test_state_at_each_instant(service, replay):
+    seen = run_async(talk(service, "anna", "what is 17 * 23?", "what is 2 + 2?"))
+    answers = [e["data"]["content"] for e in seen if e["type"] == "agent_completed"]
+
+    def state(*words):
+        (known,) = objects(replay("state", service.data, "--user", "anna", "--json", *words))
+        return known
+
+    (thread,) = state()["threads"]
+    assert [run["answer"] for run in thread["runs"]] == answers
+    assert {run["status"] for run in thread["runs"]} == {"completed"}
+    for event in seen:
+        known = state("--at", str(event["seq"]))
+        assert known["seq"] == event["seq"]
+        runs = {run["run_id"]: run for thread in known["threads"] for run in thread["runs"]}
+        if "run_id" in event:
+            status = runs[event["run_id"]]["status"]
+            assert (status == "completed") == (event["type"] == "agent_completed"), event
+    assert state("--at", seen[0]["time"])["seq"] >= 1
+    assert state("--at", "2020-01-01T00:00:00Z")["threads"] == []
+    readable = replay("state", service.data, "--user", "anna")
+    assert "what is 17 * 23?" in readable.stdout and "completed" in readable.stdout
+    assert replay("state", service.data).returncode == 2
+    refused = replay("state", service.data, "--user", "anna", "--at", "noon")
+    assert refused.returncode == 2 and "--at" in refused.stderr
+
+
 def test_what_cannot_be_done_is_said(replay, tmp_path):
     nothing = replay("timeline", tmp_path / "nowhere")
     assert nothing.returncode == 1 and "there is no log in" in nothing.stderr

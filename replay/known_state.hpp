@@ -1,0 +1,58 @@
+// KnownState: all that was known of one user at an instant, folded from his valid events: what a
+// router holds (RoutingState, by the router's own fold) and, beside it, what it forgets: messages,
+// and runs that have ended with their steps and answers. Pure. Thread: a value.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/model/event.hpp"
+#include "event-store/model/record.hpp"
+#include "router/routing_state.hpp"
+
+namespace signalbox::replay {
+
+struct KnownStep {
+  Step step;
+  std::string kind;                  // thought, model, tool or question
+  std::string name{};                // of the tool or model
+  std::string text{};                // thought or prompt
+  std::optional<JsonText> input{};   // arguments; schema of a question
+  std::optional<JsonText> output{};  // result, or the answer to a question
+  std::optional<ToolError> error{};
+  std::optional<RequestId> request_id{};
+};
+
+struct KnownRun {
+  RunId run_id;
+  ThreadId thread_id;
+  MessageId message_id;
+  std::string agent;
+  std::string content;  // of the message
+  Seq received;         // seq of message_received
+  Timestamp received_at;
+  std::string status = "queued";  // running, waiting_for_input, completed, failed, cancelled
+  Attempt attempt{1};
+  std::optional<Timestamp> started_at{};
+  std::optional<Timestamp> ended_at{};
+  std::vector<KnownStep> steps{};
+  std::optional<std::string> answer{};
+  std::optional<std::string> ended_because{};  // of one that failed or was cancelled
+};
+
+struct KnownState {
+  explicit KnownState(const LogId& log, const UserId& user);
+
+  router::RoutingState routing;
+  std::map<RunId, KnownRun> runs{};
+  std::map<ThreadId, std::vector<RunId>> threads{};  // in the order of their messages
+  std::int64_t events = 0;
+  std::optional<std::string> damage{};  // why he is frozen
+};
+
+// One more valid event of that user. Error unsupported_version: this build cannot fold it.
+[[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event);
+
+}  // namespace signalbox::replay

@@ -1,0 +1,172 @@
+#include "replay/state_report.hpp"
+
+#include "event-store/contract/json_writer.hpp"
+#include "event-store/contract/sha256.hpp"
+#include "event-store/model/timestamp.hpp"
+#include "replay/shown_text.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using event_store::JsonWriter;
+
+constexpr std::size_t kShownMax = 200;
+
+std::string shown(std::string_view text) { return shown_text(text, kShownMax); }
+
+void write(JsonWriter& writer, std::string_view name, std::string_view text) {
+  writer.key(name);
+  writer.string(text);
+}
+void write(JsonWriter& writer, std::string_view name, const std::optional<Timestamp>& time) {
+  if (time) write(writer, name, signalbox::to_text(*time));
+}
+void write(JsonWriter& writer, std::string_view name, const std::optional<std::string>& text) {
+  if (text) write(writer, name, std::string_view(*text));
+}
+void write(JsonWriter& writer, std::string_view name, const std::optional<JsonText>& json) {
+  if (!json) return;
+  writer.key(name);
+  writer.raw(json->value());
+}
+void write(JsonWriter& writer, std::string_view name, std::int64_t number) {
+  writer.key(name);
+  writer.integer(number);
+}
+
+void write_step(JsonWriter& writer, const KnownStep& step) {
+  writer.begin_object();
+  write(writer, "step", std::int64_t{step.step.value()});
+  write(writer, "kind", std::string_view(step.kind));
+  if (!step.name.empty()) write(writer, "name", std::string_view(step.name));
+  if (!step.text.empty()) write(writer, "text", std::string_view(step.text));
+  if (step.request_id) write(writer, "request_id", std::string_view(step.request_id->value()));
+  write(writer, "input", step.input);
+  write(writer, "output", step.output);
+  if (step.error) {
+    writer.key("error");
+    writer.begin_object();
+    write(writer, "code", std::string_view(step.error->code));
+    write(writer, "message", std::string_view(step.error->message));
+    writer.end_object();
+  }
+  writer.end_object();
+}
+
+void write_run(JsonWriter& writer, const KnownRun& run) {
+  writer.begin_object();
+  write(writer, "run_id", std::string_view(run.run_id.value().to_string()));
+  write(writer, "status", std::string_view(run.status));
+  write(writer, "agent", std::string_view(run.agent));
+  write(writer, "message_id", std::string_view(run.message_id.value()));
+  write(writer, "content", std::string_view(run.content));
+  write(writer, "seq", run.received.value());
+  write(writer, "attempt", std::int64_t{run.attempt.value()});
+  write(writer, "received_at", std::optional(run.received_at));
+  write(writer, "started_at", run.started_at);
+  write(writer, "ended_at", run.ended_at);
+  writer.key("steps");
+  writer.begin_array();
+  for (const KnownStep& step : run.steps) write_step(writer, step);
+  writer.end_array();
+  write(writer, "answer", run.answer);
+  write(writer, "ended_because", run.ended_because);
+  writer.end_object();
+}
+
+bool is_pending(const KnownRun& run, const KnownStep& step) {
+  return run.status == "waiting_for_input" && step.request_id && !step.output;
+}
+
+void write_questions(JsonWriter& writer, const KnownState& state) {
+  writer.key("pending_questions");
+  writer.begin_array();
+  for (const auto& [id, run] : state.runs)
+    for (const KnownStep& step : run.steps) {
+      if (!is_pending(run, step)) continue;
+      writer.begin_object();
+      write(writer, "run_id", std::string_view(id.value().to_string()));
+      write(writer, "request_id", std::string_view(step.request_id->value()));
+      write(writer, "prompt", std::string_view(step.text));
+      write(writer, "schema", step.input);
+      writer.end_object();
+    }
+  writer.end_array();
+}
+
+std::string step_text(const KnownStep& step) {
+  std::string line = "      step " + std::to_string(step.step.value()) + "  " + step.kind;
+  if (!step.name.empty()) line += "  " + shown(step.name);
+  if (!step.text.empty()) line += "  " + shown(step.text);
+  if (step.input && !step.request_id) line += "  " + shown(step.input->value());
+  if (step.output) line += "  -> " + shown(step.output->value());
+  if (step.error) line += "  failed: " + shown(step.error->code + ": " + step.error->message);
+  return line + "\n";
+}
+
+std::string run_text(const KnownRun& run) {
+  std::string text = "    " + signalbox::to_text(run.received_at) + "  seq " +
+                     std::to_string(run.received.value()) + "  " + shown(run.message_id.value()) +
+                     ": " + shown(run.content) + "\n      run " + run.run_id.value().to_string() +
+                     "  " + shown(run.agent) + "  " + run.status;
+  if (run.attempt > Attempt(1)) text += "  attempt " + std::to_string(run.attempt.value());
+  text += "\n";
+  for (const KnownStep& step : run.steps) text += step_text(step);
+  for (const KnownStep& step : run.steps)
+    if (is_pending(run, step))
+      text += "      waits for an answer to " + shown(step.request_id->value()) + "\n";
+  if (run.answer) text += "      answer  " + shown(*run.answer) + "\n";
+  if (run.ended_because) text += "      because  " + shown(*run.ended_because) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string state_text(const KnownState& state) {
+  const router::RoutingState& routing = state.routing;
+  if (state.events == 0) return "nothing was known of " + shown(routing.user_id.value()) + "\n";
+  std::string text = "user " + shown(routing.user_id.value()) + " at seq " +
+                     std::to_string(routing.chain.seq.value()) + ", " +
+                     signalbox::to_text(routing.last_time) + "\n";
+  if (state.damage)
+    text += "DAMAGED at offset " + std::to_string(routing.damaged_at->value()) + ": " +
+            *state.damage + "\n";
+  for (const auto& [thread, runs] : state.threads) {
+    text += "  thread " + shown(thread.value()) + "\n";
+    for (const RunId& run : runs) text += run_text(state.runs.at(run));
+  }
+  return text;
+}
+
+std::string state_json(const KnownState& state) {
+  const router::RoutingState& routing = state.routing;
+  JsonWriter writer;
+  writer.begin_object();
+  write(writer, "user_id", std::string_view(routing.user_id.value()));
+  write(writer, "seq", routing.chain.seq.value());
+  if (state.events > 0) write(writer, "time", std::optional(routing.last_time));
+  write(writer, "chain_hash", std::string_view(event_store::to_hex(routing.chain.hash)));
+  if (state.damage) {
+    write(writer, "damaged_at", routing.damaged_at->value());
+    write(writer, "damage", state.damage);
+  }
+  writer.key("threads");
+  writer.begin_array();
+  for (const auto& [thread, runs] : state.threads) {
+    writer.begin_object();
+    write(writer, "thread_id", std::string_view(thread.value()));
+    if (const auto memory = routing.memories.find(thread); memory != routing.memories.end())
+      write(writer, "memory", std::string_view(memory->second.memory));
+    writer.key("runs");
+    writer.begin_array();
+    for (const RunId& run : runs) write_run(writer, state.runs.at(run));
+    writer.end_array();
+    writer.end_object();
+  }
+  writer.end_array();
+  write_questions(writer, state);
+  writer.end_object();
+  return writer.take() + "\n";
+}
+
+}  // namespace signalbox::replay

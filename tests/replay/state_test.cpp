@@ -1,0 +1,87 @@
+// The state replayed from a log is the one its router had.
+#include "replay/state.hpp"
+
+#include <gtest/gtest.h>
+
+#include "replay/state_report.hpp"
+#include "tests/router/router_on_log.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using event_store::LogReader;
+
+const Watch kPatient = [](const Progress&) { return true; };
+const std::string kUser = "105945141827451681156";
+
+class StateOfALog : public ::testing::Test {
+ protected:
+  KnownState state(const Instant& at = {}) {
+    auto log = LogReader::open(folder());
+    EXPECT_TRUE(log) << log.error().message;
+    auto known = read_state(*log, folder() + "/archive", UserId(kUser), at, kPatient);
+    EXPECT_TRUE(known) << known.error().message;
+    return std::move(*known);
+  }
+  [[nodiscard]] std::string folder() const {
+    return std::filesystem::path(router_.snapshot_file()).parent_path().string();
+  }
+  router::RouterOnLog router_;
+};
+
+TEST_F(StateOfALog, EqualsWhatItsRouterKept) {
+  router_.keep_snapshots_in_a_file();
+  router_.options.states.snapshot_events = 1;
+  router_.start();
+  router_.says(kUser, "m1");
+  ASSERT_TRUE(router_.has(kUser, "agent_completed"));
+  router_.says(kUser, "m2", "crash", "no", "other");
+  ASSERT_TRUE(router_.has(kUser, "agent_failed"));
+  router_.says(kUser, "m3", "ask", "may I?", "third");
+  ASSERT_TRUE(router_.has(kUser, "input_requested"));
+  std::optional<router::UserSnapshot> kept;
+  const auto is_kept = [&] {
+    const auto snapshot = router_.snapshot_store().get(router::user_snapshot_key(UserId(kUser)));
+    if (!snapshot || !*snapshot) return false;
+    auto decoded = router::decode_user_snapshot((*snapshot)->bytes);
+    EXPECT_TRUE(decoded);
+    kept = std::move(*decoded);
+    return kept->state.chain.seq == state().routing.chain.seq;
+  };
+  ASSERT_TRUE(router_.eventually(is_kept));
+  const KnownState replayed = state();
+  EXPECT_EQ(replayed.routing, kept->state);
+  EXPECT_EQ(replayed.routing.runs.size(), 1u);
+  EXPECT_EQ(replayed.runs.size(), 3u);
+  EXPECT_FALSE(replayed.damage);
+}
+
+TEST_F(StateOfALog, IsWhatWasKnownAtThatSeqOrTime) {
+  router_.start();
+  router_.says(kUser, "m1", "ask", "really?");
+  ASSERT_TRUE(router_.has(kUser, "input_requested"));
+  const auto events = router_.history(kUser);
+  const RunId run = *events.back().run_id;
+  const auto status = [&](const Instant& at) { return state(at).runs.at(run).status; };
+  EXPECT_EQ(status({.seq = Seq(1)}), "queued");
+  EXPECT_EQ(status({.seq = Seq(2)}), "running");
+  EXPECT_EQ(status({}), "waiting_for_input");
+  EXPECT_EQ(status({.time = events.back().time}), "waiting_for_input");
+  EXPECT_TRUE(state({.time = events.front().time - std::chrono::seconds(1)}).runs.empty());
+  EXPECT_TRUE(state({.seq = Seq(0)}).runs.empty());
+  const std::string text = state_text(state());
+  EXPECT_NE(text.find("waits for an answer to"), std::string::npos) << text;
+  EXPECT_NE(state_json(state()).find("\"pending_questions\":[{\"run_id\""), std::string::npos);
+  EXPECT_EQ(state_text(state({.seq = Seq(0)})), "nothing was known of " + kUser + "\n");
+}
+
+TEST(Instants, AreSeqsOrTimes) {
+  EXPECT_EQ(parse_instant("17", "--at")->seq, Seq(17));
+  EXPECT_TRUE(parse_instant("2026-11-20T09:30:00Z", "--at")->time);
+  EXPECT_FALSE(parse_instant("", "--at")->seq);
+  for (const char* const wrong : {"-1", "noon", "17x", "99999999999999999999"})
+    EXPECT_EQ(parse_instant(wrong, "--at").error().field, "--at") << wrong;
+}
+
+}  // namespace
+}  // namespace signalbox::replay
