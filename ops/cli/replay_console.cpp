@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <iostream>
@@ -26,6 +27,17 @@ bool ReplayConsole::write(std::string_view text) {
   if (is_read_ && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
     is_read_ = errno != EPIPE;
   return is_read_;
+}
+
+bool ReplayConsole::sleep_until(std::chrono::steady_clock::time_point when) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kLongest(60'000);  // of one sleep
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(when - std::chrono::steady_clock::now());
+    if (left <= milliseconds(0)) return true;
+    std::fflush(stdout);
+    if (!sleep(std::min(left, kLongest))) return false;
+  }
 }
 
 int ReplayConsole::refuse(const Error& error) {

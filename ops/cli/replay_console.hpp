@@ -2,6 +2,7 @@
 // their lines go, the bar on a terminal, and the end by Ctrl-C. Thread: main's.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ class ReplayConsole {
   bool write(std::string_view text);
   // Sleeps, at most so long; false: it shall end.
   [[nodiscard]] bool sleep(std::chrono::milliseconds time) { return !signal_.sleep(time); }
+  // The same up to that time, once what was written before has arrived.
+  [[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point when);
   // Says what went wrong and gives the exit code for it.
   int refuse(const Error& error);
   // kExitOk once all that was written has arrived, or nobody wanted it.

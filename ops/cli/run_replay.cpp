@@ -1,5 +1,7 @@
 #include "ops/cli/run_replay.hpp"
 
+#include <charconv>
+#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "ops/cli/replay_console.hpp"
 #include "ops/cli/run_replay_export.hpp"
 #include "replay/archive_check.hpp"
+#include "replay/play.hpp"
 #include "replay/state.hpp"
 #include "replay/state_report.hpp"
 #include "replay/timeline.hpp"
@@ -18,6 +21,9 @@ namespace signalbox::cli {
 namespace {
 
 using event_store::LogReader;
+
+constexpr double kSpeedMin = 0.001;
+constexpr double kSpeedMax = 1e6;
 
 void add_common(CLI::App& app, ReplayArguments& arguments, const std::string& user_help) {
   app.add_option("--data", arguments.data, "data directory, of a running service or a copy")
@@ -184,6 +190,63 @@ Subcommand add_state(CLI::App& replay_app) {
   return {app, [arguments] { return run_state(*arguments); }};
 }
 
+struct PlayArguments : ReplayArguments {
+  std::string speed = "1";
+  std::string from;
+};
+
+// nullopt: max.
+Result<std::optional<double>> speed_of(const std::string& text) {
+  if (text == "max") return std::optional<double>();
+  double speed = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, speed);
+  if (error == std::errc() && stop == end && speed >= kSpeedMin && speed <= kSpeedMax)
+    return std::optional(speed);
+  return failure(Errc::bad_field, "must be max or a number from 0.001 to 1000000, like 1 or 10",
+                 "--speed");
+}
+
+int run_play(const PlayArguments& arguments) {
+  ReplayConsole console("play", true);
+  const auto user = user_of(arguments);
+  if (!user) return console.refuse(user.error());
+  const auto from = replay::parse_instant(arguments.from, "--from");
+  if (!from) return console.refuse(from.error());
+  const auto speed = speed_of(arguments.speed);
+  if (!speed) return console.refuse(speed.error());
+  auto log = LogReader::open(arguments.data);
+  if (!log) return console.refuse(log.error());
+  const replay::Watch watch = console.watch("records");
+  auto events = replay::ValidEvents::open(*log, *user, watch);
+  if (!events) return console.refuse(events.error());
+  std::optional<std::chrono::steady_clock::time_point> start;
+  const replay::PlaySink sink{
+      .wait_until =
+          [&](std::chrono::microseconds after) {
+            if (!start) start = std::chrono::steady_clock::now();
+            return console.sleep_until(*start + after);
+          },
+      .write = [&](std::string_view frame) { return console.write(frame); }};
+  const auto done =
+      replay::play(*events, log->describe().log_id, **user, {.from = *from, .speed = *speed}, sink);
+  return done ? console.finish() : console.refuse(done.error());
+}
+
+Subcommand add_play(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<PlayArguments>();
+  CLI::App* app = replay_app.add_subcommand(
+      "play", "A user's events as the frames a client got, paced as it happened.");
+  add_common(*app, *arguments, "whose");
+  app->get_option("--user")->required();
+  app->add_option("--speed", arguments->speed, "times as fast as it happened, or max")
+      ->capture_default_str();
+  app->add_option(
+      "--from", arguments->from,
+      "the first seq, like 17, or time, like 2026-11-20T09:30:00Z; else from the start");
+  return {app, [arguments] { return run_play(*arguments); }};
+}
+
 }  // namespace
 
 Subcommand add_replay(CLI::App& program) {
@@ -193,7 +256,7 @@ Subcommand add_replay(CLI::App& program) {
       "disturb, or of a copy.");
   app->require_subcommand(1);
   const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_state(*app),
-                                      add_export(*app)};
+                                      add_play(*app), add_export(*app)};
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

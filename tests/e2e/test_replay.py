@@ -1,6 +1,7 @@
 """`signalbox replay` on the data directory of a running service and on a copy of it."""
 import json
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -112,6 +113,24 @@ def test_state_at_each_instant(service, replay):
     assert replay("state", service.data).returncode == 2
     refused = replay("state", service.data, "--user", "anna", "--at", "noon")
     assert refused.returncode == 2 and "--at" in refused.stderr
+
+
+def test_play_gives_the_frames_the_client_got(service, replay, request):
+    seen = run_async(talk(service, "anna", "what is 17 * 23?"))
+    assert objects(replay("play", service.data, "--user", "anna", "--speed", "max")) == seen
+    assert objects(replay("play", service.data, "--user", "anna", "--from", "3", "--speed",
+                          "100000")) == seen[2:]
+    refused = replay("play", service.data, "--user", "anna", "--speed", "fast")
+    assert refused.returncode == 2 and "--speed" in refused.stderr
+    # A pause of seconds between two messages, played a thousand times slower, ends by Ctrl-C.
+    program = request.config.getoption("--program")
+    with subprocess.Popen([program, "replay", "play", "--data", service.data, "--user", "anna",
+                           "--speed", "0.001"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as slow:
+        assert json.loads(slow.stdout.readline()) == seen[0]
+        slow.send_signal(signal.SIGINT)
+        _, said = slow.communicate(timeout=30)
+    assert slow.returncode == 1 and said == "signalbox replay play: interrupted\n", said
 
 
 def test_what_cannot_be_done_is_said(replay, tmp_path):
