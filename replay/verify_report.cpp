@@ -5,8 +5,6 @@
 namespace signalbox::replay {
 namespace {
 
-constexpr std::string_view kUnanchored = "unanchored: a removed tail cannot be seen";
-
 void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
   writer.begin_object();
   writer.key("kind");
@@ -53,8 +51,7 @@ std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) 
     text += "DAMAGED: " + std::to_string(report.findings.count()) + " findings; the first:\n";
     for (const Finding& finding : kept) text += "  " + to_text(finding) + "\n";
   }
-  if (!notes.is_anchored) text.append(kUnanchored).append("\n");
-  return text;
+  return text + to_text(notes.anchors);
 }
 
 std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes) {
@@ -74,7 +71,11 @@ std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes) 
   writer.integer(notes.archived_events);
   writer.key("archive_files_missing");
   writer.integer(notes.archive_files_missing);
-  if (!notes.is_anchored) {
+  writer.key("anchors");
+  writer.integer(notes.anchors.notes);
+  writer.key("anchored_events");
+  writer.integer(notes.anchors.covered);
+  if (!notes.anchors.is_anchored()) {
     writer.key("unanchored");
     writer.string(kUnanchored);
   }

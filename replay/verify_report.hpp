@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "replay/anchor_check.hpp"
 #include "replay/verify.hpp"
 
 namespace signalbox::replay {
@@ -10,7 +11,7 @@ namespace signalbox::replay {
 struct VerdictNotes {
   std::int64_t archived_events = 0;  // compared with the archive
   int archive_files_missing = 0;
-  bool is_anchored = false;  // checkpoints were there and agreed
+  AnchorSummary anchors{};
 };
 [[nodiscard]] bool is_whole(const VerifyReport& report);
 [[nodiscard]] std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes);

@@ -10,6 +10,7 @@
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/replay_console.hpp"
 #include "ops/cli/run_replay_export.hpp"
+#include "replay/anchor_check.hpp"
 #include "replay/archive_check.hpp"
 #include "replay/play.hpp"
 #include "replay/state.hpp"
@@ -112,6 +113,7 @@ Subcommand add_timeline(CLI::App& replay_app) {
 
 struct VerifyArguments : ReplayArguments {
   bool json = false;
+  std::string anchor_dir;   // empty: that of the data directory
   std::string export_file;  // empty: the log
   std::string key;
 };
@@ -129,11 +131,15 @@ int run_verify(const VerifyArguments& arguments) {
   }
   if (!log) return console.refuse(log.error());
   replay::ArchiveCheck archive(arguments.data + "/archive", log->describe(), *user);
-  const auto report =
-      replay::verify_log(*log, {.user = *user, .observers = {&archive}}, console.watch("records"));
+  replay::AnchorCheck anchors(
+      arguments.anchor_dir.empty() ? arguments.data + "/anchors" : arguments.anchor_dir,
+      arguments.data + "/archive", log->describe(), *user);
+  const auto report = replay::verify_log(*log, {.user = *user, .observers = {&archive, &anchors}},
+                                         console.watch("records"));
   if (!report) return console.refuse(report.error());
   const replay::VerdictNotes notes{.archived_events = archive.compared(),
-                                   .archive_files_missing = archive.files_missing()};
+                                   .archive_files_missing = archive.files_missing(),
+                                   .anchors = anchors.summary()};
   console.write(arguments.json ? replay::verdict_json(*report, notes)
                                : replay::verdict_text(*report, notes));
   const int written = console.finish();
@@ -145,9 +151,12 @@ Subcommand add_verify(CLI::App& replay_app) {
   CLI::App* app = replay_app.add_subcommand(
       "verify",
       "Whether the record is whole: checksums, seq, chains, epochs, and the archive against the "
-      "log. Ends with 3 where it is not, and names the first damage.");
+      "log and its anchors. Ends with 3 where it is not, and names the first damage.");
   add_common(*app, *arguments, "only his history; all where none is named");
   app->add_flag("--json", arguments->json, "the verdict as one JSON object");
+  app->add_option(
+      "--anchor-dir", arguments->anchor_dir,
+      "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
   auto* key = app->add_option("--key", arguments->key, "of an export: the anchors' anchor.pub");
   auto* file = app->add_option("--export", arguments->export_file,
                                "not a log but an export, by nothing but the file (-: standard "

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include "event-store/archive/anchor_writer.hpp"
@@ -53,7 +54,7 @@ struct ExportOfALog : testing::Test {
     written.settle();
   }
   // Anchors of the trees of these sizes, of the log as it is.
-  void anchor(std::initializer_list<std::uint64_t> sizes) {
+  void anchor(const std::vector<std::uint64_t>& sizes) {
     ASSERT_TRUE(event_store::make_private_folders(anchors + "/0"));
     const LogId log = written.log().describe().log_id;
     ASSERT_TRUE(event_store::write_durably(
@@ -153,7 +154,9 @@ TEST_F(ExportOfALog, OfADamagedHistoryNamesTheBreakOnce) {
 TEST_F(ExportOfALog, KeepsTheNewestAnchorsOfVeryMany) {
   for (std::size_t i = 0; i < kExportAnchorsMax + 20; ++i) written.add_event("anna", "t");
   written.settle();
-  for (std::uint64_t size = 1; size <= kExportAnchorsMax + 20; ++size) anchor({size});
+  std::vector<std::uint64_t> sizes(kExportAnchorsMax + 20);
+  std::iota(sizes.begin(), sizes.end(), 1);
+  anchor(sizes);
   const auto report = write("anna");
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->anchors, kExportAnchorsMax);

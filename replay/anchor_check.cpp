@@ -1,0 +1,132 @@
+#include "replay/anchor_check.hpp"
+
+#include <filesystem>
+#include <utility>
+
+#include "event-store/contract/identity.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using event_store::MerkleTree;
+
+TopicPartition events_of(Partition partition) { return {Topic::events, partition}; }
+
+// The tree of an archive file, where there is one that can be read: what is wrong with the file
+// itself is named by who compares its events.
+std::optional<MerkleTree> archived_tree(const std::string& folder, Partition partition) {
+  const std::string path = event_store::archive_path(folder, partition);
+  if (std::error_code error; !std::filesystem::exists(path, error)) return std::nullopt;
+  auto file =
+      event_store::SqliteDatabase::open(path, event_store::SqliteDatabase::Access::read_only);
+  if (!file) return std::nullopt;
+  auto stored = event_store::read_tree(*file);
+  if (!stored) return std::nullopt;
+  return std::move(stored->tree);
+}
+
+}  // namespace
+
+std::string to_text(const AnchorSummary& summary) {
+  std::string text;
+  if (summary.notes > 0)
+    text += "anchored: " + std::to_string(summary.notes) +
+            " anchors agree with the log and cover " + std::to_string(summary.covered) + " of " +
+            std::to_string(summary.events) + " events\n";
+  if (!summary.is_anchored()) {
+    text += kUnanchored;
+    text += summary.missing.empty() ? "\n" : " (" + summary.missing + ")\n";
+  }
+  return text +
+         "what an anchor cannot show: what was removed before it was signed; and nothing at all "
+         "where one hand holds the log, its anchor.key and the anchors\n";
+}
+
+AnchorCheck::AnchorCheck(const std::string& anchor_dir, const std::string& archive_folder,
+                         const event_store::LogDescription& log, std::optional<UserId> user)
+    : user_(std::move(user)) {
+  if (user_) {
+    open(anchor_dir, archive_folder, log.log_id, event_store::partition_of(*user_, log.partitions));
+    return;
+  }
+  for (std::int32_t p = 0; p < log.partitions; ++p)
+    open(anchor_dir, archive_folder, log.log_id, Partition(p));
+}
+
+void AnchorCheck::open(const std::string& anchor_dir, const std::string& archive_folder,
+                       const LogId& log, Partition partition) {
+  Place& place = places_[partition];
+  place.archived = archived_tree(archive_folder, partition);
+  auto notes = AnchorNotes::open(anchor_dir, log, partition);
+  if (notes) {
+    place.notes = *std::move(notes);
+  } else if (notes.error().code == Errc::not_found) {
+    summary_.missing = notes.error().message;
+  } else {
+    unreadable_.push_back({.kind = DamageKind::anchor_disagrees,
+                           .at = events_of(partition),
+                           .what = notes.error().message});
+  }
+}
+
+void AnchorCheck::on_valid(const SeenEvent& event, Findings& findings) {
+  Place& place = places_[event.record.at.partition];
+  place.tree.append(event_store::leaf_hash(event_store::leaf_input(event.record, event.content)));
+  if (!user_ || event.record.key == user_->value()) ++place.counted;
+  compare_archive(place, event, findings);
+  while (place.notes && place.notes->next_size() && *place.notes->next_size() <= place.tree.size())
+    compare(place, event, findings);
+}
+
+void AnchorCheck::compare(Place& place, const SeenEvent& event, Findings& findings) {
+  Finding finding{.kind = DamageKind::anchor_disagrees,
+                  .at = event.record.at,
+                  .offset = event.record.offset,
+                  .what = {}};
+  const auto note = place.notes->take();
+  if (!note || !note->checkpoint) {
+    finding.what =
+        note ? note->path + ": " + note->checkpoint.error().message : note.error().message;
+    return findings.add(std::move(finding));
+  }
+  if (note->checkpoint->root == place.tree.root()) {
+    place.agreed_to = event.record.offset.next();
+    place.covered = place.counted;
+    ++summary_.notes;
+    return;
+  }
+  if (std::exchange(place.disagrees, true)) return;
+  finding.what = note->path + " states another tree of " + std::to_string(place.tree.size()) +
+                 " events: at least one of the offsets from " +
+                 std::to_string(place.agreed_to.value()) +
+                 " to this one was changed, removed or put in since it was signed";
+  findings.add(std::move(finding));
+}
+
+void AnchorCheck::compare_archive(Place& place, const SeenEvent& event, Findings& findings) const {
+  if (!place.archived || place.archived->size() != place.tree.size()) return;
+  if (place.archived->root() != place.tree.root())
+    findings.add({.kind = DamageKind::archive_changed,
+                  .at = event.record.at,
+                  .offset = event.record.offset,
+                  .what = "the archive was made of another history: its tree of " +
+                          std::to_string(place.tree.size()) + " events is not the log's"});
+  place.archived.reset();
+}
+
+void AnchorCheck::on_end(const std::vector<event_store::Position>& /*ends*/, Findings& findings) {
+  for (Finding& finding : unreadable_) findings.add(std::move(finding));
+  unreadable_.clear();
+  for (auto& [partition, place] : places_) {
+    summary_.events += place.counted;
+    summary_.covered += place.covered;
+    if (!place.notes || !place.notes->next_size()) continue;
+    findings.add({.kind = DamageKind::anchor_disagrees,
+                  .at = events_of(partition),
+                  .what = "an anchor states " + std::to_string(place.notes->newest_size()) +
+                          " valid events, the log has " + std::to_string(place.tree.size()) +
+                          ": the newest were removed since it was signed"});
+  }
+}
+
+}  // namespace signalbox::replay

@@ -1,0 +1,229 @@
+// What somebody who may write to every file but the anchors can do to a history so that everything
+// in it fits again, and what `verify` says of it with anchors; and what was done to the anchors.
+#include <filesystem>
+
+#include "event-store/sqlite/durable_file.hpp"
+#include "replay/anchor_check.hpp"
+#include "replay/verify_report.hpp"
+#include "tests/archive/running_archive.hpp"
+#include "tests/replay/attacked_log.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+namespace fs = std::filesystem;
+using event_store::Anchoring;
+using event_store::LogReader;
+using event_store::TemporaryFolder;
+using event_store::WrittenLog;
+
+const Watch kPatient = [](const Progress&) { return true; };
+
+// Made once; every test takes a copy. `older` is the log as it was before its newest events.
+class AnchoredLog {
+ public:
+  AnchoredLog() {
+    WrittenLog log(folder_.path() + "/data");
+    add(log, 6);
+    archive(log);
+    log.close();
+    fs::copy(folder_.path() + "/data", folder_.path() + "/older", fs::copy_options::recursive);
+    log.open();
+    add(log, 3);
+    archive(log);
+  }
+  [[nodiscard]] std::string path() const { return folder_.path() + "/data"; }
+  [[nodiscard]] std::string older() const { return folder_.path() + "/older"; }
+
+ private:
+  static void add(WrittenLog& log, int rounds) {
+    for (int i = 0; i < rounds; ++i)
+      for (const char* const user : {"anna", "dora", "carla"}) log.add_event(user, "t");
+    log.settle();
+  }
+  void archive(WrittenLog& log) const {
+    auto anchoring = Anchoring::open(path() + "/anchor.key", log.log().describe().log_id,
+                                     {.folder = path() + "/anchors", .events = 4});
+    ASSERT_TRUE(anchoring) << anchoring.error().message;
+    event_store::ArchiveOptions options;
+    options.anchors = *std::move(anchoring);
+    event_store::RunningArchive(log.log(), path() + "/archive", options).wait_until_complete();
+  }
+  TemporaryFolder folder_;
+};
+
+const AnchoredLog& anchored_log() {
+  static const AnchoredLog log;
+  return log;
+}
+
+struct Verified {
+  VerifyReport report;
+  std::string text;
+};
+
+Verified verify(const std::string& dir, std::optional<UserId> user = std::nullopt) {
+  auto log = LogReader::open(dir);
+  EXPECT_TRUE(log) << log.error().message;
+  AnchorCheck anchors(dir + "/anchors", dir + "/archive", log->describe(), user);
+  auto report = verify_log(*log, {.user = user, .observers = {&anchors}}, kPatient);
+  EXPECT_TRUE(report) << report.error().message;
+  VerdictNotes notes{.anchors = anchors.summary()};
+  std::string text = verdict_text(*report, notes);
+  return {*std::move(report), std::move(text)};
+}
+
+constexpr const char* kUnseen = "unanchored: a removed tail cannot be seen";
+
+TEST(AnchoredHistory, IsWholeAndCoveredToItsEnd) {
+  for (const auto& user : {std::optional<UserId>(), std::optional(UserId("anna"))}) {
+    const auto [report, text] = verify(anchored_log().path(), user);
+    EXPECT_TRUE(is_whole(report)) << text;
+    EXPECT_EQ(text.find(kUnseen), std::string::npos) << text;
+    const std::string covered = user ? "cover 9 of 9 events" : "cover 27 of 27 events";
+    EXPECT_NE(text.find(covered), std::string::npos) << text;
+    EXPECT_NE(text.find("what an anchor cannot show"), std::string::npos) << text;
+  }
+}
+
+struct Attack {
+  const char* name;
+  std::function<void(Attacker&)> change;
+  const char* named;  // part of the first finding, which is of an anchor; empty: unseen, and said
+};
+void PrintTo(const Attack& attack, std::ostream* out) { *out << attack.name; }
+
+// What is made anew from the log would only agree with it.
+void forget_all_else(Attacker& a) {
+  for (const char* const name : {"archive", "head", "snapshots.db"}) a.forget(name);
+}
+
+std::string partition_of(Attacker& a, const std::string& user) {
+  return std::to_string(a.place(user) & 0xffffff);
+}
+
+std::string newest_note(Attacker& a, const std::string& user) {
+  std::string newest;
+  for (const auto& entry : fs::directory_iterator(a.dir() + "/anchors/" + partition_of(a, user)))
+    newest = std::max(newest, entry.path().string());
+  return newest;
+}
+
+void edit_note(Attacker& a, const std::function<void(std::string&)>& change) {
+  const std::string path = newest_note(a, "anna");
+  std::string note = event_store::read_small_file(path, 65536).value();
+  change(note);
+  ASSERT_TRUE(event_store::write_durably(path, note));
+}
+
+const std::vector<Attack> kAttacks{
+    {"ATailRemoved",
+     [](Attacker& a) {
+       a.cut_tail("anna", 2);
+       forget_all_else(a);
+     },
+     "the newest were removed since it was signed"},
+    {"AUserRemoved",
+     [](Attacker& a) {
+       a.remove_user("carla");
+       forget_all_else(a);
+     },
+     "states another tree"},
+    {"AValueRewrittenWithItsChain",
+     [](Attacker& a) {
+       a.edit("anna", 3, [](EditedRow& row) { row.value.back() = ' '; });
+       a.chain_again("anna");
+       forget_all_else(a);
+     },
+     "states another tree"},
+    {"TheNewestValueRewrittenWithItsChain",
+     [](Attacker& a) {
+       a.edit("anna", 9, [](EditedRow& row) { row.value.back() = ' '; });
+       a.chain_again("anna");
+       forget_all_else(a);
+     },
+     "states another tree"},
+    {"AnOlderCopyOfAllButTheAnchors",
+     [](Attacker& a) {
+       forget_all_else(a);
+       for (const char* const name : {"log.db", "log.db-wal", "log.db-shm"}) a.forget(name);
+       fs::copy(anchored_log().older() + "/log.db", a.dir() + "/log.db");
+     },
+     "the newest were removed since it was signed"},
+    {"ANoteWhoseSignatureWasChanged",
+     [](Attacker& a) { edit_note(a, [](std::string& note) { note[note.size() - 9] ^= 1; }); },
+     ".note: the "},
+    {"ANoteWhoseTextWasChanged",
+     [](Attacker& a) { edit_note(a, [](std::string& note) { note[note.find('=') - 5] ^= 1; }); },
+     ".note: the "},
+    {"ANoteSignedWithAnotherKey",
+     [](Attacker& a) {
+       edit_note(a, [](std::string& note) {
+         const std::string text = note.substr(0, note.find("\n\n") + 1);
+         note = event_store::SigningKey::from_seed({}).sign(text.substr(0, text.find('\n')), text);
+       });
+     },
+     "not signed with this key"},
+    {"ANoteUnderAnotherName",
+     [](Attacker& a) {
+       const std::string note = newest_note(a, "anna");
+       fs::rename(note, fs::path(note).parent_path() / event_store::anchor_name(3));
+     },
+     "of another log, partition or tree size"},
+    {"ANoteOfAnotherPartition",
+     [](Attacker& a) {
+       fs::copy(newest_note(a, "dora"), newest_note(a, "anna"),
+                fs::copy_options::overwrite_existing);
+     },
+     "of another log, partition or tree size"},
+    {"ThePublicKeyOfAnotherLog",
+     [](Attacker& a) {
+       ASSERT_TRUE(event_store::write_durably(
+           a.dir() + "/anchors/anchor.pub",
+           to_text(event_store::VerifierKey{"signalbox/" + Uuid{}.to_string(),
+                                            event_store::SigningKey::from_seed({}).public_key()})));
+     },
+     "the key of another log"},
+    {"TheTreeOfTheArchive",
+     [](Attacker& a) {
+       auto file = event_store::SqliteDatabase::open(
+           a.archive("anna"), event_store::SqliteDatabase::Access::read_write);
+       ASSERT_TRUE(file);
+       event_store::StoredTree other;
+       for (int i = 0; i < 5; ++i) other.tree.append({});
+       ASSERT_TRUE(event_store::write_tree(*file, other));
+     },
+     "the archive was made of another history"},
+    {"TheAnchorsRemoved", [](Attacker& a) { a.forget("anchors"); }, ""},
+    {"TheAnchorsRemovedWithATail",
+     [](Attacker& a) {
+       a.cut_tail("anna", 2);
+       forget_all_else(a);
+       a.forget("anchors");
+     },
+     ""},
+    {"TheNewestAnchorsRemoved", [](Attacker& a) { fs::remove(newest_note(a, "anna")); }, ""},
+};
+
+class AnchorDamage : public testing::TestWithParam<Attack> {};
+
+TEST_P(AnchorDamage, IsNamedOrSaidToBeUnseen) {
+  const TemporaryFolder copy;
+  Attacker attacker(anchored_log().path(), copy.path());
+  GetParam().change(attacker);
+  const auto [report, text] = verify(copy.path());
+  if (std::string_view(GetParam().named).empty()) {
+    EXPECT_TRUE(is_whole(report)) << text;
+    EXPECT_NE(text.find(kUnseen), std::string::npos) << text;
+    return;
+  }
+  ASSERT_FALSE(is_whole(report)) << text;
+  EXPECT_NE(to_text(report.findings.kept().front()).find(GetParam().named), std::string::npos)
+      << text;
+}
+
+INSTANTIATE_TEST_SUITE_P(By, AnchorDamage, testing::ValuesIn(kAttacks),
+                         [](const auto& tested) { return std::string(tested.param.name); });
+
+}  // namespace
+}  // namespace signalbox::replay
