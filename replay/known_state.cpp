@@ -50,6 +50,7 @@ void note_in_run(KnownRun& run, const Event& event) {
             run.status = "running";
             run.started_at = event.time;
             run.agent = started.agent;
+            run.agent_version = started.agent_version;
           },
           [&](const AgentThinking& thinking) {
             step_of(run, thinking.step, "thought")->text = thinking.content;
@@ -71,9 +72,11 @@ void note_in_run(KnownRun& run, const Event& event) {
           [&](const AgentCompleted& completed) {
             end(run, event, "completed");
             run.answer = completed.content;
+            run.memory_after = completed.memory;
           },
           [&](const AgentFailed& failed) {
             end(run, event, "failed");
+            run.failure = failed;
             run.ended_because = std::string(to_text(failed.code)) + ": " + failed.message;
           },
           [&](const AgentCancelled& cancelled) {
@@ -89,20 +92,26 @@ void note(KnownState& state, const Event& event) {
   if (!event.run_id) return;
   const auto* const received = std::get_if<MessageReceived>(&event.data);
   if (received != nullptr && event.thread_id) {
-    const bool is_new = state.runs
-                            .try_emplace(*event.run_id, KnownRun{.run_id = *event.run_id,
-                                                                 .thread_id = *event.thread_id,
-                                                                 .message_id = received->message_id,
-                                                                 .agent = received->agent,
-                                                                 .content = received->content,
-                                                                 .received = event.seq,
-                                                                 .received_at = event.time})
-                            .second;
+    const bool is_new =
+        state.runs
+            .try_emplace(*event.run_id, KnownRun{.run_id = *event.run_id,
+                                                 .thread_id = *event.thread_id,
+                                                 .message_id = received->message_id,
+                                                 .agent = received->agent,
+                                                 .content = received->content,
+                                                 .websocket_client_id = event.websocket_client_id,
+                                                 .received = event.seq,
+                                                 .received_at = event.time})
+            .second;
     if (is_new) state.threads[*event.thread_id].push_back(*event.run_id);
     return;
   }
   const auto run = state.runs.find(*event.run_id);
-  if (run != state.runs.end()) note_in_run(run->second, event);
+  if (run == state.runs.end()) return;
+  note_in_run(run->second, event);
+  if (!std::holds_alternative<AgentStarted>(event.data)) return;
+  const auto memory = state.routing.memories.find(run->second.thread_id);
+  if (memory != state.routing.memories.end()) run->second.memory_before = memory->second.memory;
 }
 
 }  // namespace

@@ -31,14 +31,19 @@ struct KnownRun {
   MessageId message_id;
   std::string agent;
   std::string content;  // of the message
-  Seq received;         // seq of message_received
+  WebsocketClientId websocket_client_id;
+  Seq received;  // seq of message_received
   Timestamp received_at;
   std::string status = "queued";  // running, waiting_for_input, completed, failed, cancelled
   Attempt attempt{1};
   std::optional<Timestamp> started_at{};
   std::optional<Timestamp> ended_at{};
+  std::string agent_version{};                 // of agent_started
+  std::optional<std::string> memory_before{};  // of its thread, when it started
   std::vector<KnownStep> steps{};
   std::optional<std::string> answer{};
+  std::optional<std::string> memory_after{};
+  std::optional<AgentFailed> failure{};
   std::optional<std::string> ended_because{};  // of one that failed or was cancelled
 };
 

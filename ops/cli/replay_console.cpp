@@ -40,6 +40,11 @@ bool ReplayConsole::sleep_until(std::chrono::steady_clock::time_point when) {
   }
 }
 
+void ReplayConsole::note(const std::string& sentence) {
+  bar_.end();
+  std::fprintf(stderr, "signalbox replay %s: %s\n", verb_.c_str(), sentence.c_str());
+}
+
 int ReplayConsole::refuse(const Error& error) {
   bar_.end();
   std::fflush(stdout);

@@ -32,6 +32,8 @@ class ReplayConsole {
   [[nodiscard]] bool sleep(std::chrono::milliseconds time) { return !signal_.sleep(time); }
   // The same up to that time, once what was written before has arrived.
   [[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point when);
+  // A sentence beside the result, to standard error.
+  void note(const std::string& sentence);
   // Says what went wrong and gives the exit code for it.
   int refuse(const Error& error);
   // kExitOk once all that was written has arrived, or nobody wanted it.

@@ -13,10 +13,12 @@
 #include "replay/anchor_check.hpp"
 #include "replay/archive_check.hpp"
 #include "replay/play.hpp"
+#include "replay/rerun.hpp"
 #include "replay/state.hpp"
 #include "replay/state_report.hpp"
 #include "replay/timeline.hpp"
 #include "replay/verify_report.hpp"
+#include "router/agents/default_agents.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -256,6 +258,63 @@ Subcommand add_play(CLI::App& replay_app) {
   return {app, [arguments] { return run_play(*arguments); }};
 }
 
+struct RerunArguments : ReplayArguments {
+  std::string run;
+  std::string playbook;
+};
+
+// The run, with its agent of today. Errors: bad_field, not_found, those of the playbook.
+Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArguments& arguments) {
+  const auto user = user_of(arguments);
+  if (!user) return tl::unexpected(user.error());
+  const auto run_id = Uuid::parse(arguments.run);
+  if (!run_id) return failure(Errc::bad_field, "must be a run's id, a UUID", "--run");
+  router::DefaultAgentsOptions options;
+  if (!arguments.playbook.empty()) options.playbook = arguments.playbook;
+  const auto agents = router::make_default_agents(options);
+  if (!agents) return tl::unexpected(agents.error());
+  auto log = LogReader::open(arguments.data);
+  if (!log) return tl::unexpected(log.error());
+  const auto state =
+      replay::read_state(*log, arguments.data + "/archive", **user, {}, console.watch("records"));
+  if (!state) return tl::unexpected(state.error());
+  const auto run = state->runs.find(RunId(*run_id));
+  if (run == state->runs.end())
+    return failure(Errc::not_found, "this user has no run " + arguments.run +
+                                        "; `signalbox replay state` lists his runs");
+  router::Agent* const agent = agents->find(run->second.agent);
+  if (agent == nullptr)
+    return failure(Errc::not_found,
+                   "there is no agent '" + run->second.agent + "' today" +
+                       (run->second.agent == "playbook" ? "; give its file with --playbook" : ""));
+  if (agent->version() != run->second.agent_version)
+    console.note("recorded by version " + run->second.agent_version + " of " + run->second.agent +
+                 "; today's is " + std::string(agent->version()));
+  return replay::rerun(run->second, **user, *agent);
+}
+
+int run_rerun(const RerunArguments& arguments) {
+  ReplayConsole console("rerun", false);
+  const auto report = rerun_one(console, arguments);
+  if (!report) return console.refuse(report.error());
+  console.write(replay::rerun_text(*report));
+  const int written = console.finish();
+  return written == kExitOk && report->difference ? kExitFaultFound : written;
+}
+
+Subcommand add_rerun(CLI::App& replay_app) {
+  const auto arguments = std::make_shared<RerunArguments>();
+  CLI::App* app = replay_app.add_subcommand("rerun",
+                                            "A run once more from its recorded steps through "
+                                            "today's code of its agent. Ends with 3 where "
+                                            "a step would differ, and names the field.");
+  add_common(*app, *arguments, "whose");
+  app->get_option("--user")->required();
+  app->add_option("--run", arguments->run, "its id")->required();
+  app->add_option("--playbook", arguments->playbook, "recorded dialogues, for runs of that agent");
+  return {app, [arguments] { return run_rerun(*arguments); }};
+}
+
 }  // namespace
 
 Subcommand add_replay(CLI::App& program) {
@@ -265,7 +324,7 @@ Subcommand add_replay(CLI::App& program) {
       "disturb, or of a copy.");
   app->require_subcommand(1);
   const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_state(*app),
-                                      add_play(*app), add_export(*app)};
+                                      add_play(*app),     add_rerun(*app),  add_export(*app)};
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

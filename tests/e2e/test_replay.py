@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import Client
+from harness import PLAYBOOK, Client
 
 
 @pytest.fixture
@@ -131,6 +131,24 @@ def test_play_gives_the_frames_the_client_got(service, replay, request):
         slow.send_signal(signal.SIGINT)
         _, said = slow.communicate(timeout=30)
     assert slow.returncode == 1 and said == "signalbox replay play: interrupted\n", said
+
+
+def test_rerun_of_every_run(service, replay):
+    async def talks():
+        seen = await talk(service, "anna", "what is 17 * 23?", "what is 2 + 2?")
+        async with Client(service, "anna") as client:
+            run = await client.say("m-play", "hello", "thread-2", "playbook")
+            await client.wait_for_end(run)
+        return {e["run_id"] for e in seen if "run_id" in e} | {run}
+
+    for run in run_async(talks()):
+        done = replay("rerun", service.data, "--user", "anna", "--run", run, "--playbook",
+                      str(PLAYBOOK))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "same: today's code takes the same steps to the same end" in done.stdout
+    unknown = replay("rerun", service.data, "--user", "anna", "--run",
+                     "00000000-0000-4000-8000-000000000000")
+    assert unknown.returncode == 1 and "has no run" in unknown.stderr
 
 
 def test_what_cannot_be_done_is_said(replay, tmp_path):
