@@ -71,8 +71,9 @@ void AnchorCheck::open(const std::string& anchor_dir, const std::string& archive
 
 void AnchorCheck::on_valid(const SeenEvent& event, Findings& findings) {
   Place& place = places_[event.record.at.partition];
-  place.tree.append(event_store::leaf_hash(event_store::leaf_input(event.record, event.content)));
   if (!user_ || event.record.key == user_->value()) ++place.counted;
+  if (!place.notes && !place.archived) return;  // nothing to compare a tree with
+  place.tree.append(event_store::leaf_hash(event_store::leaf_input(event.record, event.content)));
   compare_archive(place, event, findings);
   while (place.notes && place.notes->next_size() && *place.notes->next_size() <= place.tree.size())
     compare(place, event, findings);
