@@ -92,10 +92,10 @@ class Chat {
       this.#touch(turn);
     });
     this.client.on('reset', () => location.reload());
+    this.client.connect(); // its way to the service and back takes longer than all that follows
     this.#listen();
     this.#open(this.#id_of_address());
     for (const message of this.unsent.all()) this.#send(message);
-    this.client.connect();
   }
 
   async #token(why) {
