@@ -47,7 +47,8 @@ class Chat {
   #entries = new Map(); // of the list of threads
   #current;
   #dirty = new Set();
-  #sending = new Set(); // ids of messages
+  #name = new_message_id(); // of this window
+  #adopted = new Set(); // names of windows
   #scheduled = false;
   #follow = true; // the newest message stays in sight
   #top = 0; // where the messages were scrolled to
@@ -95,7 +96,9 @@ class Chat {
     this.client.connect(); // its way to the service and back takes longer than all that follows
     this.#listen();
     this.#open(this.#id_of_address());
-    for (const message of this.unsent.all()) this.#send(message);
+    // Without locks (a page from afar over http) what is there when a window opens is sent by it.
+    if (navigator.locks) navigator.locks.request(this.unsent.prefix + this.#name, () => new Promise(() => {}));
+    else for (const message of this.unsent.all()) this.#send(message);
   }
 
   async #token(why) {
@@ -271,7 +274,8 @@ class Chat {
 
   #say(thread_id, content, agent) {
     this.#follow = true;
-    const message = {message_id: new_message_id(), thread_id, content, agent, at: new Date().toISOString()};
+    const message = {message_id: new_message_id(), thread_id, content, agent, at: new Date().toISOString(),
+      window: this.#name};
     this.unsent.put(message);
     this.#send(message);
     this.#show_unsent();
@@ -279,18 +283,19 @@ class Chat {
   }
 
   /**
-   * Sends what is kept, once: of all windows that know it the one that has the lock, and another one
-   * where that is closed. Without locks (a page from afar over http) the window it was written in.
+   * Sends what a closed window left, in its order and once: a window has the lock of its name for as
+   * long as it lives, and then one of those that asked for it.
    */
-  #send(message) {
-    if (message.refused || this.#sending.has(message.message_id)) return;
-    this.#sending.add(message.message_id);
-    const deliver = () => (this.unsent.has(message.message_id) ? this.#deliver(message) : undefined);
-    if (navigator.locks) navigator.locks.request(this.unsent.prefix + message.message_id, deliver);
-    else deliver();
+  #adopt(name) {
+    if (this.#adopted.has(name)) return;
+    this.#adopted.add(name);
+    navigator.locks.request(this.unsent.prefix + name, () => Promise.all(
+      this.unsent.all().filter((message) => message.window === name).map((message) => this.#send(message))));
   }
 
-  async #deliver({message_id, thread_id, content, agent, at}) {
+  async #send(message) {
+    const {message_id, thread_id, content, agent, at, refused} = message;
+    if (refused) return;
     try {
       if (Date.now() - Date.parse(at) > kTryAgainWithinMs)
         throw new SignalboxError('outcome_unknown', 'it waited for more than a day, and may have been received');
@@ -298,8 +303,8 @@ class Chat {
       this.unsent.drop(message_id);
       const thread = this.#thread(thread_id);
       if (thread.loaded || thread === this.#current) this.#touch(thread.turn({run_id, message_id}));
-    } catch ({code, message}) {
-      if (code !== 'closed') this.unsent.put({message_id, thread_id, content, agent, at, refused: {code, message}});
+    } catch ({code, message: why}) {
+      if (code !== 'closed') this.unsent.put({...message, refused: {code, message: why}});
     }
     this.#show_unsent();
   }
@@ -310,7 +315,7 @@ class Chat {
     for (const turn of [...this.#current.turns])
       if (turn.local && turn.order === Infinity && !turn.run_id && !waiting.has(turn.message_id)) turn.thread.remove(turn);
     for (const message of waiting.values()) {
-      if (navigator.locks) this.#send(message);
+      if (navigator.locks && message.window !== this.#name) this.#adopt(message.window);
       const thread = this.#thread(message.thread_id);
       thread.title ||= message.content.slice(0, kTitleMax);
       if (thread !== this.#current && !thread.loaded) continue;

@@ -102,7 +102,6 @@ export class Unsent {
       say('The browser keeps no data: this message is lost if you close the page before it is sent.');
     }
   }
-  has(message_id) { return this.#unkept.has(message_id) || localStorage.getItem(this.prefix + message_id) !== null; }
   drop(message_id) {
     if (!message_id) return;
     this.#unkept.delete(message_id);
