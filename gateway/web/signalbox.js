@@ -13,24 +13,14 @@
  * milliseconds. A client lives until `close()`, which leaves no timer behind.
  * @module signalbox
  */
-
-import {Outbox, SignalboxError} from './signalbox_outbox.js';
-import {Pace, kRealTimers} from './signalbox_pace.js';
+import {Outbox, SignalboxError, new_message_id} from './signalbox_outbox.js';
+import {Pace, kNotAuthenticated, kRealTimers, may_come_back} from './signalbox_pace.js';
 /** @import {Ack, ClientEvents, EventFrame, HistoryPage} from './signalbox_types.js' */
 /** @import {HistoryQuery, Options, ReadyFrame, Socket, State} from './signalbox_types.js' */
 /** @import {StateChange, ThreadPage, UserMessage} from './signalbox_types.js' */
 
-export {SignalboxError};
+export {SignalboxError, new_message_id};
 
-/** A new id for a message. @returns {string} */
-export function new_message_id() {
-  const digits = () => Math.random().toString(36).slice(2);
-  return `m-${Date.now().toString(36)}-${digits()}${digits()}`;
-}
-
-/** RFC 6455 codes that say this client itself is wrong. */
-const kOwnFaultCodes = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
-const kNotAuthenticated = 4401;
 const kHeartbeatMs = 25_000;
 const kRefreshId = 'refresh';
 const kResumeId = 'resume';
@@ -45,9 +35,6 @@ const kDefaults = {
   random: Math.random,
   timers: kRealTimers,
 };
-
-/** Whether a client may come back after this close code (contract 11). @param {number} code */
-const may_come_back = (code) => !(code >= 4400 && code <= 4799) && !kOwnFaultCodes.has(code);
 
 export class SignalboxClient {
   /** @type {Options & typeof kDefaults & Required<Pick<Options, 'WebSocket' | 'fetch'>>} */

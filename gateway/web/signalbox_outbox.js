@@ -30,6 +30,12 @@ export class SignalboxError extends Error {
   }
 }
 
+/** A new id for a message. @returns {string} */
+export function new_message_id() {
+  const digits = () => Math.random().toString(36).slice(2);
+  return `m-${Date.now().toString(36)}-${digits()}${digits()}`;
+}
+
 /** Errors after which the same send may succeed. */
 const kPassingErrors = new Set(['overloaded', 'log_unavailable', 'rate_limited']);
 /** As long as the server promises to know a message id again. */

@@ -6,6 +6,13 @@
 
 const kTimeoutMaxMs = 2 ** 31 - 1;
 
+/** Close code of a token that is missing, wrong or at its end (contract 11). */
+export const kNotAuthenticated = 4401;
+/** RFC 6455 codes that say this client itself is wrong. */
+const kOwnFaultCodes = new Set([1002, 1003, 1007, 1008, 1009, 1010]);
+/** Whether a client may come back after this close code (contract 11). @param {number} code */
+export const may_come_back = (code) => !(code >= 4400 && code <= 4799) && !kOwnFaultCodes.has(code);
+
 /** The clock and timers of the page or of Node. @type {Timers} */
 export const kRealTimers = {
   now: () => Date.now(),
