@@ -48,6 +48,12 @@ void Session::emit(ConnectionData fact) {
   if (!emitter.emit(std::move(fact))) parts_.metrics.connection_records_dropped.Increment();
 }
 
+// A fact the client causes as often as it likes.
+void Session::emit_within_rate(ConnectionData fact) {
+  if (!place_->allowance().refuse(parts_.clock.monotonic())) return emit(std::move(fact));
+  parts_.metrics.connection_records_dropped.Increment();
+}
+
 void Session::authenticate(std::string_view text) {
   auto frame = event_store::decode_client_frame(
       text, {parts_.options.limits.content_bytes_max, parts_.options.limits.depth_max});
@@ -246,8 +252,10 @@ void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
   resume_id_ = id;
   set_pulling(false);
   parts_.hub.leave(id_);
-  if (frame.cursor) return ask_stream(StreamFrom::cursor, *std::move(frame.cursor));
-  ask_stream(frame.from == "start" ? StreamFrom::start : StreamFrom::latest, {});
+  const StreamFrom from = frame.cursor            ? StreamFrom::cursor
+                          : frame.from == "start" ? StreamFrom::start
+                                                  : StreamFrom::latest;
+  ask_stream(from, std::move(frame.cursor).value_or(""));
 }
 
 void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame frame) {
@@ -258,12 +266,12 @@ void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame fra
         id, Errc::token_invalid,
         identity ? "the token is for another user" : "the token " + identity.error().message);
     error.field = "token";
-    emit(AuthRefused{"token_invalid"});
+    emit_within_rate(AuthRefused{"token_invalid"});
     return send_error(std::move(error));
   }
   identity_ = *std::move(identity);
   expiry_told_ = false;
-  emit(AuthRefreshed{identity_->expires});
+  emit_within_rate(AuthRefreshed{identity_->expires});
   send(AckFrame{id, std::nullopt, std::nullopt});
 }
 

@@ -84,7 +84,9 @@ class Session final : public SocketSession,
   void authenticate(std::string_view text);
   // States a fact about the socket, which is signed in.
   void emit(ConnectionData fact);
+  void emit_within_rate(ConnectionData fact);
   void ask_stream(StreamFrom from, std::string cursor);
+  void ask_what_waits();
   void handle_text(std::string_view text);
 
   void handle(const std::optional<std::string>& id, AuthenticateFrame frame);
@@ -136,8 +138,11 @@ class Session final : public SocketSession,
   State state_ = State::opening;
   ClientLink* link_ = nullptr;
   std::optional<ClientRegistry::Place> place_;
-  Partition partition_{0};                 // of the user, once signed in
-  std::uint32_t generation_ = 0;           // of what was asked of the feed
+  Partition partition_{0};        // of the user, once signed in
+  std::uint32_t generation_ = 0;  // of what was asked of the feed
+  // The feed reads for the question before: one socket never has two of them there.
+  bool asking_ = false;
+  std::optional<StreamRequest> waits_;     // the newest question, for when it has answered
   bool resuming_ = false;                  // a resume frame has not had its answer
   std::optional<std::string> resume_id_;   // of that frame
   std::vector<std::string> early_frames_;  // came before connection_ready

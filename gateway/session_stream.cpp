@@ -4,16 +4,36 @@
 #include "gateway/session.hpp"
 
 namespace signalbox::gateway {
+namespace {
+
+// Whether nothing is read for the stream any more until the session asks. Of the others, that it
+// is ready comes before the first read.
+bool ends_reading(const StreamUpdate& update) {
+  return !std::holds_alternative<StreamReady>(update) &&
+         !std::holds_alternative<StreamPosition>(update) &&
+         !std::holds_alternative<StreamHistoryDamaged>(update);
+}
+
+}  // namespace
+
 StreamTicket Session::ticket() const { return {partition_, parts_.shard, id_, generation_}; }
 
 void Session::ask_stream(StreamFrom from, std::string cursor) {
+  waits_ = StreamRequest{place_->user(), dialect_, from, std::move(cursor)};
+  if (!asking_) ask_what_waits();
+}
+
+void Session::ask_what_waits() {
   ++generation_;
   wants_more_ = false;
-  parts_.feed.follow(ticket(), StreamRequest{place_->user(), dialect_, from, std::move(cursor)});
+  asking_ = true;
+  parts_.feed.follow(ticket(), *std::exchange(waits_, std::nullopt));
 }
 
 void Session::on_stream(std::uint32_t generation, StreamUpdate update) {
   if (state_ == State::closing || generation != generation_) return;
+  if (ends_reading(update)) asking_ = false;
+  if (waits_) return asking_ ? void() : ask_what_waits();
   std::visit([this](auto& one) { take(std::move(one)); }, update);
 }
 
@@ -59,6 +79,7 @@ void Session::take(StreamPage update) {
 void Session::ask_more_when_drained() {
   if (!wants_more_ || link_->buffered_bytes() >= parts_.options.limits.page_bytes_max) return;
   wants_more_ = false;
+  asking_ = true;
   parts_.feed.more(ticket());
 }
 
@@ -79,7 +100,8 @@ void Session::take(StreamCaughtUp update) {
 
 // The stream goes on from what the socket keeps, at the pace at which it reads.
 void Session::on_lagging(const StreamPlace& kept) {
-  if (state_ != State::ready) return;
+  // A resume that came in the same turn has its own place to start from.
+  if (state_ != State::ready || resuming_) return;
   parts_.metrics.sockets_fell_behind.Increment();
   parts_.hub.leave(id_);
   set_pulling(true);

@@ -673,6 +673,39 @@ TEST(Feed, resumes_of_one_socket_leave_no_scans_behind) {
   EXPECT_LE(world.log->reads, 4);  // of the scan that had begun, and of the newest
 }
 
+TEST(Feed, resumes_of_one_socket_ask_the_history_one_at_a_time) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  GatewayWorld world({.limits = limits, .with_history = true});
+  world.state("ann", 3);
+  world.settle();
+  auto client = world.connect("ann");
+  world.history.reads = 0;
+  world.scheduler.pause(world.feed_thread);
+  for (int i = 0; i < 50; ++i) {
+    client.say({{"type", "resume"}, {"from", "start"}});
+    world.settle();
+  }
+  client.link->frames.clear();
+  world.scheduler.resume(world.feed_thread);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (events(1, 3) + Story{"caught_up"}));
+  EXPECT_LE(world.history.reads, 4);  // of the first resume, and of the newest
+}
+
+TEST(Feed, a_resume_that_comes_before_its_socket_hears_that_it_fell_behind_keeps_its_place) {
+  GatewayWorld world;
+  auto client = world.connect("amy");
+  world.state("amy", 2);
+  world.settle();
+  const StreamPlace kept = client.link->frames[2]->place();
+  client.link->frames.clear();
+  client.say({{"type", "resume"}, {"from", "start"}});
+  client.session->on_lagging(kept);
+  world.settle();
+  EXPECT_EQ(client.link->story(), (events(1, 2) + Story{"caught_up"}));
+}
+
 TEST(Feed, a_stream_too_many_that_waits_for_the_log_is_told_to_come_back) {
   GatewayLimits limits;
   limits.window_bytes_max = 1;

@@ -169,36 +169,18 @@ TEST(RateLimit, is_the_user_s_over_all_his_sockets_and_names_the_wait) {
   EXPECT_THAT(stranger.link->story(), testing::ElementsAre("ack"));
 }
 
-TEST(RateLimit, counts_what_costs_more_than_its_answer_and_no_ping) {
+TEST(RateLimit, new_tokens_beyond_it_are_taken_and_no_fact_is_kept_of_them) {
   GatewayWorld world({.limits = {.messages = {.per_second = 1, .burst = 2}}});
   const auto client = world.connect("amy");
   client.link->frames.clear();
-  client.say({{"type", "resume"}, {"from", "latest"}, {"id", "1"}});
-  world.settle();
   const std::string token =
       sign_token(world.key, {UserId("amy"), {}}, world.scheduler.clock().now());
-  client.say({{"type", "refresh_token"}, {"token", token}, {"id", "2"}});
-  EXPECT_THAT(client.link->story(), testing::ElementsAre("caught_up", "ack"));
-  client.say({{"type", "resume"}, {"from", "latest"}, {"id", "3"}});
-  client.say({{"type", "refresh_token"}, {"token", token}, {"id", "4"}});
-  client.say({{"type", "ping"}, {"nonce", "n"}});
-  world.settle();
-  EXPECT_THAT(client.link->story(), testing::ElementsAre("caught_up", "ack", "error rate_limited",
-                                                         "error rate_limited", "pong"));
-  EXPECT_EQ(client.link->frame(2)["id"], "3");
-  EXPECT_EQ(client.link->frame(2)["retry_after_ms"], 1000);
-  EXPECT_EQ(client.link->frame(3)["id"], "4");
-}
-
-TEST(RateLimit, ends_the_socket_of_who_resumes_on_and_on) {
-  GatewayWorld world({.limits = {.messages = {.per_second = 1, .burst = 1}}});
-  const auto client = world.connect("amy");
-  for (int i = 0; i <= 101; ++i) {
-    client.say({{"type", "resume"}, {"from", "start"}});
-    world.scheduler.advance(milliseconds(100));
-  }
-  ASSERT_TRUE(client.link->ended);
-  EXPECT_EQ(client.link->ended->first, CloseCode::rate_limited);
+  const double dropped = world.metrics.connection_records_dropped.Value();
+  for (int i = 0; i < 5; ++i) client.say({{"type", "refresh_token"}, {"token", token}});
+  client.say({{"type", "refresh_token"}, {"token", "x"}});
+  EXPECT_THAT(client.link->story(),
+              testing::ElementsAre("ack", "ack", "ack", "ack", "ack", "error token_invalid"));
+  EXPECT_EQ(world.metrics.connection_records_dropped.Value() - dropped, 4);
 }
 
 TEST(RateLimit, is_not_new_for_who_leaves_and_comes_back) {
