@@ -16,7 +16,7 @@ struct GatewayLimits {
   std::size_t depth_max = 64;                // bad_json
   std::size_t sockets_per_user_max = 20;     // close 4409
   std::size_t sends_without_ack_max = 256;   // overloaded
-  // Per user: messages, cancels and answers; rate_limited. Facts about new tokens take of it too.
+  // Per user: messages, cancels and answers; rate_limited. Of a socket: facts about new tokens.
   BucketRate messages{20, 100};
   std::chrono::milliseconds rate_limited_max{10'000};  // of refusals without a pause; close 4429
   BucketRate connects{64, 256};      // per address, but for the exempt ones; HTTP 429

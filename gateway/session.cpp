@@ -14,7 +14,8 @@ Session::Session(const SessionParts& parts, SessionId id, Handshake handshake,
       id_(id),
       dialect_(handshake.dialect),
       handshake_(std::make_unique<Handshake>(std::move(handshake))),
-      identity_(std::move(identity)) {
+      identity_(std::move(identity)),
+      facts_(parts.options.limits.messages, parts.clock.monotonic()) {
   handshake_->token.reset();
 }
 
@@ -50,7 +51,7 @@ void Session::emit(ConnectionData fact) {
 
 // A fact the client causes as often as it likes.
 void Session::emit_within_rate(ConnectionData fact) {
-  if (!place_->allowance().refuse(parts_.clock.monotonic())) return emit(std::move(fact));
+  if (facts_.take(parts_.clock.monotonic())) return emit(std::move(fact));
   parts_.metrics.connection_records_dropped.Increment();
 }
 

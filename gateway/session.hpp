@@ -149,6 +149,7 @@ class Session final : public SocketSession,
   std::size_t early_bytes_ = 0;
   std::uint64_t token_revision_ = 0;  // of the revocations the token was last held against
   bool expiry_told_ = false;          // of the token in force
+  TokenBucket facts_;                 // that the client causes by new tokens
   std::size_t unanswered_ = 0;        // sends given to the log
   std::optional<MonotonicTime> limited_since_;  // sends have been refused again and again
   MonotonicTime limited_last_{};
