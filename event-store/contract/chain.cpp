@@ -6,14 +6,37 @@
 namespace signalbox::event_store {
 namespace {
 
+constexpr std::string_view kPrefix = "ce_";
+
 bool is_hashed(std::string_view name) {
-  if (name == "content-type") return true;
-  return name.starts_with("ce_") && name != "ce_chainhash" && name != "ce_traceparent";
+  if (name.starts_with(kPrefix)) return name != "ce_chainhash" && name != "ce_traceparent";
+  return name == "content-type";
 }
 
 Sha256& thread_hasher() {
   thread_local Sha256 hasher;
   return hasher;
+}
+
+// A header and the first bytes of its name as a number: numbers are compared faster than texts, and
+// after the prefix that almost all share, eight bytes nearly always differ.
+struct Ranked {
+  std::uint64_t rank;
+  Header header;
+  friend bool operator<(const Ranked& a, const Ranked& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.header.name < b.header.name;
+  }
+};
+
+// content-type comes behind all that begin with the prefix.
+std::uint64_t rank_of(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return ~std::uint64_t{0};
+  std::uint64_t rank = 0;
+  for (std::size_t i = 0; i < sizeof rank; ++i) {
+    const std::size_t at = kPrefix.size() + i;
+    rank = rank << 8 | (at < name.size() ? static_cast<unsigned char>(name[at]) : 0U);
+  }
+  return rank;
 }
 
 }  // namespace
@@ -22,13 +45,16 @@ ContentHash content_hash(const Headers& headers, std::string_view value) {
   return content_hash(headers.split(), value);
 }
 
-ContentHash content_hash(std::vector<Header> headers, std::string_view value) {
-  std::erase_if(headers, [](const Header& header) { return !is_hashed(header.name); });
-  std::ranges::sort(headers, {}, &Header::name);
+ContentHash content_hash(std::span<const Header> headers, std::string_view value) {
+  thread_local std::vector<Ranked> hashed;
+  hashed.clear();
+  for (const Header& header : headers)
+    if (is_hashed(header.name)) hashed.push_back({rank_of(header.name), header});
+  std::ranges::sort(hashed, std::less<>());
   Sha256& hasher = thread_hasher();
-  for (const Header& header : headers) {
-    hasher.update_prefixed(header.name);
-    hasher.update_prefixed(header.value);
+  for (const Ranked& one : hashed) {
+    hasher.update_prefixed(one.header.name);
+    hasher.update_prefixed(one.header.value);
   }
   const Hash of_headers = hasher.finish();
   const Hash of_value = sha256(value);

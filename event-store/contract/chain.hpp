@@ -3,8 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "event-store/contract/sha256.hpp"
 #include "event-store/model/ids.hpp"
@@ -17,7 +17,7 @@ namespace signalbox::event_store {
 using ContentHash = std::array<std::uint8_t, 64>;
 
 [[nodiscard]] ContentHash content_hash(const Headers& headers, std::string_view value);
-[[nodiscard]] ContentHash content_hash(std::vector<Header> headers, std::string_view value);
+[[nodiscard]] ContentHash content_hash(std::span<const Header> headers, std::string_view value);
 [[nodiscard]] Hash chain_start(const LogId& log, const UserId& user);  // h0
 [[nodiscard]] Hash chain_next(const Hash& previous, const ContentHash& content);
 

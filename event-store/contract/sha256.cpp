@@ -74,8 +74,8 @@ void Sha256::update_prefixed(std::string_view bytes) {
   const std::uint8_t prefix[] = {
       static_cast<std::uint8_t>(length >> 24), static_cast<std::uint8_t>(length >> 16),
       static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length)};
-  update(std::span<const std::uint8_t>(prefix));
-  update(bytes);
+  state_->add(prefix, sizeof prefix);
+  state_->add(bytes.data(), bytes.size());
 }
 
 Hash Sha256::finish() {

@@ -58,10 +58,10 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 }
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
-  std::vector<Header> headers = valid_event.headers.split();
+  const std::vector<Header> headers = valid_event.headers.split();
   const auto seq = header_number(headers, "ce_userseq");
   const auto hash = stated_hash(headers);
-  const ContentHash content = content_hash(std::move(headers), valid_event.value);
+  const ContentHash content = content_hash(headers, valid_event.value);
   const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
   // From what the event states, so that each break is named once; what it does not state goes on
   // as if it were right.
