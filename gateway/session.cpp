@@ -246,7 +246,6 @@ void Session::handle(const std::optional<std::string>& id, RunInputFrame frame) 
 }
 
 void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
-  if (auto refused = refuse_rate(id)) return refuse(*std::move(refused));
   if (resuming_)
     send_error(make_error(std::move(resume_id_), Errc::overloaded, "replaced by a later resume"));
   resuming_ = true;
@@ -260,7 +259,6 @@ void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
 }
 
 void Session::handle(const std::optional<std::string>& id, RefreshTokenFrame frame) {
-  if (auto refused = refuse_rate(id)) return refuse(*std::move(refused));
   auto identity = parts_.authenticator.verify(frame.token);
   if (!identity || identity->user_id != identity_->user_id) {
     ErrorFrame error = make_error(
@@ -281,8 +279,13 @@ void Session::handle(const std::optional<std::string>& id, PingFrame frame) {
 }
 
 void Session::append(CommandData data, std::optional<std::string> traceparent, AckFrame ack) {
-  if (auto refused = refuse_send(std::holds_alternative<UserMessage>(data), ack))
-    return refuse(*std::move(refused));
+  if (auto refused = refuse_send(std::holds_alternative<UserMessage>(data), ack)) {
+    const bool for_long =
+        limited_since_ && limited_last_ - *limited_since_ >= parts_.options.limits.rate_limited_max;
+    send_error(*std::move(refused));
+    if (for_long) close(CloseCode::rate_limited, "sent too much for too long");
+    return;
+  }
   ++unanswered_;
   parts_.callbacks.begin();
   const Command command{.id = parts_.random.uuid().to_string(),
@@ -301,20 +304,12 @@ void Session::append(CommandData data, std::optional<std::string> traceparent, A
                     });
 }
 
-void Session::refuse(ErrorFrame error) {
-  const bool for_long =
-      limited_since_ && limited_last_ - *limited_since_ >= parts_.options.limits.rate_limited_max;
-  send_error(std::move(error));
-  if (for_long) close(CloseCode::rate_limited, "sent too much for too long");
-}
-
 std::optional<ErrorFrame> Session::refuse_send(bool is_message, const AckFrame& ack) {
-  std::optional<ErrorFrame> error = refuse_rate(ack.id);
-  if (error) {
-    error->message_id = ack.message_id;
-    return error;
-  }
-  if (draining_) {
+  std::optional<ErrorFrame> error;
+  if (const auto wait = rate_limit()) {
+    error = make_error(ack.id, Errc::rate_limited, "too many messages of this user");
+    error->retry_after_ms = wait->count();
+  } else if (draining_) {
     error = make_error(ack.id, Errc::overloaded, "the gateway stops; come back");
   } else if (unanswered_ >= parts_.options.limits.sends_without_ack_max) {
     error = make_error(ack.id, Errc::overloaded, "too many sends wait for their ack");
@@ -332,15 +327,13 @@ std::optional<ErrorFrame> Session::refuse_send(bool is_message, const AckFrame& 
 }
 
 // A second without a refusal ends a row of them.
-std::optional<ErrorFrame> Session::refuse_rate(const std::optional<std::string>& id) {
+std::optional<std::chrono::milliseconds> Session::rate_limit() {
   const MonotonicTime now = parts_.clock.monotonic();
   const auto wait = place_->allowance().refuse(now);
   if (!wait) return std::nullopt;
   if (!limited_since_ || now - limited_last_ > std::chrono::seconds(1)) limited_since_ = now;
   limited_last_ = now;
-  ErrorFrame error = make_error(id, Errc::rate_limited, "this user sends too much");
-  error.retry_after_ms = wait->count();
-  return error;
+  return wait;
 }
 
 void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {

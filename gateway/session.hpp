@@ -100,10 +100,7 @@ class Session final : public SocketSession,
   void append(CommandData data, std::optional<std::string> traceparent, AckFrame ack);
   // Why the command is not taken, if it is not.
   [[nodiscard]] std::optional<ErrorFrame> refuse_send(bool is_message, const AckFrame& ack);
-  // The error of a frame beyond the user's rate. All count whose work is not done by this shard
-  // alone: sends, resumes and new tokens.
-  [[nodiscard]] std::optional<ErrorFrame> refuse_rate(const std::optional<std::string>& id);
-  void refuse(ErrorFrame error);
+  [[nodiscard]] std::optional<std::chrono::milliseconds> rate_limit();
   void finish_append(AckFrame ack, const Result<Offset>& appended);
 
   void take(StreamReady update);
