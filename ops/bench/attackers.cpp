@@ -21,6 +21,7 @@ constexpr std::size_t kPings = 100;
 constexpr std::size_t kGarbageBytes = 4096;
 constexpr std::size_t kOversizeBytes = 1 << 20;
 constexpr int kReceiveBytes = 4096;
+constexpr std::size_t kReadBytes = 256 << 10;
 
 std::string repeat(const std::string& text, std::size_t times) {
   std::string repeated;
@@ -50,8 +51,12 @@ Attackers::Attackers(const std::string& address, std::size_t count,
           repeat(encode_masked_frame(Opcode::ping, std::string(125, 'p'), {1, 2, 3, 4}), kPings)),
       resume_(
           encode_masked_frame(Opcode::text, R"({"type":"resume","from":"start"})", {1, 2, 3, 4})),
+      questions_(
+          repeat(encode_masked_frame(Opcode::text, R"({"type":"ping","nonce":"n"})", {1, 2, 3, 4}),
+                 kPings)),
       garbage_(kGarbageBytes, '\0'),
-      oversize_(encode_masked_frame(Opcode::text, std::string(kOversizeBytes, 'o'), {1, 2, 3, 4})) {
+      oversize_(encode_masked_frame(Opcode::text, std::string(kOversizeBytes, 'o'), {1, 2, 3, 4})),
+      received_(kReadBytes) {
   std::mt19937 random(4);
   std::generate(garbage_.begin(), garbage_.end(), [&] { return static_cast<char>(random()); });
   const std::size_t colon = address.rfind(':');
@@ -87,19 +92,14 @@ void Attackers::act(Attacker& attacker) {
     case Attack::stalled: return send(attacker, resume_);
     case Attack::garbage: return send(attacker, garbage_);
     case Attack::oversize: return send(attacker, oversize_);
-    case Attack::half_open: {
-      // Its end is all it looks at.
-      char byte = 0;
-      if (::recv(attacker.descriptor, &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
-        ::close(attacker.descriptor);
-        attacker.descriptor = -1;
-      }
+    case Attack::half_open: static_cast<void>(read(attacker)); return;
+    case Attack::connect_storm: close(attacker); return connect(attacker);
+    case Attack::asking:
+      if (read(attacker)) send(attacker, questions_);
       return;
-    }
-    case Attack::connect_storm:
-      ::close(attacker.descriptor);
-      attacker.descriptor = -1;
-      return connect(attacker);
+    case Attack::resuming:
+      if (read(attacker)) send(attacker, resume_);
+      return;
   }
 }
 
@@ -120,9 +120,20 @@ void Attackers::send(Attacker& attacker, const std::string& bytes) {
   if (sent >= 0) {
     bytes_ += static_cast<std::uint64_t>(sent);
   } else if (errno != EAGAIN) {
-    ::close(attacker.descriptor);
-    attacker.descriptor = -1;
+    close(attacker);
   }
+}
+
+bool Attackers::read(Attacker& attacker) {
+  const ssize_t got = ::recv(attacker.descriptor, received_.data(), received_.size(), MSG_DONTWAIT);
+  if (got > 0 || (got < 0 && errno == EAGAIN)) return true;
+  close(attacker);
+  return false;
+}
+
+void Attackers::close(Attacker& attacker) {
+  ::close(attacker.descriptor);
+  attacker.descriptor = -1;
 }
 
 }  // namespace signalbox::bench

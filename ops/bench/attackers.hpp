@@ -23,8 +23,10 @@ enum class Attack {
   oversize,       // a frame longer than any that is allowed
   half_open,      // half a handshake, then silence
   connect_storm,  // connects with a bad token and goes
+  asking,         // asks in frames, faster than it can be answered, and reads
+  resuming,       // asks for its whole history again and again, and reads
 };
-constexpr std::size_t kAttacks = 6;
+constexpr std::size_t kAttacks = 8;
 
 class Attackers {
  public:
@@ -48,13 +50,18 @@ class Attackers {
   void act(Attacker& attacker);
   void connect(Attacker& attacker);
   void send(Attacker& attacker, const std::string& bytes);
+  // Takes what has come; false: the connection has ended.
+  bool read(Attacker& attacker);
+  static void close(Attacker& attacker);
 
   sockaddr_in peer_{};
   std::vector<Attacker> attackers_;
   std::string pings_;
   std::string resume_;
+  std::string questions_;
   std::string garbage_;
   std::string oversize_;
+  std::vector<char> received_;
   std::atomic<std::uint64_t> connects_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> stopping_{false};

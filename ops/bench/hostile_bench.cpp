@@ -111,7 +111,8 @@ int bench_hostile(const GatewayBenchOptions& options, std::ostream& out) {
   std::size_t left = 0;
   if (good) {
     out << "attacked  by " << options.hostile
-        << ": ping flood, stalled readers, garbage, oversize, half-open, connect storms"
+        << ": ping flood, stalled readers, garbage, oversize, half-open, connect storms, questions "
+           "and resumes without end"
         << std::endl;
     {
       const Attackers attackers(process.address(), options.hostile,
