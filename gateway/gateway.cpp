@@ -240,7 +240,8 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   if (history == nullptr) history = &log_history.emplace(log, *feed, clock, LogHistory::Options{});
   history_api.emplace(
       HistoryApi::Parts{log, *history, authenticator, history_thread, clock, callbacks, metrics},
-      HistoryApi::Options{.requests_max = options.limits.history_requests_max});
+      HistoryApi::Options{.requests_max = options.limits.history_requests_max,
+                          .requests_per_user_max = options.limits.history_requests_per_user_max});
   public_routes.add(history_api->routes());
   public_routes.add(make_page_routes({.dev = options.dev, .agents = options.agents}));
   public_routes.add(

@@ -1,5 +1,8 @@
 #include "gateway/history_api.hpp"
 
+#include <mutex>
+#include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "event-store/contract/cursor.hpp"
@@ -23,10 +26,14 @@ namespace {
 // Room for the members around the list and for the link.
 constexpr std::size_t kPageFrameBytes = 1024;
 
-HttpResponse unavailable(std::string_view code, std::string_view message) {
-  HttpResponse response = http_error(503, code, message);
+HttpResponse come_back(int status, std::string_view code, std::string_view message) {
+  HttpResponse response = http_error(status, code, message);
   response.headers.emplace_back("Retry-After", "1");
   return response;
+}
+
+HttpResponse unavailable(std::string_view code, std::string_view message) {
+  return come_back(503, code, message);
 }
 
 // {"name":[items],"next":"..."}
@@ -47,6 +54,12 @@ std::string page_text(std::string_view name, std::string_view items,
 
 }  // namespace
 
+struct HistoryApi::Slots {
+  std::mutex mutex;
+  std::size_t taken = 0;
+  std::unordered_map<std::string, std::size_t> of_user;  // nobody has 0
+};
+
 template <class Query>
 struct HistoryApi::Request {
   Query query;
@@ -60,7 +73,7 @@ HistoryApi::HistoryApi(Parts parts, Options options)
     : parts_(std::move(parts)),
       options_(options),
       log_(parts_.log.describe()),
-      under_way_(std::make_shared<std::atomic<std::size_t>>(0)) {}
+      slots_(std::make_shared<Slots>()) {}
 
 std::vector<HttpRoute> HistoryApi::routes() {
   return {{"GET", "/v1/history",
@@ -91,24 +104,33 @@ tl::expected<UserId, HttpResponse> HistoryApi::caller_of(const HttpRequest& requ
       http_error(403, "token_invalid", "the token " + identity.error().message, "Authorization"));
 }
 
-std::shared_ptr<const void> HistoryApi::take_slot() {
-  if (under_way_->fetch_add(1) >= options_.requests_max) {
-    under_way_->fetch_sub(1);
-    return nullptr;
-  }
+tl::expected<std::shared_ptr<const void>, HttpResponse> HistoryApi::take_slot(const UserId& user) {
+  const std::lock_guard lock(slots_->mutex);
+  if (slots_->taken >= options_.requests_max)
+    return tl::unexpected(unavailable("overloaded", "too many requests for history"));
+  const auto found = slots_->of_user.find(user.value());
+  if (found != slots_->of_user.end() && found->second >= options_.requests_per_user_max)
+    return tl::unexpected(
+        come_back(429, "rate_limited", "too many requests of this user for history"));
+  ++slots_->taken;
+  ++slots_->of_user[user.value()];
   parts_.metrics.history_requests.Increment();
-  return {this, [under_way = under_way_, &gauge = parts_.metrics.history_requests](const void*) {
-            under_way->fetch_sub(1);
-            gauge.Decrement();
-          }};
+  return std::shared_ptr<const void>(this, [slots = slots_, user = user.value(),
+                                            &gauge = parts_.metrics.history_requests](const void*) {
+    const std::lock_guard giving_back(slots->mutex);
+    --slots->taken;
+    const auto held = slots->of_user.find(user);
+    if (--held->second == 0) slots->of_user.erase(held);
+    gauge.Decrement();
+  });
 }
 
 template <class Query>
 void HistoryApi::begin(Query query, const HttpAnswer& answer) {
-  auto slot = take_slot();
-  if (!slot) return answer(unavailable("overloaded", "too many requests for history"));
+  auto slot = take_slot(query.user);
+  if (!slot) return answer(std::move(slot.error()));
   const auto request = std::make_shared<Request<Query>>(
-      Request<Query>{std::move(query), answer, std::move(slot), Offset(0),
+      Request<Query>{std::move(query), answer, *std::move(slot), Offset(0),
                      parts_.clock.monotonic() + options_.patience});
   parts_.callbacks.begin();
   parts_.executor.post([this, request] {

@@ -10,7 +10,8 @@
 //
 // A page has everything that was in the log when it was asked for: where the archive is behind with
 // events of this user, the answer waits for it. Status: 401 no token, 403 a wrong one, 400 a bad
-// parameter; with Retry-After 503 overloaded (requests_max are under way, or too many scans of the
+// parameter; with Retry-After 429 rate_limited (requests_per_user_max of the caller are under way,
+// so that nobody holds all places), 503 overloaded (requests_max are, or too many scans of the
 // log wait where there is no archive), and 503 log_unavailable (the history cannot be read, or is
 // behind for longer than patience).
 //
@@ -18,7 +19,6 @@
 // and whatever takes the answers outlive the last callback it has counted.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -48,6 +48,7 @@ class HistoryApi {
   };
   struct Options {
     std::size_t requests_max = 32;  // until their answers are sent
+    std::size_t requests_per_user_max = 4;
     std::chrono::milliseconds patience{2'000};
     std::chrono::milliseconds look_again{50};
     std::size_t page_bytes_max = 1 << 20;
@@ -62,14 +63,16 @@ class HistoryApi {
   [[nodiscard]] std::vector<HttpRoute> routes();
 
  private:
+  struct Slots;
   template <class Query>
   struct Request;
   template <class Query>
   using RequestPtr = std::shared_ptr<Request<Query>>;
 
   [[nodiscard]] tl::expected<UserId, HttpResponse> caller_of(const HttpRequest& request) const;
-  // Null where too many are under way.
-  [[nodiscard]] std::shared_ptr<const void> take_slot();
+  // Held until the answer is sent; what to answer where too many are under way.
+  [[nodiscard]] tl::expected<std::shared_ptr<const void>, HttpResponse> take_slot(
+      const UserId& user);
   template <class Query>
   void begin(Query query, const HttpAnswer& answer);
   template <class Query>
@@ -88,7 +91,7 @@ class HistoryApi {
   Parts parts_;
   const Options options_;
   const event_store::LogDescription log_;
-  std::shared_ptr<std::atomic<std::size_t>> under_way_;
+  std::shared_ptr<Slots> slots_;
 };
 
 }  // namespace signalbox::gateway

@@ -40,6 +40,7 @@ struct GatewayLimits {
   std::size_t log_scans_waiting_max = 1024;   // overloaded with retry_after_ms, close 4003
   // Of /v1/history and /v1/threads, each up to 1 MiB until it is sent; further ones get 503.
   std::size_t history_requests_max = 32;
+  std::size_t history_requests_per_user_max = 4;  // further ones of the same user get 429
   // A closing socket stays until its peer has taken everything and answered. It is cut (1006) when
   // the peer has taken nothing for so long, and after so long in any case.
   std::chrono::milliseconds close_stalled{2'000};

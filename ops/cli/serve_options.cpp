@@ -157,6 +157,9 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.history_requests_max",
                              "requests of /v1/history and /v1/threads at a time; further ones: 503",
                              limits.history_requests_max, 1, 4096));
+  config.add(integer_setting("limits.history_requests_per_user_max",
+                             "the same, of one user; further ones: 429",
+                             limits.history_requests_per_user_max, 1, 4096));
   config.add(duration_setting("limits.partition_retry_max",
                               "between two tries to read a partition that cannot be read",
                               limits.partition_retry_max, milliseconds(100), minutes(10)));

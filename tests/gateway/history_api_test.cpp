@@ -15,13 +15,14 @@ class AskedHistory : public testing::Test {
     std::vector<HttpResponse> answers;
   };
 
-  std::shared_ptr<Asked> ask(const std::string& query = "") {
+  std::shared_ptr<Asked> ask(const std::string& query = "") { return ask(query, "ann", api_); }
+  std::shared_ptr<Asked> ask(const std::string& query, const std::string& user, HistoryApi& api) {
     const auto asked = std::make_shared<Asked>();
     const std::string token =
-        sign_token(world_.key, {UserId("ann"), {}}, world_.scheduler.clock().now());
+        sign_token(world_.key, {UserId(user), {}}, world_.scheduler.clock().now());
     const HttpRequest request{
         "GET", "/v1/history", query, {{"authorization", "Bearer " + token}}, "", ""};
-    std::get<LateHttpHandler>(api_.routes()[0].handler)(
+    std::get<LateHttpHandler>(api.routes()[0].handler)(
         request, [asked](HttpResponse response) { asked->answers.push_back(std::move(response)); });
     world_.settle();
     return asked;
@@ -65,6 +66,27 @@ TEST_F(AskedHistory, keeps_its_place_until_its_answer_is_sent) {
   first->answers[0].until_sent.reset();
   EXPECT_EQ(world_.metrics.history_requests.Value(), 0);
   EXPECT_EQ(seqs(ask()->answers.at(0)), Seqs{1});
+}
+
+TEST_F(AskedHistory, of_one_user_does_not_hold_all_places) {
+  HistoryApi api({*world_.log, world_.history, world_.authenticator, world_.helper,
+                  world_.scheduler.clock(), world_.callbacks, world_.metrics},
+                 {.requests_max = 3, .requests_per_user_max = 2});
+  world_.state("ann");
+  archive_all();
+  auto first = ask("", "ann", api);
+  const auto second = ask("", "ann", api);
+  EXPECT_EQ(second->answers.at(0).status, 200);
+  const auto refused = ask("", "ann", api);
+  EXPECT_EQ(refused->answers.at(0).status, 429);
+  EXPECT_NE(refused->answers[0].body.find("rate_limited"), std::string::npos);
+  EXPECT_EQ(refused->answers[0].headers,
+            (std::vector<std::pair<std::string, std::string>>{{"Retry-After", "1"}}));
+  const auto other = ask("", "bob", api);
+  EXPECT_EQ(other->answers.at(0).status, 200) << "the last place is another user's";
+  EXPECT_EQ(ask("", "cid", api)->answers.at(0).status, 503);
+  first->answers[0].until_sent.reset();
+  EXPECT_EQ(ask("", "ann", api)->answers.at(0).status, 200);
 }
 
 TEST_F(AskedHistory, waits_for_an_archive_that_lacks_events_of_this_user) {

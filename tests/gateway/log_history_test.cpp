@@ -268,7 +268,7 @@ class AskedLogOverHttp : public AskedLog {
 
   HistoryApi api_{{*world_.log, history_, world_.authenticator, world_.helper,
                    world_.scheduler.clock(), world_.callbacks, world_.metrics},
-                  {}};
+                  {.requests_per_user_max = 32}};
 };
 
 TEST_F(AskedLogOverHttp, threads_are_listed_page_by_page) {
