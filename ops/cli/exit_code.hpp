@@ -15,5 +15,9 @@ inline constexpr int kExitTryAgain = 75;
   if (code == Errc::bad_config) return kExitUsage;
   return is_retryable(code) ? kExitTryAgain : kExitFailed;
 }
+// What a flag says wrongly is the caller's to mend, whatever kind of error it is.
+[[nodiscard]] inline int exit_code_of(const Error& error) {
+  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+}
 
 }  // namespace signalbox::cli

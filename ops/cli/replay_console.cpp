@@ -50,7 +50,7 @@ int ReplayConsole::refuse(const Error& error) {
   std::fflush(stdout);
   std::fprintf(stderr, "signalbox replay %s: %s%s%s\n", verb_.c_str(), error.field.c_str(),
                error.field.empty() ? "" : ": ", error.message.c_str());
-  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+  return exit_code_of(error);
 }
 
 int ReplayConsole::finish() {

@@ -44,8 +44,8 @@ class Backup {
       return tl::unexpected(made.error());
     for (const char* const name : kKeyFiles)
       if (auto copied = copy_small(name); !copied) return tl::unexpected(copied.error());
-    for (const auto& [folder, ending] : {std::pair{"archive", ".db"}, std::pair{"anchors", ""}})
-      if (auto copied = copy_folder(folder, ending); !copied) return tl::unexpected(copied.error());
+    if (auto copied = copy_archive(); !copied) return tl::unexpected(copied.error());
+    if (auto copied = copy_anchors(); !copied) return tl::unexpected(copied.error());
     if (auto copied = copy_cache("snapshots.db"); !copied) return tl::unexpected(copied.error());
     return event_store::back_up_log(from_, to_, watch());
   }
@@ -77,18 +77,24 @@ class Backup {
     fs::remove(to_ + "/" + name);
     return {};
   }
-  // Everything below it: databases of that ending as such, else files as they are.
-  Result<void> copy_folder(const std::string& name, const std::string& ending) {
-    if (!fs::exists(from_ + "/" + name)) return {};
-    if (auto made = event_store::make_private_folders(to_ + "/" + name); !made) return made;
-    for (const auto& entry : fs::recursive_directory_iterator(from_ + "/" + name)) {
+  // One file per partition; their side files are SQLite's.
+  Result<void> copy_archive() {
+    if (!fs::exists(from_ + "/archive")) return {};
+    if (auto made = event_store::make_private_folders(to_ + "/archive"); !made) return made;
+    for (const auto& file : fs::directory_iterator(from_ + "/archive"))
+      if (file.path().extension() == ".db")
+        if (auto copied = copy_cache("archive/" + file.path().filename().string()); !copied)
+          return copied;
+    return {};
+  }
+  // A folder of notes per partition, and the key they are verified with.
+  Result<void> copy_anchors() {
+    if (!fs::exists(from_ + "/anchors")) return {};
+    if (auto made = event_store::make_private_folders(to_ + "/anchors"); !made) return made;
+    for (const auto& entry : fs::recursive_directory_iterator(from_ + "/anchors")) {
       const std::string below = fs::relative(entry.path(), from_).string();
-      if (!ending.empty() && entry.path().extension() != ending) continue;
-      Result<void> copied;
-      if (entry.is_directory())
-        copied = event_store::make_private_folders(to_ + "/" + below);
-      else
-        copied = ending.empty() ? copy_small(below) : copy_cache(below);
+      auto copied = entry.is_directory() ? event_store::make_private_folders(to_ + "/" + below)
+                                         : copy_small(below);
       if (!copied) return copied;
     }
     return {};
@@ -103,7 +109,7 @@ class Backup {
 int refuse(const Error& error) {
   std::fprintf(stderr, "signalbox backup: %s%s%s\n", error.field.c_str(),
                error.field.empty() ? "" : ": ", error.message.c_str());
-  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+  return exit_code_of(error);
 }
 
 int run_backup(const BackupArguments& arguments) {

@@ -29,7 +29,7 @@ struct TokenArguments {
 
 int refuse(const Error& error) {
   std::fprintf(stderr, "signalbox token: %s: %s\n", error.field.c_str(), error.message.c_str());
-  return error.field.starts_with("--") ? kExitUsage : exit_code_of(error.code);
+  return exit_code_of(error);
 }
 
 Result<gateway::TokenKey> read_private_key(const std::string& file) {
