@@ -1,6 +1,7 @@
 #include "event-store/contract/chain.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 namespace signalbox::event_store {

@@ -13,14 +13,13 @@ Result<LogBackup> back_up_log(const std::string& from, const std::string& to,
   // Before the copy begins: what the writer commits from now on may be in it or not.
   const auto witnessed = reader->rows_witnessed();
   LogBackup backup{reader->describe(), 0, 0};
-  const auto bytes = copy_database(
-      reader->path(), to + "/log.db", watch, [&](SqliteDatabase& log) -> Result<void> {
-        const auto rows = log.query_number("SELECT next FROM counters WHERE place = " +
-                                           std::to_string(kRowsCounter));
-        if (!rows) return tl::unexpected(rows.error());
-        backup.rows = *rows;
-        return {};
-      });
+  const auto bytes = copy_database(reader->path(), to + "/log.db", watch,
+                                   [&](SqliteDatabase& log) -> Result<void> {
+                                     const auto rows = load_rows_written(log);
+                                     if (!rows) return tl::unexpected(rows.error());
+                                     backup.rows = *rows;
+                                     return {};
+                                   });
   if (!bytes) return tl::unexpected(bytes.error());
   backup.bytes = *bytes;
   if (witnessed && backup.rows < *witnessed)

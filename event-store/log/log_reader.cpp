@@ -70,10 +70,7 @@ Result<LogReader> LogReader::open_as(const std::string& dir, SqliteDatabase::Acc
                    std::move(*partition));
 }
 
-Result<std::int64_t> LogReader::rows_written() {
-  return rows_.database().query_number("SELECT next FROM counters WHERE place = " +
-                                       std::to_string(kRowsCounter));
-}
+Result<std::int64_t> LogReader::rows_written() { return load_rows_written(rows_.database()); }
 
 Result<LogBounds> LogReader::bounds(const TopicPartition& at) { return rows_.bounds(at); }
 

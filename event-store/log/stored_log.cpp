@@ -78,6 +78,11 @@ Result<bool> check_format(SqliteDatabase& database, const std::string& path) {
   return true;
 }
 
+Result<std::int64_t> load_rows_written(SqliteDatabase& database) {
+  return database.query_number("SELECT next FROM counters WHERE place = " +
+                               std::to_string(kRowsCounter));
+}
+
 Result<void> create_schema(SqliteDatabase& database, const LogDescription& description) {
   const std::string format = "PRAGMA application_id=" + std::to_string(kApplicationId) +
                              "; PRAGMA user_version=" + std::to_string(kFormat) + ";";

@@ -31,6 +31,9 @@ struct StoredLog {
 [[nodiscard]] Result<LogDescription> load_description(SqliteDatabase& database,
                                                       const std::string& path);
 
+// How many rows were ever written, by the stored counter, whatever rows are left.
+[[nodiscard]] Result<std::int64_t> load_rows_written(SqliteDatabase& database);
+
 // Creates tables, meta and counters, all at 0. The caller holds a transaction open.
 [[nodiscard]] Result<void> create_schema(SqliteDatabase& database,
                                          const LogDescription& description);
