@@ -133,7 +133,8 @@ std::string encode_server_frame(const ServerFrame& frame, WireDialect dialect) {
 }
 
 std::string encode_event_frame(const Record& event, std::string_view cursor, WireDialect dialect) {
-  const std::vector<Header> headers = event.headers.split();
+  thread_local std::vector<Header> headers;  // of every event: allocated once
+  event.headers.split_into(headers);
   const std::string_view name = bare_name(headers);
   JsonWriter writer;
   writer.reserve(frame_bytes(event, headers, cursor, dialect));

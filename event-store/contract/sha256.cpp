@@ -1,26 +1,18 @@
 #include "event-store/contract/sha256.hpp"
 
-#include <openssl/evp.h>
+// The library's own functions of this one hash are marked as old in favour of EVP, which in OpenSSL
+// 3.0 allocates and frees a state for each hash that is begun: 0.49 us instead of 0.36 us for 300
+// bytes, 0.39 instead of 0.23 for 128. Both end in the same code.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include "event-store/model/assert.hpp"
 
 namespace signalbox::event_store {
 namespace {
-
-// Fetched once and kept for the life of the process: an EVP_MD may be shared by all threads.
-const EVP_MD* algorithm() {
-  static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  SIGNALBOX_ASSERT(fetched != nullptr);
-  return fetched;
-}
-
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-};
 
 constexpr std::array<std::int8_t, 256> make_hex_values() {
   std::array<std::int8_t, 256> values{};
@@ -37,13 +29,10 @@ int hex_value(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
 // What is hashed is mostly many short texts, and a call of the library costs more than to copy one.
 struct Sha256::State {
-  State() : context(EVP_MD_CTX_new()) {
-    SIGNALBOX_ASSERT(context);
-    restart();
-  }
-  void restart() { SIGNALBOX_ASSERT(EVP_DigestInit_ex2(context.get(), algorithm(), nullptr) == 1); }
+  State() { restart(); }
+  void restart() { SIGNALBOX_ASSERT(SHA256_Init(&context) == 1); }
   void hash(const void* bytes, std::size_t size) {
-    SIGNALBOX_ASSERT(EVP_DigestUpdate(context.get(), bytes, size) == 1);
+    SIGNALBOX_ASSERT(SHA256_Update(&context, bytes, size) == 1);
   }
   void hash_gathered() {
     if (gathered > 0) hash(buffer.data(), std::exchange(gathered, 0));
@@ -55,7 +44,7 @@ struct Sha256::State {
     gathered += size;
   }
 
-  std::unique_ptr<EVP_MD_CTX, FreeDigest> context;
+  SHA256_CTX context;
   std::size_t gathered = 0;
   std::array<std::uint8_t, 1024> buffer;
 };
@@ -81,7 +70,7 @@ void Sha256::update_prefixed(std::string_view bytes) {
 Hash Sha256::finish() {
   Hash hash;
   state_->hash_gathered();
-  SIGNALBOX_ASSERT(EVP_DigestFinal_ex(state_->context.get(), hash.data(), nullptr) == 1);
+  SIGNALBOX_ASSERT(SHA256_Final(hash.data(), &state_->context) == 1);
   state_->restart();
   return hash;
 }

@@ -1,5 +1,4 @@
-// SHA-256 over OpenSSL, with the algorithm fetched once per thread (0.19 us instead of 0.37 us for
-// 300 bytes with an implicit fetch at every call, measured on OpenSSL 3.0).
+// SHA-256 over OpenSSL.
 #pragma once
 
 #include <array>

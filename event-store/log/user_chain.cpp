@@ -58,7 +58,8 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 }
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
-  const std::vector<Header> headers = valid_event.headers.split();
+  thread_local std::vector<Header> headers;  // of every event of every user: allocated once
+  valid_event.headers.split_into(headers);
   const auto seq = header_number(headers, "ce_userseq");
   const auto hash = stated_hash(headers);
   const ContentHash content = content_hash(headers, valid_event.value);

@@ -49,17 +49,35 @@ void Headers::set(std::string_view name, std::string_view value) {
   *this = std::move(changed);
 }
 
+// By hand and not through the iterator, which reads each length twice: of many records several
+// headers are looked for.
 std::optional<std::string_view> Headers::find(std::string_view name) const {
-  for (const Header header : *this)
-    if (header.name == name) return header.value;
+  const char* const end = bytes_.data() + bytes_.size();
+  for (const char* at = bytes_.data(); at != end;) {
+    const std::string_view here = text_at(at);
+    const std::string_view value = text_at(here.data() + here.size());
+    if (here == name) return value;
+    at = value.data() + value.size();
+  }
   return std::nullopt;
 }
 
 std::vector<Header> Headers::split() const {
   std::vector<Header> all;
   all.reserve(kHeadersUsual);
-  for (const Header header : *this) all.push_back(header);
+  split_into(all);
   return all;
+}
+
+void Headers::split_into(std::vector<Header>& all) const {
+  all.clear();
+  const char* const end = bytes_.data() + bytes_.size();
+  for (const char* at = bytes_.data(); at != end;) {
+    const std::string_view name = text_at(at);
+    const std::string_view value = text_at(name.data() + name.size());
+    all.push_back({name, value});
+    at = value.data() + value.size();
+  }
 }
 
 void Headers::append(std::string_view text) {

@@ -46,7 +46,6 @@ class Headers {
     friend bool operator==(const Iterator&, const Iterator&) = default;
 
    private:
-    static std::string_view text_at(const char* at) { return {at + kLengthBytes, length_at(at)}; }
     const char* at_ = nullptr;
   };
 
@@ -71,6 +70,8 @@ class Headers {
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   // All of them, for who looks for several: finding one means to walk over those before it.
   [[nodiscard]] std::vector<Header> split() const;
+  // The same, for who does so again and again: what `all` held is replaced.
+  void split_into(std::vector<Header>& all) const;
   [[nodiscard]] bool empty() const { return bytes_.empty(); }
   [[nodiscard]] Iterator begin() const { return Iterator(bytes_.data()); }
   [[nodiscard]] Iterator end() const { return Iterator(bytes_.data() + bytes_.size()); }
@@ -84,6 +85,7 @@ class Headers {
     const auto byte = [at](int i) { return std::size_t{static_cast<std::uint8_t>(at[i])}; };
     return byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
   }
+  static std::string_view text_at(const char* at) { return {at + kLengthBytes, length_at(at)}; }
   void append(std::string_view text);
   std::string bytes_;
 };
