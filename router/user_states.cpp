@@ -6,6 +6,7 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "router/stored_texts.hpp"
 #include "router/user_fold.hpp"
 
 namespace signalbox::router {
@@ -127,25 +128,11 @@ Offset UserStates::log_end() {
   return bounds ? bounds->end : Offset(0);
 }
 
-// Reads the texts that the snapshot left in the log.
 bool UserStates::refill(RoutingState& state) {
-  bool complete = true;
-  for (auto& [run_id, run] : state.runs) {
-    for_each_text(run, [&](StoredText& text) {
-      if (text.loaded || !complete) return;
-      const auto read = log_.read({Topic::events, partition_}, *text.offset, {.records_max = 1});
-      if (!read || read->empty() || read->front()->offset != *text.offset) {
-        complete = false;
-        return;
-      }
-      const auto event = event_store::decode_event(*read->front());
-      const auto found = event ? text_in(event->data, text.part) : std::nullopt;
-      complete = found.has_value();
-      if (found) text.text = *found;
-      text.loaded = true;
-    });
-  }
-  return complete;
+  return load_texts(state, [this](Offset offset) -> RecordPtr {
+    const auto read = log_.read({Topic::events, partition_}, offset, {.records_max = 1});
+    return read && !read->empty() ? read->front() : nullptr;
+  });
 }
 
 Result<void> UserStates::fold(const Record& record, const FoldState& before,

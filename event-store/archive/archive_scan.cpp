@@ -1,6 +1,5 @@
 #include "event-store/archive/archive_scan.hpp"
 
-#include <filesystem>
 #include <utility>
 
 namespace signalbox::event_store {
@@ -8,48 +7,12 @@ namespace {
 
 constexpr std::int64_t kRowsPerRead = 256;
 
-Result<void> check_owner(SqliteDatabase& file, const std::string& path, const LogId& log) {
-  const auto id = file.query_number("PRAGMA application_id");
-  if (!id) return tl::unexpected<Error>(id.error());
-  const auto version = file.query_number("PRAGMA user_version");
-  if (!version) return tl::unexpected<Error>(version.error());
-  if (*id != archive_format().application_id || *version != archive_format().version)
-    return failure(Errc::corrupt, path + " is no archive of the format this version writes");
-  auto owner = file.prepare("SELECT log_id FROM owner");
-  if (!owner) return tl::unexpected<Error>(owner.error());
-  const auto row = owner->step();
-  if (!row) return tl::unexpected<Error>(row.error());
-  const auto& bytes = log.value().bytes;
-  if (!*row || owner->bytes(0) !=
-                   std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()))
-    return failure(Errc::corrupt, path + " is the archive of another log");
-  return {};
-}
-
-Result<SqliteDatabase> open_file(const std::string& path, const LogId& log) {
-  auto file = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
-  if (!file) return file;
-  auto checked = check_owner(*file, path, log);
-  std::error_code ignored;
-  if (!checked && checked.error().code == Errc::io_error &&
-      !std::filesystem::exists(path + "-wal", ignored)) {
-    file = SqliteDatabase::open(path, SqliteDatabase::Access::immutable);
-    if (!file) return file;
-    checked = check_owner(*file, path, log);
-  }
-  if (!checked) return tl::unexpected<Error>(checked.error());
-  return file;
-}
-
 }  // namespace
 
 Result<ArchiveScan> ArchiveScan::open(const std::string& folder, Partition partition,
                                       const LogId& log) {
   std::string path = archive_path(folder, partition);
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored))
-    return failure(Errc::not_found, path + " is missing");
-  auto file = open_file(path, log);
+  auto file = open_rebuildable_to_read(path, archive_format(), log);
   if (!file) return tl::unexpected<Error>(file.error());
   const auto position = read_position(*file);
   if (!position) return tl::unexpected<Error>(position.error());

@@ -1,36 +1,17 @@
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 
 #include <pthread.h>
-#include <zstd.h>
 
-#include <array>
 #include <chrono>
 #include <utility>
 
-#include "event-store/contract/sha256.hpp"
-#include "event-store/sqlite/rebuildable_file.hpp"
+#include "event-store/snapshot/snapshot_row.hpp"
 
 namespace signalbox::event_store {
 
 namespace {
 
 constexpr std::chrono::seconds kRetryAfter(1);
-
-// Columns are append only; a change of their meaning is a new version.
-constexpr FileFormat kFormat{
-    .application_id = 0x53427873,  // "SBxs"
-    .version = 2,
-    .schema =
-        "CREATE TABLE snapshots(key TEXT PRIMARY KEY, ordinal INTEGER NOT NULL,"
-        " fold_version INTEGER NOT NULL, bytes BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
-        "CREATE TABLE known(key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE known_count(keys INTEGER NOT NULL) STRICT;"
-        "INSERT INTO known_count VALUES(0);"
-        "CREATE TRIGGER key_kept AFTER INSERT ON snapshots BEGIN"
-        " INSERT INTO known SELECT new.key WHERE NOT EXISTS("
-        "SELECT 1 FROM known WHERE key=new.key); END;"
-        "CREATE TRIGGER key_counted AFTER INSERT ON known BEGIN"
-        " UPDATE known_count SET keys=keys+1; END"};
 
 // A row, and whether there should be one.
 constexpr const char* kSelect =
@@ -41,46 +22,11 @@ std::string_view as_text(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
-void update_number(Sha256& hash, std::int64_t number) {
-  std::array<std::uint8_t, 8> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(number) >> (56 - 8 * i));
-  hash.update(bytes);
-}
-
-Hash row_hash(std::string_view key, std::int64_t order, std::int64_t fold_version,
-              std::string_view stored) {
-  Sha256 hash;
-  hash.update_prefixed(key);
-  update_number(hash, order);
-  update_number(hash, fold_version);
-  hash.update_prefixed(stored);
-  return hash.finish();
-}
-
-std::string compress(std::string_view bytes, int level) {
-  std::string stored(ZSTD_compressBound(bytes.size()), '\0');
-  const std::size_t size =
-      ZSTD_compress(stored.data(), stored.size(), bytes.data(), bytes.size(), level);
-  stored.resize(size);
-  return stored;
-}
-
-std::optional<std::string> decompress(std::string_view stored, std::size_t bytes_max) {
-  const auto size = ZSTD_getFrameContentSize(stored.data(), stored.size());
-  if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR || size > bytes_max)
-    return std::nullopt;
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  if (ZSTD_decompress(bytes.data(), bytes.size(), stored.data(), stored.size()) != bytes.size())
-    return std::nullopt;
-  return bytes;
-}
-
 // Looks once through the known keys, at the start: a list that has lost some can tell nobody new
 // from somebody lost, so such a file is no use.
 Result<SqliteDatabase> open_whole(const std::string& path, const LogId& log,
                                   const SnapshotStoreOptions& options) {
-  auto writer = open_rebuildable(path, kFormat, log, options.warn);
+  auto writer = open_rebuildable(path, snapshot_format(), log, options.warn);
   if (!writer) return writer;
   const auto lost =
       writer->query_number("SELECT keys - (SELECT count(*) FROM known) FROM known_count");
@@ -89,7 +35,7 @@ Result<SqliteDatabase> open_whole(const std::string& path, const LogId& log,
   const std::string why =
       lost ? path + ": its list of keys has lost " + std::to_string(*lost) : lost.error().message;
   writer = failure(Errc::corrupt, why);  // closes it
-  return make_anew(path, kFormat, log, why, options.warn);
+  return make_anew(path, snapshot_format(), log, why, options.warn);
 }
 
 }  // namespace
@@ -195,24 +141,15 @@ Result<std::optional<Snapshot>> SqliteSnapshotStore::read_row(std::string_view k
     if (!row) result = tl::unexpected<Error>(row.error());
     if (!row || !*row) break;
     if (select_.number(0) == 1) {
-      result = row_in_hand(key);
+      result = snapshot_of(
+          {key, select_.number(1), select_.number(2), select_.bytes(3), select_.bytes(4)},
+          options_.snapshot_bytes_max);
       break;
     }
     result = failure(Errc::corrupt, "its row is gone");
   }
   select_.reset();
   return result;
-}
-
-// The row the statement stands on.
-Result<std::optional<Snapshot>> SqliteSnapshotStore::row_in_hand(std::string_view key) const {
-  const std::int64_t order = select_.number(1);
-  const std::int64_t fold_version = select_.number(2);
-  const std::string_view stored = select_.bytes(3);
-  const bool whole = select_.bytes(4) == as_text(row_hash(key, order, fold_version, stored));
-  auto bytes = whole ? decompress(stored, options_.snapshot_bytes_max) : std::nullopt;
-  if (bytes) return Snapshot{order, static_cast<int>(fold_version), std::move(*bytes)};
-  return failure(Errc::corrupt, "its SHA-256 does not match what is stored");
 }
 
 Result<void> SqliteSnapshotStore::flush() {
@@ -293,7 +230,7 @@ Result<void> SqliteSnapshotStore::write_rows(const Group& group) {
   for (const auto& [key, waiting] : group) {
     const Snapshot& snapshot = *waiting.snapshot;
     const std::string stored = compress(snapshot.bytes, options_.compression_level);
-    const Hash hash = row_hash(key, snapshot.order, snapshot.fold_version, stored);
+    const Hash hash = hash_of({key, snapshot.order, snapshot.fold_version, stored, {}});
     upsert_.bind_text(1, key);
     upsert_.bind(2, snapshot.order);
     upsert_.bind(3, snapshot.fold_version);

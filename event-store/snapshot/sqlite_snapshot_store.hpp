@@ -72,7 +72,6 @@ class SqliteSnapshotStore final : public SnapshotStore {
   void finish_group(const Result<void>& written);
   [[nodiscard]] std::shared_ptr<const Snapshot> find_pending(std::string_view key) const;
   [[nodiscard]] Result<std::optional<Snapshot>> read_row(std::string_view key);
-  [[nodiscard]] Result<std::optional<Snapshot>> row_in_hand(std::string_view key) const;
 
   const SnapshotStoreOptions options_;
 

@@ -92,6 +92,16 @@ Result<std::string> move_aside(const std::string& path) {
   return aside;
 }
 
+Result<SqliteDatabase> try_read(const std::string& path, const FileFormat& format, const LogId& log,
+                                SqliteDatabase::Access access) {
+  auto database = SqliteDatabase::open(path, access);
+  if (!database) return database;
+  const auto wrong = what_is_wrong(*database, format, log);
+  if (!wrong) return tl::unexpected<Error>(wrong.error());
+  if (*wrong) return failure(Errc::corrupt, path + " is " + **wrong);
+  return database;
+}
+
 }  // namespace
 
 Result<SqliteDatabase> open_rebuildable(const std::string& path, const FileFormat& format,
@@ -116,6 +126,18 @@ Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& form
   if (!opened) return tl::unexpected<Error>(opened.error());
   if (!opened->usable) return failure(Errc::io_error, path + ": " + opened->wrong);
   return std::move(*opened->usable);
+}
+
+Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path, const FileFormat& format,
+                                                const LogId& log) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return failure(Errc::not_found, path + " is missing");
+  auto file = try_read(path, format, log, SqliteDatabase::Access::read_only);
+  if (file || file.error().code != Errc::io_error ||
+      std::filesystem::exists(path + "-wal", ignored))
+    return file;
+  return try_read(path, format, log, SqliteDatabase::Access::immutable);
 }
 
 }  // namespace signalbox::event_store

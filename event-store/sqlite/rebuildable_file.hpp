@@ -30,4 +30,10 @@ struct FileFormat {
                                                const LogId& log, const std::string& why,
                                                const std::function<void(const std::string&)>& warn);
 
+// For who only looks, also beside the writing connection and in a folder where nothing can be made.
+// Errors: not_found (no file), corrupt (also: of another kind, format or log), io_error.
+[[nodiscard]] Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path,
+                                                              const FileFormat& format,
+                                                              const LogId& log);
+
 }  // namespace signalbox::event_store
