@@ -30,6 +30,9 @@ std::string_view to_text(DamageKind kind) {
     case DamageKind::archive_has_more: return "archive_has_more";
     case DamageKind::archive_ahead: return "archive_ahead";
     case DamageKind::anchor_disagrees: return "anchor_disagrees";
+    case DamageKind::snapshot_unreadable: return "snapshot_unreadable";
+    case DamageKind::snapshot_disagrees: return "snapshot_disagrees";
+    case DamageKind::snapshot_ahead: return "snapshot_ahead";
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return "";

@@ -38,6 +38,9 @@ enum class DamageKind {
   archive_has_more,         // the archive's event is not in the log
   archive_ahead,            // the archive has read further than the log is long
   anchor_disagrees,         // a signed checkpoint says something else
+  snapshot_unreadable,      // a snapshot, or their file, cannot be read
+  snapshot_disagrees,       // a snapshot says something else than the log it was folded from
+  snapshot_ahead,           // a snapshot holds more than the log
 };
 [[nodiscard]] std::string_view to_text(DamageKind kind);
 

@@ -3,11 +3,16 @@
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
+#include "event-store/model/assert.hpp"
 #include "event-store/model/overloaded.hpp"
 #include "router/user_fold.hpp"
 
 namespace signalbox::replay {
 namespace {
+
+std::optional<JsonText> json_of(const std::optional<router::StoredText>& text) {
+  return text ? std::optional(JsonText(text->text)) : std::nullopt;
+}
 
 // Recorded once, whatever a later owner states again.
 KnownStep* step_of(KnownRun& run, Step step, std::string kind) {
@@ -114,7 +119,89 @@ void note(KnownState& state, const Event& event) {
   if (memory != state.routing.memories.end()) run->second.memory_before = memory->second.memory;
 }
 
+KnownStep known_of(const router::RecordedStep& recorded, Step step) {
+  return std::visit(Overloaded{
+                        [&](const router::RecordedThought& thought) {
+                          return KnownStep{
+                              .step = step, .kind = "thought", .text = thought.content.text};
+                        },
+                        [&](const router::RecordedModel& model) {
+                          return KnownStep{.step = step,
+                                           .kind = "model",
+                                           .name = model.model,
+                                           .output = JsonText(model.output.text)};
+                        },
+                        [&](const router::RecordedCall& call) {
+                          return KnownStep{.step = step,
+                                           .kind = "tool",
+                                           .name = call.name,
+                                           .input = JsonText(call.arguments.text),
+                                           .output = json_of(call.result),
+                                           .error = call.error};
+                        },
+                        [&](const router::RecordedQuestion& question) {
+                          return KnownStep{.step = step,
+                                           .kind = "question",
+                                           .text = question.prompt.text,
+                                           .input = JsonText(question.schema.text),
+                                           .output = json_of(question.answer),
+                                           .request_id = question.request_id};
+                        },
+                    },
+                    recorded);
+}
+
+std::string status_of(router::RunPhase phase) {
+  switch (phase) {
+    case router::RunPhase::queued: return "queued";
+    case router::RunPhase::running: return "running";
+    case router::RunPhase::waiting_for_input: return "waiting_for_input";
+  }
+  SIGNALBOX_ASSERT(false && "a RunPhase outside its enum");
+  return "";
+}
+
+KnownRun known_of(const router::OpenRun& open) {
+  KnownRun run{.run_id = open.run_id,
+               .thread_id = open.thread_id,
+               .message_id = open.message_id,
+               .agent = open.agent,
+               .content = open.content.text,
+               .websocket_client_id = open.websocket_client_id,
+               .received = open.content.seq,
+               .received_at = {},
+               .status = status_of(open.phase),
+               .attempt = open.attempt,
+               .started_at = open.started_at};
+  std::int32_t number = 0;
+  for (const router::RecordedStep& step : open.steps)
+    run.steps.push_back(known_of(step, Step(++number)));
+  return run;
+}
+
 }  // namespace
+
+KnownState known_of(router::RoutingState routing) {
+  KnownState state(std::move(routing));
+  state.events = state.routing.chain.seq.value();
+  for (const auto& [id, run] : state.routing.runs) state.runs.emplace(id, known_of(run));
+  for (const auto& [thread, runs] : state.routing.threads)
+    state.threads.emplace(thread, std::vector<RunId>(runs.begin(), runs.end()));
+  for (const auto& [thread, memory] : state.routing.memories) state.threads.try_emplace(thread);
+  if (state.routing.damaged_at)
+    state.damage = "met before the snapshot was written; `signalbox replay verify` names it";
+  return state;
+}
+
+void keep_open(KnownState& state) {
+  std::erase_if(state.runs,
+                [&](const auto& run) { return !state.routing.runs.contains(run.first); });
+  for (auto& [thread, runs] : state.threads)
+    std::erase_if(runs, [&](const RunId& run) { return !state.runs.contains(run); });
+  std::erase_if(state.threads, [&](const auto& thread) {
+    return thread.second.empty() && !state.routing.memories.contains(thread.first);
+  });
+}
 
 KnownState::KnownState(const LogId& log, const UserId& user)
     : routing(user, event_store::start_of_chain(log, user)) {}

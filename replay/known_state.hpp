@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "event-store/model/event.hpp"
@@ -32,8 +33,8 @@ struct KnownRun {
   std::string agent;
   std::string content;  // of the message
   WebsocketClientId websocket_client_id;
-  Seq received;  // seq of message_received
-  Timestamp received_at;
+  Seq received;                   // seq of message_received
+  Timestamp received_at;          // 0: not known, of a state that was begun at a snapshot
   std::string status = "queued";  // running, waiting_for_input, completed, failed, cancelled
   Attempt attempt{1};
   std::optional<Timestamp> started_at{};
@@ -49,6 +50,7 @@ struct KnownRun {
 
 struct KnownState {
   explicit KnownState(const LogId& log, const UserId& user);
+  explicit KnownState(router::RoutingState state) : routing(std::move(state)) {}
 
   router::RoutingState routing;
   std::map<RunId, KnownRun> runs{};
@@ -56,6 +58,12 @@ struct KnownState {
   std::int64_t events = 0;
   std::optional<std::string> damage{};  // why he is frozen
 };
+
+// What is known of a user whose routing state is known: of his runs those that are open, as far as
+// a router remembers them.
+[[nodiscard]] KnownState known_of(router::RoutingState routing);
+// Forgets all runs but those that are open.
+void keep_open(KnownState& state);
 
 // One more valid event of that user. Error unsupported_version: this build cannot fold it.
 [[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event);

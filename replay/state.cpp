@@ -1,45 +1,115 @@
 #include "replay/state.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
 #include "event-store/model/timestamp.hpp"
+#include "event-store/snapshot/snapshot_reader.hpp"
 #include "replay/valid_events.hpp"
+#include "router/snapshot_codec.hpp"
+#include "router/stored_texts.hpp"
 
 namespace signalbox::replay {
 namespace {
 
+using event_store::LogReader;
+using event_store::Position;
+
 constexpr std::size_t kEventsPerRead = 1000;
+
+// Where the folding begins: before his first event, or at a snapshot.
+struct Start {
+  KnownState state;
+  Position position{};  // the state holds all before it, of his partition
+};
 
 struct Reached {
   KnownState state;
-  event_store::Position position{};  // folded so far, of his partition
-  bool is_done = false;              // the instant lies before the end of it
+  Position position{};   // folded so far, of his partition
+  bool is_done = false;  // the instant lies before the end of it
 };
 
 // Errors: the archive cannot be used.
-Result<void> fold_archive(Reached& reached, event_store::ArchiveReader& archive, const UserId& user,
-                          const Instant& at, const Watch& watch) {
-  for (Seq after(0);;) {
+Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
+                             const UserId& user, const Instant& at, const Watch& watch) {
+  Reached reached{start.state};
+  for (;;) {
     if (!watch({reached.state.events, reached.state.events}))
       return failure(Errc::stopped, "interrupted");
+    const Seq after = reached.state.routing.chain.seq;
     const auto page = archive.user_events(user, after, kEventsPerRead);
     if (!page) return tl::unexpected(page.error());
     for (const RecordPtr& record : page->events) {
       reached.is_done = !is_within(at, *record);
-      if (reached.is_done) return {};
-      if (auto folded = fold_known(reached.state, *record); !folded) return folded;
-      after = reached.state.routing.chain.seq;
+      if (reached.is_done) return reached;
+      if (auto folded = fold_known(reached.state, *record); !folded)
+        return tl::unexpected(folded.error());
     }
     reached.position = page->complete_to;
     if (!page->more) break;
   }
   // A break may be the archive's own: the log says whose.
   if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
-  return {};
+  // It may be behind what was begun with.
+  if (reached.position.next_offset < start.position.next_offset) reached.position = start.position;
+  return reached;
+}
+
+Result<KnownState> fold_until(LogReader& log, const std::string& archive_folder, const Start& start,
+                              const Instant& at, const Watch& watch) {
+  const UserId& user = start.state.routing.user_id;
+  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
+  auto reached = fold_archive(start, archive, user, at, watch);
+  if (!reached && reached.error().code == Errc::stopped) return tl::unexpected(reached.error());
+  if (!reached) reached = Reached{start.state, start.position};
+  if (reached->is_done) return std::move(reached->state);
+  auto events = ValidEvents::open_at(log, user, reached->position, watch);
+  if (!events) return tl::unexpected(events.error());
+  for (;;) {
+    const auto event = events->next();
+    if (!event) return tl::unexpected(event.error());
+    if (!*event || !is_within(at, *(*event)->record)) return std::move(reached->state);
+    if (const auto folded = fold_known(reached->state, *(*event)->record); !folded)
+      return tl::unexpected(folded.error());
+  }
+}
+
+bool is_beyond(const Instant& at, const router::RoutingState& state) {
+  return (at.seq && state.chain.seq > *at.seq) || (at.time && state.last_time > *at.time);
+}
+
+// The user's snapshot, if it can be begun with; else why not.
+Result<router::UserSnapshot> usable_snapshot(LogReader& log, const std::string& path,
+                                             const UserId& user, const Instant& at) {
+  const LogId& log_id = log.describe().log_id;
+  auto snapshots = event_store::SnapshotReader::open(path, log_id);
+  if (!snapshots) return tl::unexpected(snapshots.error());
+  const auto stored = snapshots->get(router::user_snapshot_key(user));
+  if (!stored) return tl::unexpected(stored.error());
+  if (!*stored) return failure(Errc::not_found, "the user has none");
+  if ((*stored)->fold_version != router::kFoldVersion)
+    return failure(Errc::corrupt, "it has another fold version");
+  auto snapshot = router::decode_user_snapshot((*stored)->bytes);
+  if (!snapshot) return snapshot;
+  const Partition partition = event_store::partition_of(user, log.describe().partitions);
+  const TopicPartition events{Topic::events, partition};
+  if (snapshot->log_id != log_id || snapshot->partition != partition ||
+      snapshot->state.user_id != user)
+    return failure(Errc::corrupt, "it is of another log, partition or user");
+  const auto bounds = log.bounds(events);
+  if (!bounds) return tl::unexpected(bounds.error());
+  if (snapshot->at.next_offset > bounds->end)
+    return failure(Errc::corrupt, "it is ahead of the log");
+  if (is_beyond(at, snapshot->state)) return failure(Errc::not_found, "it is newer");
+  const bool is_whole = router::load_texts(snapshot->state, [&](Offset offset) -> RecordPtr {
+    const auto read = log.read(events, offset, {.records_max = 1});
+    return read && !read->empty() ? read->front() : nullptr;
+  });
+  if (!is_whole) return failure(Errc::corrupt, "the log no longer has a text it refers to");
+  return snapshot;
 }
 
 }  // namespace
@@ -66,24 +136,28 @@ bool is_within(const Instant& instant, const Record& event) {
   return !time || *time <= *instant.time;
 }
 
-Result<KnownState> read_state(event_store::LogReader& log, const std::string& archive_folder,
-                              const UserId& user, const Instant& at, const Watch& watch) {
-  const LogId& log_id = log.describe().log_id;
-  Reached reached{KnownState(log_id, user)};
-  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
-  const auto archived = fold_archive(reached, archive, user, at, watch);
-  if (!archived && archived.error().code == Errc::stopped) return tl::unexpected(archived.error());
-  if (!archived) reached = Reached{KnownState(log_id, user)};
-  if (reached.is_done) return std::move(reached.state);
-  auto events = ValidEvents::open_at(log, user, reached.position, watch);
-  if (!events) return tl::unexpected(events.error());
-  for (;;) {
-    const auto event = events->next();
-    if (!event) return tl::unexpected(event.error());
-    if (!*event || !is_within(at, *(*event)->record)) return std::move(reached.state);
-    if (const auto folded = fold_known(reached.state, *(*event)->record); !folded)
-      return tl::unexpected(folded.error());
+Result<KnownState> read_state(LogReader& log, const std::string& archive_folder, const UserId& user,
+                              const Instant& at, const Watch& watch) {
+  return fold_until(log, archive_folder, {KnownState(log.describe().log_id, user)}, at, watch);
+}
+
+Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const UserId& user,
+                                  const Instant& at, const Watch& watch) {
+  Start start{KnownState(log.describe().log_id, user)};
+  OpenState open{start.state};
+  auto snapshot = usable_snapshot(log, files.snapshots, user, at);
+  if (snapshot) {
+    open.snapshot = snapshot->state.chain.seq;
+    start.state = known_of(std::move(snapshot->state));
+    start.position = snapshot->at;
+  } else if (snapshot.error().code != Errc::not_found) {
+    open.unused = snapshot.error().message;
   }
+  auto state = fold_until(log, files.archive_folder, start, at, watch);
+  if (!state) return tl::unexpected(state.error());
+  open.state = std::move(*state);
+  keep_open(open.state);
+  return open;
 }
 
 }  // namespace signalbox::replay

@@ -1,6 +1,10 @@
 // state: what was known of a user at an instant, from the archive as far as it goes and from the
 // log behind it; from the log alone where the archive is missing, damaged or does not fit. Thread:
 // one. Errors: as ValidEvents; unsupported_version.
+//
+// read_state folds all his events: messages, runs that have ended and their steps included.
+// read_open_state is about what is still open, which is what a router holds, and begins at his
+// snapshot where there is one that is not beyond the instant: its cost is that of the events since.
 #pragma once
 
 #include <optional>
@@ -24,5 +28,18 @@ struct Instant {
 [[nodiscard]] Result<KnownState> read_state(event_store::LogReader& log,
                                             const std::string& archive_folder, const UserId& user,
                                             const Instant& at, const Watch& watch);
+
+struct OpenState {
+  KnownState state;               // of its runs those that have not ended
+  std::optional<Seq> snapshot{};  // where the folding began; none: at his first event
+  std::string unused{};           // why a snapshot that there is was not begun with
+};
+struct StateFiles {
+  std::string archive_folder;
+  std::string snapshots;  // the file
+};
+[[nodiscard]] Result<OpenState> read_open_state(event_store::LogReader& log,
+                                                const StateFiles& files, const UserId& user,
+                                                const Instant& at, const Watch& watch);
 
 }  // namespace signalbox::replay

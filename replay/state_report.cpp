@@ -12,6 +12,8 @@ using event_store::JsonWriter;
 
 constexpr std::size_t kShownMax = 200;
 
+bool is_known(Timestamp time) { return time != Timestamp{}; }
+
 std::string shown(std::string_view text) { return shown_text(text, kShownMax); }
 
 void write(JsonWriter& writer, std::string_view name, std::string_view text) {
@@ -62,7 +64,7 @@ void write_run(JsonWriter& writer, const KnownRun& run) {
   write(writer, "content", std::string_view(run.content));
   write(writer, "seq", run.received.value());
   write(writer, "attempt", std::int64_t{run.attempt.value()});
-  write(writer, "received_at", std::optional(run.received_at));
+  if (is_known(run.received_at)) write(writer, "received_at", std::optional(run.received_at));
   write(writer, "started_at", run.started_at);
   write(writer, "ended_at", run.ended_at);
   writer.key("steps");
@@ -105,10 +107,11 @@ std::string step_text(const KnownStep& step) {
 }
 
 std::string run_text(const KnownRun& run) {
-  std::string text = "    " + signalbox::to_text(run.received_at) + "  seq " +
-                     std::to_string(run.received.value()) + "  " + shown(run.message_id.value()) +
-                     ": " + shown(run.content) + "\n      run " + run.run_id.value().to_string() +
-                     "  " + shown(run.agent) + "  " + run.status;
+  std::string text = "    " +
+                     (is_known(run.received_at) ? signalbox::to_text(run.received_at) + "  " : "") +
+                     "seq " + std::to_string(run.received.value()) + "  " +
+                     shown(run.message_id.value()) + ": " + shown(run.content) + "\n      run " +
+                     run.run_id.value().to_string() + "  " + shown(run.agent) + "  " + run.status;
   if (run.attempt > Attempt(1)) text += "  attempt " + std::to_string(run.attempt.value());
   text += "\n";
   for (const KnownStep& step : run.steps) text += step_text(step);

@@ -40,7 +40,8 @@ std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) 
   std::string text = "read " + std::to_string(report.rows) +
                      " rows: " + std::to_string(report.events) + " events of " +
                      std::to_string(report.users) + " users, " +
-                     std::to_string(notes.archived_events) + " of them in the archive too\n";
+                     std::to_string(notes.archived_events) + " of them in the archive too, " +
+                     std::to_string(notes.snapshots) + " snapshots\n";
   if (notes.archive_files_missing > 0)
     text += "archive: " + std::to_string(notes.archive_files_missing) +
             " partitions have no file; the service makes it again from the log\n";
@@ -71,6 +72,8 @@ std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes) 
   writer.integer(notes.archived_events);
   writer.key("archive_files_missing");
   writer.integer(notes.archive_files_missing);
+  writer.key("snapshots");
+  writer.integer(notes.snapshots);
   writer.key("anchors");
   writer.integer(notes.anchors.notes);
   writer.key("anchored_events");

@@ -11,6 +11,7 @@ namespace signalbox::replay {
 struct VerdictNotes {
   std::int64_t archived_events = 0;  // compared with the archive
   int archive_files_missing = 0;
+  std::int64_t snapshots = 0;  // compared with the log
   AnchorSummary anchors{};
 };
 [[nodiscard]] bool is_whole(const VerifyReport& report);

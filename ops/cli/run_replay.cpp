@@ -14,6 +14,7 @@
 #include "replay/archive_check.hpp"
 #include "replay/play.hpp"
 #include "replay/rerun.hpp"
+#include "replay/snapshot_check.hpp"
 #include "replay/state.hpp"
 #include "replay/state_report.hpp"
 #include "replay/timeline.hpp"
@@ -136,11 +137,14 @@ int run_verify(const VerifyArguments& arguments) {
   replay::AnchorCheck anchors(
       arguments.anchor_dir.empty() ? arguments.data + "/anchors" : arguments.anchor_dir,
       arguments.data + "/archive", log->describe(), *user);
-  const auto report = replay::verify_log(*log, {.user = *user, .observers = {&archive, &anchors}},
-                                         console.watch("records"));
+  replay::SnapshotCheck snapshots(arguments.data + "/snapshots.db", log->describe(), *user);
+  const auto report =
+      replay::verify_log(*log, {.user = *user, .observers = {&archive, &anchors, &snapshots}},
+                         console.watch("records"));
   if (!report) return console.refuse(report.error());
   const replay::VerdictNotes notes{.archived_events = archive.compared(),
                                    .archive_files_missing = archive.files_missing(),
+                                   .snapshots = snapshots.compared(),
                                    .anchors = anchors.summary()};
   console.write(arguments.json ? replay::verdict_json(*report, notes)
                                : replay::verdict_text(*report, notes));
@@ -170,8 +174,24 @@ Subcommand add_verify(CLI::App& replay_app) {
 
 struct StateArguments : ReplayArguments {
   std::string at;
+  bool open = false;
   bool json = false;
 };
+
+// What is open, told where it was begun.
+Result<replay::KnownState> open_state(ReplayConsole& console, LogReader& log,
+                                      const StateArguments& arguments, const UserId& user,
+                                      const replay::Instant& at) {
+  auto open =
+      replay::read_open_state(log, {arguments.data + "/archive", arguments.data + "/snapshots.db"},
+                              user, at, console.watch("records"));
+  if (!open) return tl::unexpected(open.error());
+  if (open->snapshot)
+    console.note("begun at the snapshot of seq " + std::to_string(open->snapshot->value()));
+  if (!open->unused.empty())
+    console.note("the snapshot is not used, all events were read: " + open->unused);
+  return std::move(open->state);
+}
 
 int run_state(const StateArguments& arguments) {
   ReplayConsole console("state", false);
@@ -181,8 +201,9 @@ int run_state(const StateArguments& arguments) {
   if (!at) return console.refuse(at.error());
   auto log = LogReader::open(arguments.data);
   if (!log) return console.refuse(log.error());
-  const auto state =
-      replay::read_state(*log, arguments.data + "/archive", **user, *at, console.watch("records"));
+  const auto state = arguments.open ? open_state(console, *log, arguments, **user, *at)
+                                    : replay::read_state(*log, arguments.data + "/archive", **user,
+                                                         *at, console.watch("records"));
   if (!state) return console.refuse(state.error());
   console.write(arguments.json ? replay::state_json(*state) : replay::state_text(*state));
   return console.finish();
@@ -197,6 +218,9 @@ Subcommand add_state(CLI::App& replay_app) {
   app->add_option("--at", arguments->at,
                   "a seq like 17 or a time like 2026-11-20T09:30:00Z, both inclusive; now where "
                   "none is given");
+  app->add_flag("--open", arguments->open,
+                "only what is open, as a router holds it: begun at the snapshot where there is one "
+                "from before, so that it is at once there");
   app->add_flag("--json", arguments->json, "as one JSON object, nothing cut");
   return {app, [arguments] { return run_state(*arguments); }};
 }

@@ -108,6 +108,11 @@ def test_state_at_each_instant(service, replay):
             assert (status == "completed") == (event["type"] == "agent_completed"), event
     assert state("--at", seen[0]["time"])["seq"] >= 1
     assert state("--at", "2020-01-01T00:00:00Z")["threads"] == []
+    open_now = state("--open")
+    assert (open_now["seq"], open_now["chain_hash"]) == (state()["seq"], state()["chain_hash"])
+    assert [run for thread in open_now["threads"] for run in thread["runs"]] == []
+    begun = state("--open", "--at", str(seen[1]["seq"]))
+    assert [run["status"] for thread in begun["threads"] for run in thread["runs"]] == ["running"]
     readable = replay("state", service.data, "--user", "anna")
     assert "what is 17 * 23?" in readable.stdout and "completed" in readable.stdout
     assert replay("state", service.data).returncode == 2

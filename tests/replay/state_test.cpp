@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "event-store/sqlite/sqlite_database.hpp"
 #include "replay/state_report.hpp"
 #include "tests/router/router_on_log.hpp"
 
@@ -73,6 +74,95 @@ TEST_F(StateOfALog, IsWhatWasKnownAtThatSeqOrTime) {
   EXPECT_NE(text.find("waits for an answer to"), std::string::npos) << text;
   EXPECT_NE(state_json(state()).find("\"pending_questions\":[{\"run_id\""), std::string::npos);
   EXPECT_EQ(state_text(state({.seq = Seq(0)})), "nothing was known of " + kUser + "\n");
+}
+
+class OpenStateOfALog : public StateOfALog {
+ protected:
+  OpenStateOfALog() {
+    router_.keep_snapshots_in_a_file();
+    router_.options.states.snapshot_events = 1;
+    router_.start();
+  }
+  OpenState open_state(const Instant& at = {}) {
+    auto log = LogReader::open(folder());
+    EXPECT_TRUE(log) << log.error().message;
+    auto open = read_open_state(*log, {folder() + "/archive", router_.snapshot_file()},
+                                UserId(kUser), at, kPatient);
+    EXPECT_TRUE(open) << open.error().message;
+    return std::move(*open);
+  }
+  // One run that has ended, one that waits, with a text that is too long for a snapshot.
+  void talk() {
+    router_.says(kUser, "m1");
+    ASSERT_TRUE(router_.has(kUser, "agent_completed"));
+    router_.says(kUser, "m2", "ask", std::string(3000, 'x'), "other");
+    ASSERT_TRUE(router_.has(kUser, "input_requested"));
+    const Seq newest = state().routing.chain.seq;
+    ASSERT_TRUE(router_.eventually([&] { return open_state().snapshot == newest; }));
+  }
+};
+
+TEST_F(OpenStateOfALog, BegunAtASnapshotIsWhatAllEventsTell) {
+  talk();
+  const OpenState open = open_state();
+  const KnownState whole = state();
+  EXPECT_EQ(open.state.routing, whole.routing);
+  ASSERT_EQ(open.state.runs.size(), 1u);
+  const auto& [id, run] = *open.state.runs.begin();
+  const KnownRun& known = whole.runs.at(id);
+  EXPECT_EQ(run.content, known.content);
+  EXPECT_EQ(run.status, known.status);
+  EXPECT_EQ(run.received, known.received);
+  ASSERT_EQ(run.steps.size(), known.steps.size());
+  EXPECT_EQ(run.steps.back().text, known.steps.back().text);
+  EXPECT_EQ(run.steps.back().request_id, known.steps.back().request_id);
+  EXPECT_NE(state_text(open.state).find("waits for an answer to"), std::string::npos);
+}
+
+TEST_F(OpenStateOfALog, GoesOnFromASnapshotWithTheEventsBehindIt) {
+  talk();
+  router_.crash();
+  router_.close_snapshots();
+  std::filesystem::copy(router_.snapshot_file(), folder() + "/older.db");
+  router_.keep_snapshots_in_a_file();
+  router_.start();
+  router_.says(kUser, "m3", "echo", "again", "third");
+  ASSERT_TRUE(router_.eventually(
+      [&] { return state().runs.size() == 3 && state().routing.runs.size() == 1; }));
+  auto log = LogReader::open(folder());
+  const auto open = read_open_state(*log, {folder() + "/archive", folder() + "/older.db"},
+                                    UserId(kUser), {}, kPatient);
+  ASSERT_TRUE(open) << open.error().message;
+  const KnownState whole = state();
+  ASSERT_TRUE(open->snapshot);
+  EXPECT_LT(*open->snapshot, whole.routing.chain.seq);
+  EXPECT_EQ(open->state.routing, whole.routing);
+  EXPECT_EQ(open->state.runs.size(), 1u);
+}
+
+TEST_F(OpenStateOfALog, DoesWithoutASnapshotThatIsNewerDamagedOrNotThere) {
+  talk();
+  const OpenState before = open_state({.seq = Seq(2)});
+  EXPECT_FALSE(before.snapshot);
+  EXPECT_EQ(before.unused, "");
+  EXPECT_EQ(before.state.routing.chain.seq, Seq(2));
+  EXPECT_EQ(before.state.runs.size(), 1u);
+
+  router_.crash();
+  router_.close_snapshots();
+  auto file = event_store::SqliteDatabase::open(router_.snapshot_file(),
+                                                event_store::SqliteDatabase::Access::read_write);
+  ASSERT_TRUE(file && file->execute("UPDATE snapshots SET ordinal = ordinal - 1"));
+  const OpenState damaged = open_state();
+  EXPECT_FALSE(damaged.snapshot);
+  EXPECT_NE(damaged.unused.find("SHA-256"), std::string::npos) << damaged.unused;
+  EXPECT_EQ(damaged.state.routing, state().routing);
+
+  std::filesystem::remove(router_.snapshot_file());
+  const OpenState missing = open_state();
+  EXPECT_FALSE(missing.snapshot);
+  EXPECT_EQ(missing.unused, "");
+  EXPECT_EQ(missing.state.routing, state().routing);
 }
 
 TEST(Instants, AreSeqsOrTimes) {

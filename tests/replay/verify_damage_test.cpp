@@ -360,7 +360,7 @@ const std::vector<Attack> kAttacks{
      Kind::archive_has_more, "offset 0, user anna, seq 3"},
     {"ThePositionOfTheArchive", in_archive("UPDATE position SET next_offset = next_offset + 5"),
      Kind::archive_unreadable, "position does not match"},
-    {"AnArchiveOfAnotherLog", of_another_log, Kind::archive_unreadable, "archive of another log"},
+    {"AnArchiveOfAnotherLog", of_another_log, Kind::archive_unreadable, "is of another log"},
     {"AnArchiveThatIsNone",
      [](Attacker& a) {
        std::ofstream(a.archive("anna"), std::ios::binary | std::ios::trunc)
