@@ -149,7 +149,8 @@ void LogCheck::add(DamageKind kind, std::string what) {
   report_.findings.add(at_record(kind, std::move(what)));
 }
 
-void LogCheck::take_over(const TopicPartition& at, const StoredRow& row, Headers headers) {
+// All but its headers.
+void LogCheck::take_over(const TopicPartition& at, const StoredRow& row) {
   record_.at = at;
   record_.offset = row.offset;
   record_.appended_at = row.appended_at;
@@ -157,20 +158,18 @@ void LogCheck::take_over(const TopicPartition& at, const StoredRow& row, Headers
     record_.key = *row.key;
   else
     record_.key.reset();
-  record_.headers = std::move(headers);
   record_.value = row.value;
 }
 
 void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
   PartitionFold& partition = folds_[static_cast<std::size_t>(at.partition.value())];
-  auto headers = Headers::parse(row.headers);
-  if (!headers) {
+  if (!record_.headers.assign(row.headers)) {
     report_.findings.add(at_row(DamageKind::row_unreadable, at, row,
                                 "its headers cannot be taken apart, although its checksum fits"));
     partition.is_damaged = true;
     return;
   }
-  take_over(at, row, std::move(*headers));
+  take_over(at, row);
   const event_store::Position before = partition.position;
   const Judged judged = event_store::fold(partition.position, record_);
   if (row.offset == Offset(0)) check_genesis(judged);

@@ -19,13 +19,19 @@ Sha256& thread_hasher() {
   return hasher;
 }
 
-// A header and the first bytes of its name as a number: numbers are compared faster than texts, and
-// after the prefix that almost all share, eight bytes nearly always differ.
+// A header as it lies in its record, which is as it is hashed, and the first bytes of its name as a
+// number: numbers are compared faster than texts, and after the prefix that almost all share, eight
+// bytes nearly always differ.
 struct Ranked {
   std::uint64_t rank;
-  Header header;
+  std::string_view stored;
+  std::size_t name_bytes;
+
+  [[nodiscard]] std::string_view name() const {
+    return stored.substr(Headers::kLengthBytes, name_bytes);
+  }
   friend bool operator<(const Ranked& a, const Ranked& b) {
-    return a.rank != b.rank ? a.rank < b.rank : a.header.name < b.header.name;
+    return a.rank != b.rank ? a.rank < b.rank : a.name() < b.name();
   }
 };
 
@@ -43,20 +49,15 @@ std::uint64_t rank_of(std::string_view name) {
 }  // namespace
 
 ContentHash content_hash(const Headers& headers, std::string_view value) {
-  return content_hash(headers.split(), value);
-}
-
-ContentHash content_hash(std::span<const Header> headers, std::string_view value) {
   thread_local std::vector<Ranked> hashed;
   hashed.clear();
-  for (const Header& header : headers)
-    if (is_hashed(header.name)) hashed.push_back({rank_of(header.name), header});
+  for (auto at = headers.begin(); at != headers.end(); ++at) {
+    const std::string_view name = (*at).name;
+    if (is_hashed(name)) hashed.push_back({rank_of(name), at.stored(), name.size()});
+  }
   std::ranges::sort(hashed, std::less<>());
   Sha256& hasher = thread_hasher();
-  for (const Ranked& one : hashed) {
-    hasher.update_prefixed(one.header.name);
-    hasher.update_prefixed(one.header.value);
-  }
+  for (const Ranked& one : hashed) hasher.update(one.stored);
   const Hash of_headers = hasher.finish();
   const Hash of_value = sha256(value);
   ContentHash content;

@@ -1,8 +1,6 @@
 #include "event-store/log/user_chain.hpp"
 
-#include <span>
 #include <utility>
-#include <vector>
 
 #include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
@@ -10,8 +8,8 @@
 namespace signalbox::event_store {
 namespace {
 
-std::optional<Hash> stated_hash(std::span<const Header> headers) {
-  const auto text = find_header(headers, "ce_chainhash");
+std::optional<Hash> stated_hash(const Record& event) {
+  const auto text = event.header("ce_chainhash");
   return text ? parse_hash(*text) : std::nullopt;
 }
 
@@ -27,9 +25,8 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
 }
 
 std::optional<UserChain> stated_chain(const Record& valid_event) {
-  const std::vector<Header> headers = valid_event.headers.split();
-  const auto seq = header_number(headers, "ce_userseq");
-  const auto hash = stated_hash(headers);
+  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto hash = stated_hash(valid_event);
   if (!seq || !hash) return std::nullopt;
   return UserChain{Seq(*seq), *hash};
 }
@@ -58,11 +55,9 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 }
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
-  thread_local std::vector<Header> headers;  // of every event of every user: allocated once
-  valid_event.headers.split_into(headers);
-  const auto seq = header_number(headers, "ce_userseq");
-  const auto hash = stated_hash(headers);
-  const ContentHash content = content_hash(headers, valid_event.value);
+  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto hash = stated_hash(valid_event);
+  const ContentHash content = content_hash(valid_event.headers, valid_event.value);
   const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
   // From what the event states, so that each break is named once; what it does not state goes on
   // as if it were right.

@@ -18,18 +18,23 @@ Headers::Headers(std::initializer_list<Header> headers) {
 }
 
 std::optional<Headers> Headers::parse(std::string_view bytes) {
+  Headers headers;
+  if (!headers.assign(bytes)) return std::nullopt;
+  return headers;
+}
+
+bool Headers::assign(std::string_view bytes) {
   std::string_view left = bytes;
   std::size_t texts = 0;
   for (; !left.empty(); ++texts) {
-    if (left.size() < kLengthBytes) return std::nullopt;
+    if (left.size() < kLengthBytes) return false;
     const std::size_t length = length_at(left.data());
-    if (left.size() - kLengthBytes < length) return std::nullopt;
+    if (left.size() - kLengthBytes < length) return false;
     left.remove_prefix(kLengthBytes + length);
   }
-  if (texts % 2 != 0) return std::nullopt;
-  Headers headers;
-  headers.bytes_ = bytes;
-  return headers;
+  if (texts % 2 != 0) return false;
+  bytes_ = bytes;
+  return true;
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
@@ -50,13 +55,14 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 // By hand and not through the iterator, which reads each length twice: of many records several
-// headers are looked for.
+// headers are looked for. Many names are of one length, and few of those end alike.
 std::optional<std::string_view> Headers::find(std::string_view name) const {
   const char* const end = bytes_.data() + bytes_.size();
   for (const char* at = bytes_.data(); at != end;) {
     const std::string_view here = text_at(at);
     const std::string_view value = text_at(here.data() + here.size());
-    if (here == name) return value;
+    if (here.size() == name.size() && (here.empty() || here.back() == name.back()) && here == name)
+      return value;
     at = value.data() + value.size();
   }
   return std::nullopt;

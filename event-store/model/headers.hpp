@@ -25,6 +25,8 @@ struct Header {
 
 class Headers {
  public:
+  static constexpr std::size_t kLengthBytes = 4;
+
   class Iterator {
    public:
     using iterator_concept = std::forward_iterator_tag;
@@ -37,9 +39,13 @@ class Headers {
       const std::string_view name = text_at(at_);
       return {name, text_at(name.data() + name.size())};
     }
+    // lp(name) lp(value), as they lie in bytes().
+    [[nodiscard]] std::string_view stored() const {
+      const char* const value = at_ + kLengthBytes + length_at(at_);
+      return {at_, static_cast<std::size_t>(value + kLengthBytes + length_at(value) - at_)};
+    }
     Iterator& operator++() {
-      const std::string_view value = (**this).value;
-      at_ = value.data() + value.size();
+      at_ += stored().size();
       return *this;
     }
     Iterator operator++(int) { return std::exchange(*this, std::next(*this)); }
@@ -53,6 +59,8 @@ class Headers {
   Headers(std::initializer_list<Header> headers);
   // nullopt where the bytes are not what bytes() gives.
   [[nodiscard]] static std::optional<Headers> parse(std::string_view bytes);
+  // The same into these headers, whose room is used again; false: they are as they were.
+  [[nodiscard]] bool assign(std::string_view bytes);
 
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   // Behind the others; neither text is part of these headers.
@@ -79,8 +87,6 @@ class Headers {
   friend bool operator==(const Headers&, const Headers&) = default;
 
  private:
-  static constexpr std::size_t kLengthBytes = 4;
-
   static std::size_t length_at(const char* at) {
     const auto byte = [at](int i) { return std::size_t{static_cast<std::uint8_t>(at[i])}; };
     return byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
