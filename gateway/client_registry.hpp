@@ -10,9 +10,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "event-store/model/client_id.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/ids.hpp"
-#include "event-store/model/random.hpp"
 #include "event-store/model/result.hpp"
 #include "gateway/token_bucket.hpp"
 
@@ -83,8 +83,5 @@ class ClientRegistry {
   // what he has sent. Guarded by mutex_.
   std::deque<UserId> gone_;
 };
-
-// `ws_` + 26 characters: 48 bits of milliseconds and 80 random bits in Crockford's base 32.
-[[nodiscard]] WebsocketClientId make_client_id(Timestamp now, Random& random);
 
 }  // namespace signalbox::gateway

@@ -14,6 +14,7 @@
 #include "gateway/address_limit.hpp"
 #include "gateway/asyncapi.hpp"
 #include "gateway/auth_emitter.hpp"
+#include "gateway/caller.hpp"
 #include "gateway/client_registry.hpp"
 #include "gateway/feed.hpp"
 #include "gateway/history_api.hpp"
@@ -258,6 +259,9 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
                          return give_dev_token(*options.dev_key, clock, request);
                        }});
   std::vector<HttpRoute> admin = options.admin_routes;
+  if (options.audit_routes)
+    for (HttpRoute& route : options.audit_routes(authorizer_of(authenticator, "auditor")))
+      admin.push_back(std::move(route));
   admin.push_back({"GET", "/metrics", [this](const HttpRequest&) {
                      return HttpResponse{
                          .content_type = "text/plain; version=0.0.4; charset=utf-8",

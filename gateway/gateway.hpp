@@ -46,6 +46,8 @@ struct GatewayOptions {
   std::optional<TokenKey> dev_key{};                 // signs what /dev/token gives out
   std::vector<HttpRoute> public_routes{};            // beside /healthz and /readyz
   std::vector<HttpRoute> admin_routes{};             // beside /metrics
+  // Made with who lets auditors in; on the admin port.
+  std::function<std::vector<HttpRoute>(const HttpAuthorizer&)> audit_routes{};
   // Reasons of other parts of the process why it is not ready. Any thread.
   std::function<std::vector<std::string>()> not_ready{};
 };

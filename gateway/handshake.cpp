@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
 #include "event-store/contract/base64.hpp"
 #include "event-store/model/utf8.hpp"
@@ -56,40 +55,6 @@ bool is_loopback_host(std::string_view host) {
           ntohl(address.s_addr) >> 24 == kLoopbackNet);
 }
 
-std::optional<int> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    decoded += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return decoded;
-}
-
-// The first parameter of this name, `name` or `name=value`; none where there is none.
-std::optional<std::string_view> find_parameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    if (pair.substr(0, pair.find('=')) == name) return pair;
-  }
-  return std::nullopt;
-}
-
 // Where the stream shall start; the HTTP answer for a `from` we do not know.
 tl::expected<void, HttpResponse> read_start(std::string_view query, Handshake& handshake) {
   if (has_query_parameter(query, "cursor")) {
@@ -136,47 +101,6 @@ HttpResponse refuse_token(std::string_view why, std::string_view field) {
   HttpResponse refusal = http_error(401, "token_invalid", why, field);
   refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
   return refusal;
-}
-
-HttpResponse http_error(int status, std::string_view code, std::string_view message,
-                        std::string_view field) {
-  nlohmann::json error{{"code", code}, {"message", message}};
-  if (!field.empty()) error["field"] = field;
-  return HttpResponse{.status = status, .body = nlohmann::json{{"error", error}}.dump() + "\n"};
-}
-
-std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  const auto pair = find_parameter(query, name);
-  if (!pair) return std::nullopt;
-  const std::size_t equals = pair->find('=');
-  return equals == pair->npos ? "" : percent_decode(pair->substr(equals + 1));
-}
-
-bool has_query_parameter(std::string_view query, std::string_view name) {
-  return find_parameter(query, name).has_value();
-}
-
-std::vector<std::string_view> query_parameter_names(std::string_view query) {
-  std::vector<std::string_view> names;
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    if (!pair.empty()) names.push_back(pair.substr(0, pair.find('=')));
-  }
-  return names;
-}
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  constexpr std::string_view kPlain = "-._~";
-  std::string encoded;
-  for (const unsigned char c : text) {
-    if (c < 0x80 && (std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != kPlain.npos))
-      encoded += static_cast<char>(c);
-    else
-      (encoded += '%') += {kDigits[c >> 4], kDigits[c & 15]};
-  }
-  return encoded;
 }
 
 bool is_allowed_host(const HttpRequest& http, HostRule rule) {

@@ -10,10 +10,16 @@
 #include <vector>
 
 #include "event-store/contract/frame_codec.hpp"
+#include "event-store/contract/http_parameters.hpp"
 #include "event-store/model/http.hpp"
 #include "gateway/stream.hpp"
 
 namespace signalbox::gateway {
+
+using event_store::has_query_parameter;
+using event_store::http_error;
+using event_store::percent_encode;
+using event_store::query_value;
 
 struct UpgradeRequest {
   HttpRequest http;
@@ -47,19 +53,7 @@ enum class HostRule { any, loopback };
 [[nodiscard]] tl::expected<std::optional<std::string>, HttpResponse> bearer_token(
     const HttpRequest& http);
 
-// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…,"field":…}},
-// without `field` where none is to blame.
-[[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
-                                      std::string_view field = {});
 // 401 token_invalid, and how to present a token (RFC 6750, 3).
 [[nodiscard]] HttpResponse refuse_token(std::string_view why, std::string_view field = {});
-
-// Whether the query has this parameter, however encoded.
-[[nodiscard]] bool has_query_parameter(std::string_view query, std::string_view name);
-// The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
-// As they stand in the query, in their order, still encoded.
-[[nodiscard]] std::vector<std::string_view> query_parameter_names(std::string_view query);
-[[nodiscard]] std::string percent_encode(std::string_view text);
 
 }  // namespace signalbox::gateway

@@ -9,10 +9,11 @@
 #include "event-store/contract/frame_codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/contract/json_writer.hpp"
+#include "event-store/log/log_scan.hpp"
+#include "gateway/caller.hpp"
 #include "gateway/event_place.hpp"
 #include "gateway/handshake.hpp"
 #include "gateway/history_request.hpp"
-#include "gateway/log_scan.hpp"
 
 namespace signalbox::gateway {
 
@@ -78,30 +79,20 @@ HistoryApi::HistoryApi(Parts parts, Options options)
 std::vector<HttpRoute> HistoryApi::routes() {
   return {{"GET", "/v1/history",
            [this](const HttpRequest& request, const HttpAnswer& answer) {
-             auto user = caller_of(request);
-             if (!user) return answer(std::move(user.error()));
-             auto query = read_history_query(request.query, *std::move(user));
+             auto caller = caller_of(request, parts_.authenticator);
+             if (!caller) return answer(std::move(caller.error()));
+             auto query = read_history_query(request.query, std::move(caller->user_id));
              if (!query) return answer(std::move(query.error()));
              query->bytes_max = options_.page_bytes_max;
              begin(*std::move(query), answer);
            }},
           {"GET", "/v1/threads", [this](const HttpRequest& request, const HttpAnswer& answer) {
-             auto user = caller_of(request);
-             if (!user) return answer(std::move(user.error()));
-             auto query = read_thread_query(request.query, *std::move(user));
+             auto caller = caller_of(request, parts_.authenticator);
+             if (!caller) return answer(std::move(caller.error()));
+             auto query = read_thread_query(request.query, std::move(caller->user_id));
              if (!query) return answer(std::move(query.error()));
              begin(*std::move(query), answer);
            }}};
-}
-
-tl::expected<UserId, HttpResponse> HistoryApi::caller_of(const HttpRequest& request) const {
-  auto token = bearer_token(request);
-  if (!token) return tl::unexpected(std::move(token.error()));
-  if (!*token) return tl::unexpected(refuse_token("send your token", "Authorization"));
-  const auto identity = parts_.authenticator.verify(**token);
-  if (identity) return identity->user_id;
-  return tl::unexpected(
-      http_error(403, "token_invalid", "the token " + identity.error().message, "Authorization"));
 }
 
 tl::expected<std::shared_ptr<const void>, HttpResponse> HistoryApi::take_slot(const UserId& user) {
@@ -160,7 +151,10 @@ void HistoryApi::take(const RequestPtr<Query>& request, Result<Page> page) {
   if (!page && page.error().code == Errc::overloaded)
     return finish(request, unavailable("overloaded", page.error().message));
   if (!page) return finish(request, unavailable("log_unavailable", "the history cannot be read"));
-  if (!is_behind(request->query.user, page->complete_to, request->until))
+  // The archive commits in groups, so its newest events are missing for a moment: that matters to
+  // this user only where one of them is his.
+  if (!event_store::may_lack_events(parts_.log, request->query.user, page->complete_to,
+                                    request->until, options_.scan_bytes_max))
     return finish(request, HttpResponse{.body = body_of(request->query, *page)});
   const MonotonicTime now = parts_.clock.monotonic();
   if (now >= request->give_up)
@@ -173,22 +167,6 @@ void HistoryApi::finish(const RequestPtr<Query>& request, HttpResponse response)
   response.until_sent = std::move(request->slot);
   request->answer(std::move(response));
   parts_.callbacks.end();
-}
-
-// The archive commits in groups, so its newest events are missing for a moment: that matters to
-// this user only where one of them is his.
-bool HistoryApi::is_behind(const UserId& user, const event_store::Position& complete_to,
-                           Offset until) {
-  if (complete_to.next_offset >= until) return false;
-  const LogScanResult scan =
-      scan_log(parts_.log, {.partition = event_store::partition_of(user, log_.partitions),
-                            .from = complete_to,
-                            .from_is_proven = true,
-                            .until = until,
-                            .user = user,
-                            .found_bytes_max = 1,
-                            .read_bytes_max = options_.scan_bytes_max});
-  return scan.error || scan.misfit || !scan.events.empty() || scan.reached.next_offset < until;
 }
 
 std::string HistoryApi::body_of(const HistoryQuery& query, const HistoryPage& page) const {

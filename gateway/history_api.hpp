@@ -69,7 +69,6 @@ class HistoryApi {
   template <class Query>
   using RequestPtr = std::shared_ptr<Request<Query>>;
 
-  [[nodiscard]] tl::expected<UserId, HttpResponse> caller_of(const HttpRequest& request) const;
   // Held until the answer is sent; what to answer where too many are under way.
   [[nodiscard]] tl::expected<std::shared_ptr<const void>, HttpResponse> take_slot(
       const UserId& user);
@@ -81,8 +80,6 @@ class HistoryApi {
   void take(const RequestPtr<Query>& request, Result<Page> page);
   template <class Query>
   void finish(const RequestPtr<Query>& request, HttpResponse response);
-  [[nodiscard]] bool is_behind(const UserId& user, const event_store::Position& complete_to,
-                               Offset until);
   [[nodiscard]] std::string body_of(const event_store::HistoryQuery& query,
                                     const event_store::HistoryPage& page) const;
   [[nodiscard]] std::string body_of(const event_store::ThreadQuery& query,

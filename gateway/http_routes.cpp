@@ -6,7 +6,25 @@
 namespace signalbox::gateway {
 namespace {
 
+// Takes one segment with the slash before it off `path`; empty at the end.
+std::string_view take_segment(std::string_view& path) {
+  const std::size_t end = path.find('/', 1);
+  const std::string_view segment = path.substr(0, end);
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+bool matches_segments(std::string_view pattern, std::string_view path) {
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (wanted.starts_with("/{") ? given.size() < 2 : wanted != given) return false;
+  }
+  return pattern.empty() && path.empty();
+}
+
 bool matches(const HttpRoute& route, std::string_view path) {
+  if (route.path.find('{') != route.path.npos) return matches_segments(route.path, path);
   if (!route.path.ends_with("/*")) return route.path == path;
   const std::string_view prefix = std::string_view(route.path).substr(0, route.path.size() - 1);
   return path.size() > prefix.size() && path.starts_with(prefix);

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "event-store/contract/identity.hpp"
+#include "event-store/log/log_scan.hpp"
 #include "gateway/event_place.hpp"
-#include "gateway/log_scan.hpp"
 
 namespace signalbox::gateway {
 
@@ -169,13 +169,14 @@ Result<bool> LogHistory::read_piece(Search& search) {
     if (!bounds) return tl::unexpected(bounds.error());
     search.until = bounds->end;
   }
-  const LogScanResult piece = scan_log(log_, {.partition = partition,
-                                              .from = search.position,
-                                              .from_is_proven = true,
-                                              .until = *search.until,
-                                              .user = search.user,
-                                              .found_bytes_max = options_.piece_found_bytes_max,
-                                              .read_bytes_max = options_.piece_read_bytes_max});
+  const event_store::LogScanResult piece =
+      scan_log(log_, {.partition = partition,
+                      .from = search.position,
+                      .from_is_proven = true,
+                      .until = *search.until,
+                      .user = search.user,
+                      .found_bytes_max = options_.piece_found_bytes_max,
+                      .read_bytes_max = options_.piece_read_bytes_max});
   if (piece.error) return tl::unexpected(*piece.error);
   if (piece.misfit) return failure(Errc::corrupt, "an event of an epoch nobody has claimed");
   search.position = piece.reached;

@@ -4,8 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "event-store/log/log_scan.hpp"
 #include "gateway/event_place.hpp"
-#include "gateway/log_scan.hpp"
 #include "gateway/partition_feed.hpp"
 
 namespace signalbox::gateway {
@@ -210,13 +210,13 @@ void PartitionFeed::read_log(Subscription& subscription) {
   // The window has what follows, and it denies the cursor's seq, for which nobody speaks.
   if (subscription.position.next_offset >= window_.start().next_offset)
     return refuse(subscription, event_store::CursorFault::damaged);
-  LogScan scan{.partition = partition_,
-               .from = subscription.position,
-               .from_is_proven = subscription.proven,
-               .until = window_.start().next_offset,
-               .user = subscription.follower->user,
-               .found_bytes_max = parts_.limits.page_bytes_max,
-               .read_bytes_max = kScanBytesMax};
+  event_store::LogScan scan{.partition = partition_,
+                            .from = subscription.position,
+                            .from_is_proven = subscription.proven,
+                            .until = window_.start().next_offset,
+                            .user = subscription.follower->user,
+                            .found_bytes_max = parts_.limits.page_bytes_max,
+                            .read_bytes_max = kScanBytesMax};
   const bool submitted = parts_.scans.submit(
       subscription.ticket.session,
       [this, &log = parts_.log, scan = std::move(scan), ticket = subscription.ticket,

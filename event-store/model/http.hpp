@@ -6,9 +6,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "event-store/model/ids.hpp"
 
 namespace signalbox {
 
@@ -47,8 +50,14 @@ using LateHttpHandler = std::function<void(const HttpRequest&, HttpAnswer)>;
 
 struct HttpRoute {
   std::string method;
-  std::string path;  // exact match, or a prefix where it ends in "/*"
+  // Exact match; a prefix where it ends in "/*"; a segment in braces matches any one that is not
+  // empty: "/v1/audit/users/{id}/events".
+  std::string path;
   std::variant<HttpHandler, LateHttpHandler> handler;
 };
+
+// Who may ask for what a route gives; or the answer that refuses him. Any thread.
+using HttpAuthorizer =
+    std::function<tl::expected<UserId, HttpResponse>(const HttpRequest& request)>;
 
 }  // namespace signalbox

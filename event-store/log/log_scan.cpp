@@ -1,23 +1,22 @@
-#include "gateway/log_scan.hpp"
+#include "event-store/log/log_scan.hpp"
 
+#include "event-store/contract/identity.hpp"
 #include "event-store/log/partition_reader.hpp"
 
-namespace signalbox::gateway {
-
-using event_store::Position;
+namespace signalbox::event_store {
 
 namespace {
 
 // The log's own position at an offset: folded from the nearest one before it that can be trusted.
-Result<Position> position_at(event_store::EventLog& log, Partition partition, Offset offset) {
-  auto position = event_store::find_start_position(log, partition, offset);
+Result<Position> position_at(EventLog& log, Partition partition, Offset offset) {
+  auto position = find_start_position(log, partition, offset);
   while (position && position->next_offset < offset) {
     const auto records = log.read({Topic::events, partition}, position->next_offset, {});
     if (!records) return tl::unexpected(records.error());
     if (records->empty()) break;
     for (const RecordPtr& record : *records) {
       if (record->offset >= offset) return position;
-      if (event_store::fold(*position, *record).verdict == event_store::Verdict::corrupt)
+      if (fold(*position, *record).verdict == Verdict::corrupt)
         return failure(Errc::corrupt, "an event of an epoch nobody has claimed");
     }
   }
@@ -26,7 +25,7 @@ Result<Position> position_at(event_store::EventLog& log, Partition partition, Of
 
 }  // namespace
 
-LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan) {
+LogScanResult scan_log(EventLog& log, const LogScan& scan) {
   LogScanResult result{{}, scan.from};
   if (!scan.from_is_proven) {
     const auto own = position_at(log, scan.partition, scan.from.next_offset);
@@ -54,14 +53,13 @@ LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan) {
         result.reached.next_offset = scan.until;
         return result;
       }
-      const event_store::Judged judged = event_store::fold(result.reached, *record);
+      const Judged judged = fold(result.reached, *record);
       read_bytes += size_bytes(*record);
-      if (judged.verdict == event_store::Verdict::corrupt) {
+      if (judged.verdict == Verdict::corrupt) {
         result.misfit = true;
         return result;
       }
-      if (judged.verdict != event_store::Verdict::valid || record->key != scan.user.value())
-        continue;
+      if (judged.verdict != Verdict::valid || record->key != scan.user.value()) continue;
       result.events.push_back(record);
       found_bytes += size_bytes(*record);
       if (found_bytes >= scan.found_bytes_max) return result;
@@ -70,4 +68,18 @@ LogScanResult scan_log(event_store::EventLog& log, const LogScan& scan) {
   return result;
 }
 
-}  // namespace signalbox::gateway
+bool may_lack_events(EventLog& log, const UserId& user, const Position& complete_to, Offset until,
+                     std::size_t read_bytes_max) {
+  if (complete_to.next_offset >= until) return false;
+  const LogScanResult scan =
+      scan_log(log, {.partition = partition_of(user, log.describe().partitions),
+                     .from = complete_to,
+                     .from_is_proven = true,
+                     .until = until,
+                     .user = user,
+                     .found_bytes_max = 1,
+                     .read_bytes_max = read_bytes_max});
+  return scan.error || scan.misfit || !scan.events.empty() || scan.reached.next_offset < until;
+}
+
+}  // namespace signalbox::event_store

@@ -1,0 +1,139 @@
+#include "event-store/contract/http_parameters.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+#include "event-store/contract/json_writer.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+std::optional<int> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+// The first parameter of this name, `name` or `name=value`; none where there is none.
+std::optional<std::string_view> find_parameter(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.substr(0, pair.find('=')) == name) return pair;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> parameter_names(std::string_view query) {
+  std::vector<std::string_view> names;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (!pair.empty()) names.push_back(pair.substr(0, pair.find('=')));
+  }
+  return names;
+}
+
+}  // namespace
+
+HttpResponse http_error(int status, std::string_view code, std::string_view message,
+                        std::string_view field) {
+  JsonWriter body;
+  body.begin_object();
+  body.key("error");
+  body.begin_object();
+  body.key("code");
+  body.string(code);
+  if (!field.empty()) {
+    body.key("field");
+    body.string(field);
+  }
+  body.key("message");
+  body.string(message);
+  body.end_object();
+  body.end_object();
+  return HttpResponse{.status = status, .body = body.take() + "\n"};
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kPlain = "-._~";
+  std::string encoded;
+  for (const unsigned char c : text) {
+    if (c < 0x80 && (std::isalnum(c) != 0 || kPlain.find(static_cast<char>(c)) != kPlain.npos))
+      encoded += static_cast<char>(c);
+    else
+      (encoded += '%') += {kDigits[c >> 4], kDigits[c & 15]};
+  }
+  return encoded;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const auto high = hex_digit(text[i + 1]);
+    const auto low = hex_digit(text[i + 2]);
+    if (!high || !low) return std::nullopt;
+    decoded += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return decoded;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  const auto pair = find_parameter(query, name);
+  if (!pair) return std::nullopt;
+  const std::size_t equals = pair->find('=');
+  if (equals == pair->npos) return "";
+  std::string value(pair->substr(equals + 1));
+  std::replace(value.begin(), value.end(), '+', ' ');
+  return percent_decode(value);
+}
+
+bool has_query_parameter(std::string_view query, std::string_view name) {
+  return find_parameter(query, name).has_value();
+}
+
+HttpResponse bad_parameter(std::string_view field, const std::string& what) {
+  return http_error(400, "bad_field", std::string(field) + " " + what, field);
+}
+
+tl::expected<void, HttpResponse> check_parameters(std::string_view query,
+                                                  std::span<const std::string_view> known) {
+  std::vector<std::string_view> seen;
+  for (const std::string_view name : parameter_names(query)) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return tl::unexpected(bad_parameter(name, "is no parameter of this"));
+    if (std::find(seen.begin(), seen.end(), name) != seen.end())
+      return tl::unexpected(bad_parameter(name, "is given twice"));
+    seen.push_back(name);
+  }
+  return {};
+}
+
+tl::expected<std::int64_t, HttpResponse> read_number_parameter(std::string_view query,
+                                                               std::string_view name,
+                                                               std::int64_t smallest,
+                                                               std::int64_t largest,
+                                                               std::int64_t without) {
+  if (!has_query_parameter(query, name)) return without;
+  const std::string text = query_value(query, name).value_or("");
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (text.empty() || read.ec != std::errc() || read.ptr != end || number < smallest ||
+      number > largest)
+    return tl::unexpected(bad_parameter(name, "must be a whole number from " +
+                                                  std::to_string(smallest) + " to " +
+                                                  std::to_string(largest)));
+  return number;
+}
+
+}  // namespace signalbox::event_store

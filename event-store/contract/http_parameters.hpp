@@ -1,0 +1,43 @@
+// What our HTTP answers have in common (contract 12): how an error looks, and how the parameters of
+// a query are read. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "event-store/model/http.hpp"
+
+namespace signalbox::event_store {
+
+// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…,"field":…}},
+// without `field` where none is to blame.
+[[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
+                                      std::string_view field = {});
+// 400 bad_field: `field what`.
+[[nodiscard]] HttpResponse bad_parameter(std::string_view field, const std::string& what);
+
+[[nodiscard]] std::string percent_encode(std::string_view text);
+// None where it is badly encoded.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+
+// Whether the query has this parameter, however encoded.
+[[nodiscard]] bool has_query_parameter(std::string_view query, std::string_view name);
+// The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
+[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+// The 400 that names the first parameter that is none of these, or is given twice.
+[[nodiscard]] tl::expected<void, HttpResponse> check_parameters(
+    std::string_view query, std::span<const std::string_view> known);
+// A whole number in that range, or `without` where the parameter is absent; or the 400.
+[[nodiscard]] tl::expected<std::int64_t, HttpResponse> read_number_parameter(std::string_view query,
+                                                                             std::string_view name,
+                                                                             std::int64_t smallest,
+                                                                             std::int64_t largest,
+                                                                             std::int64_t without);
+
+}  // namespace signalbox::event_store

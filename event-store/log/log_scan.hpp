@@ -1,0 +1,35 @@
+// log_scan: finds one user's valid events in the log itself, where neither window nor archive has
+// them. Blocking; for a helper thread, never an io thread.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/log/validity_fold.hpp"
+
+namespace signalbox::event_store {
+
+struct LogScan {
+  Partition partition;
+  Position from;
+  bool from_is_proven;  // else it is held against the log's own before anything is looked for
+  Offset until;         // exclusive
+  UserId user;
+  std::size_t found_bytes_max;  // stops after so much was found ...
+  std::size_t read_bytes_max;   // ... or so much was read
+};
+struct LogScanResult {
+  std::vector<RecordPtr> events;
+  Position reached;              // next_offset == until when the scan is through
+  std::optional<Error> error{};  // the log's own
+  bool misfit = false;           // `from` is not what this log says at that offset
+};
+[[nodiscard]] LogScanResult scan_log(EventLog& log, const LogScan& scan);
+
+// Whether a reader that is complete to `complete_to` may lack events of this user that are in the
+// log before `until`: one was found, or it cannot be told by reading at most so much.
+[[nodiscard]] bool may_lack_events(EventLog& log, const UserId& user, const Position& complete_to,
+                                   Offset until, std::size_t read_bytes_max);
+
+}  // namespace signalbox::event_store
