@@ -56,6 +56,7 @@ struct KnownState {
   std::map<RunId, KnownRun> runs{};
   std::map<ThreadId, std::vector<RunId>> threads{};  // in the order of their messages
   std::int64_t events = 0;
+  std::size_t value_bytes = 0;  // of these events: what the state may have grown to, roughly
   std::optional<std::string> damage{};  // why he is frozen
 };
 

@@ -24,6 +24,7 @@ constexpr std::size_t kEventsPerRead = 1000;
 struct Start {
   KnownState state;
   Position position{};  // the state holds all before it, of his partition
+  std::size_t bytes_max = std::numeric_limits<std::size_t>::max();  // of values, folded from there
 };
 
 struct Reached {
@@ -32,7 +33,16 @@ struct Reached {
   bool is_done = false;  // the instant lies before the end of it
 };
 
-// Errors: the archive cannot be used.
+Result<void> fold_next(KnownState& state, const Record& record, std::size_t bytes_max) {
+  if (auto folded = fold_known(state, record); !folded) return folded;
+  if (state.value_bytes <= bytes_max) return {};
+  return failure(Errc::too_large, "the history up to there is larger than " +
+                                      std::to_string(bytes_max) +
+                                      " bytes; ask for an earlier instant, or the command line: "
+                                      "signalbox replay state");
+}
+
+// Errors: the archive cannot be used; too_large.
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
                              const UserId& user, const Instant& at, const Watch& watch) {
   Reached reached{start.state};
@@ -45,7 +55,7 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
     for (const RecordPtr& record : page->events) {
       reached.is_done = !is_within(at, *record);
       if (reached.is_done) return reached;
-      if (auto folded = fold_known(reached.state, *record); !folded)
+      if (auto folded = fold_next(reached.state, *record, start.bytes_max); !folded)
         return tl::unexpected(folded.error());
     }
     reached.position = page->complete_to;
@@ -63,7 +73,9 @@ Result<KnownState> fold_until(LogReader& log, const std::string& archive_folder,
   const UserId& user = start.state.routing.user_id;
   event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
   auto reached = fold_archive(start, archive, user, at, watch);
-  if (!reached && reached.error().code == Errc::stopped) return tl::unexpected(reached.error());
+  const bool is_final = !reached && (reached.error().code == Errc::stopped ||
+                                     reached.error().code == Errc::too_large);
+  if (is_final) return tl::unexpected(reached.error());
   if (!reached) reached = Reached{start.state, start.position};
   if (reached->is_done) return std::move(reached->state);
   auto events = ValidEvents::open_at(log, user, reached->position, watch);
@@ -72,7 +84,7 @@ Result<KnownState> fold_until(LogReader& log, const std::string& archive_folder,
     const auto event = events->next();
     if (!event) return tl::unexpected(event.error());
     if (!*event || !is_within(at, *(*event)->record)) return std::move(reached->state);
-    if (const auto folded = fold_known(reached->state, *(*event)->record); !folded)
+    if (const auto folded = fold_next(reached->state, *(*event)->record, start.bytes_max); !folded)
       return tl::unexpected(folded.error());
   }
 }
@@ -137,8 +149,10 @@ bool is_within(const Instant& instant, const Record& event) {
 }
 
 Result<KnownState> read_state(LogReader& log, const std::string& archive_folder, const UserId& user,
-                              const Instant& at, const Watch& watch) {
-  return fold_until(log, archive_folder, {KnownState(log.describe().log_id, user)}, at, watch);
+                              const Instant& at, const Watch& watch, std::size_t bytes_max) {
+  return fold_until(log, archive_folder,
+                    {.state = KnownState(log.describe().log_id, user), .bytes_max = bytes_max}, at,
+                    watch);
 }
 
 Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const UserId& user,

@@ -1,12 +1,14 @@
 // state: what was known of a user at an instant, from the archive as far as it goes and from the
 // log behind it; from the log alone where the archive is missing, damaged or does not fit. Thread:
-// one. Errors: as ValidEvents; unsupported_version.
+// one. Errors: as ValidEvents; unsupported_version; too_large.
 //
 // read_state folds all his events: messages, runs that have ended and their steps included.
 // read_open_state is about what is still open, which is what a router holds, and begins at his
 // snapshot where there is one that is not beyond the instant: its cost is that of the events since.
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -25,9 +27,11 @@ struct Instant {
 [[nodiscard]] Result<Instant> parse_instant(const std::string& text, const std::string& field);
 [[nodiscard]] bool is_within(const Instant& instant, const Record& event);
 
-[[nodiscard]] Result<KnownState> read_state(event_store::LogReader& log,
-                                            const std::string& archive_folder, const UserId& user,
-                                            const Instant& at, const Watch& watch);
+// `bytes_max`: of the values of his events up to there, all of which a state may hold.
+[[nodiscard]] Result<KnownState> read_state(
+    event_store::LogReader& log, const std::string& archive_folder, const UserId& user,
+    const Instant& at, const Watch& watch,
+    std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
 struct OpenState {
   KnownState state;               // of its runs those that have not ended

@@ -80,22 +80,6 @@ bool is_pending(const KnownRun& run, const KnownStep& step) {
   return run.status == "waiting_for_input" && step.request_id && !step.output;
 }
 
-void write_questions(JsonWriter& writer, const KnownState& state) {
-  writer.key("pending_questions");
-  writer.begin_array();
-  for (const auto& [id, run] : state.runs)
-    for (const KnownStep& step : run.steps) {
-      if (!is_pending(run, step)) continue;
-      writer.begin_object();
-      write(writer, "run_id", std::string_view(id.value().to_string()));
-      write(writer, "request_id", std::string_view(step.request_id->value()));
-      write(writer, "prompt", std::string_view(step.text));
-      write(writer, "schema", step.input);
-      writer.end_object();
-    }
-  writer.end_array();
-}
-
 std::string step_text(const KnownStep& step) {
   std::string line = "      step " + std::to_string(step.step.value()) + "  " + step.kind;
   if (!step.name.empty()) line += "  " + shown(step.name);
@@ -141,6 +125,29 @@ std::string state_text(const KnownState& state) {
   return text;
 }
 
+std::string run_json(const KnownRun& run) {
+  JsonWriter writer;
+  write_run(writer, run);
+  return writer.take();
+}
+
+std::vector<std::pair<std::string, std::string>> pending_questions(const KnownState& state) {
+  std::vector<std::pair<std::string, std::string>> questions;
+  for (const auto& [id, run] : state.runs)
+    for (const KnownStep& step : run.steps) {
+      if (!is_pending(run, step)) continue;
+      JsonWriter writer;
+      writer.begin_object();
+      write(writer, "run_id", std::string_view(id.value().to_string()));
+      write(writer, "request_id", std::string_view(step.request_id->value()));
+      write(writer, "prompt", std::string_view(step.text));
+      write(writer, "schema", step.input);
+      writer.end_object();
+      questions.emplace_back(step.request_id->value(), writer.take());
+    }
+  return questions;
+}
+
 std::string state_json(const KnownState& state) {
   const router::RoutingState& routing = state.routing;
   JsonWriter writer;
@@ -167,7 +174,10 @@ std::string state_json(const KnownState& state) {
     writer.end_object();
   }
   writer.end_array();
-  write_questions(writer, state);
+  writer.key("pending_questions");
+  writer.begin_array();
+  for (const auto& [id, question] : pending_questions(state)) writer.raw(question);
+  writer.end_array();
   writer.end_object();
   return writer.take() + "\n";
 }

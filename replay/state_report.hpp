@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "replay/known_state.hpp"
 
@@ -9,5 +11,10 @@ namespace signalbox::replay {
 
 [[nodiscard]] std::string state_text(const KnownState& state);
 [[nodiscard]] std::string state_json(const KnownState& state);
+
+// Parts of it: one run, and each question nobody has answered yet, beside its request_id.
+[[nodiscard]] std::string run_json(const KnownRun& run);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> pending_questions(
+    const KnownState& state);
 
 }  // namespace signalbox::replay

@@ -22,12 +22,6 @@ using EventCodec = event_store::DataCodec<EventData>;
 constexpr std::string_view kTypePrefix = "dev.signalbox.";
 constexpr std::size_t kSummaryCharactersMax = 200;
 
-std::string_view bare_type(const Record& event) {
-  std::string_view type = event.header("ce_type").value_or("");
-  if (type.starts_with(kTypePrefix)) type.remove_prefix(kTypePrefix.size());
-  return type;
-}
-
 std::string summary_of(const EventData& data) {
   return std::visit(
       Overloaded{
@@ -80,6 +74,12 @@ constexpr std::array<Member, 12> kMembers{{{"seq", "ce_userseq", true},
 
 }  // namespace
 
+std::string_view bare_type(const Record& event) {
+  std::string_view type = event.header("ce_type").value_or("");
+  if (type.starts_with(kTypePrefix)) type.remove_prefix(kTypePrefix.size());
+  return type;
+}
+
 bool is_event_name(std::string_view name) { return EventCodec::find(name) != nullptr; }
 
 std::string event_names() {
@@ -99,6 +99,25 @@ bool passes(const TimelineFilter& filter, const Record& event) {
          (!filter.until || *time < *filter.until);
 }
 
+std::string summary_text(const Record& event) {
+  const auto decoded = event_store::decode_event(event);
+  const std::string summary =
+      decoded ? summary_of(decoded->data)
+              : "(cannot be read: " +
+                    (decoded.error().field.empty() ? "" : decoded.error().field + " ") +
+                    decoded.error().message + ") " + event.value;
+  return shown_text(summary, kSummaryCharactersMax);
+}
+
+void write_data(JsonWriter& writer, const Record& event) {
+  const bool is_json = event_store::read_json_object(event.value).has_value();
+  writer.key(is_json ? "data" : "value");
+  if (is_json)
+    writer.raw(event.value);
+  else
+    writer.string(event.value);
+}
+
 std::string readable_line(const Record& event, bool with_user) {
   const auto header = [&event](std::string_view name) {
     return shown_text(event.header(name).value_or("-"), kSummaryCharactersMax);
@@ -109,13 +128,7 @@ std::string readable_line(const Record& event, bool with_user) {
   if (event.header("ce_threadid")) line += "  " + header("ce_threadid");
   if (event.header("ce_runid")) line += "  run " + header("ce_runid").substr(0, 8);
   line += "  " + shown_text(bare_type(event), kSummaryCharactersMax);
-  const auto decoded = event_store::decode_event(event);
-  const std::string summary =
-      decoded ? summary_of(decoded->data)
-              : "(cannot be read: " +
-                    (decoded.error().field.empty() ? "" : decoded.error().field + " ") +
-                    decoded.error().message + ") " + event.value;
-  return line + "  " + shown_text(summary, kSummaryCharactersMax) + "\n";
+  return line + "  " + summary_text(event) + "\n";
 }
 
 std::string json_line(const Record& event) {
@@ -140,12 +153,7 @@ std::string json_line(const Record& event) {
   writer.integer(event.offset.value());
   writer.key("chain_hash");
   writer.string(event.header("ce_chainhash").value_or(""));
-  const bool is_json = event_store::read_json_object(event.value).has_value();
-  writer.key(is_json ? "data" : "value");
-  if (is_json)
-    writer.raw(event.value);
-  else
-    writer.string(event.value);
+  write_data(writer, event);
   writer.end_object();
   return writer.take() + "\n";
 }

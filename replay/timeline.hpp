@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "event-store/contract/json_writer.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/record.hpp"
 #include "replay/valid_events.hpp"
@@ -24,14 +25,21 @@ struct TimelineFilter {
   std::optional<Timestamp> until{};  // exclusive
 };
 [[nodiscard]] bool passes(const TimelineFilter& filter, const Record& event);
+// `agent_started` of dev.signalbox.agent_started.
+[[nodiscard]] std::string_view bare_type(const Record& event);
 // Whether there is an event type of this bare name; all of them, for who must say so.
 [[nodiscard]] bool is_event_name(std::string_view name);
 [[nodiscard]] std::string event_names();
 
+// What it says, in a few words on one line: as in readable_line.
+[[nodiscard]] std::string summary_text(const Record& event);
+// `"data":{...}` as it is stored, or `"value":"..."` where that is no JSON object.
+void write_data(event_store::JsonWriter& writer, const Record& event);
+
 // `2026-11-20 09:30:00.000  seq 7  t-1  run 1a2b3c4d  tool_executing  calculator {"…"}`; control
 // characters and marks that turn the direction of text are shown as escapes.
 [[nodiscard]] std::string readable_line(const Record& event, bool with_user);
-// One JSON object; a value that is no JSON stands as text in `value`.
+// One JSON object, ended by write_data().
 [[nodiscard]] std::string json_line(const Record& event);
 
 // Gives each line to `write`, which says false when there is nobody to read it any more.

@@ -19,6 +19,7 @@
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/system_clock.hpp"
+#include "replay/audit/audit_api.hpp"
 #include "router/agents/default_agents.hpp"
 #include "router/router.hpp"
 
@@ -55,6 +56,12 @@ std::uint64_t system_random() {
 
 void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
 
+std::string archive_folder(const ServeOptions& options) { return options.data + "/archive"; }
+
+std::string anchor_folder(const ServeOptions& options) {
+  return options.anchor_dir.value_or(options.data + "/anchors");
+}
+
 std::vector<Partition> all_partitions(std::int32_t count) {
   std::vector<Partition> all;
   for (std::int32_t i = 0; i < count; ++i) all.emplace_back(i);
@@ -89,6 +96,7 @@ struct Service::Parts {
   Result<void> open_stores(const ServeOptions& options, const Alarms& alarms);
   Result<void> open_archive(const ServeOptions& options);
   Result<void> start_router(const ServeOptions& options, const Alarms& alarms);
+  void make_audit(const ServeOptions& options);
   Result<void> start_gateway(const ServeOptions& options);
   void keep_house();
 
@@ -99,6 +107,8 @@ struct Service::Parts {
   RoleThread router_thread{"router"};
   RoleThread archive_thread{"archive"};
   RoleThread history_thread{"history"};
+  RoleThread audit_thread{"audit"};
+  RoleThread audit_scan_thread{"audit-scan"};
   std::unique_ptr<event_store::SqliteEventLog> log;
   std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
@@ -106,6 +116,7 @@ struct Service::Parts {
   std::optional<router::AgentRegistry> agents;
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};
+  std::optional<replay::AuditApi> audit;
   std::unique_ptr<gateway::Gateway> gateway;
   std::optional<std::pair<std::string, std::string>> tls_files;  // certificate and key
   std::unique_ptr<gateway::KeyWatch> key_watch;                  // none with dev
@@ -128,10 +139,10 @@ Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alar
 }
 
 Result<void> Service::Parts::open_archive(const ServeOptions& options) {
-  const std::string folder = options.data + "/archive";
+  const std::string folder = archive_folder(options);
   const std::int32_t partitions = log->describe().partitions;
   event_store::AnchorOptions anchor_options = options.anchors;
-  anchor_options.folder = options.anchor_dir.value_or(options.data + "/anchors");
+  anchor_options.folder = anchor_folder(options);
   if (!options.anchor_dir && !options.dev)
     warn("the anchors lie beside the log they speak of, in " + anchor_options.folder +
          ": whoever can change the one can remove the other; name a folder on another disk or host "
@@ -174,6 +185,21 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
   return {};
 }
 
+void Service::Parts::make_audit(const ServeOptions& options) {
+  audit.emplace(replay::AuditSources{.log = *log,
+                                     .data = options.data,
+                                     .archive_folder = archive_folder(options),
+                                     .anchor_folder = anchor_folder(options),
+                                     .on_damage =
+                                         [this](Partition partition, const Error& error) {
+                                           archive->rebuild(partition, error.message);
+                                         }},
+                replay::AuditApi::Parts{audit_thread, audit_scan_thread, clock, system_random()},
+                replay::AuditApi::Options{.source = "/signalbox/" +
+                                                    log->describe().log_id.value().to_string() +
+                                                    "/event-store/audit"});
+}
+
 Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
   std::optional<gateway::TokenKey> dev_key;
   std::unique_ptr<gateway::KeyWatch> watch;
@@ -201,24 +227,26 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
   }
   auto started = gateway::Gateway::start(
       *log, &*history, clock, registry,
-      gateway::GatewayOptions{.listen = options.listen,
-                              .admin_listen = options.dev
-                                                  ? options.admin_listen
-                                                  : options.admin_listen.value_or(kAdminListen),
-                              .dev = options.dev,
-                              .shards = options.io_threads,
-                              .seed = system_random(),
-                              .agents = options.agents,
-                              .origins = options.origins,
-                              .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
-                              .trusted_proxies = *gateway::parse_ranges(options.trusted_proxies),
-                              .tls = std::move(tls),
-                              .limits = options.limits,
-                              .keys = *std::move(keys),
-                              .tokens = options.tokens,
-                              .expiry_warning = options.expiry_warning,
-                              .dev_key = std::move(dev_key),
-                              .not_ready = [this] { return router->not_ready(); }});
+      gateway::GatewayOptions{
+          .listen = options.listen,
+          .admin_listen =
+              options.dev ? options.admin_listen : options.admin_listen.value_or(kAdminListen),
+          .dev = options.dev,
+          .shards = options.io_threads,
+          .seed = system_random(),
+          .agents = options.agents,
+          .origins = options.origins,
+          .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
+          .trusted_proxies = *gateway::parse_ranges(options.trusted_proxies),
+          .tls = std::move(tls),
+          .limits = options.limits,
+          .keys = *std::move(keys),
+          .tokens = options.tokens,
+          .expiry_warning = options.expiry_warning,
+          .dev_key = std::move(dev_key),
+          .audit_routes =
+              [this](const HttpAuthorizer& authorize) { return audit->routes(authorize); },
+          .not_ready = [this] { return router->not_ready(); }});
   if (!started) return tl::unexpected(started.error());
   gateway = *std::move(started);
   if (!watch) return {};
@@ -242,6 +270,7 @@ Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Service::~Service() {
   parts_->archive_thread.run([this] { parts_->archive_thread.cancel(parts_->housekeeping); });
+  if (parts_->audit) parts_->audit->stop();  // its answers need the gateway
 }
 
 Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Alarms alarms) {
@@ -250,6 +279,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
   if (auto done = parts.open_stores(options, alarms); !done) return tl::unexpected(done.error());
   if (auto done = parts.open_archive(options); !done) return tl::unexpected(done.error());
   if (auto done = parts.start_router(options, alarms); !done) return tl::unexpected(done.error());
+  parts.make_audit(options);
   if (auto done = parts.start_gateway(options); !done) return tl::unexpected(done.error());
   parts.archive_thread.run([&parts, &options] {
     parts.metrics.part() = std::make_unique<ServeMetrics>(
@@ -260,7 +290,9 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
                                           *parts.router,
                                           {{"router", &parts.router_thread},
                                            {"archive", &parts.archive_thread},
-                                           {"history", &parts.history_thread}}});
+                                           {"history", &parts.history_thread},
+                                           {"audit", &parts.audit_thread},
+                                           {"audit-scan", &parts.audit_scan_thread}}});
     ServeOptions shown = options;
     parts.metrics.part()->add_limits(describe(shown));
     parts.keep_house();

@@ -1,0 +1,169 @@
+#include "replay/audit/audit_api.hpp"
+
+#include <utility>
+
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/http_parameters.hpp"
+#include "event-store/contract/identity.hpp"
+#include "event-store/model/client_id.hpp"
+
+namespace signalbox::replay {
+
+struct AuditApi::Slots {
+  std::mutex mutex;
+  std::size_t taken = 0;
+  std::size_t scans = 0;  // of them
+};
+
+struct AuditApi::UnderWay {
+  Look look;
+  HttpAnswer answer;
+  std::shared_ptr<const void> slot;
+  MonotonicTime give_up;
+  std::vector<Offset> until{};  // by partition: what is before it must be in the answer
+};
+
+AuditApi::AuditApi(AuditSources sources, Parts parts, Options options)
+    : log_(sources.log),
+      description_(log_.describe()),
+      parts_(parts),
+      options_(std::move(options)),
+      random_(parts_.seed),
+      page_reads_(sources, options_.reads, stopping_),
+      scan_reads_(std::move(sources), options_.reads, stopping_),
+      slots_(std::make_shared<Slots>()) {}
+
+AuditApi::~AuditApi() { stop(); }
+
+void AuditApi::stop() {
+  stopping_ = true;
+  std::unique_lock lock(mutex_);
+  none_under_way_.wait(lock, [this] { return under_way_ == 0; });
+}
+
+template <class Query>
+HttpRoute AuditApi::user_route(const HttpAuthorizer& authorize, std::string path, Cost cost,
+                               Asked<Query> (*read_query)(const HttpRequest&),
+                               AuditReads::Answer (*look_up)(AuditReads&, const HttpRequest&,
+                                                             const Query&, Offset until)) {
+  return {"GET", std::move(path), [=, this](const HttpRequest& request, const HttpAnswer& answer) {
+            auto auditor = authorize(request);
+            if (!auditor) return answer(std::move(auditor.error()));
+            auto query = read_query(request);
+            if (!query) return answer(std::move(query.error()));
+            const UserId user = query->user;
+            const Partition partition = event_store::partition_of(user, description_.partitions);
+            begin({.auditor = *std::move(auditor),
+                   .subject = user.value(),
+                   .query = view_query(request),
+                   .of_user = user,
+                   .cost = cost,
+                   .read =
+                       [look_up, request, partition, query = *std::move(query)](
+                           AuditReads& reads, const std::vector<Offset>& until) {
+                         return look_up(reads, request, query,
+                                        until[static_cast<std::size_t>(partition.value())]);
+                       }},
+                  answer);
+          }};
+}
+
+std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
+  const std::string user = "/v1/audit/users/{id}";
+  return {
+      user_route<EventsQuery>(
+          authorize, user + "/events", Cost::page, read_events_query,
+          [](AuditReads& reads, const HttpRequest& request, const EventsQuery& query,
+             Offset until) { return reads.events(request, query, until); }),
+      user_route<StateQuery>(authorize, user + "/state", Cost::scan, read_state_query,
+                             [](AuditReads& reads, const HttpRequest&, const StateQuery& query,
+                                Offset) { return reads.state(query); }),
+  };
+}
+
+tl::expected<std::shared_ptr<const void>, HttpResponse> AuditApi::take_slot(Cost cost) {
+  const std::lock_guard lock(slots_->mutex);
+  const bool is_scan = cost == Cost::scan;
+  if (slots_->taken >= options_.requests_max || (is_scan && slots_->scans >= options_.scans_max))
+    return tl::unexpected(come_back("overloaded", "too many audit requests are under way"));
+  ++slots_->taken;
+  slots_->scans += is_scan ? 1 : 0;
+  return std::shared_ptr<const void>(this, [slots = slots_, is_scan](const void*) {
+    const std::lock_guard giving_back(slots->mutex);
+    --slots->taken;
+    slots->scans -= is_scan ? 1 : 0;
+  });
+}
+
+void AuditApi::begin(Look look, const HttpAnswer& answer) {
+  auto slot = take_slot(look.cost);
+  if (!slot) return answer(std::move(slot.error()));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return answer(come_back("overloaded", "the service stops"));
+    ++under_way_;
+  }
+  const auto request = std::make_shared<UnderWay>(UnderWay{
+      std::move(look), answer, *std::move(slot), parts_.clock.monotonic() + options_.patience});
+  parts_.pages.post([this, request] { state_look(request); });
+}
+
+void AuditApi::state_look(const UnderWayPtr& request) {
+  // Before it is stated: what the look itself adds to the log need not be in the answer.
+  if (!note_ends(*request))
+    return finish(request, come_back("log_unavailable", "the log cannot be asked now"));
+  const Look& look = request->look;
+  const Timestamp now = parts_.clock.now();
+  const Command command{.id = random_.uuid().to_string(),
+                        .source = options_.source,
+                        .time = now,
+                        .user_id = look.auditor,
+                        .websocket_client_id = make_client_id(now, random_),
+                        .traceparent = std::nullopt,
+                        .data = ViewHistory{look.subject, JsonText(look.query)}};
+  log_.append({Topic::inbound, event_store::partition_of(look.auditor, description_.partitions)},
+              event_store::encode_command(command), parts_.pages,
+              [this, request](const Result<Offset>& appended) {
+                if (!appended)
+                  return finish(request, come_back("log_unavailable",
+                                                   "that you looked could not be written down"));
+                if (request->look.cost == Cost::page) return read(request);
+                parts_.scans.post([this, request] { read(request); });
+              });
+}
+
+bool AuditApi::note_ends(UnderWay& request) {
+  const auto count = static_cast<std::size_t>(description_.partitions);
+  request.until.assign(count, Offset(0));
+  for (std::int32_t p = 0; p < description_.partitions; ++p) {
+    const Partition partition(p);
+    const auto& user = request.look.of_user;
+    if (user && event_store::partition_of(*user, description_.partitions) != partition) continue;
+    const auto bounds = log_.bounds({Topic::events, partition});
+    if (!bounds) return false;
+    request.until[static_cast<std::size_t>(p)] = bounds->end;
+  }
+  return true;
+}
+
+void AuditApi::read(const UnderWayPtr& request) {
+  if (stopping_) return finish(request, come_back("overloaded", "the service stops"));
+  const bool is_page = request->look.cost == Cost::page;
+  auto answer = request->look.read(is_page ? page_reads_ : scan_reads_, request->until);
+  if (answer) return finish(request, *std::move(answer));
+  const MonotonicTime now = parts_.clock.monotonic();
+  if (now >= request->give_up)
+    return finish(request, come_back("log_unavailable", "the archive is behind the log"));
+  (is_page ? parts_.pages : parts_.scans).call_at(now + options_.look_again, [this, request] {
+    read(request);
+  });
+}
+
+void AuditApi::finish(const UnderWayPtr& request, HttpResponse response) {
+  response.until_sent = std::move(request->slot);
+  request->answer(std::move(response));
+  const std::lock_guard lock(mutex_);
+  if (--under_way_ == 0) none_under_way_.notify_all();
+}
+
+}  // namespace signalbox::replay

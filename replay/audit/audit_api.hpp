@@ -1,0 +1,107 @@
+// AuditApi: what an auditor asks over HTTP (contract 12), on the admin port.
+//   GET  /v1/audit/users/{id}/events     his events, page by page: audit_query.hpp
+//   GET  /v1/audit/users/{id}/state      what was known at an instant, or at two and what differs
+// Every look is first stated by the one who looks: the command view_history{subject, query}, which
+// becomes an event in his own history; it is durable before anything is answered.
+//
+// Status: 401 no token, 403 a wrong one or without the role auditor, 400 a bad parameter, 413 a
+// state that is too large; with Retry-After 503 overloaded (requests_max are under way) and 503
+// log_unavailable (the look could not be stated; the history cannot be read, or the archive is
+// behind for longer than patience).
+//
+// Threads: handlers on any; the rest on `pages` (short reads) and `scans` (those that take long),
+// which may block and outlive it. Lifetime: all parts outlive it; it outlives the last handler
+// call. What comes after stop() gets 503.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+#include "event-store/model/clock.hpp"
+#include "event-store/model/http.hpp"
+#include "event-store/model/random.hpp"
+#include "replay/audit/audit_reads.hpp"
+
+namespace signalbox::replay {
+
+class AuditApi {
+ public:
+  struct Parts {
+    Executor& pages;
+    Executor& scans;
+    const Clock& clock;
+    std::uint64_t seed;  // of ids
+  };
+  struct Options {
+    std::string source;             // ce_source of its commands
+    std::size_t requests_max = 16;  // until their answers are sent
+    std::size_t scans_max = 4;      // of them, those that take long
+    std::chrono::milliseconds patience{2'000};
+    std::chrono::milliseconds look_again{50};
+    AuditReadLimits reads{};
+  };
+
+  AuditApi(AuditSources sources, Parts parts, Options options);
+  ~AuditApi();
+  AuditApi(const AuditApi&) = delete;
+  AuditApi& operator=(const AuditApi&) = delete;
+
+  [[nodiscard]] std::vector<HttpRoute> routes(const HttpAuthorizer& authorize);
+  // Ends what is under way, answering it, and waits for that. From none of its threads; again: no
+  // effect.
+  void stop();
+
+ private:
+  // How an answer is found; nullopt: not yet.
+  using Read = std::function<AuditReads::Answer(AuditReads&, const std::vector<Offset>& until)>;
+  enum class Cost { page, scan };
+  // One request that is let in.
+  struct Look {
+    UserId auditor;
+    std::string subject;
+    std::string query;
+    std::optional<UserId> of_user;  // whose partition matters; none: all
+    Cost cost;
+    Read read;
+  };
+  struct Slots;
+  struct UnderWay;
+  using UnderWayPtr = std::shared_ptr<UnderWay>;
+
+  // The route of a look at one user. `Query`: has `user`, and `read_query` makes it of a request.
+  template <class Query>
+  [[nodiscard]] HttpRoute user_route(const HttpAuthorizer& authorize, std::string path, Cost cost,
+                                     Asked<Query> (*read_query)(const HttpRequest&),
+                                     AuditReads::Answer (*look_up)(AuditReads&, const HttpRequest&,
+                                                                   const Query&, Offset until));
+  void begin(Look look, const HttpAnswer& answer);
+  void state_look(const UnderWayPtr& request);
+  [[nodiscard]] bool note_ends(UnderWay& request);
+  void read(const UnderWayPtr& request);
+  void finish(const UnderWayPtr& request, HttpResponse response);
+  [[nodiscard]] tl::expected<std::shared_ptr<const void>, HttpResponse> take_slot(Cost cost);
+
+  event_store::EventLog& log_;
+  const event_store::LogDescription description_;
+  const Parts parts_;
+  const Options options_;
+  std::atomic<bool> stopping_{false};
+  Random random_;          // on `pages`
+  AuditReads page_reads_;  // on `pages`
+  AuditReads scan_reads_;  // on `scans`
+  std::shared_ptr<Slots> slots_;
+  std::mutex mutex_;
+  std::condition_variable none_under_way_;
+  std::size_t under_way_ = 0;  // guarded by mutex_
+};
+
+}  // namespace signalbox::replay

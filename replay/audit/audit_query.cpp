@@ -1,0 +1,175 @@
+#include "replay/audit/audit_query.hpp"
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "event-store/contract/http_parameters.hpp"
+#include "event-store/contract/json_writer.hpp"
+#include "event-store/model/timestamp.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using event_store::bad_parameter;
+using event_store::check_parameters;
+using event_store::has_query_parameter;
+using event_store::percent_decode;
+using event_store::percent_encode;
+using event_store::query_value;
+using event_store::read_number_parameter;
+
+constexpr std::int64_t kLimitMax = 1000;
+constexpr std::int64_t kLimit = 100;
+constexpr std::int64_t kSeqMax = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view kUsers = "/v1/audit/users/";
+constexpr std::array<std::string_view, 8> kEventsParameters{
+    "after_seq", "before_seq", "limit", "thread_id", "run_id", "type", "from", "to"};
+constexpr std::array<std::string_view, 2> kStateParameters{"at", "to"};
+
+Asked<std::size_t> read_limit(std::string_view query) {
+  return read_number_parameter(query, "limit", 1, kLimitMax, kLimit).map([](std::int64_t limit) {
+    return static_cast<std::size_t>(limit);
+  });
+}
+
+// Absent: none.
+Asked<std::optional<Timestamp>> read_time(std::string_view query, std::string_view name) {
+  if (!has_query_parameter(query, name)) return std::nullopt;
+  const auto time = parse_timestamp(query_value(query, name).value_or(""));
+  if (!time) return tl::unexpected(bad_parameter(name, "must be a time like 2026-11-20T09:30:00Z"));
+  return time;
+}
+
+Asked<std::optional<ThreadId>> read_thread(std::string_view query) {
+  if (!has_query_parameter(query, "thread_id")) return std::nullopt;
+  auto thread = parse_id<ThreadId>(query_value(query, "thread_id").value_or(""), "thread_id");
+  if (!thread) return tl::unexpected(bad_parameter("thread_id", thread.error().message));
+  return *std::move(thread);
+}
+
+Asked<Instant> read_instant(std::string_view query, std::string_view name) {
+  const auto text = query_value(query, name);
+  auto instant = text && !text->empty() ? parse_instant(*text, std::string(name))
+                                        : failure(Errc::bad_field, "must not be empty");
+  if (!instant) return tl::unexpected(bad_parameter(name, instant.error().message));
+  return *instant;
+}
+
+Asked<TimelineFilter> read_filter(std::string_view query) {
+  TimelineFilter filter;
+  auto thread = read_thread(query);
+  if (!thread) return tl::unexpected(std::move(thread.error()));
+  filter.thread = *std::move(thread);
+  if (has_query_parameter(query, "run_id")) {
+    const auto run = Uuid::parse(query_value(query, "run_id").value_or(""));
+    if (!run) return tl::unexpected(bad_parameter("run_id", "must be a UUID"));
+    filter.run = RunId(*run);
+  }
+  if (has_query_parameter(query, "type")) {
+    std::string type = query_value(query, "type").value_or("");
+    if (!is_event_name(type))
+      return tl::unexpected(bad_parameter("type", "must be one of " + event_names()));
+    filter.types.insert(std::move(type));
+  }
+  auto since = read_time(query, "from");
+  if (!since) return tl::unexpected(std::move(since.error()));
+  auto until = read_time(query, "to");
+  if (!until) return tl::unexpected(std::move(until.error()));
+  filter.since = *since;
+  filter.until = *until;
+  return filter;
+}
+
+// The parameter as it stands in the query, which is well encoded; none where it is absent.
+std::string parameter_text(std::string_view query, std::string_view name) {
+  if (!has_query_parameter(query, name)) return "";
+  return "&" + std::string(name) + "=" + percent_encode(query_value(query, name).value_or(""));
+}
+
+}  // namespace
+
+Asked<UserId> asked_user(const HttpRequest& request) {
+  std::string_view path = request.path;
+  path.remove_prefix(std::min(path.size(), kUsers.size()));
+  const auto decoded = percent_decode(path.substr(0, path.find('/')));
+  auto user = parse_id<UserId>(decoded.value_or(""), "id");
+  if (!user) return tl::unexpected(bad_parameter("id", user.error().message));
+  return *std::move(user);
+}
+
+std::string view_query(const HttpRequest& request) {
+  event_store::JsonWriter json;
+  json.begin_object();
+  json.key("path");
+  json.string(request.path);
+  json.key("parameters");
+  json.begin_object();
+  std::string_view query = request.query;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::string_view name = pair.substr(0, pair.find('='));
+    if (name.empty()) continue;
+    json.key(name);
+    json.string(query_value(pair, name).value_or(""));
+  }
+  json.end_object();
+  json.end_object();
+  return json.take();
+}
+
+bool EventsQuery::has_filter() const {
+  return filter.thread || filter.run || !filter.types.empty() || filter.since || filter.until;
+}
+
+Asked<EventsQuery> read_events_query(const HttpRequest& request) {
+  const std::string_view query = request.query;
+  auto user = asked_user(request);
+  if (!user) return tl::unexpected(std::move(user.error()));
+  if (auto known = check_parameters(query, kEventsParameters); !known)
+    return tl::unexpected(std::move(known.error()));
+  const auto after = read_number_parameter(query, "after_seq", 0, kSeqMax, 0);
+  if (!after) return tl::unexpected(after.error());
+  const auto before = read_number_parameter(query, "before_seq", 0, kSeqMax, kSeqMax);
+  if (!before) return tl::unexpected(before.error());
+  const bool forward = has_query_parameter(query, "after_seq");
+  if (forward && has_query_parameter(query, "before_seq"))
+    return tl::unexpected(bad_parameter("after_seq", "must not stand beside before_seq"));
+  const auto limit = read_limit(query);
+  if (!limit) return tl::unexpected(limit.error());
+  auto filter = read_filter(query);
+  if (!filter) return tl::unexpected(std::move(filter.error()));
+  EventsQuery read{*std::move(user), std::nullopt, std::nullopt, *std::move(filter), *limit};
+  (forward ? read.after : read.before) = Seq(forward ? *after : *before);
+  return read;
+}
+
+std::string next_link(const HttpRequest& request, const EventsQuery& query, Seq last) {
+  std::string link =
+      request.path + (query.after ? "?after_seq=" : "?before_seq=") + std::to_string(last.value());
+  for (const std::string_view name : {"thread_id", "run_id", "type", "from", "to"})
+    link += parameter_text(request.query, name);
+  return link + "&limit=" + std::to_string(query.limit);
+}
+
+Asked<StateQuery> read_state_query(const HttpRequest& request) {
+  auto user = asked_user(request);
+  if (!user) return tl::unexpected(std::move(user.error()));
+  if (auto known = check_parameters(request.query, kStateParameters); !known)
+    return tl::unexpected(std::move(known.error()));
+  StateQuery read{*std::move(user)};
+  if (has_query_parameter(request.query, "at")) {
+    const auto at = read_instant(request.query, "at");
+    if (!at) return tl::unexpected(at.error());
+    read.at = *at;
+  }
+  if (has_query_parameter(request.query, "to")) {
+    const auto to = read_instant(request.query, "to");
+    if (!to) return tl::unexpected(to.error());
+    read.to = *to;
+  }
+  return read;
+}
+
+}  // namespace signalbox::replay
