@@ -56,7 +56,7 @@ Hash tree_hash(std::int64_t size, std::string_view edge, std::int64_t anchored_s
 const FileFormat& archive_format() {
   static constexpr FileFormat kFormat{
       .application_id = 0x53426172,  // "SBar"
-      .version = 3,
+      .version = 4,
       .schema =
           "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
           " seq INTEGER NOT NULL, chain BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
@@ -69,6 +69,15 @@ const FileFormat& archive_format() {
           " time TEXT NOT NULL, messages INTEGER NOT NULL, first_words TEXT NOT NULL,"
           " hash BLOB NOT NULL, PRIMARY KEY(user, thread)) STRICT, WITHOUT ROWID;"
           "CREATE INDEX threads_by_seq ON threads(user, seq);"
+          "CREATE TABLE runs(user INTEGER NOT NULL, run BLOB NOT NULL, thread TEXT NOT NULL,"
+          " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, events INTEGER NOT NULL,"
+          " agent TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL,"
+          " ended TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(user, run)) STRICT, WITHOUT ROWID;"
+          "CREATE INDEX runs_by_seq ON runs(user, first_seq);"
+          "CREATE INDEX runs_by_thread ON runs(user, thread, first_seq);"
+          "CREATE TABLE views(subject TEXT NOT NULL, time INTEGER NOT NULL, place INTEGER NOT NULL,"
+          " user INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL,"
+          " PRIMARY KEY(subject, time, place)) STRICT, WITHOUT ROWID;"
           "CREATE TABLE damage(place INTEGER PRIMARY KEY, user TEXT NOT NULL,"
           " what TEXT NOT NULL) STRICT;"
           "CREATE TABLE position(id INTEGER PRIMARY KEY CHECK(id = 1),"
@@ -99,6 +108,35 @@ Hash row_hash(std::initializer_list<RowPart> parts) {
 Hash thread_hash(std::string_view user, std::string_view thread, Seq newest, std::string_view time,
                  std::int64_t messages, std::string_view first_words) {
   return row_hash({user, thread, newest.value(), time, messages, first_words});
+}
+
+Hash user_hash(std::string_view name, Seq newest, const Hash& chain) {
+  return row_hash({name, newest.value(), as_bytes(chain)});
+}
+
+Hash run_hash(std::string_view user, const RunSummary& run) {
+  return row_hash({user, bytes_of(run.id.value()), run.thread, run.first.value(), run.last.value(),
+                   run.events, run.agent, run.status, run.started, run.ended});
+}
+
+Hash view_hash(std::string_view subject, std::int64_t time, Offset place, std::int64_t user,
+               Seq seq) {
+  return row_hash({subject, time, place.value(), user, seq.value()});
+}
+
+std::string as_bytes(const RunId& run) { return std::string(bytes_of(run.value())); }
+
+RunSummary run_of_row(const RunId& run, const SqliteStatement& row, int column) {
+  const auto text = [&](int index) { return std::string(row.bytes(column + index)); };
+  return {.id = run,
+          .thread = text(0),
+          .first = Seq(row.number(column + 1)),
+          .last = Seq(row.number(column + 2)),
+          .events = row.number(column + 3),
+          .agent = text(4),
+          .status = text(5),
+          .started = text(6),
+          .ended = text(7)};
 }
 
 std::string_view as_bytes(const Hash& hash) {

@@ -1,7 +1,5 @@
 #include "event-store/archive/archive_reader.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "event-store/archive/archive_format.hpp"
+#include "event-store/archive/file_identity.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/model/assert.hpp"
 
@@ -18,18 +17,6 @@ namespace signalbox::event_store {
 namespace {
 
 constexpr std::size_t kEventsMax = 1'000'000;  // of one page, whatever was asked for
-
-struct Inode {
-  dev_t device;
-  ino_t number;
-  friend bool operator==(const Inode&, const Inode&) = default;
-};
-
-std::optional<Inode> inode_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return Inode{status.st_dev, status.st_ino};
-}
 
 // The four ways to page: forward or back, of all threads or of one.
 std::string select_text(bool forward, bool one_thread) {
@@ -49,14 +36,14 @@ class ArchiveReader::File {
   Result<HistoryPage> read(const HistoryQuery& query);
   Result<ThreadPage> read_threads(const ThreadQuery& query);
   // False once another file has taken the path: the archive was made anew.
-  [[nodiscard]] bool is_current() const { return inode_of(path_) == inode_; }
+  [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
 
  private:
-  File(std::string path, Partition partition, Inode inode, SqliteDatabase database,
+  File(std::string path, Partition partition, FileIdentity identity, SqliteDatabase database,
        SqliteStatement user, std::array<SqliteStatement, 4> pages, SqliteStatement threads)
       : path_(std::move(path)),
         partition_(partition),
-        inode_(inode),
+        identity_(identity),
         database_(std::move(database)),
         user_(std::move(user)),
         pages_(std::move(pages)),
@@ -73,7 +60,7 @@ class ArchiveReader::File {
 
   std::string path_;
   Partition partition_;
-  Inode inode_;
+  FileIdentity identity_;
   SqliteDatabase database_;
   SqliteStatement user_;
   std::array<SqliteStatement, 4> pages_;  // by 2 * forward + one_thread
@@ -82,8 +69,8 @@ class ArchiveReader::File {
 
 Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std::string& path,
                                                                        Partition partition) {
-  const auto inode = inode_of(path);
-  if (!inode) return failure(Errc::unavailable, path + ": there is no archive yet");
+  const auto identity = identity_of(path);
+  if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
   auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
   if (!database) return tl::unexpected<Error>(database.error());
   auto user = database->prepare("SELECT id FROM users WHERE name = ?1");
@@ -99,7 +86,7 @@ Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std
       " WHERE user = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
   if (!threads) return tl::unexpected<Error>(threads.error());
   return std::unique_ptr<File>(new File(
-      path, partition, *inode, std::move(*database), std::move(*user),
+      path, partition, *identity, std::move(*database), std::move(*user),
       {std::move(*pages[0]), std::move(*pages[1]), std::move(*pages[2]), std::move(*pages[3])},
       std::move(*threads)));
 }

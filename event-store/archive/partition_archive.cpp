@@ -6,10 +6,6 @@ namespace signalbox::event_store {
 
 namespace {
 
-Hash user_hash(std::string_view name, const UserChain& chain) {
-  return row_hash({name, chain.seq.value(), as_bytes(chain.hash)});
-}
-
 // Where a file goes on.
 struct Begin {
   Position position;
@@ -45,15 +41,18 @@ Result<PartitionArchive> PartitionArchive::open(
     return tl::unexpected<Error>(set.error());
   auto statements = prepare(*file);
   if (!statements) return tl::unexpected<Error>(statements.error());
-  return PartitionArchive(std::move(*file), std::move(*statements), log, users_cached_max,
-                          std::move(begin->position), std::move(begin->tree));
+  auto audit = AuditTables::prepare(*file);
+  if (!audit) return tl::unexpected<Error>(audit.error());
+  return PartitionArchive(std::move(*file), std::move(*statements), *std::move(audit), log,
+                          users_cached_max, std::move(begin->position), std::move(begin->tree));
 }
 
-PartitionArchive::PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
-                                   std::size_t users_cached_max, Position committed,
-                                   StoredTree tree)
+PartitionArchive::PartitionArchive(SqliteDatabase file, Statements statements, AuditTables audit,
+                                   const LogId& log, std::size_t users_cached_max,
+                                   Position committed, StoredTree tree)
     : file_(std::move(file)),
       statements_(std::move(statements)),
+      audit_(std::move(audit)),
       log_(log),
       users_cached_max_(users_cached_max),
       committed_(std::move(committed)),
@@ -136,7 +135,8 @@ Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& na
   if (*row) {
     const auto hash = as_hash(select.bytes(2));
     const User user{select.number(0), {Seq(select.number(1)), hash.value_or(Hash{})}, false};
-    const bool whole = hash && select.bytes(3) == as_bytes(user_hash(name, user.chain));
+    const bool whole =
+        hash && select.bytes(3) == as_bytes(user_hash(name, user.chain.seq, user.chain.hash));
     select.reset();
     if (!whole)
       return failure(Errc::corrupt, "row " + std::to_string(user.id) +
@@ -145,7 +145,7 @@ Result<PartitionArchive::User> PartitionArchive::load_user(const std::string& na
   }
   select.reset();
   const UserChain start = start_of_chain(log_, UserId(name));
-  const Hash hash = user_hash(name, start);
+  const Hash hash = user_hash(name, start.seq, start.hash);
   SqliteStatement& insert = statements_.insert_user;
   insert.bind_text(1, name);
   insert.bind(2, start.seq.value());
@@ -178,6 +178,7 @@ Result<void> PartitionArchive::insert_event(const User& user, const std::string&
   insert.bind_blob(7, event.value);
   insert.bind_blob(8, as_bytes(hash));
   if (auto inserted = insert.run(); !inserted) return inserted;
+  if (auto noted = audit_.note(user.id, name, user.chain.seq, event); !noted) return noted;
   if (const auto thread = event.header("ce_threadid"))
     return note_thread(user, name, *thread, event);
   return {};
@@ -254,7 +255,7 @@ Result<void> PartitionArchive::save_users() {
   SqliteStatement& update = statements_.update_user;
   for (auto& [name, user] : users_) {
     if (!user.changed) continue;
-    const Hash hash = user_hash(name, user.chain);
+    const Hash hash = user_hash(name, user.chain.seq, user.chain.hash);
     update.bind(1, user.id);
     update.bind(2, user.chain.seq.value());
     update.bind_blob(3, as_bytes(user.chain.hash));
@@ -271,11 +272,13 @@ Result<void> PartitionArchive::commit(const Position& position) {
   if (auto begun = begin(); !begun) return begun;
   if (auto saved = save_users(); !saved) return saved;
   if (auto saved = save_threads(); !saved) return saved;
+  if (auto saved = audit_.save(); !saved) return saved;
   if (auto written = write_position(file_, position); !written) return written;
   if (auto written = write_tree(file_, tree_); !written) return written;
   if (auto done = file_.execute("COMMIT"); !done) return done;
   in_transaction_ = false;
   threads_.clear();
+  audit_.forget();
   committed_ = position;
   committed_tree_ = tree_;
   if (users_.size() > users_cached_max_) users_.clear();
@@ -288,6 +291,7 @@ void PartitionArchive::rollback() {
   static_cast<void>(undone);
   in_transaction_ = false;
   threads_.clear();
+  audit_.forget();
   users_.clear();
   tree_ = committed_tree_;
 }

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "event-store/archive/archive_format.hpp"
+#include "event-store/archive/audit_tables.hpp"
 #include "event-store/archive/thread_summary.hpp"
 #include "event-store/log/user_chain.hpp"
 
@@ -70,7 +71,7 @@ class PartitionArchive {
   };
   using ThreadKey = std::pair<std::int64_t, std::string>;  // user and thread
 
-  PartitionArchive(SqliteDatabase file, Statements statements, const LogId& log,
+  PartitionArchive(SqliteDatabase file, Statements statements, AuditTables audit, const LogId& log,
                    std::size_t users_cached_max, Position committed, StoredTree tree);
   [[nodiscard]] static Result<Statements> prepare(SqliteDatabase& file);
   [[nodiscard]] Result<void> begin();
@@ -87,6 +88,7 @@ class PartitionArchive {
 
   SqliteDatabase file_;
   Statements statements_;
+  AuditTables audit_;
   LogId log_;
   std::size_t users_cached_max_;
   Position committed_;

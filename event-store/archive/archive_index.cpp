@@ -1,0 +1,365 @@
+#include "event-store/archive/archive_index.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "event-store/archive/archive_format.hpp"
+#include "event-store/archive/file_identity.hpp"
+#include "event-store/contract/identity.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+constexpr std::int64_t kNumberMax = std::numeric_limits<std::int64_t>::max();
+
+std::int64_t limit_of(std::size_t rows) {
+  // One more than asked for tells whether there are more.
+  return static_cast<std::int64_t>(std::min<std::size_t>(rows, 1'000'000)) + 1;
+}
+
+}  // namespace
+
+// One partition's file, open for reading. Each question is one transaction, so that complete_to
+// speaks of exactly the rows that were found.
+class ArchiveIndex::File {
+ public:
+  static Result<std::unique_ptr<File>> open(const std::string& path, Partition partition);
+
+  // Those of this partition, by id.
+  Result<Position> find_users(const UserSearch& search, std::vector<UserSummary>& users);
+  Result<RunPage> runs(const RunQuery& query);
+  Result<FoundRun> run(const UserId& user, const RunId& id);
+  // Those of this partition, newest first.
+  Result<Position> views(const ViewQuery& query, std::vector<View>& views);
+  [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
+
+ private:
+  struct Statements {
+    SqliteStatement users;
+    SqliteStatement newest;
+    SqliteStatement user;
+    SqliteStatement runs;
+    SqliteStatement runs_of_thread;
+    SqliteStatement run;
+    SqliteStatement views;
+    SqliteStatement viewer;
+  };
+  File(std::string path, Partition partition, FileIdentity identity, SqliteDatabase database,
+       Statements statements)
+      : path_(std::move(path)),
+        partition_(partition),
+        identity_(identity),
+        database_(std::move(database)),
+        statements_(std::move(statements)) {}
+
+  Result<Position> in_transaction(const std::function<Result<void>()>& read_rows);
+  Result<std::optional<std::int64_t>> find_user(const UserId& user);
+  // `row` for each of the statement, until it says false; then the statement is reset.
+  static Result<void> for_each(SqliteStatement& statement,
+                               const std::function<Result<bool>()>& row);
+  Result<std::string> newest_time(std::int64_t user, const std::string& name, Seq seq);
+  Result<RunSummary> run_of(const SqliteStatement& row, const UserId& user) const;
+  Result<RecordPtr> viewing_event(std::int64_t user, Seq seq);
+  [[nodiscard]] tl::unexpected<Error> mismatch(const std::string& what) const {
+    return failure(Errc::corrupt, path_ + ": " + what + " does not match its SHA-256");
+  }
+
+  std::string path_;
+  Partition partition_;
+  FileIdentity identity_;
+  SqliteDatabase database_;
+  Statements statements_;
+};
+
+Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::string& path,
+                                                                     Partition partition) {
+  const auto identity = identity_of(path);
+  if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
+  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  if (!database) return tl::unexpected<Error>(database.error());
+  static constexpr std::string_view kRun =
+      "SELECT run, thread, first_seq, last_seq, events, agent, status, started, ended, hash"
+      " FROM runs WHERE user = ?1";
+  const std::array<std::string, 8> texts{
+      "SELECT id, name, seq, chain, hash FROM users WHERE name >= ?1 AND name > ?2"
+      " ORDER BY name LIMIT ?3",
+      "SELECT seq, place, appended_at, headers, value, hash FROM events WHERE user = ?1"
+      " ORDER BY seq DESC LIMIT 1",
+      "SELECT id FROM users WHERE name = ?1",
+      std::string(kRun) + " AND first_seq < ?2 ORDER BY first_seq DESC LIMIT ?3",
+      std::string(kRun) + " AND thread = ?4 AND first_seq < ?2 ORDER BY first_seq DESC LIMIT ?3",
+      std::string(kRun) + " AND run = ?2",
+      "SELECT time, place, user, seq, hash FROM views WHERE subject = ?1"
+      " AND (time, place) < (?2, ?3) ORDER BY time DESC, place DESC LIMIT ?4",
+      "SELECT name, events.seq, place, appended_at, headers, value, events.hash FROM events"
+      " JOIN users ON users.id = events.user WHERE events.user = ?1 AND events.seq = ?2"};
+  std::array<SqliteStatement, 8> made;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    auto statement = database->prepare(texts[i]);
+    if (!statement) return tl::unexpected<Error>(statement.error());
+    made[i] = *std::move(statement);
+  }
+  return std::unique_ptr<File>(
+      new File(path, partition, *identity, *std::move(database),
+               {std::move(made[0]), std::move(made[1]), std::move(made[2]), std::move(made[3]),
+                std::move(made[4]), std::move(made[5]), std::move(made[6]), std::move(made[7])}));
+}
+
+Result<Position> ArchiveIndex::File::in_transaction(
+    const std::function<Result<void>()>& read_rows) {
+  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
+  auto position = read_position(database_);
+  const Result<void> read = position ? read_rows() : Result<void>();
+  const auto ended = database_.execute("COMMIT");
+  if (!read) return tl::unexpected<Error>(read.error());
+  if (position && !ended) return tl::unexpected<Error>(ended.error());
+  return position;
+}
+
+Result<void> ArchiveIndex::File::for_each(SqliteStatement& statement,
+                                          const std::function<Result<bool>()>& row) {
+  Result<bool> going_on = true;
+  while (going_on && *going_on) {
+    going_on = statement.step();
+    if (going_on && *going_on) going_on = row();
+  }
+  statement.reset();
+  if (!going_on) return tl::unexpected<Error>(going_on.error());
+  return {};
+}
+
+Result<std::optional<std::int64_t>> ArchiveIndex::File::find_user(const UserId& user) {
+  std::optional<std::int64_t> id;
+  statements_.user.bind_text(1, user.value());
+  const auto found = for_each(statements_.user, [&]() -> Result<bool> {
+    id = statements_.user.number(0);
+    return false;
+  });
+  if (!found) return tl::unexpected<Error>(found.error());
+  return id;
+}
+
+Result<Position> ArchiveIndex::File::find_users(const UserSearch& search,
+                                                std::vector<UserSummary>& users) {
+  SqliteStatement& rows = statements_.users;
+  return in_transaction([&]() -> Result<void> {
+    rows.bind_text(1, search.prefix);
+    rows.bind_text(2, search.after);
+    rows.bind(3, limit_of(search.users_max));
+    return for_each(rows, [&]() -> Result<bool> {
+      const std::string name(rows.bytes(1));
+      if (!name.starts_with(search.prefix)) return false;
+      const Seq seq(rows.number(2));
+      const auto chain = as_hash(rows.bytes(3));
+      if (!chain || rows.bytes(4) != as_bytes(user_hash(name, seq, *chain)))
+        return mismatch("row " + std::to_string(rows.number(0)) + " of users");
+      auto time = newest_time(rows.number(0), name, seq);
+      if (!time) return tl::unexpected<Error>(time.error());
+      users.push_back({name, partition_, seq, *std::move(time)});
+      return true;
+    });
+  });
+}
+
+Result<std::string> ArchiveIndex::File::newest_time(std::int64_t user, const std::string& name,
+                                                    Seq seq) {
+  SqliteStatement& row = statements_.newest;
+  std::string time;
+  row.bind(1, user);
+  const auto read = for_each(row, [&]() -> Result<bool> {
+    const Hash hash =
+        row_hash({name, row.number(0), row.number(1), row.number(2), row.bytes(3), row.bytes(4)});
+    const auto headers = Headers::parse(row.bytes(3));
+    if (!headers || row.bytes(5) != as_bytes(hash))
+      return mismatch("the row of seq " + std::to_string(seq.value()));
+    time = headers->find("ce_time").value_or("");
+    return false;
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return time;
+}
+
+Result<RunSummary> ArchiveIndex::File::run_of(const SqliteStatement& row,
+                                              const UserId& user) const {
+  Uuid id;
+  const std::string_view bytes = row.bytes(0);
+  if (bytes.size() != id.bytes.size()) return mismatch("a row of runs");
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  RunSummary run = run_of_row(RunId(id), row, 1);
+  if (row.bytes(9) != as_bytes(run_hash(user.value(), run)))
+    return mismatch("a row of runs (seq " + std::to_string(run.first.value()) + ")");
+  return run;
+}
+
+Result<RunPage> ArchiveIndex::File::runs(const RunQuery& query) {
+  RunPage page{{}, false, {}};
+  SqliteStatement& rows = query.thread ? statements_.runs_of_thread : statements_.runs;
+  auto position = in_transaction([&]() -> Result<void> {
+    const auto user = find_user(query.user);
+    if (!user) return tl::unexpected<Error>(user.error());
+    if (!*user) return {};
+    rows.bind(1, **user);
+    rows.bind(2, query.before.value());
+    rows.bind(3, limit_of(query.runs_max));
+    if (query.thread) rows.bind_text(4, query.thread->value());
+    return for_each(rows, [&]() -> Result<bool> {
+      page.more = page.runs.size() >= query.runs_max;
+      if (page.more) return false;
+      auto run = run_of(rows, query.user);
+      if (!run) return tl::unexpected<Error>(run.error());
+      page.runs.push_back(*std::move(run));
+      return true;
+    });
+  });
+  if (!position) return tl::unexpected<Error>(position.error());
+  page.complete_to = *std::move(position);
+  return page;
+}
+
+Result<ArchiveIndex::FoundRun> ArchiveIndex::File::run(const UserId& user, const RunId& id) {
+  FoundRun found{std::nullopt, {}};
+  SqliteStatement& row = statements_.run;
+  const std::string bytes = as_bytes(id);
+  auto position = in_transaction([&]() -> Result<void> {
+    const auto number = find_user(user);
+    if (!number) return tl::unexpected<Error>(number.error());
+    if (!*number) return {};
+    row.bind(1, **number);
+    row.bind_blob(2, bytes);
+    return for_each(row, [&]() -> Result<bool> {
+      auto run = run_of(row, user);
+      if (!run) return tl::unexpected<Error>(run.error());
+      found.run = *std::move(run);
+      return false;
+    });
+  });
+  if (!position) return tl::unexpected<Error>(position.error());
+  found.complete_to = *std::move(position);
+  return found;
+}
+
+Result<Position> ArchiveIndex::File::views(const ViewQuery& query, std::vector<View>& views) {
+  // Older than `before` are, of the same microsecond, all of the partitions with a smaller number
+  // and those of its own with a smaller offset.
+  std::int64_t place = kNumberMax;
+  if (query.before && query.before->partition == partition_) place = query.before->offset.value();
+  if (query.before && query.before->partition < partition_) place = -1;
+  SqliteStatement& rows = statements_.views;
+  return in_transaction([&]() -> Result<void> {
+    rows.bind_text(1, query.subject);
+    rows.bind(2, query.before ? query.before->time : kNumberMax);
+    rows.bind(3, place);
+    rows.bind(4, limit_of(query.views_max));
+    return for_each(rows, [&]() -> Result<bool> {
+      const ViewPlace at{rows.number(0), partition_, Offset(rows.number(1))};
+      const std::int64_t user = rows.number(2);
+      const Seq seq(rows.number(3));
+      if (rows.bytes(4) != as_bytes(view_hash(query.subject, at.time, at.offset, user, seq)))
+        return mismatch("a row of views (place " + std::to_string(at.offset.value()) + ")");
+      auto event = viewing_event(user, seq);
+      if (!event) return tl::unexpected<Error>(event.error());
+      // Of a user whose seq went back the archive has what came first.
+      if (*event && (*event)->offset == at.offset) views.push_back({at, *std::move(event)});
+      return true;
+    });
+  });
+}
+
+Result<RecordPtr> ArchiveIndex::File::viewing_event(std::int64_t user, Seq seq) {
+  SqliteStatement& row = statements_.viewer;
+  RecordPtr event;
+  row.bind(1, user);
+  row.bind(2, seq.value());
+  const auto read = for_each(row, [&]() -> Result<bool> {
+    const std::string name(row.bytes(0));
+    const Hash hash =
+        row_hash({name, row.number(1), row.number(2), row.number(3), row.bytes(4), row.bytes(5)});
+    auto headers = Headers::parse(row.bytes(4));
+    if (!headers || row.bytes(6) != as_bytes(hash))
+      return mismatch("the row of seq " + std::to_string(seq.value()));
+    event = std::make_shared<const Record>(
+        Record{.at = {Topic::events, partition_},
+               .offset = Offset(row.number(2)),
+               .appended_at = Timestamp(std::chrono::microseconds(row.number(3))),
+               .key = name,
+               .headers = *std::move(headers),
+               .value = std::string(row.bytes(5))});
+    return false;
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return event;
+}
+
+ArchiveIndex::ArchiveIndex(std::string folder, std::int32_t partitions, OnDamage on_damage)
+    : folder_(std::move(folder)), partitions_(partitions), on_damage_(std::move(on_damage)) {}
+
+ArchiveIndex::~ArchiveIndex() = default;
+
+Result<ArchiveIndex::File*> ArchiveIndex::file_of(Partition partition) {
+  const auto found = files_.find(partition);
+  if (found != files_.end()) {
+    if (found->second->is_current()) return found->second.get();
+    files_.erase(found);
+  }
+  auto opened = File::open(archive_path(folder_, partition), partition);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  return files_.emplace(partition, *std::move(opened)).first->second.get();
+}
+
+template <class Answer, class Ask>
+Result<Answer> ArchiveIndex::ask(Partition partition, const Ask& question) {
+  const Result<File*> file = file_of(partition);
+  if (!file) return tl::unexpected<Error>(file.error());
+  Result<Answer> answer = question(**file);
+  if (!answer) files_.erase(partition);
+  if (!answer && answer.error().code == Errc::corrupt) on_damage_(partition, answer.error());
+  return answer;
+}
+
+Result<UserPage> ArchiveIndex::find_users(const UserSearch& search) {
+  UserPage page{{}, false, {}};
+  for (std::int32_t p = 0; p < partitions_; ++p) {
+    auto position = ask<Position>(Partition(p),
+                                  [&](File& file) { return file.find_users(search, page.users); });
+    if (!position) return tl::unexpected<Error>(position.error());
+    page.complete_to.push_back(*std::move(position));
+  }
+  std::sort(page.users.begin(), page.users.end(),
+            [](const UserSummary& a, const UserSummary& b) { return a.id < b.id; });
+  page.more = page.users.size() > search.users_max;
+  if (page.more)
+    page.users.erase(page.users.begin() + static_cast<std::ptrdiff_t>(search.users_max),
+                     page.users.end());
+  return page;
+}
+
+Result<RunPage> ArchiveIndex::runs(const RunQuery& query) {
+  return ask<RunPage>(partition_of(query.user, partitions_),
+                      [&](File& file) { return file.runs(query); });
+}
+
+Result<ArchiveIndex::FoundRun> ArchiveIndex::run(const UserId& user, const RunId& id) {
+  return ask<FoundRun>(partition_of(user, partitions_),
+                       [&](File& file) { return file.run(user, id); });
+}
+
+Result<ViewPage> ArchiveIndex::views(const ViewQuery& query) {
+  ViewPage page{{}, false, {}};
+  for (std::int32_t p = 0; p < partitions_; ++p) {
+    auto position =
+        ask<Position>(Partition(p), [&](File& file) { return file.views(query, page.views); });
+    if (!position) return tl::unexpected<Error>(position.error());
+    page.complete_to.push_back(*std::move(position));
+  }
+  std::sort(page.views.begin(), page.views.end(),
+            [](const View& a, const View& b) { return a.place > b.place; });
+  page.more = page.views.size() > query.views_max;
+  if (page.more)
+    page.views.erase(page.views.begin() + static_cast<std::ptrdiff_t>(query.views_max),
+                     page.views.end());
+  return page;
+}
+
+}  // namespace signalbox::event_store

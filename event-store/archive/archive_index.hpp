@@ -1,0 +1,105 @@
+// ArchiveIndex: what auditors look for across the archive files: users by the beginning of their
+// id, a user's runs, and who looked at whom; through read-only connections of its own, each page
+// by an index. Thread: one; reads block on the disk. Every row is checked against its SHA-256.
+// Errors: unavailable (a file is not there yet), corrupt (named with file and place), io_error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/archive/run_summary.hpp"
+#include "event-store/log/validity_fold.hpp"
+#include "event-store/model/record.hpp"
+#include "event-store/model/result.hpp"
+
+namespace signalbox::event_store {
+
+struct UserSearch {
+  std::string prefix;  // of the ids, byte by byte; empty: all
+  std::string after;   // ids greater than this one
+  std::size_t users_max = 100;
+};
+struct UserSummary {
+  std::string id;
+  Partition partition;
+  Seq newest;        // of his newest event
+  std::string time;  // its ce_time
+};
+struct UserPage {
+  std::vector<UserSummary> users;  // by id
+  bool more;
+  std::vector<Position> complete_to;  // by partition
+};
+
+struct RunQuery {
+  UserId user;
+  Seq before;  // runs whose message has a smaller seq, newest first
+  std::optional<ThreadId> thread{};
+  std::size_t runs_max = 100;
+};
+struct RunPage {
+  std::vector<RunSummary> runs;
+  bool more;
+  Position complete_to;  // of the user's partition
+};
+
+// Where a view stands among all views of a subject.
+struct ViewPlace {
+  std::int64_t time;  // ce_time of its event, in microseconds
+  Partition partition;
+  Offset offset;
+  friend auto operator<=>(const ViewPlace&, const ViewPlace&) = default;
+};
+struct ViewQuery {
+  std::string subject;
+  std::optional<ViewPlace> before{};  // none: from the newest on
+  std::size_t views_max = 100;
+};
+struct View {
+  ViewPlace place;
+  RecordPtr event;  // history_viewed, in the history of the one who looked
+};
+struct ViewPage {
+  std::vector<View> views;  // newest first
+  bool more;
+  std::vector<Position> complete_to;  // by partition
+};
+
+class ArchiveIndex {
+ public:
+  using OnDamage = std::function<void(Partition, const Error&)>;
+  // `partitions`: of every topic of the log. `on_damage` is called where corrupt is answered.
+  ArchiveIndex(std::string folder, std::int32_t partitions, OnDamage on_damage);
+  ~ArchiveIndex();
+  ArchiveIndex(const ArchiveIndex&) = delete;
+  ArchiveIndex& operator=(const ArchiveIndex&) = delete;
+
+  [[nodiscard]] Result<UserPage> find_users(const UserSearch& search);
+  [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
+  // A run, and how far the archive was complete when it was looked for.
+  struct FoundRun {
+    std::optional<RunSummary> run;
+    Position complete_to;
+  };
+  [[nodiscard]] Result<FoundRun> run(const UserId& user, const RunId& id);
+  [[nodiscard]] Result<ViewPage> views(const ViewQuery& query);
+
+ private:
+  class File;
+  [[nodiscard]] Result<File*> file_of(Partition partition);
+  // Asks the file of a partition; one that answers with an error is opened again the next time.
+  template <class Answer, class Ask>
+  [[nodiscard]] Result<Answer> ask(Partition partition, const Ask& question);
+
+  const std::string folder_;
+  const std::int32_t partitions_;
+  const OnDamage on_damage_;
+  std::map<Partition, std::unique_ptr<File>> files_;
+};
+
+}  // namespace signalbox::event_store
