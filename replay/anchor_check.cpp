@@ -33,13 +33,19 @@ std::string to_text(const AnchorSummary& summary) {
     text += "anchored: " + std::to_string(summary.notes) +
             " anchors agree with the log and cover " + std::to_string(summary.covered) + " of " +
             std::to_string(summary.events) + " events\n";
-  if (!summary.is_anchored()) {
-    text += kUnanchored;
-    text += summary.missing.empty() ? "\n" : " (" + summary.missing + ")\n";
-  }
-  return text +
-         "what an anchor cannot show: what was removed before it was signed; and nothing at all "
-         "where one hand holds the log, its anchor.key and the anchors\n";
+  for (const std::string& sentence : cannot_show(summary)) text += sentence + "\n";
+  return text;
+}
+
+std::vector<std::string> cannot_show(const AnchorSummary& summary) {
+  std::vector<std::string> sentences;
+  if (!summary.is_anchored())
+    sentences.push_back(std::string(kUnanchored) +
+                        (summary.missing.empty() ? "" : " (" + summary.missing + ")"));
+  sentences.emplace_back(
+      "what an anchor cannot show: what was removed before it was signed; and nothing at all "
+      "where one hand holds the log, its anchor.key and the anchors");
+  return sentences;
 }
 
 AnchorCheck::AnchorCheck(const std::string& anchor_dir, const std::string& archive_folder,

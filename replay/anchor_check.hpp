@@ -36,6 +36,8 @@ struct AnchorSummary {
 };
 // A line or more for people.
 [[nodiscard]] std::string to_text(const AnchorSummary& summary);
+// Of it, what a verification could not show: a sentence each.
+[[nodiscard]] std::vector<std::string> cannot_show(const AnchorSummary& summary);
 
 class AnchorCheck final : public ValidEventObserver {
  public:

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,5 +42,19 @@ using ExportSink = std::function<Result<void>(std::string_view)>;
 [[nodiscard]] Result<ExportReport> write_export(event_store::LogReader& log, const UserId& user,
                                                 const std::string& anchor_dir, const Watch& watch,
                                                 const ExportSink& sink);
+
+// An export of a part of the history, which proves itself like the whole: its anchors are those
+// that cover its events, up to the first one that covers the last of them. In one pass, with the
+// part in memory.
+struct ExportPart {
+  std::string text;
+  ExportReport report;
+  std::optional<Seq> next{};  // where the next part begins; none: this is the last
+};
+// From `first` on, as many records as there is room for in bytes_max, at least one. Errors: as
+// write_export; not_found where nothing is left from there on.
+[[nodiscard]] Result<ExportPart> make_export_part(event_store::LogReader& log, const UserId& user,
+                                                  const std::string& anchor_dir, Seq first,
+                                                  std::size_t bytes_max, const Watch& watch);
 
 }  // namespace signalbox::replay

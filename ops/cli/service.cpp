@@ -3,6 +3,7 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <future>
 #include <optional>
 #include <random>
@@ -109,6 +110,8 @@ struct Service::Parts {
   RoleThread history_thread{"history"};
   RoleThread audit_thread{"audit"};
   RoleThread audit_scan_thread{"audit-scan"};
+  std::array<RoleThread, 2> verify_threads{RoleThread{"audit-verify-0"},
+                                           RoleThread{"audit-verify-1"}};
   std::unique_ptr<event_store::SqliteEventLog> log;
   std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
@@ -194,7 +197,11 @@ void Service::Parts::make_audit(const ServeOptions& options) {
                                          [this](Partition partition, const Error& error) {
                                            archive->rebuild(partition, error.message);
                                          }},
-                replay::AuditApi::Parts{audit_thread, audit_scan_thread, clock, system_random()},
+                replay::AuditApi::Parts{audit_thread,
+                                        audit_scan_thread,
+                                        {&verify_threads[0], &verify_threads[1]},
+                                        clock,
+                                        system_random()},
                 replay::AuditApi::Options{.source = "/signalbox/" +
                                                     log->describe().log_id.value().to_string() +
                                                     "/event-store/audit"});
@@ -292,7 +299,9 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
                                            {"archive", &parts.archive_thread},
                                            {"history", &parts.history_thread},
                                            {"audit", &parts.audit_thread},
-                                           {"audit-scan", &parts.audit_scan_thread}}});
+                                           {"audit-scan", &parts.audit_scan_thread},
+                                           {"audit-verify-0", &parts.verify_threads[0]},
+                                           {"audit-verify-1", &parts.verify_threads[1]}}});
     ServeOptions shown = options;
     parts.metrics.part()->add_limits(describe(shown));
     parts.keep_house();

@@ -1,13 +1,38 @@
 #include "replay/audit/audit_api.hpp"
 
+#include <type_traits>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/contract/identity.hpp"
+#include "event-store/contract/json_writer.hpp"
 #include "event-store/model/client_id.hpp"
 
 namespace signalbox::replay {
+namespace {
+
+// Whom a look is at; of a search the beginning of an id, or all.
+template <class Query>
+std::string subject_of(const Query& query) {
+  if constexpr (requires { query.user; })
+    return query.user.value();
+  else
+    return query.prefix.empty() ? "*" : query.prefix;
+}
+
+// Whose partition the answer is in; none: in any.
+template <class Query>
+std::optional<UserId> user_of(const Query& query) {
+  if constexpr (std::is_same_v<Query, ViewsQuery>)
+    return std::nullopt;
+  else if constexpr (requires { query.user; })
+    return query.user;
+  else
+    return std::nullopt;
+}
+
+}  // namespace
 
 struct AuditApi::Slots {
   std::mutex mutex;
@@ -23,62 +48,123 @@ struct AuditApi::UnderWay {
   std::vector<Offset> until{};  // by partition: what is before it must be in the answer
 };
 
-AuditApi::AuditApi(AuditSources sources, Parts parts, Options options)
+AuditApi::AuditApi(const AuditSources& sources, Parts parts, Options options)
     : log_(sources.log),
       description_(log_.describe()),
-      parts_(parts),
+      parts_(std::move(parts)),
       options_(std::move(options)),
       random_(parts_.seed),
       page_reads_(sources, options_.reads, stopping_),
-      scan_reads_(std::move(sources), options_.reads, stopping_),
+      scan_reads_(sources, options_.reads, stopping_),
+      jobs_({sources.data, sources.archive_folder, sources.anchor_folder}, parts_.verifiers,
+            options_.jobs),
       slots_(std::make_shared<Slots>()) {}
 
 AuditApi::~AuditApi() { stop(); }
 
 void AuditApi::stop() {
   stopping_ = true;
+  jobs_.stop();
   std::unique_lock lock(mutex_);
   none_under_way_.wait(lock, [this] { return under_way_ == 0; });
 }
 
 template <class Query>
-HttpRoute AuditApi::user_route(const HttpAuthorizer& authorize, std::string path, Cost cost,
-                               Asked<Query> (*read_query)(const HttpRequest&),
-                               AuditReads::Answer (*look_up)(AuditReads&, const HttpRequest&,
-                                                             const Query&, Offset until)) {
-  return {"GET", std::move(path), [=, this](const HttpRequest& request, const HttpAnswer& answer) {
+HttpRoute AuditApi::route(const HttpAuthorizer& authorize, std::string path, Cost cost,
+                          Asked<Query> (*read_query)(const HttpRequest&), LookUp<Query> look_up) {
+  return {"GET", std::move(path),
+          [=, this, look_up = std::move(look_up)](const HttpRequest& request,
+                                                  const HttpAnswer& answer) {
             auto auditor = authorize(request);
             if (!auditor) return answer(std::move(auditor.error()));
             auto query = read_query(request);
             if (!query) return answer(std::move(query.error()));
-            const UserId user = query->user;
-            const Partition partition = event_store::partition_of(user, description_.partitions);
-            begin({.auditor = *std::move(auditor),
-                   .subject = user.value(),
-                   .query = view_query(request),
-                   .of_user = user,
-                   .cost = cost,
-                   .read =
-                       [look_up, request, partition, query = *std::move(query)](
-                           AuditReads& reads, const std::vector<Offset>& until) {
-                         return look_up(reads, request, query,
-                                        until[static_cast<std::size_t>(partition.value())]);
-                       }},
-                  answer);
+            Look look{.auditor = *std::move(auditor),
+                      .subject = subject_of(*query),
+                      .query = view_query(request),
+                      .of_user = user_of(*query),
+                      .cost = cost,
+                      .read = {}};
+            look.read = [look_up, request, query = *std::move(query)](
+                            AuditReads& reads, const std::vector<Offset>& until) {
+              return look_up(reads, request, query, until);
+            };
+            begin(std::move(look), answer);
           }};
 }
 
+Offset AuditApi::end_of(const UserId& user, const std::vector<Offset>& until) const {
+  const Partition partition = event_store::partition_of(user, description_.partitions);
+  return until[static_cast<std::size_t>(partition.value())];
+}
+
 std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
+  using Ends = std::vector<Offset>;
+  using event_store::RunQuery;
+  using event_store::UserSearch;
   const std::string user = "/v1/audit/users/{id}";
-  return {
-      user_route<EventsQuery>(
-          authorize, user + "/events", Cost::page, read_events_query,
-          [](AuditReads& reads, const HttpRequest& request, const EventsQuery& query,
-             Offset until) { return reads.events(request, query, until); }),
-      user_route<StateQuery>(authorize, user + "/state", Cost::scan, read_state_query,
-                             [](AuditReads& reads, const HttpRequest&, const StateQuery& query,
-                                Offset) { return reads.state(query); }),
-  };
+  std::vector<HttpRoute> all{
+      route<UserSearch>(authorize, "/v1/audit/users", Cost::page, read_user_search,
+                        [](AuditReads& reads, const HttpRequest&, const UserSearch& search,
+                           const Ends& until) { return reads.users(search, until); }),
+      route<EventsQuery>(authorize, user + "/events", Cost::page, read_events_query,
+                         [this](AuditReads& reads, const HttpRequest& request,
+                                const EventsQuery& query, const Ends& until) {
+                           return reads.events(request, query, end_of(query.user, until));
+                         }),
+      route<StateQuery>(authorize, user + "/state", Cost::scan, read_state_query,
+                        [](AuditReads& reads, const HttpRequest&, const StateQuery& query,
+                           const Ends&) { return reads.state(query); }),
+      route<RunQuery>(authorize, user + "/runs", Cost::page, read_runs_query,
+                      [this](AuditReads& reads, const HttpRequest& request, const RunQuery& query,
+                             const Ends& until) {
+                        return reads.runs(request, query, end_of(query.user, until));
+                      }),
+      route<RunTreeQuery>(
+          authorize, user + "/runs/{run_id}", Cost::scan, read_run_tree_query,
+          [this](AuditReads& reads, const HttpRequest&, const RunTreeQuery& query,
+                 const Ends& until) { return reads.run(query, end_of(query.user, until)); }),
+      route<ViewsQuery>(authorize, user + "/views", Cost::page, read_views_query,
+                        [](AuditReads& reads, const HttpRequest& request, const ViewsQuery& query,
+                           const Ends& until) { return reads.views(request, query, until); }),
+      route<ExportQuery>(authorize, user + "/export", Cost::scan, read_export_query,
+                         [](AuditReads& reads, const HttpRequest&, const ExportQuery& query,
+                            const Ends&) { return reads.export_part(query); })};
+  HttpRoute verify =
+      route<VerifyQuery>(authorize, user + "/verify", Cost::page, read_verify_query,
+                         [this](AuditReads&, const HttpRequest& request, const VerifyQuery& query,
+                                const Ends&) { return begin_job(request, query.user); });
+  verify.method = "POST";
+  all.push_back(std::move(verify));
+  all.push_back({"GET", user + "/verify/{job}", [this, authorize](const HttpRequest& request) {
+                   return describe_job(request, authorize);
+                 }});
+  return all;
+}
+
+HttpResponse AuditApi::begin_job(const HttpRequest& request, const UserId& user) {
+  const std::string id = random_.uuid().to_string();
+  if (!jobs_.begin(id, user))
+    return come_back("overloaded", "as many verifications as may be are under way");
+  event_store::JsonWriter json;
+  json.begin_object();
+  json.key("job");
+  json.string(id);
+  json.end_object();
+  HttpResponse response{.status = 202, .body = json.take() + "\n"};
+  response.headers.emplace_back("Location", request.path + "/" + id);
+  return response;
+}
+
+HttpResponse AuditApi::describe_job(const HttpRequest& request,
+                                    const HttpAuthorizer& authorize) const {
+  auto auditor = authorize(request);
+  if (!auditor) return std::move(auditor.error());
+  auto query = read_verify_query(request);
+  if (!query) return std::move(query.error());
+  auto described = jobs_.describe(query->job, query->user);
+  if (described) return HttpResponse{.body = *std::move(described)};
+  return event_store::http_error(404, "not_found", "there is no such verification", "job");
 }
 
 tl::expected<std::shared_ptr<const void>, HttpResponse> AuditApi::take_slot(Cost cost) {

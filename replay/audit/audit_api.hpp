@@ -1,11 +1,19 @@
 // AuditApi: what an auditor asks over HTTP (contract 12), on the admin port.
+//   GET  /v1/audit/users                 who there is, by the beginning of the id
 //   GET  /v1/audit/users/{id}/events     his events, page by page: audit_query.hpp
 //   GET  /v1/audit/users/{id}/state      what was known at an instant, or at two and what differs
-// Every look is first stated by the one who looks: the command view_history{subject, query}, which
-// becomes an event in his own history; it is durable before anything is answered.
+//   GET  /v1/audit/users/{id}/runs       his runs, newest first
+//   GET  /v1/audit/users/{id}/runs/{run_id}   one of them as a tree: run_tree.hpp
+//   GET  /v1/audit/users/{id}/views      who looked at him, newest first
+//   GET  /v1/audit/users/{id}/export     a part of his history that proves itself (contract 15)
+//   POST /v1/audit/users/{id}/verify     begins a verification: verify_jobs.hpp
+//   GET  /v1/audit/users/{id}/verify/{job}   how far it is, and its verdict
+// Every look but the last is first stated by the one who looks: the command view_history{subject,
+// query}, which becomes an event in his own history; it is durable before anything is answered.
 //
-// Status: 401 no token, 403 a wrong one or without the role auditor, 400 a bad parameter, 413 a
-// state that is too large; with Retry-After 503 overloaded (requests_max are under way) and 503
+// Status: 401 no token, 403 a wrong one or without the role auditor, 400 a bad parameter, 404 no
+// such run, job or event, 413 a state or run that is too large; with Retry-After 503 overloaded
+// (requests_max are under way, or as many verifications as there are threads) and 503
 // log_unavailable (the look could not be stated; the history cannot be read, or the archive is
 // behind for longer than patience).
 //
@@ -30,6 +38,7 @@
 #include "event-store/model/http.hpp"
 #include "event-store/model/random.hpp"
 #include "replay/audit/audit_reads.hpp"
+#include "replay/audit/verify_jobs.hpp"
 
 namespace signalbox::replay {
 
@@ -38,6 +47,7 @@ class AuditApi {
   struct Parts {
     Executor& pages;
     Executor& scans;
+    std::vector<Executor*> verifiers;  // one verification at a time on each
     const Clock& clock;
     std::uint64_t seed;  // of ids
   };
@@ -48,9 +58,10 @@ class AuditApi {
     std::chrono::milliseconds patience{2'000};
     std::chrono::milliseconds look_again{50};
     AuditReadLimits reads{};
+    VerifyJobs::Options jobs{};
   };
 
-  AuditApi(AuditSources sources, Parts parts, Options options);
+  AuditApi(const AuditSources& sources, Parts parts, Options options);
   ~AuditApi();
   AuditApi(const AuditApi&) = delete;
   AuditApi& operator=(const AuditApi&) = delete;
@@ -77,12 +88,17 @@ class AuditApi {
   struct UnderWay;
   using UnderWayPtr = std::shared_ptr<UnderWay>;
 
-  // The route of a look at one user. `Query`: has `user`, and `read_query` makes it of a request.
   template <class Query>
-  [[nodiscard]] HttpRoute user_route(const HttpAuthorizer& authorize, std::string path, Cost cost,
-                                     Asked<Query> (*read_query)(const HttpRequest&),
-                                     AuditReads::Answer (*look_up)(AuditReads&, const HttpRequest&,
-                                                                   const Query&, Offset until));
+  using LookUp = std::function<AuditReads::Answer(AuditReads&, const HttpRequest&, const Query&,
+                                                  const std::vector<Offset>& until)>;
+  template <class Query>
+  [[nodiscard]] HttpRoute route(const HttpAuthorizer& authorize, std::string path, Cost cost,
+                                Asked<Query> (*read_query)(const HttpRequest&),
+                                LookUp<Query> look_up);
+  [[nodiscard]] HttpResponse begin_job(const HttpRequest& request, const UserId& user);
+  [[nodiscard]] HttpResponse describe_job(const HttpRequest& request,
+                                          const HttpAuthorizer& authorize) const;
+  [[nodiscard]] Offset end_of(const UserId& user, const std::vector<Offset>& until) const;
   void begin(Look look, const HttpAnswer& answer);
   void state_look(const UnderWayPtr& request);
   [[nodiscard]] bool note_ends(UnderWay& request);
@@ -98,6 +114,7 @@ class AuditApi {
   Random random_;          // on `pages`
   AuditReads page_reads_;  // on `pages`
   AuditReads scan_reads_;  // on `scans`
+  VerifyJobs jobs_;
   std::shared_ptr<Slots> slots_;
   std::mutex mutex_;
   std::condition_variable none_under_way_;

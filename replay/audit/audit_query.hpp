@@ -9,6 +9,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "event-store/archive/archive_index.hpp"
 #include "event-store/model/http.hpp"
 #include "event-store/model/ids.hpp"
 #include "replay/state.hpp"
@@ -38,6 +39,31 @@ struct EventsQuery {
 // The path of the page after the one that looked as far as `last`.
 [[nodiscard]] std::string next_link(const HttpRequest& request, const EventsQuery& query, Seq last);
 
+// /v1/audit/users?prefix=&limit=&after=
+[[nodiscard]] Asked<event_store::UserSearch> read_user_search(const HttpRequest& request);
+[[nodiscard]] std::string next_link(const event_store::UserSearch& search, const std::string& last);
+
+// .../runs?before_seq=&limit=&thread_id=
+[[nodiscard]] Asked<event_store::RunQuery> read_runs_query(const HttpRequest& request);
+[[nodiscard]] std::string next_link(const HttpRequest& request, const event_store::RunQuery& query,
+                                    Seq last);
+
+// .../runs/{run_id}
+struct RunTreeQuery {
+  UserId user;
+  RunId run;
+};
+[[nodiscard]] Asked<RunTreeQuery> read_run_tree_query(const HttpRequest& request);
+
+// .../views?before=&limit=; `before` is what a `next` says: TIME.PARTITION.OFFSET in numbers
+struct ViewsQuery {
+  UserId user;
+  event_store::ViewQuery views;
+};
+[[nodiscard]] Asked<ViewsQuery> read_views_query(const HttpRequest& request);
+[[nodiscard]] std::string next_link(const HttpRequest& request, const ViewsQuery& query,
+                                    const event_store::ViewPlace& last);
+
 // .../state?at=SEQ|TIME&to=SEQ|TIME
 struct StateQuery {
   UserId user;
@@ -45,5 +71,19 @@ struct StateQuery {
   std::optional<Instant> to{};
 };
 [[nodiscard]] Asked<StateQuery> read_state_query(const HttpRequest& request);
+
+// .../export?first_seq=
+struct ExportQuery {
+  UserId user;
+  Seq first{1};
+};
+[[nodiscard]] Asked<ExportQuery> read_export_query(const HttpRequest& request);
+
+// .../verify/{job} and POST .../verify
+struct VerifyQuery {
+  UserId user;
+  std::string job{};  // empty: a new one
+};
+[[nodiscard]] Asked<VerifyQuery> read_verify_query(const HttpRequest& request);
 
 }  // namespace signalbox::replay

@@ -11,7 +11,9 @@
 #include "event-store/log/log_reader.hpp"
 #include "event-store/log/log_scan.hpp"
 #include "replay/audit/audit_json.hpp"
+#include "replay/audit/run_tree.hpp"
 #include "replay/audit/state_difference.hpp"
+#include "replay/export.hpp"
 #include "replay/state_report.hpp"
 
 namespace signalbox::replay {
@@ -76,6 +78,76 @@ class EventsPage {
   std::optional<Seq> last_{};
 };
 
+// {"name":[items],"next":"..."} of items in the order they are taken.
+class ListPage {
+ public:
+  ListPage(std::string_view name, std::size_t bytes_max) : bytes_max_(bytes_max - kPageFrameBytes) {
+    json_.begin_object();
+    json_.key(name);
+    json_.begin_array();
+  }
+  // False: the page takes no more. One item it takes however large.
+  bool take(const std::string& item) {
+    if (taken_ > 0 && bytes_ + item.size() > bytes_max_) return false;
+    bytes_ += item.size() + 1;
+    ++taken_;
+    json_.raw(item);
+    return true;
+  }
+  // `source`: what the items were made of, of which there may be more; `link` makes the path of the
+  // page behind one of them.
+  template <class Source, class Link>
+  HttpResponse answer(bool more, const std::vector<Source>& source, const Link& link) {
+    json_.end_array();
+    if (taken_ > 0 && (more || taken_ < source.size())) {
+      json_.key("next");
+      json_.string(link(source[taken_ - 1]));
+    }
+    json_.end_object();
+    return HttpResponse{.body = json_.take() + "\n"};
+  }
+
+ private:
+  const std::size_t bytes_max_;
+  JsonWriter json_;
+  std::size_t bytes_ = 0;
+  std::size_t taken_ = 0;
+};
+
+void write_text(JsonWriter& json, std::string_view name, std::string_view text) {
+  json.key(name);
+  json.string(text);
+}
+
+void write_summary(JsonWriter& json, const event_store::RunSummary& run) {
+  write_text(json, "run_id", run.id.value().to_string());
+  write_text(json, "thread_id", run.thread);
+  write_text(json, "agent", run.agent);
+  write_text(json, "status", run.status);
+  if (!run.started.empty()) write_text(json, "started", run.started);
+  if (!run.ended.empty()) write_text(json, "ended", run.ended);
+  if (const auto duration = milliseconds_between(run.started, run.ended)) {
+    json.key("duration_ms");
+    json.integer(*duration);
+  }
+  json.key("first_seq");
+  json.integer(run.first.value());
+  json.key("last_seq");
+  json.integer(run.last.value());
+  json.key("events");
+  json.integer(run.events);
+}
+
+HttpResponse unreadable(const Error& error) {
+  return come_back("log_unavailable", "the history cannot be read now: " + error.message);
+}
+
+bool reach(const std::vector<Position>& complete_to, const std::vector<Offset>& until) {
+  for (std::size_t i = 0; i < until.size(); ++i)
+    if (complete_to[i].next_offset < until[i]) return false;
+  return true;
+}
+
 void write_position(JsonWriter& json, const Position& position) {
   json.begin_object();
   json.key("offset");
@@ -106,11 +178,12 @@ AuditReads::AuditReads(AuditSources sources, AuditReadLimits limits,
       limits_(limits),
       description_(sources_.log.describe()),
       stopping_(stopping),
-      archive_(sources_.archive_folder, description_.partitions) {}
+      archive_(sources_.archive_folder, description_.partitions),
+      index_(sources_.archive_folder, description_.partitions, sources_.on_damage) {}
 
-AuditReads::Answer AuditReads::damaged(const UserId& user, const Error& error) {
+HttpResponse AuditReads::damaged(const UserId& user, const Error& error) {
   if (error.code == Errc::corrupt) sources_.on_damage(archive_.partition_of(user), error);
-  return come_back("log_unavailable", "the history cannot be read now: " + error.message);
+  return unreadable(error);
 }
 
 bool AuditReads::is_behind(const UserId& user, const Position& complete_to, Offset until) {
@@ -188,6 +261,147 @@ AuditReads::Answer AuditReads::state(const StateQuery& query) {
   }
   json.end_object();
   return HttpResponse{.body = json.take() + "\n"};
+}
+
+AuditReads::Answer AuditReads::users(const event_store::UserSearch& search,
+                                     const std::vector<Offset>& until) {
+  const auto page = index_.find_users(search);
+  if (!page) return unreadable(page.error());
+  if (!reach(page->complete_to, until)) return std::nullopt;
+  ListPage list("users", limits_.page_bytes_max);
+  for (const event_store::UserSummary& user : page->users) {
+    JsonWriter item;
+    item.begin_object();
+    item.key("user_id");
+    item.string(user.id);
+    item.key("partition");
+    item.integer(user.partition.value());
+    item.key("events");
+    item.integer(user.newest.value());
+    item.key("newest_seq");
+    item.integer(user.newest.value());
+    item.key("newest_time");
+    item.string(user.time);
+    item.end_object();
+    if (!list.take(item.take())) break;
+  }
+  return list.answer(page->more, page->users, [&](const event_store::UserSummary& last) {
+    return next_link(search, last.id);
+  });
+}
+
+AuditReads::Answer AuditReads::runs(const HttpRequest& request, const event_store::RunQuery& query,
+                                    Offset until) {
+  const auto page = index_.runs(query);
+  if (!page) return unreadable(page.error());
+  if (is_behind(query.user, page->complete_to, until)) return std::nullopt;
+  ListPage list("runs", limits_.page_bytes_max);
+  for (const event_store::RunSummary& run : page->runs) {
+    JsonWriter item;
+    item.begin_object();
+    write_summary(item, run);
+    item.end_object();
+    if (!list.take(item.take())) break;
+  }
+  return list.answer(page->more, page->runs, [&](const event_store::RunSummary& last) {
+    return next_link(request, query, last.first);
+  });
+}
+
+Result<std::vector<RecordPtr>> AuditReads::events_of(const UserId& user,
+                                                     const event_store::RunSummary& run) {
+  std::vector<RecordPtr> events;
+  HistoryQuery history{.user = user,
+                       .after = Seq(run.first.value() - 1),
+                       .before = std::nullopt,
+                       .thread = ThreadId(run.thread)};
+  const std::string id = run.id.value().to_string();
+  std::size_t bytes = 0;
+  while (*history.after < run.last) {
+    const auto page = archive_.read(history);
+    if (!page) return tl::unexpected(page.error());
+    for (const RecordPtr& event : page->events) {
+      history.after = seq_of(*event);
+      if (*history.after > run.last || event->header("ce_runid") != id) continue;
+      bytes += event->value.size();
+      if (bytes > limits_.run_bytes_max)
+        return failure(Errc::too_large,
+                       "the run's events are too large for one answer; page "
+                       "through them: .../events?run_id=" +
+                           id);
+      events.push_back(event);
+    }
+    if (!page->more) break;
+  }
+  return events;
+}
+
+AuditReads::Answer AuditReads::run(const RunTreeQuery& query, Offset until) {
+  const auto found = index_.run(query.user, query.run);
+  if (!found) return unreadable(found.error());
+  if (is_behind(query.user, found->complete_to, until)) return std::nullopt;
+  if (!found->run)
+    return event_store::http_error(404, "not_found", "this user has no such run", "run_id");
+  const auto events = events_of(query.user, *found->run);
+  if (!events && events.error().code == Errc::too_large)
+    return event_store::http_error(413, "too_large", events.error().message, "run_id");
+  if (!events) return damaged(query.user, events.error());
+  if (events->empty()) return come_back("log_unavailable", "the archive is made anew");
+  JsonWriter json;
+  json.begin_object();
+  write_summary(json, *found->run);
+  json.key("tree");
+  json.raw(run_tree(*events));
+  json.end_object();
+  return HttpResponse{.body = json.take() + "\n"};
+}
+
+AuditReads::Answer AuditReads::export_part(const ExportQuery& query) {
+  auto log = event_store::LogReader::open(sources_.data);
+  if (!log) return unreadable(log.error());
+  auto part = make_export_part(*log, query.user, sources_.anchor_folder, query.first,
+                               limits_.export_bytes_max, watch());
+  if (!part && part.error().code == Errc::not_found)
+    return event_store::http_error(404, "not_found", part.error().message, "first_seq");
+  if (!part) return unreadable(part.error());
+  const std::string id = event_store::percent_encode(query.user.value());
+  const std::string first = std::to_string(part->report.first.value());
+  HttpResponse response{.content_type = "application/x-ndjson", .body = std::move(part->text)};
+  response.headers.emplace_back("Content-Disposition", "attachment; filename=\"export-" + first +
+                                                           ".jsonl\"; filename*=UTF-8''" + id +
+                                                           "-" + first + ".jsonl");
+  if (part->next)
+    response.headers.emplace_back(
+        "Link", "</v1/audit/users/" + id +
+                    "/export?first_seq=" + std::to_string(part->next->value()) + ">; rel=\"next\"");
+  return response;
+}
+
+AuditReads::Answer AuditReads::views(const HttpRequest& request, const ViewsQuery& query,
+                                     const std::vector<Offset>& until) {
+  const auto page = index_.views(query.views);
+  if (!page) return unreadable(page.error());
+  if (!reach(page->complete_to, until)) return std::nullopt;
+  ListPage list("views", limits_.page_bytes_max);
+  for (const event_store::View& view : page->views) {
+    const auto decoded = event_store::decode_event(*view.event);
+    const auto* viewed = decoded ? std::get_if<HistoryViewed>(&decoded->data) : nullptr;
+    JsonWriter item;
+    item.begin_object();
+    item.key("auditor");
+    item.string(*view.event->key);
+    item.key("time");
+    item.string(view.event->header("ce_time").value_or(""));
+    item.key("seq");
+    item.integer(seq_of(*view.event).value());
+    item.key("query");
+    item.raw(viewed != nullptr ? viewed->query.value() : "null");
+    item.end_object();
+    if (!list.take(item.take())) break;
+  }
+  return list.answer(page->more, page->views, [&](const event_store::View& last) {
+    return next_link(request, query, last.place);
+  });
 }
 
 }  // namespace signalbox::replay

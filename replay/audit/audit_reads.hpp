@@ -12,7 +12,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "event-store/archive/archive_index.hpp"
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/log/event_log.hpp"
 #include "event-store/model/http.hpp"
@@ -37,6 +39,8 @@ struct AuditReadLimits {
   // How much of the log may be looked through for events that are not in the archive yet.
   std::size_t scan_bytes_max = 8 << 20;
   std::size_t state_bytes_max = 64 << 20;
+  std::size_t export_bytes_max = 16 << 20;  // of the records of one part
+  std::size_t run_bytes_max = 16 << 20;     // of a run's events, as a tree
 };
 
 class AuditReads {
@@ -49,9 +53,20 @@ class AuditReads {
   // `until`: the end of the user's partition when it was asked.
   [[nodiscard]] Answer events(const HttpRequest& request, const EventsQuery& query, Offset until);
   [[nodiscard]] Answer state(const StateQuery& query);
+  // `until`: the ends of all partitions, by partition.
+  [[nodiscard]] Answer users(const event_store::UserSearch& search,
+                             const std::vector<Offset>& until);
+  [[nodiscard]] Answer runs(const HttpRequest& request, const event_store::RunQuery& query,
+                            Offset until);
+  [[nodiscard]] Answer run(const RunTreeQuery& query, Offset until);
+  [[nodiscard]] Answer export_part(const ExportQuery& query);
+  [[nodiscard]] Answer views(const HttpRequest& request, const ViewsQuery& query,
+                             const std::vector<Offset>& until);
 
  private:
-  [[nodiscard]] Answer damaged(const UserId& user, const Error& error);
+  [[nodiscard]] HttpResponse damaged(const UserId& user, const Error& error);
+  [[nodiscard]] Result<std::vector<RecordPtr>> events_of(const UserId& user,
+                                                         const event_store::RunSummary& run);
   [[nodiscard]] bool is_behind(const UserId& user, const event_store::Position& complete_to,
                                Offset until);
   [[nodiscard]] Watch watch() const;
@@ -62,6 +77,7 @@ class AuditReads {
   const event_store::LogDescription description_;
   const std::atomic<bool>& stopping_;
   event_store::ArchiveReader archive_;
+  event_store::ArchiveIndex index_;
 };
 
 // 503 with Retry-After.

@@ -151,6 +151,55 @@ TEST_F(ExportOfALog, OfADamagedHistoryNamesTheBreakOnce) {
   EXPECT_THAT(check().first_faults, ElementsAre(HasSubstr("expected ce_userseq 2, found 7")));
 }
 
+TEST_F(ExportOfALog, InPartsEachProvesItselfAndTogetherTheyAreTheWhole) {
+  for (int i = 0; i < 40; ++i) written.add_event(i % 3 == 2 ? "berta" : "anna", "t");
+  written.settle();
+  anchor({4, 20, 40});
+  ASSERT_TRUE(write("anna"));
+  const std::string whole = text;
+  auto reader = LogReader::open(folder.path() + "/data");
+  ASSERT_TRUE(reader);
+  std::string records;
+  int parts = 0;
+  for (std::optional<Seq> next = Seq(1); next; ++parts) {
+    const Seq first = *next;
+    const auto part = make_export_part(*reader, UserId("anna"), anchors, first, 6'000, kPatient);
+    ASSERT_TRUE(part) << part.error().message;
+    EXPECT_EQ(part->report.first, first);
+    text = part->text;
+    const ExportVerdict verdict = check();
+    EXPECT_THAT(verdict.first_faults, IsEmpty());
+    EXPECT_EQ(verdict.anchored, verdict.last) << "of the part from " << first.value();
+    const std::string lines = text.substr(text.find('\n') + 1);
+    EXPECT_LE(lines.size(), 6'000u);
+    records += lines;
+    next = part->next;
+    if (next) {
+      EXPECT_EQ(*next, verdict.last.next());
+    }
+  }
+  EXPECT_GT(parts, 3);
+  EXPECT_EQ(records, whole.substr(whole.find('\n') + 1));
+  const auto none = make_export_part(*reader, UserId("anna"), anchors, Seq(28), 6'000, kPatient);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::not_found);
+}
+
+TEST_F(ExportOfALog, InPartsNamesAnAnchorThatContradictsTheLog) {
+  for (int i = 0; i < 20; ++i) written.add_event("anna", "t");
+  written.settle();
+  anchor({12});
+  write_note(
+      {written.log().describe().log_id, Partition(0), 5, {}, Offset(6), Epoch(1), OwnerSeq(5)});
+  auto reader = LogReader::open(folder.path() + "/data");
+  ASSERT_TRUE(reader);
+  const auto part = make_export_part(*reader, UserId("anna"), anchors, Seq(1), 3'000, kPatient);
+  ASSERT_TRUE(part) << part.error().message;
+  EXPECT_THAT(part->report.contradictions, ElementsAre(HasSubstr("another tree")));
+  text = part->text;
+  EXPECT_FALSE(check().is_whole());
+}
+
 TEST_F(ExportOfALog, KeepsTheNewestAnchorsOfVeryMany) {
   for (std::size_t i = 0; i < kExportAnchorsMax + 20; ++i) written.add_event("anna", "t");
   written.settle();
