@@ -56,8 +56,9 @@ AuditApi::AuditApi(const AuditSources& sources, Parts parts, Options options)
       random_(parts_.seed),
       page_reads_(sources, options_.reads, stopping_),
       scan_reads_(sources, options_.reads, stopping_),
-      jobs_({sources.data, sources.archive_folder, sources.anchor_folder}, parts_.verifiers,
-            options_.jobs),
+      jobs_({sources.data, sources.archive_folder, sources.anchor_folder,
+             sources.data + "/snapshots.db"},
+            parts_.verifiers, options_.jobs),
       slots_(std::make_shared<Slots>()) {}
 
 AuditApi::~AuditApi() { stop(); }

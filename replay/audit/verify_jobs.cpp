@@ -6,6 +6,7 @@
 #include "event-store/contract/json_writer.hpp"
 #include "replay/anchor_check.hpp"
 #include "replay/archive_check.hpp"
+#include "replay/snapshot_check.hpp"
 #include "replay/verify_report.hpp"
 
 namespace signalbox::replay {
@@ -105,13 +106,16 @@ Result<std::string> VerifyJobs::verify(const UserId& user, const Watch& watch) c
   if (!log) return tl::unexpected(log.error());
   ArchiveCheck archive(sources_.archive_folder, log->describe(), user);
   AnchorCheck anchors(sources_.anchor_folder, sources_.archive_folder, log->describe(), user);
-  const auto report = verify_log(
-      *log,
-      {.user = user, .findings_max = options_.findings_max, .observers = {&archive, &anchors}},
-      watch);
+  SnapshotCheck snapshots(sources_.snapshots, log->describe(), user);
+  const auto report = verify_log(*log,
+                                 {.user = user,
+                                  .findings_max = options_.findings_max,
+                                  .observers = {&archive, &anchors, &snapshots}},
+                                 watch);
   if (!report) return tl::unexpected(report.error());
   return verdict_of(*report, {.archived_events = archive.compared(),
                               .archive_files_missing = archive.files_missing(),
+                              .snapshots = snapshots.compared(),
                               .anchors = anchors.summary()});
 }
 

@@ -1,7 +1,7 @@
 // VerifyJobs: verifications of one user's history that run while somebody asks how far they are
-// (replay/verify.hpp, against the log, the archive and the anchors). Each runs on a thread of its
-// own, so that it delays nobody; at most as many at a time as there are threads. Of those that have
-// ended the newest are kept. Memory: jobs_max verdicts of findings_max findings each.
+// (replay/verify.hpp, against the log, its archive, anchors and snapshots). Each runs on a thread
+// of its own, so that it delays nobody; at most as many at a time as there are threads. Of those
+// that have ended the newest are kept. Memory: jobs_max verdicts of findings_max findings each.
 // Threads: any but those of the jobs, which outlive it. Lifetime: the destructor stops what runs.
 #pragma once
 
@@ -24,6 +24,7 @@ struct VerifySources {
   std::string data;
   std::string archive_folder;
   std::string anchor_folder;
+  std::string snapshots;  // the file
 };
 
 class VerifyJobs {

@@ -413,6 +413,15 @@ def test_an_auditors_token_on_a_socket_and_on_history_shows_his_own(closed):
             await client.wait_for(type="caught_up")
             assert {frame["user_id"] for frame in client.events()} <= {"boss"}
             assert "canary" not in "".join(client.bytes)
+            async with Client(service, "anna", key.token("anna"), from_="start") as anna:
+                await anna.wait_for(type="caught_up")
+                cursor = anna.last_cursor()
+                await anna.send({"type": "refresh_token", "id": "r", "token": token})
+                assert (await anna.wait_for(id="r"))["type"] == "error"
+            await client.send({"type": "resume", "id": "c", "cursor": cursor})
+            refused = await client.wait_for(id="c")
+            assert (refused["code"], refused["reason"]) == ("cursor_invalid", "other_user")
+            assert "canary" not in "".join(client.bytes)
     asyncio.run(follow())
     status, body = service.get("/v1/history", token)
     assert status == 200 and "canary" not in body

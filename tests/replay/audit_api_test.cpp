@@ -1,0 +1,296 @@
+#include "replay/audit/audit_api.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "event-store/contract/http_parameters.hpp"
+#include "tests/archive/running_archive.hpp"
+#include "tests/archive/written_log.hpp"
+
+namespace signalbox::replay {
+namespace {
+
+using namespace std::chrono_literals;
+using event_store::RunningArchive;
+using event_store::TemporaryFolder;
+using event_store::WrittenLog;
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+const std::string kEvents = "/v1/audit/users/{id}/events";
+const std::string kState = "/v1/audit/users/{id}/state";
+const std::string kVerify = "/v1/audit/users/{id}/verify";
+
+class AuditOfALog : public testing::Test {
+ protected:
+  ~AuditOfALog() override {
+    if (api_) api_->stop();
+  }
+
+  void start(AuditApi::Options options = {}, event_store::EventLog* log = nullptr) {
+    options.source = "/signalbox/test/event-store/audit";
+    api_.emplace(AuditSources{.log = log != nullptr ? *log : written_.log(),
+                              .data = folder_.path(),
+                              .archive_folder = folder_.path() + "/archive",
+                              .anchor_folder = folder_.path() + "/anchors",
+                              .on_damage = [this](Partition, const Error&) { ++damages_; }},
+                 AuditApi::Parts{pages_, scans_, {&verifier_}, clock_, 7}, std::move(options));
+    routes_ = api_->routes([](const HttpRequest& request) -> tl::expected<UserId, HttpResponse> {
+      if (request.header("authorization")) return UserId("boss");
+      return tl::unexpected(event_store::http_error(401, "token_invalid", "who are you?"));
+    });
+  }
+  void write(int events, const std::string& user = "anna") {
+    for (int i = 0; i < events; ++i) written_.add_event(user, "t");
+    written_.settle();
+  }
+  void archive_all() {
+    RunningArchive archive(written_.log(), folder_.path() + "/archive");
+    archive.wait_until_complete();
+  }
+
+  std::future<HttpResponse> begin(const std::string& route, const std::string& target,
+                                  const std::string& method = "GET", bool with_token = true) {
+    HttpRequest request{.method = method,
+                        .path = target.substr(0, target.find('?')),
+                        .query = {},
+                        .headers = {},
+                        .body = {},
+                        .remote_address = {}};
+    if (target.find('?') != target.npos) request.query = target.substr(target.find('?') + 1);
+    if (with_token) request.headers.emplace_back("authorization", "Bearer x");
+    const auto promise = std::make_shared<std::promise<HttpResponse>>();
+    for (const HttpRoute& one : routes_) {
+      if (one.path != route || one.method != method) continue;
+      const auto answer = [promise](HttpResponse response) {
+        promise->set_value(std::move(response));
+      };
+      if (const auto* late = std::get_if<LateHttpHandler>(&one.handler))
+        (*late)(request, answer);
+      else
+        answer(std::get<HttpHandler>(one.handler)(request));
+    }
+    return promise->get_future();
+  }
+  HttpResponse ask(const std::string& route, const std::string& target,
+                   const std::string& method = "GET", bool with_token = true) {
+    auto answer = begin(route, target, method, with_token);
+    if (answer.wait_for(30s) == std::future_status::ready) return answer.get();
+    ADD_FAILURE() << "no answer to " << target;
+    return {};
+  }
+  Json events(const std::string& query = "") {
+    const HttpResponse answer = ask(kEvents, "/v1/audit/users/anna/events" + query);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return Json::parse(answer.body);
+  }
+  std::vector<RecordPtr> looks() {
+    const auto read =
+        written_.log().read({Topic::inbound, written_.partition_of("boss")}, Offset(0), {});
+    EXPECT_TRUE(read);
+    return read ? *read : std::vector<RecordPtr>{};
+  }
+
+  TemporaryFolder folder_;
+  WrittenLog written_{folder_.path(), 2};
+  cli::SystemClock clock_;
+  cli::RoleThread pages_{"audit"};
+  cli::RoleThread scans_{"audit-scan"};
+  cli::RoleThread verifier_{"audit-verify"};
+  std::atomic<int> damages_ = 0;
+  std::optional<AuditApi> api_;
+  std::vector<HttpRoute> routes_;
+};
+
+TEST_F(AuditOfALog, StatesALookBeforeItIsAnswered) {
+  write(3);
+  archive_all();
+  start();
+  EXPECT_EQ(events("?limit=2")["events"].size(), 2u);
+  const auto stated = looks();
+  ASSERT_EQ(stated.size(), 1u);
+  const auto command = event_store::decode_command(*stated[0]);
+  ASSERT_TRUE(command) << command.error().message;
+  EXPECT_EQ(stated[0]->key, "boss");
+  EXPECT_EQ(command->user_id, UserId("boss"));
+  EXPECT_EQ(command->source, "/signalbox/test/event-store/audit");
+  EXPECT_TRUE(is_websocket_client_id(command->websocket_client_id.value()));
+  EXPECT_EQ(std::get<ViewHistory>(command->data),
+            (ViewHistory{"anna", JsonText(R"({"path":"/v1/audit/users/anna/events",)"
+                                          R"("parameters":{"limit":"2"}})")}));
+}
+
+TEST_F(AuditOfALog, ShowsNothingWhereTheLookCannotBeStated) {
+  write(3);
+  archive_all();
+  written_.close();
+  const auto closed = event_store::SqliteEventLog::open_read_only(folder_.path());
+  ASSERT_TRUE(closed);
+  start({}, closed->get());
+  const HttpResponse answer = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(answer.body, HasSubstr("log_unavailable"));
+  EXPECT_THAT(answer.body, testing::Not(HasSubstr("content")));
+  api_.reset();
+}
+
+TEST_F(AuditOfALog, LetsNobodyInWhomTheAuthorizerRefuses) {
+  write(1);
+  archive_all();
+  start();
+  for (const HttpRoute& route : routes_)
+    EXPECT_EQ(ask(route.path, "/v1/audit/users/anna/x", route.method, false).status, 401)
+        << route.path;
+  EXPECT_TRUE(looks().empty());
+}
+
+TEST_F(AuditOfALog, WaitsForAnArchiveThatIsBehindAndThenSaysSo) {
+  write(3);
+  archive_all();
+  write(1);
+  start({.source = "", .patience = 100ms, .look_again = 5ms});
+  const HttpResponse behind = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(behind.status, 503);
+  EXPECT_THAT(behind.body, HasSubstr("behind"));
+  EXPECT_FALSE(behind.headers.empty());
+  // Of somebody else's it does not matter.
+  EXPECT_EQ(ask(kEvents, "/v1/audit/users/nobody/events").status, 200);
+  archive_all();
+  EXPECT_EQ(events()["events"].size(), 4u);
+}
+
+TEST_F(AuditOfALog, AnswersOnlySoManyAtATime) {
+  write(1);
+  archive_all();
+  start({.source = "", .requests_max = 2, .scans_max = 1});
+  // An answer that is not sent yet holds its place.
+  std::optional<HttpResponse> first = ask(kState, "/v1/audit/users/anna/state");
+  EXPECT_EQ(first->status, 200);
+  const HttpResponse scan = ask(kState, "/v1/audit/users/anna/state");
+  EXPECT_EQ(scan.status, 503);
+  EXPECT_THAT(scan.body, HasSubstr("overloaded"));
+  const HttpResponse second = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(second.status, 200);
+  const HttpResponse third = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(third.status, 503);
+  EXPECT_EQ(third.headers, (decltype(third.headers){{"Retry-After", "1"}}));
+  first.reset();
+  EXPECT_EQ(ask(kState, "/v1/audit/users/anna/state").status, 200);
+}
+
+TEST_F(AuditOfALog, AnswersWhatIsUnderWayWhenItStops) {
+  write(1);
+  archive_all();
+  write(1);
+  start({.source = "", .patience = 1h, .look_again = 1ms});
+  auto waiting = begin(kEvents, "/v1/audit/users/anna/events");
+  while (looks().empty()) std::this_thread::yield();
+  api_->stop();
+  ASSERT_EQ(waiting.wait_for(0s), std::future_status::ready);
+  EXPECT_EQ(waiting.get().status, 503);
+  EXPECT_EQ(ask(kEvents, "/v1/audit/users/anna/events").status, 503);
+}
+
+TEST_F(AuditOfALog, LooksAtSoManyEventsForAPageWithFilters) {
+  write(25);
+  archive_all();
+  start({.source = "", .reads = {.events_looked_at_max = 10}});
+  Json page = events("?type=agent_failed");
+  EXPECT_TRUE(page["events"].empty());
+  EXPECT_EQ(page["next"], "/v1/audit/users/anna/events?before_seq=16&type=agent_failed&limit=100");
+  page = events("?before_seq=6&type=agent_failed");
+  EXPECT_FALSE(page.contains("next"));
+  page = events("?after_seq=0&type=message_received&limit=4");
+  EXPECT_EQ(page["events"].size(), 4u);
+  EXPECT_EQ(page["next"], "/v1/audit/users/anna/events?after_seq=4&type=message_received&limit=4");
+}
+
+TEST_F(AuditOfALog, EndsAPageAtSoManyBytesButShowsAtLeastOneEvent) {
+  write(20);
+  archive_all();
+  start({.source = "", .reads = {.page_bytes_max = 4096 + 1500}});
+  Json page = events();
+  const std::size_t shown = page["events"].size();
+  EXPECT_GT(shown, 1u);
+  EXPECT_LT(shown, 20u);
+  EXPECT_EQ(page["events"].back()["seq"], 20);
+  EXPECT_EQ(page["next"],
+            "/v1/audit/users/anna/events?before_seq=" + std::to_string(21 - shown) + "&limit=100");
+  start({.source = "", .reads = {.page_bytes_max = 4096 + 1}});
+  EXPECT_EQ(events()["events"].size(), 1u);
+}
+
+TEST_F(AuditOfALog, RefusesAStateThatIsTooLarge) {
+  write(20);
+  archive_all();
+  start({.source = "", .reads = {.state_bytes_max = 500}});
+  EXPECT_EQ(ask(kState, "/v1/audit/users/anna/state?at=3").status, 200);
+  const HttpResponse answer = ask(kState, "/v1/audit/users/anna/state");
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_THAT(answer.body, HasSubstr("too_large"));
+}
+
+TEST_F(AuditOfALog, TellsOfADamagedRowOfTheArchive) {
+  write(3);
+  archive_all();
+  const std::string path =
+      event_store::archive_path(folder_.path() + "/archive", written_.partition_of("anna"));
+  auto file =
+      event_store::SqliteDatabase::open(path, event_store::SqliteDatabase::Access::read_write);
+  ASSERT_TRUE(file && file->execute("UPDATE events SET place = place + 1 WHERE seq = 2"));
+  start();
+  const HttpResponse answer = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(damages_, 1);
+}
+
+TEST_F(AuditOfALog, KeepsTheVerdictsOfTheNewestVerifications) {
+  write(3);
+  archive_all();
+  start({.source = "", .jobs = {.jobs_max = 2}});
+  std::vector<std::string> jobs;
+  while (jobs.size() < 3) {
+    const HttpResponse begun = ask(kVerify, "/v1/audit/users/anna/verify", "POST");
+    if (begun.status == 503) continue;  // the one before goes on
+    ASSERT_EQ(begun.status, 202) << begun.body;
+    jobs.push_back(begun.headers.at(0).second);
+  }
+  EXPECT_EQ(ask(kVerify + "/{job}", jobs[0]).status, 404);
+  Json newest;
+  do {
+    newest = Json::parse(ask(kVerify + "/{job}", jobs[2]).body);
+  } while (newest["state"] == "running");
+  EXPECT_EQ(newest["verdict"]["whole"], true) << newest;
+  EXPECT_THAT(newest["verdict"]["cannot_show"][0].get<std::string>(), HasSubstr("unanchored"));
+  EXPECT_EQ(ask(kVerify + "/{job}", "/v1/audit/users/other" + jobs[2].substr(20)).status, 404);
+}
+
+TEST_F(AuditOfALog, StopsAVerificationThatRuns) {
+  write(3);
+  archive_all();
+  start();
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  verifier_.post([&] {
+    begun.set_value();
+    go_on.get_future().wait();
+  });
+  begun.get_future().wait();
+  const HttpResponse job = ask(kVerify, "/v1/audit/users/anna/verify", "POST");
+  ASSERT_EQ(job.status, 202);
+  EXPECT_EQ(ask(kVerify, "/v1/audit/users/anna/verify", "POST").status, 503);
+  std::thread stopping([this] { api_->stop(); });
+  while (ask(kEvents, "/v1/audit/users/anna/events").status != 503) std::this_thread::yield();
+  go_on.set_value();
+  stopping.join();
+  EXPECT_EQ(Json::parse(ask(kVerify + "/{job}", job.headers.at(0).second).body)["state"],
+            "stopped");
+}
+
+}  // namespace
+}  // namespace signalbox::replay
