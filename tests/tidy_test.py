@@ -32,9 +32,10 @@ ARROWS = {
     "router": ["event-store", "router"],
     "gateway": ["event-store", "gateway"],
     "replay": ["event-store", "router", "replay"],
-    "ops/bench": ["event-store", "replay", "ops/bench", "ops/cli/progress_bar.hpp",
+    "ops/client": ["event-store/model", "ops/client"],
+    "ops/bench": ["event-store", "replay", "ops/bench", "ops/client", "ops/cli/progress_bar.hpp",
                   "ops/cli/role_thread.hpp", "ops/cli/system_clock.hpp"],
-    "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench"],
+    "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench", "ops/client"],
     "tests": ["event-store", "router", "gateway", "replay", "ops", "tests"],
 }
 OURS = ("event-store/", "router/", "gateway/", "replay/", "ops/", "tests/")

@@ -10,7 +10,7 @@
 #include <chrono>
 #include <random>
 
-#include "ops/bench/websocket_frames.hpp"
+#include "ops/client/websocket_frames.hpp"
 
 namespace signalbox::bench {
 
@@ -47,15 +47,17 @@ std::string request_of(Attack attack, const std::string& address, const std::str
 
 Attackers::Attackers(const std::string& address, std::size_t count,
                      const std::function<std::string(const std::string& user)>& token)
-    : pings_(
-          repeat(encode_masked_frame(Opcode::ping, std::string(125, 'p'), {1, 2, 3, 4}), kPings)),
-      resume_(
-          encode_masked_frame(Opcode::text, R"({"type":"resume","from":"start"})", {1, 2, 3, 4})),
-      questions_(
-          repeat(encode_masked_frame(Opcode::text, R"({"type":"ping","nonce":"n"})", {1, 2, 3, 4}),
-                 kPings)),
+    : pings_(repeat(
+          client::encode_masked_frame(client::Opcode::ping, std::string(125, 'p'), {1, 2, 3, 4}),
+          kPings)),
+      resume_(client::encode_masked_frame(client::Opcode::text,
+                                          R"({"type":"resume","from":"start"})", {1, 2, 3, 4})),
+      questions_(repeat(client::encode_masked_frame(client::Opcode::text,
+                                                    R"({"type":"ping","nonce":"n"})", {1, 2, 3, 4}),
+                        kPings)),
       garbage_(kGarbageBytes, '\0'),
-      oversize_(encode_masked_frame(Opcode::text, std::string(kOversizeBytes, 'o'), {1, 2, 3, 4})),
+      oversize_(client::encode_masked_frame(client::Opcode::text, std::string(kOversizeBytes, 'o'),
+                                            {1, 2, 3, 4})),
       received_(kReadBytes) {
   std::mt19937 random(4);
   std::generate(garbage_.begin(), garbage_.end(), [&] { return static_cast<char>(random()); });

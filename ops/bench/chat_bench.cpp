@@ -34,7 +34,7 @@ constexpr milliseconds kTokenWaitMax(5'000);
 // All users of one run of the bench, on one thread.
 class Crowd final : private ChatUserSink {
  public:
-  Crowd(const ChatBenchOptions& options, WebSocketUrl service,
+  Crowd(const ChatBenchOptions& options, client::WebSocketUrl service,
         const std::vector<Conversation>& conversations, HistoryFile& history, std::ostream& err)
       : options_(options),
         user_options_{.service = std::move(service),
@@ -212,9 +212,10 @@ void print(const Crowd& crowd, const ChatBenchReport& report, std::ostream& out)
 ChatBenchReport play_conversations(const ChatBenchOptions& options, std::ostream& out,
                                    std::ostream& err) {
   ChatBenchReport report;
-  WebSocketUrl service = parse_websocket_url(options.url);
-  if (service.host.empty() || options.users == 0) {
-    err << (service.host.empty() ? "--url must be ws://HOST:PORT/ws" : "--users must be at least 1")
+  client::WebSocketUrl service = client::parse_websocket_url(options.url);
+  const bool is_plain = !service.host.empty() && !service.secure;
+  if (!is_plain || options.users == 0) {
+    err << (!is_plain ? "--url must be ws://HOST:PORT/ws" : "--users must be at least 1")
         << std::endl;
     report.exit_code = kExitUsage;
     return report;

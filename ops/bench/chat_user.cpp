@@ -42,21 +42,21 @@ float milliseconds_since(BenchTime start) {
 }
 
 // Whether a client should come back after this end (contract 11).
-bool may_come_back(const WebSocketEnd& end) {
+bool may_come_back(const client::WebSocketEnd& end) {
   switch (end.kind) {
-    case WebSocketEnd::Kind::unreachable:
-    case WebSocketEnd::Kind::broken: return true;
-    case WebSocketEnd::Kind::refused:
+    case client::WebSocketEnd::Kind::unreachable:
+    case client::WebSocketEnd::Kind::broken: return true;
+    case client::WebSocketEnd::Kind::refused:
       return end.code == kStatusUnauthorized || end.code == 429 || end.code >= 500;
-    case WebSocketEnd::Kind::closed:
+    case client::WebSocketEnd::Kind::closed:
       return end.code == 1000 || end.code == 1001 || (end.code >= 1005 && end.code <= 1006) ||
              (end.code >= 1011 && end.code <= 1014) || (end.code >= 4000 && end.code <= 4399);
-    case WebSocketEnd::Kind::fault: return false;
+    case client::WebSocketEnd::Kind::fault: return false;
   }
   return false;
 }
 
-std::string describe(const WebSocketEnd& end) {
+std::string describe(const client::WebSocketEnd& end) {
   return "the socket ended: code " + std::to_string(end.code) + " " + end.reason;
 }
 
@@ -98,12 +98,12 @@ OutgoingMessage ChatUser::message() const {
 void ChatUser::connect() {
   phase_ = Phase::connecting;
   if (!has_token()) return;
-  WebSocketRequest request{.url = options_.service,
-                           .headers = {{"Authorization", "Bearer " + token_}},
-                           .subprotocol = "signalbox.v1"};
+  client::WebSocketRequest request{.url = options_.service,
+                                   .headers = {{"Authorization", "Bearer " + token_}},
+                                   .subprotocol = "signalbox.v1"};
   request.url.path += request.url.path.find('?') == std::string::npos ? '?' : '&';
   request.url.path += cursor_.empty() ? "from=start" : "cursor=" + cursor_;
-  socket_ = WebSocketClient::connect(io_, std::move(request), *this);
+  socket_ = client::WebSocketClient::connect(io_, std::move(request), *this);
 }
 
 bool ChatUser::has_token() {
@@ -140,7 +140,7 @@ void ChatUser::left() {
   counts_.last_contact = std::chrono::steady_clock::now();
 }
 
-void ChatUser::on_end(const WebSocketEnd& end) {
+void ChatUser::on_end(const client::WebSocketEnd& end) {
   left();
   call_off();
   held_ = false;
@@ -159,8 +159,9 @@ void ChatUser::on_end(const WebSocketEnd& end) {
     history_.add(user_id_, "unknown", {{"op", "resume"}, {"why", end.reason}});
   const bool expired = end.code == kStatusUnauthorized || end.code == 4401;
   if (!may_come_back(end) && !(expired && tries_ < 2))
-    return stop_with(violation(
-        end.kind == WebSocketEnd::Kind::fault ? "websocket_protocol" : "refused", describe(end)));
+    return stop_with(
+        violation(end.kind == client::WebSocketEnd::Kind::fault ? "websocket_protocol" : "refused",
+                  describe(end)));
   if (expired) token_.clear();
   phase_ = Phase::connecting;
   connect_later(std::exchange(told_to_wait_, milliseconds(0)));

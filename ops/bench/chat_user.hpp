@@ -20,7 +20,7 @@
 #include "ops/bench/conversations.hpp"
 #include "ops/bench/history_file.hpp"
 #include "ops/bench/stream_checker.hpp"
-#include "ops/bench/websocket_client.hpp"
+#include "ops/client/websocket_client.hpp"
 
 namespace signalbox::bench {
 
@@ -49,7 +49,7 @@ class ChatUserSink {
 };
 
 struct ChatUserOptions {
-  WebSocketUrl service;
+  client::WebSocketUrl service;
   std::string agent = "playbook";
   std::chrono::milliseconds stall_max{120'000};  // connected, but nothing comes of a message
   std::chrono::milliseconds backoff_max{2'000};  // between two tries to connect
@@ -57,7 +57,7 @@ struct ChatUserOptions {
   bool recheck = true;                           // read everything again at the end
 };
 
-class ChatUser final : private WebSocketSink {
+class ChatUser final : private client::WebSocketSink {
  public:
   // All references outlive it. `token` empty: asked of the service.
   ChatUser(asio::io_context& io, std::string user_id, std::string token,
@@ -74,7 +74,7 @@ class ChatUser final : private WebSocketSink {
 
   void on_open() override;
   void on_text(std::string_view text) override;
-  void on_end(const WebSocketEnd& end) override;
+  void on_end(const client::WebSocketEnd& end) override;
 
   void connect();
   void connect_later(std::chrono::milliseconds at_least);
@@ -130,7 +130,7 @@ class ChatUser final : private WebSocketSink {
   bool was_ready_ = false;  // a first socket was open
   int tries_ = 0;           // to connect, since a socket was ready
   std::chrono::milliseconds told_to_wait_{0};
-  std::shared_ptr<WebSocketClient> socket_;
+  std::shared_ptr<client::WebSocketClient> socket_;
   asio::steady_timer timer_;  // back-off, a pause, or the stall of a message
   std::uint64_t timer_round_ = 0;
 };

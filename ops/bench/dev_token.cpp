@@ -12,7 +12,7 @@
 
 namespace signalbox::bench {
 
-Result<std::string> fetch_dev_token(const WebSocketUrl& service, const std::string& user_id,
+Result<std::string> fetch_dev_token(const client::WebSocketUrl& service, const std::string& user_id,
                                     std::chrono::milliseconds wait_max) {
   asio::ip::tcp::iostream stream;
   stream.expires_after(wait_max);

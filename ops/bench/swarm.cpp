@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-#include "ops/bench/websocket_frames.hpp"
+#include "ops/client/websocket_frames.hpp"
 
 namespace signalbox::bench {
 
@@ -207,12 +207,12 @@ void Swarm::take(Member& member, std::string_view bytes) {
     const Frame frame = first_frame(bytes);
     if (frame.bytes == 0) break;
     bytes.remove_prefix(frame.bytes);
-    switch (static_cast<Opcode>(frame.opcode)) {
-      case Opcode::text: take_text(member, frame.payload); break;
-      case Opcode::ping:
-        send_frame(member, static_cast<std::uint8_t>(Opcode::pong), frame.payload);
+    switch (static_cast<client::Opcode>(frame.opcode)) {
+      case client::Opcode::text: take_text(member, frame.payload); break;
+      case client::Opcode::ping:
+        send_frame(member, static_cast<std::uint8_t>(client::Opcode::pong), frame.payload);
         break;
-      case Opcode::close:
+      case client::Opcode::close:
         if (frame.payload.size() >= 2)
           member.close_code = static_cast<std::uint8_t>(frame.payload[0]) << 8 |
                               static_cast<std::uint8_t>(frame.payload[1]);
@@ -250,12 +250,13 @@ void Swarm::take_event(Member& member, std::string_view payload, std::int64_t se
 }
 
 void Swarm::send_text(std::size_t member, std::string_view text) {
-  send_frame(members_[member], static_cast<std::uint8_t>(Opcode::text), text);
+  send_frame(members_[member], static_cast<std::uint8_t>(client::Opcode::text), text);
 }
 
 void Swarm::send_frame(Member& member, std::uint8_t opcode, std::string_view payload) {
   // All zeros is a masking key like any other.
-  const std::string frame = encode_masked_frame(static_cast<Opcode>(opcode), payload, MaskKey{});
+  const std::string frame =
+      client::encode_masked_frame(static_cast<client::Opcode>(opcode), payload, client::MaskKey{});
   if (::send(member.descriptor, frame.data(), frame.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(frame.size()))
     end(member, 0);

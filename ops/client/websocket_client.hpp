@@ -1,8 +1,8 @@
-// WebSocketClient: one WebSocket of the bench, over Asio, with its own handshake and framing.
-// It answers pings, takes part in the closing handshake and ends when it hears nothing for
-// `silence_max` (the server pings more often).
-// Lifetime: a shared object that operations in flight keep alive; after abort() the sink is not
-// called any more. Thread: that of its io_context.
+// WebSocketClient: one WebSocket of a client of ours (bench, watch), over Asio, with its own
+// handshake and framing, plain or over TLS. It answers pings, takes part in the closing handshake
+// and ends when it hears nothing for `silence_max` (the server pings more often). Lifetime: a
+// shared object that operations in flight keep alive; after abort() the sink is not called any
+// more. Thread: that of its io_context.
 #pragma once
 
 #include <asio/ip/tcp.hpp>
@@ -16,22 +16,27 @@
 #include <utility>
 #include <vector>
 
-#include "ops/bench/websocket_frames.hpp"
+#include "ops/client/client_stream.hpp"
+#include "ops/client/websocket_frames.hpp"
 
-namespace signalbox::bench {
+namespace signalbox::client {
 
 struct WebSocketUrl {
   std::string host;
   std::string port;
-  std::string path;  // with query, from the first slash on
+  std::string path;     // with query, from the first slash on
+  bool secure = false;  // wss
 };
-// `ws://HOST[:PORT][/PATH]`; an empty host where the text is not one.
+// `ws://HOST[:PORT][/PATH]` or `wss://...`, [HOST] in brackets for IPv6, which `host` leaves out;
+// an empty host where the text is not one.
 [[nodiscard]] WebSocketUrl parse_websocket_url(std::string_view text);
 
 struct WebSocketRequest {
   WebSocketUrl url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string subprotocol;  // the one offered; the server must answer with it
+  // What the server's certificate is checked with, for a secure url; null is a plain socket.
+  std::shared_ptr<asio::ssl::context> tls{};
   std::size_t message_bytes_max = 1 << 20;
   std::chrono::milliseconds connect_max{10'000};
   std::chrono::milliseconds silence_max{70'000};
@@ -53,6 +58,8 @@ struct WebSocketEnd {
 class WebSocketSink {
  public:
   virtual ~WebSocketSink() = default;
+  // The connection stands, with TLS where it is secure; the upgrade is asked for next.
+  virtual void on_connected() {}
   virtual void on_open() = 0;
   virtual void on_text(std::string_view text) = 0;
   // Once, also when the socket never opened; never after abort().
@@ -75,6 +82,8 @@ class WebSocketClient : public std::enable_shared_from_this<WebSocketClient> {
  private:
   WebSocketClient(asio::io_context& io, WebSocketRequest request, WebSocketSink& sink);
   void resolve();
+  void connected();
+  void greet();
   void send_handshake();
   void read_handshake();
   [[nodiscard]] std::string handshake_fault(std::string_view head) const;
@@ -90,7 +99,7 @@ class WebSocketClient : public std::enable_shared_from_this<WebSocketClient> {
   WebSocketRequest request_;
   WebSocketSink* sink_;  // null once it must not be called
   asio::ip::tcp::resolver resolver_;
-  asio::ip::tcp::socket socket_;
+  ClientStream stream_;
   asio::steady_timer watchdog_;
   std::string key_;
   std::string handshake_;
@@ -101,4 +110,4 @@ class WebSocketClient : public std::enable_shared_from_this<WebSocketClient> {
   bool writing_ = false;
 };
 
-}  // namespace signalbox::bench
+}  // namespace signalbox::client

@@ -1,8 +1,8 @@
-#include "ops/bench/websocket_frames.hpp"
+#include "ops/client/websocket_frames.hpp"
 
 #include "event-store/model/utf8.hpp"
 
-namespace signalbox::bench {
+namespace signalbox::client {
 
 namespace {
 
@@ -103,4 +103,4 @@ std::variant<NeedMore, Message, ProtocolFault> FrameParser::take(const Head& hea
   return message;
 }
 
-}  // namespace signalbox::bench
+}  // namespace signalbox::client

@@ -1,16 +1,20 @@
-#include "ops/bench/websocket_client.hpp"
+#include "ops/client/websocket_client.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
 #include <asio/connect.hpp>
 #include <asio/read_until.hpp>
+#include <asio/ssl/host_name_verification.hpp>
+#include <asio/ssl/stream.hpp>
 #include <asio/write.hpp>
 #include <cctype>
 
-namespace signalbox::bench {
+namespace signalbox::client {
 
 namespace {
 
@@ -81,15 +85,20 @@ int status_of(std::string_view head) {
 }  // namespace
 
 WebSocketUrl parse_websocket_url(std::string_view text) {
-  constexpr std::string_view kScheme = "ws://";
-  if (!text.starts_with(kScheme)) return {};
-  text.remove_prefix(kScheme.size());
+  WebSocketUrl url;
+  url.secure = text.starts_with("wss://");
+  if (!url.secure && !text.starts_with("ws://")) return {};
+  text.remove_prefix(text.find("//") + 2);
   const std::size_t slash = std::min(text.find('/'), text.size());
   const std::string_view authority = text.substr(0, slash);
-  const std::size_t colon = authority.rfind(':');
-  WebSocketUrl url;
+  // In brackets the colons are the address's own.
+  const std::size_t bracket = authority.starts_with('[') ? authority.find(']') : 0;
+  if (bracket == std::string_view::npos) return {};
+  const std::size_t colon = authority.find(':', bracket);
   url.host = authority.substr(0, std::min(colon, authority.size()));
-  url.port = colon == std::string_view::npos ? "80" : std::string(authority.substr(colon + 1));
+  if (bracket != 0) url.host = authority.substr(1, bracket - 1);
+  url.port = colon == std::string_view::npos ? (url.secure ? "443" : "80")
+                                             : std::string(authority.substr(colon + 1));
   url.path = slash == text.size() ? "/" : std::string(text.substr(slash));
   if (url.port.empty() || url.port.find_first_not_of("0123456789") != std::string::npos) return {};
   return url;
@@ -109,7 +118,7 @@ WebSocketClient::WebSocketClient(asio::io_context& io, WebSocketRequest request,
     : request_(std::move(request)),
       sink_(&sink),
       resolver_(io),
-      socket_(io),
+      stream_(io, request_.tls),
       watchdog_(io),
       key_(random_key()),
       parser_(request_.message_bytes_max) {}
@@ -120,24 +129,51 @@ void WebSocketClient::resolve() {
       [self = shared_from_this()](const asio::error_code& failed, const auto& found) {
         if (failed) return self->end(WebSocketEnd::Kind::unreachable, 0, failed.message());
         asio::async_connect(
-            self->socket_, found, [self](const asio::error_code& error, const auto&) {
+            self->stream_.socket(), found, [self](const asio::error_code& error, const auto&) {
               if (error) return self->end(WebSocketEnd::Kind::unreachable, 0, error.message());
               asio::error_code ignored;  // a socket without it is slower, not wrong
-              self->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-              self->send_handshake();
+              self->stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+              self->stream_.tls() == nullptr ? self->connected() : self->greet();
             });
       });
 }
 
+void WebSocketClient::greet() {
+  auto& tls = *stream_.tls();
+  // An address is no name that a server could be told.
+  asio::error_code is_name;
+  asio::ip::make_address(request_.url.host, is_name);
+  if (is_name) SSL_set_tlsext_host_name(tls.native_handle(), request_.url.host.c_str());
+  tls.set_verify_callback(asio::ssl::host_name_verification(request_.url.host));
+  tls.async_handshake(
+      asio::ssl::stream_base::client, [self = shared_from_this()](const asio::error_code& error) {
+        if (self->sink_ == nullptr) return;
+        if (!error) return self->connected();
+        const long verified = SSL_get_verify_result(self->stream_.tls()->native_handle());
+        self->end(WebSocketEnd::Kind::unreachable, 0,
+                  "TLS: " + (verified == X509_V_OK
+                                 ? error.message()
+                                 : "the certificate is not accepted: " +
+                                       std::string(X509_verify_cert_error_string(verified))));
+      });
+}
+
+void WebSocketClient::connected() {
+  if (sink_ == nullptr) return;
+  sink_->on_connected();
+  if (sink_ != nullptr) send_handshake();
+}
+
 void WebSocketClient::send_handshake() {
-  handshake_ = "GET " + request_.url.path + " HTTP/1.1\r\nHost: " + request_.url.host + ":" +
-               request_.url.port +
+  const bool is_ipv6 = request_.url.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + request_.url.host + "]" : request_.url.host;
+  handshake_ = "GET " + request_.url.path + " HTTP/1.1\r\nHost: " + host + ":" + request_.url.port +
                "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                "Sec-WebSocket-Key: " +
                key_ + "\r\nSec-WebSocket-Protocol: " + request_.subprotocol + "\r\n";
   for (const auto& [name, value] : request_.headers) handshake_ += name + ": " + value + "\r\n";
   handshake_ += "\r\n";
-  asio::async_write(socket_, asio::buffer(handshake_),
+  asio::async_write(stream_, asio::buffer(handshake_),
                     [self = shared_from_this()](const asio::error_code& error, std::size_t) {
                       if (error)
                         return self->end(WebSocketEnd::Kind::unreachable, 0, error.message());
@@ -148,7 +184,7 @@ void WebSocketClient::send_handshake() {
 
 void WebSocketClient::read_handshake() {
   asio::async_read_until(
-      socket_, asio::dynamic_buffer(handshake_, kHandshakeBytesMax), "\r\n\r\n",
+      stream_, asio::dynamic_buffer(handshake_, kHandshakeBytesMax), "\r\n\r\n",
       [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
         if (self->sink_ == nullptr) return;
         if (error) return self->end(WebSocketEnd::Kind::unreachable, 0, error.message());
@@ -180,7 +216,7 @@ std::string WebSocketClient::handshake_fault(std::string_view head) const {
 }
 
 void WebSocketClient::read() {
-  socket_.async_read_some(
+  stream_.async_read_some(
       asio::buffer(input_),
       [self = shared_from_this()](const asio::error_code& error, std::size_t size) {
         if (self->sink_ == nullptr) return;
@@ -243,7 +279,7 @@ void WebSocketClient::send(Opcode opcode, std::string_view payload) {
 
 void WebSocketClient::write() {
   writing_ = true;
-  asio::async_write(socket_, asio::buffer(output_.front()),
+  asio::async_write(stream_, asio::buffer(output_.front()),
                     [self = shared_from_this()](const asio::error_code& error, std::size_t) {
                       self->writing_ = false;
                       // The reading side tells why a connection ended.
@@ -253,7 +289,7 @@ void WebSocketClient::write() {
                         self->write();
                       } else if (self->sink_ == nullptr) {
                         asio::error_code ignored;  // it is being let go of
-                        self->socket_.close(ignored);
+                        self->stream_.socket().close(ignored);
                       }
                     });
 }
@@ -275,7 +311,7 @@ void WebSocketClient::end(WebSocketEnd::Kind kind, int code, std::string reason)
   watchdog_.cancel();
   // What is being written still goes out: it may be the answer to a close frame.
   asio::error_code ignored;
-  if (!writing_ || kind != WebSocketEnd::Kind::closed) socket_.close(ignored);
+  if (!writing_ || kind != WebSocketEnd::Kind::closed) stream_.socket().close(ignored);
   sink->on_end({kind, code, std::move(reason)});
 }
 
@@ -284,7 +320,7 @@ void WebSocketClient::abort() {
   resolver_.cancel();
   watchdog_.cancel();
   asio::error_code ignored;
-  socket_.close(ignored);
+  stream_.socket().close(ignored);
 }
 
-}  // namespace signalbox::bench
+}  // namespace signalbox::client

@@ -1,4 +1,4 @@
-#include "ops/bench/websocket_client.hpp"
+#include "ops/client/websocket_client.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,14 +8,14 @@
 
 #include "tests/ops/bench/python_server.hpp"
 
-namespace signalbox::bench {
+namespace signalbox::client {
 namespace {
 
 using namespace std::chrono_literals;
 using Kind = WebSocketEnd::Kind;
 
-PythonServer& server() {
-  static PythonServer instance(SIGNALBOX_SOURCE_DIR "/tests/ops/bench/websocket_server.py");
+bench::PythonServer& server() {
+  static bench::PythonServer instance(SIGNALBOX_SOURCE_DIR "/tests/ops/client/websocket_server.py");
   return instance;
 }
 
@@ -167,9 +167,16 @@ TEST(WebSocketUrl, IsReadInItsParts) {
   EXPECT_EQ(url.path, "/ws?x=1");
   EXPECT_EQ(parse_websocket_url("ws://h").port, "80");
   EXPECT_EQ(parse_websocket_url("ws://h").path, "/");
+  EXPECT_FALSE(url.secure);
+  const auto secure = parse_websocket_url("wss://[::1]/ws");
+  EXPECT_EQ(secure.host, "::1");
+  EXPECT_EQ(secure.port, "443");
+  EXPECT_TRUE(secure.secure);
+  EXPECT_EQ(parse_websocket_url("ws://[::1]:8080").port, "8080");
+  EXPECT_TRUE(parse_websocket_url("ws://[::1").host.empty());
   EXPECT_TRUE(parse_websocket_url("http://h/ws").host.empty());
   EXPECT_TRUE(parse_websocket_url("ws://h:port/ws").host.empty());
 }
 
 }  // namespace
-}  // namespace signalbox::bench
+}  // namespace signalbox::client

@@ -1,5 +1,5 @@
-// The client's half of RFC 6455 framing, written for the bench alone: it shares no code with the
-// gateway, so the two check each other. Pure; one thread per parser.
+// The client's half of RFC 6455 framing: it shares no code with the gateway, so the two check each
+// other. Pure; one thread per parser.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <variant>
 
-namespace signalbox::bench {
+namespace signalbox::client {
 
 enum class Opcode : std::uint8_t {
   continuation = 0,
@@ -59,4 +59,4 @@ class FrameParser {
   Opcode fragmented_ = Opcode::continuation;  // continuation: no message is open
 };
 
-}  // namespace signalbox::bench
+}  // namespace signalbox::client

@@ -1,8 +1,8 @@
-#include "ops/bench/websocket_frames.hpp"
+#include "ops/client/websocket_frames.hpp"
 
 #include <gtest/gtest.h>
 
-namespace signalbox::bench {
+namespace signalbox::client {
 namespace {
 
 std::string fault_of(std::string_view bytes, std::size_t message_bytes_max = 1000) {
@@ -59,4 +59,4 @@ TEST(WebSocketFrames, OfAServerThatBreaksTheProtocolAreRefused) {
 }
 
 }  // namespace
-}  // namespace signalbox::bench
+}  // namespace signalbox::client
