@@ -33,9 +33,11 @@ ARROWS = {
     "gateway": ["event-store", "gateway"],
     "replay": ["event-store", "router", "replay"],
     "ops/client": ["event-store/model", "ops/client"],
+    "ops/watch": ["event-store/model", "ops/client", "ops/watch"],
     "ops/bench": ["event-store", "replay", "ops/bench", "ops/client", "ops/cli/progress_bar.hpp",
                   "ops/cli/role_thread.hpp", "ops/cli/system_clock.hpp"],
-    "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench", "ops/client"],
+    "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench", "ops/client",
+                "ops/watch"],
     "tests": ["event-store", "router", "gateway", "replay", "ops", "tests"],
 }
 OURS = ("event-store/", "router/", "gateway/", "replay/", "ops/", "tests/")

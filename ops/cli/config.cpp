@@ -77,6 +77,10 @@ void Config::add(Setting setting) {
   SIGNALBOX_ASSERT(added);
 }
 
+void Config::leave_to_others(const Config& other) {
+  for (const auto& [key, entry] : other.entries_) others_.insert(key);
+}
+
 Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::string>>& texts,
                          std::string origin) {
   const Setting& setting = entry.setting;
@@ -103,6 +107,7 @@ Result<void> Config::read_file(const std::string& path) {
   collect_leaves(table, "", path, leaves);
   for (const Leaf& leaf : leaves) {
     const auto found = entries_.find(leaf.key);
+    if (found == entries_.end() && is_of_others(leaf.key)) continue;
     if (found == entries_.end())
       return failure(
           Errc::bad_config,
@@ -135,6 +140,9 @@ Result<void> Config::read_environment(const char* const* environment) {
     const auto entry = std::ranges::find_if(
         entries_, [&](const auto& each) { return environment_name(each.first) == name; });
     if (entry == entries_.end()) {
+      if (std::ranges::any_of(
+              others_, [&](const std::string& key) { return environment_name(key) == name; }))
+        continue;
       std::string allowed;
       for (const auto& [key, unused] : entries_)
         allowed += (allowed.empty() ? "" : ", ") + environment_name(key);

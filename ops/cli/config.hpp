@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ class Config {
  public:
   // What the settings refer to must outlive this. A key is added once.
   void add(Setting setting);
+  // One file and one environment serve several subcommands: the settings of another one, which is
+  // the one to judge them, are skipped unless they are also added here.
+  void leave_to_others(const Config& other);
 
   [[nodiscard]] Result<void> read_file(const std::string& path);
   // Every variable named SIGNALBOX_* must be a setting: `gateway.listen` is
@@ -43,7 +47,10 @@ class Config {
   // The keys of the same table, or all where there is no such table.
   [[nodiscard]] std::string keys_beside(const std::string& unknown) const;
 
+  [[nodiscard]] bool is_of_others(const std::string& key) const { return others_.contains(key); }
+
   std::map<std::string, Entry> entries_;
+  std::set<std::string> others_;  // keys
 };
 
 }  // namespace signalbox::cli

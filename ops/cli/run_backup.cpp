@@ -155,7 +155,7 @@ Subcommand add_backup(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--to", arguments->to, "folder that is made; holds secrets, so mode 0700")
       ->required();
-  app->footer("Example:\n  signalbox backup --data signalbox-data --to backup-2026-11-21");
+  app->footer("Examples:\n  signalbox backup --data signalbox-data --to backup-2026-11-21");
   return {app, [arguments] { return run_backup(*arguments); }};
 }
 

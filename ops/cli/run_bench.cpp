@@ -45,6 +45,10 @@ Subcommand add_chat(CLI::App& bench_app) {
   app->add_option("--history", options->history, "file to record every frame in");
   app->add_option("--seed", options->seed, "in the users' ids; 0: by the clock")
       ->capture_default_str();
+  app->footer(
+      "Examples:\n"
+      "  signalbox bench chat --url ws://127.0.0.1:8080/ws \\\n"
+      "    --conversations tests/data/conversations.jsonl.gz --users 200");
   return {app, [options] {
             options->progress_bar = isatty(STDERR_FILENO) == 1;
             return bench::run_chat_bench(*options, std::cout, std::cerr);
@@ -63,6 +67,10 @@ Subcommand add_latency(CLI::App& bench_app) {
   app->add_option("--limit", options->conversations_max, "only the first so many; 0: all")
       ->capture_default_str();
   add_pause(*app, options->pause);
+  app->footer(
+      "Examples:\n"
+      "  signalbox bench latency --url ws://127.0.0.1:8080/ws --dir signalbox-data \\\n"
+      "    --conversations tests/data/conversations.jsonl.gz --limit 100");
   return {app, [options] { return bench::run_latency_bench(*options, std::cout, std::cerr); }};
 }
 
@@ -73,6 +81,10 @@ Subcommand add_bench(CLI::App& program) {
   app->require_subcommand(1);
   const Subcommand chat = add_chat(*app);
   const Subcommand latency = add_latency(*app);
+  app->footer(
+      "Examples:\n"
+      "  signalbox bench chat --url ws://127.0.0.1:8080/ws \\\n"
+      "    --conversations tests/data/conversations.jsonl.gz --users 200");
   return {app, [chat, latency] { return chat.app->parsed() ? chat.run() : latency.run(); }};
 }
 

@@ -14,7 +14,11 @@ Subcommand add_contract(CLI::App& program) {
   app->prefix_command();  // its words are the command's own
   app->footer(
       "list | show [KIND/]NAME[:VERSION] | check [--against DIR] | map\n"
-      "check ends with 3 where a contract is incompatible with the released one.");
+      "check ends with 3 where a contract is incompatible with the released one.\n\n"
+      "Examples:\n"
+      "  signalbox contract list\n"
+      "  signalbox contract show event/tool_executing\n"
+      "  signalbox contract check --against event-store/contract/released");
   return {app, [app] {
             const std::vector<std::string> words = app->remaining();
             for (const std::string& word : words)

@@ -19,7 +19,6 @@
 #include "replay/state_report.hpp"
 #include "replay/timeline.hpp"
 #include "replay/verify_report.hpp"
-#include "router/agents/default_agents.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -111,6 +110,10 @@ Subcommand add_timeline(CLI::App& replay_app) {
   app->add_option("--since", arguments->since, "only at or after this time, 2026-11-20T09:30:00Z");
   app->add_option("--until", arguments->until, "only before this time");
   app->add_flag("--json", arguments->json, "one JSON object a line, with all the record says");
+  app->footer(
+      "Examples:\n  signalbox replay timeline --data signalbox-data --user alice\n"
+      "  signalbox replay timeline --user alice --type agent_failed --since 2026-11-20T09:30:00Z\n"
+      "  signalbox replay timeline --user alice --thread t-1 --json");
   return {app, [arguments] { return run_timeline(*arguments); }};
 }
 
@@ -169,6 +172,9 @@ Subcommand add_verify(CLI::App& replay_app) {
                                "input) and the key");
   file->needs(key);
   key->needs(file);
+  app->footer(
+      "Examples:\n  signalbox replay verify --data signalbox-data\n"
+      "  signalbox replay verify --data signalbox-data --user alice");
   return {app, [arguments] { return run_verify(*arguments); }};
 }
 
@@ -222,6 +228,10 @@ Subcommand add_state(CLI::App& replay_app) {
                 "only what is open, as a router holds it: begun at the snapshot where there is one "
                 "from before, so that it is at once there");
   app->add_flag("--json", arguments->json, "as one JSON object, nothing cut");
+  app->footer(
+      "Examples:\n  signalbox replay state --data signalbox-data --user alice\n"
+      "  signalbox replay state --user alice --at 17\n"
+      "  signalbox replay state --user alice --at 2026-11-20T09:30:00Z");
   return {app, [arguments] { return run_state(*arguments); }};
 }
 
@@ -279,10 +289,15 @@ Subcommand add_play(CLI::App& replay_app) {
   app->add_option(
       "--from", arguments->from,
       "the first seq, like 17, or time, like 2026-11-20T09:30:00Z; else from the start");
+  app->footer(
+      "Examples:\n  signalbox replay play --data signalbox-data --user alice\n"
+      "  signalbox replay play --user alice --speed 10 --from 17\n"
+      "  signalbox replay play --user alice --speed max");
   return {app, [arguments] { return run_play(*arguments); }};
 }
 
 struct RerunArguments : ReplayArguments {
+  AddAgents add_agents;
   std::string run;
   std::string playbook;
 };
@@ -295,7 +310,7 @@ Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArgumen
   if (!run_id) return failure(Errc::bad_field, "must be a run's id, a UUID", "--run");
   router::DefaultAgentsOptions options;
   if (!arguments.playbook.empty()) options.playbook = arguments.playbook;
-  const auto agents = router::make_default_agents(options);
+  const auto agents = make_agents(options, arguments.add_agents);
   if (!agents) return tl::unexpected(agents.error());
   auto log = LogReader::open(arguments.data);
   if (!log) return tl::unexpected(log.error());
@@ -326,8 +341,9 @@ int run_rerun(const RerunArguments& arguments) {
   return written == kExitOk && report->difference ? kExitFaultFound : written;
 }
 
-Subcommand add_rerun(CLI::App& replay_app) {
+Subcommand add_rerun(CLI::App& replay_app, const AddAgents& add_agents) {
   const auto arguments = std::make_shared<RerunArguments>();
+  arguments->add_agents = add_agents;
   CLI::App* app = replay_app.add_subcommand("rerun",
                                             "A run once more from its recorded steps through "
                                             "today's code of its agent. Ends with 3 where "
@@ -336,19 +352,27 @@ Subcommand add_rerun(CLI::App& replay_app) {
   app->get_option("--user")->required();
   app->add_option("--run", arguments->run, "its id")->required();
   app->add_option("--playbook", arguments->playbook, "recorded dialogues, for runs of that agent");
+  app->footer(
+      "Examples:\n  signalbox replay rerun --user alice --run "
+      "7f1c2a9e-0b54-5d2f-9c1e-3a6d1f2b4c5d");
   return {app, [arguments] { return run_rerun(*arguments); }};
 }
 
 }  // namespace
 
-Subcommand add_replay(CLI::App& program) {
+Subcommand add_replay(CLI::App& program, const AddAgents& add_agents) {
   CLI::App* app = program.add_subcommand(
       "replay",
       "What happened, from the log of a data directory: of a running service, which it does not "
       "disturb, or of a copy.");
   app->require_subcommand(1);
-  const std::vector<Subcommand> verbs{add_timeline(*app), add_verify(*app), add_state(*app),
-                                      add_play(*app),     add_rerun(*app),  add_export(*app)};
+  const std::vector<Subcommand> verbs{
+      add_timeline(*app),          add_verify(*app), add_state(*app), add_play(*app),
+      add_rerun(*app, add_agents), add_export(*app)};
+  app->footer(
+      "Examples:\n"
+      "  signalbox replay timeline --data signalbox-data --user alice\n"
+      "  signalbox replay verify --data signalbox-data");
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

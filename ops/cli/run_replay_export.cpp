@@ -116,6 +116,7 @@ Subcommand add_export(CLI::App& replay_app) {
       "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
   app->add_option("--out", arguments->out, "the file; default: standard output");
   app->footer(
+      "Examples:\n"
       "  signalbox replay export --data signalbox-data --user anna --out anna.jsonl\n"
       "  signalbox replay verify --export anna.jsonl --key signalbox-data/anchors/anchor.pub");
   return {app, [arguments] { return run_export(*arguments); }};

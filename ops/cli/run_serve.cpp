@@ -7,12 +7,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
+#include "ops/cli/config_sources.hpp"
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/json_log.hpp"
 #include "ops/cli/serve_options.hpp"
@@ -31,21 +30,8 @@ constexpr std::chrono::milliseconds kReasonShown{10'000};
 struct ServeArguments {
   ServeOptions options;
   Config config = describe(options);
-  std::string file;
-  bool print_config = false;
-  std::map<std::string, std::string> flags;  // by setting key, as given
-  std::map<std::string, CLI::Option*> given;
+  ConfigSources sources;
 };
-
-Result<void> read_settings(ServeArguments& arguments) {
-  if (!arguments.file.empty())
-    if (auto done = arguments.config.read_file(arguments.file); !done) return done;
-  if (auto done = arguments.config.read_environment(environ); !done) return done;
-  for (const auto& [key, option] : arguments.given)
-    if (option->count() > 0)
-      if (auto done = arguments.config.set_flag(key, arguments.flags[key]); !done) return done;
-  return {};
-}
 
 int refuse(const Error& error) {
   std::fprintf(stderr, "signalbox serve: %s\n", error.message.c_str());
@@ -95,8 +81,8 @@ void tell_address(const std::string& url, const std::vector<std::string>& waits_
 }
 
 int run_serve(ServeArguments& arguments) {
-  if (auto done = read_settings(arguments); !done) return refuse(done.error());
-  if (arguments.print_config) {
+  if (auto done = arguments.sources.read(arguments.config); !done) return refuse(done.error());
+  if (arguments.sources.print_config()) {
     std::fputs(arguments.config.print().c_str(), stdout);
     return kExitOk;
   }
@@ -125,33 +111,24 @@ int run_serve(ServeArguments& arguments) {
   return reason.exit_code;
 }
 
-void add_flags(CLI::App& app, ServeArguments& arguments) {
-  for (const auto& [key, entry] : arguments.config.entries()) {
-    const Setting& setting = entry.setting;
-    if (setting.flag.empty()) continue;
-    if (setting.shape == Setting::Shape::boolean)
-      arguments.given[key] = app.add_flag_function(
-          setting.flag, [&arguments, key = key](std::int64_t) { arguments.flags[key] = "true"; },
-          setting.help);
-    else
-      arguments.given[key] = app.add_option(setting.flag, arguments.flags[key],
-                                            setting.help + " (default " + setting.show() + ")");
-  }
-}
-
 }  // namespace
 
-Subcommand add_serve(CLI::App& program) {
+Subcommand add_serve(CLI::App& program, const AddAgents& add_agents) {
   const auto arguments = std::make_shared<ServeArguments>();
+  arguments->options.add_agents = add_agents;
+  for (std::string& name : names_of(add_agents))
+    arguments->options.agents.push_back(std::move(name));
   CLI::App* app = program.add_subcommand(
       "serve", "Gateway, router and event store in one process, with an embedded log.");
-  add_flags(*app, *arguments);
-  app->add_option("--config", arguments->file, "settings in TOML");
-  app->add_flag("--print-config", arguments->print_config,
-                "print every setting and where its value came from, and end");
+  arguments->sources.add_to(*app, arguments->config);
   app->footer(
       "Every setting may also stand in the environment: gateway.listen is "
-      "SIGNALBOX_GATEWAY_LISTEN.");
+      "SIGNALBOX_GATEWAY_LISTEN.\n\n"
+      "Examples:\n"
+      "  signalbox serve --dev\n"
+      "  signalbox serve --dev --listen 127.0.0.1:9000 --data box --playbook dialogues.jsonl\n"
+      "  signalbox serve --listen 0.0.0.0:8080 --config box.toml\n"
+      "  signalbox serve --config box.toml --print-config");
   return {app, [arguments] { return run_serve(*arguments); }};
 }
 

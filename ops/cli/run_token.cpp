@@ -1,18 +1,15 @@
 #include "ops/cli/run_token.hpp"
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "gateway/auth.hpp"
-#include "gateway/jwk_set.hpp"
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/setting.hpp"
+#include "ops/cli/signing_key.hpp"
 #include "ops/cli/system_clock.hpp"
 
 namespace signalbox::cli {
@@ -32,13 +29,6 @@ int refuse(const Error& error) {
   return exit_code_of(error);
 }
 
-Result<gateway::TokenKey> read_private_key(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) return failure(Errc::io_error, "cannot be read");
-  return gateway::parse_private_jwk(text);
-}
-
 int run_token(const TokenArguments& arguments) {
   const auto user = parse_id<UserId>(arguments.user, "--user");
   if (!user) return refuse(user.error());
@@ -46,15 +36,8 @@ int run_token(const TokenArguments& arguments) {
   if (!time_to_live || *time_to_live < std::chrono::seconds(1))
     return refuse(
         {Errc::bad_field, "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
-  // A key made here would be the key of nobody's service.
-  if (arguments.key.empty() && !std::filesystem::exists(arguments.data + "/log.db"))
-    return refuse({Errc::not_found,
-                   "there is no service's data in " + arguments.data +
-                       "; name the folder it was started with, or a private JWK with --key",
-                   "--data"});
-  const std::string file = arguments.key.empty() ? arguments.data + "/dev.key" : arguments.key;
-  const auto key = arguments.key.empty() ? gateway::load_dev_key(file) : read_private_key(file);
-  if (!key) return refuse({key.error().code, key.error().message, file});
+  const auto key = load_signing_key(arguments.data, arguments.key);
+  if (!key) return refuse(key.error());
   const gateway::TokenClaims claims{
       .user_id = *user,
       .roles = arguments.roles,
@@ -78,6 +61,11 @@ Subcommand add_token(CLI::App& program) {
   app->add_option("--issuer", arguments->issuer, "what iss shall say");
   app->add_option("--data", arguments->data, "data directory of the service")
       ->capture_default_str();
+  app->footer(
+      "Examples:\n"
+      "  signalbox token --user alice\n"
+      "  signalbox token --user carol --role auditor --ttl 15m --data box\n"
+      "  signalbox token --user alice --key private.jwk --issuer https://id.example.org");
   return {app, [arguments] { return run_token(*arguments); }};
 }
 

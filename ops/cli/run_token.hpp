@@ -1,5 +1,5 @@
-// `signalbox token`: prints a token for development, signed with DATA/dev.key as `serve --dev` made
-// it (made anew where there is none).
+// `signalbox token`: prints a token, signed with DATA/dev.key as `serve --dev` made it, or with a
+// private JWK.
 #pragma once
 
 #include "ops/cli/subcommand.hpp"

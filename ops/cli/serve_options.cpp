@@ -5,6 +5,7 @@
 #include "event-store/contract/write_version.hpp"
 #include "gateway/address_range.hpp"
 #include "gateway/listener.hpp"
+#include "ops/cli/watch_options.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -262,6 +263,8 @@ Config describe(ServeOptions& options) {
   add_log(config, options);
   add_router(config, options.router);
   add_contract(config, options.router.supervisor.write_version);
+  WatchOptions of_watch;
+  config.leave_to_others(describe(of_watch));
   return config;
 }
 

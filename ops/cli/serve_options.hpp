@@ -14,6 +14,7 @@
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 #include "ops/cli/config.hpp"
+#include "ops/cli/own_agents.hpp"
 #include "ops/cli/setting.hpp"
 #include "router/router_options.hpp"
 
@@ -23,6 +24,7 @@ namespace signalbox::cli {
 inline constexpr const char* kAdminListen = "127.0.0.1:8081";
 
 struct ServeOptions {
+  AddAgents add_agents{};  // of the embedding program; none of the settings
   bool dev = false;
   std::string data = "signalbox-data";  // folder, made where it does not exist
   std::optional<std::string> playbook;  // recorded dialogues; without it no agent `playbook`

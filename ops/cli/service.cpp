@@ -21,7 +21,6 @@
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "replay/audit/audit_api.hpp"
-#include "router/agents/default_agents.hpp"
 #include "router/router.hpp"
 
 namespace signalbox::cli {
@@ -173,10 +172,11 @@ Result<void> Service::Parts::open_archive(const ServeOptions& options) {
 }
 
 Result<void> Service::Parts::start_router(const ServeOptions& options, const Alarms& alarms) {
-  auto made = router::make_default_agents(
-      {.playbook = options.playbook,
-       .history = &*history,
-       .playbook_latency_scale = static_cast<double>(options.playbook_latency_scale)});
+  auto made =
+      make_agents({.playbook = options.playbook,
+                   .history = &*history,
+                   .playbook_latency_scale = static_cast<double>(options.playbook_latency_scale)},
+                  options.add_agents);
   if (!made) return tl::unexpected(made.error());
   agents.emplace(*std::move(made));
   router_thread.run([&] {

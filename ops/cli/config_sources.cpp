@@ -1,0 +1,33 @@
+#include "ops/cli/config_sources.hpp"
+
+#include <unistd.h>
+
+namespace signalbox::cli {
+
+void ConfigSources::add_to(CLI::App& app, const Config& config) {
+  for (const auto& [key, entry] : config.entries()) {
+    const Setting& setting = entry.setting;
+    if (setting.flag.empty()) continue;
+    if (setting.shape == Setting::Shape::boolean)
+      given_[key] = app.add_flag_function(
+          setting.flag, [this, key = key](std::int64_t) { flags_[key] = "true"; }, setting.help);
+    else
+      given_[key] = app.add_option(setting.flag, flags_[key],
+                                   setting.help + " (default " + setting.show() + ")");
+  }
+  app.add_option("--config", file_, "settings in TOML");
+  app.add_flag("--print-config", print_config_,
+               "print every setting and where its value came from, and end");
+}
+
+Result<void> ConfigSources::read(Config& config) const {
+  if (!file_.empty())
+    if (auto done = config.read_file(file_); !done) return done;
+  if (auto done = config.read_environment(environ); !done) return done;
+  for (const auto& [key, option] : given_)
+    if (option->count() > 0)
+      if (auto done = config.set_flag(key, flags_.at(key)); !done) return done;
+  return {};
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,35 @@
+#include "ops/cli/signing_key.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "gateway/auth.hpp"
+#include "gateway/jwk_set.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+Result<gateway::TokenKey> read_private_key(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) return failure(Errc::io_error, "cannot be read");
+  return gateway::parse_private_jwk(text);
+}
+
+}  // namespace
+
+Result<gateway::TokenKey> load_signing_key(const std::string& data, const std::string& jwk_file) {
+  // A key made here would be the key of nobody's service.
+  if (jwk_file.empty() && !std::filesystem::exists(data + "/log.db"))
+    return failure(Errc::not_found,
+                   "there is no service's data in " + data +
+                       "; name the folder it was started with, or a private JWK with --key",
+                   "--data");
+  const std::string file = jwk_file.empty() ? data + "/dev.key" : jwk_file;
+  auto key = jwk_file.empty() ? gateway::load_dev_key(file) : read_private_key(file);
+  if (!key) return failure(key.error().code, key.error().message, file);
+  return key;
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,18 @@
+// Runs the operator's command that puts an earlier release back: by /bin/sh -c, in a process group
+// of its own with the signals as a new process has them, so that what it starts lives on and a
+// Ctrl-C does not cut it in half. What it prints goes where this process prints.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "event-store/model/result.hpp"
+
+namespace signalbox::watch {
+
+// Blocking. The exit code; 128 + N for signal N. Errors: unavailable (it did not end in `time_max`;
+// its process group was ended), io_error (it could not be started).
+[[nodiscard]] Result<int> run_rollback(const std::string& command,
+                                       std::chrono::milliseconds time_max);
+
+}  // namespace signalbox::watch
