@@ -38,6 +38,7 @@ ARROWS = {
                   "ops/cli/role_thread.hpp", "ops/cli/system_clock.hpp"],
     "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench", "ops/client",
                 "ops/watch"],
+    "ops/examples": ["event-store/model", "router", "ops/cli/program.hpp", "ops/examples"],
     "tests": ["event-store", "router", "gateway", "replay", "ops", "tests"],
 }
 OURS = ("event-store/", "router/", "gateway/", "replay/", "ops/", "tests/")
