@@ -68,3 +68,23 @@ def inline_commands(text):
     outside = re.sub(r"^\s*```.*?^\s*```\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
     for found in re.finditer(r"`((?:\S*/)?signalbox [^`]+|(?:ops|\.ci)/[\w/]+(?: [^`]+)?)`", outside):
         yield found[1].replace("\n", " ")
+
+
+TOP = r"(?:event-store|router|gateway|replay|ops|tests)"
+FILE = re.compile(rf"{TOP}/[\w.*/-]*|\w+\.(?:hpp|cpp|py|mjs|md|\*)")
+
+
+def named_files(text):
+    """What stands in `…` and can only be a file or a folder of this tree."""
+    outside = re.sub(r"^\s*```.*?^\s*```\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    for found in re.finditer(r"`([^`\s]+)`", outside):
+        if FILE.fullmatch(found[1]):
+            yield found[1].rstrip("/")
+
+
+def is_there(name):
+    """A path from the root; a bare name may be anywhere, as a neighbour of one named before."""
+    if next(ROOT.glob(name), None) or "/" in name:
+        return next(ROOT.glob(name), None) is not None
+    return any(
+        path for top in ROOT.iterdir() if re.fullmatch(TOP, top.name) for path in top.rglob(name))

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from papers import COMMAND, ROOT, blocks, commands_outside, inline_commands, papers
+from papers import (COMMAND, ROOT, blocks, commands_outside, inline_commands, is_there,
+                    named_files, papers)
 from sandbox import Sandbox
 
 # (paper, first line of the block) -> why it is not run.
@@ -129,6 +130,11 @@ def test_the_paper_about_embedding_shows_the_example_as_it_is():
     assert text.count("```cpp\n") == sum(name.endswith(("pp")) for name in files)
 
 
+def test_the_files_that_a_paper_names_are_there():
+    assert [f"{name}: `{path}`" for name, text in PAPERS.items() for path in named_files(text)
+            if not is_there(path)] == []
+
+
 # ---- the rules above, broken once each
 
 def test_a_command_outside_a_block_is_seen():
@@ -136,6 +142,13 @@ def test_a_command_outside_a_block_is_seen():
     assert list(commands_outside("p", "```\nops/run\n```\n"))
     assert not list(commands_outside("p", "```sh\nops/run\n```\n\n- a list\n    that goes on\n"))
     assert COMMAND.match("$ curl -s x") and not COMMAND.match("signalboxes are")
+
+
+def test_names_of_files_are_found():
+    text = "`ops/b.*` and `c.hpp`, `x.y()`, `ops/watch/`, `d/`, `limits.x`, `DATA/e`"
+    assert list(named_files(text)) == ["ops/b.*", "c.hpp", "ops/watch"]
+    assert is_there("ops/watch") and is_there("judge.hpp") and not is_there("ops/b.*")
+    assert not is_there("no_such_file.hpp")
 
 
 def test_blocks_are_found_with_their_lines():
