@@ -65,7 +65,9 @@ Result<int> run_rollback(const std::string& command, std::chrono::milliseconds t
   const bool ended = process >= 0 && wait_for_end(process, time_max);
   if (!ended) {
     kill(-child, SIGTERM);
-    if (process < 0 || !wait_for_end(process, kTermGrace)) kill(-child, SIGKILL);
+    if (process >= 0) static_cast<void>(wait_for_end(process, kTermGrace));
+    // Also what outlived the shell: the group has its number until the shell is waited for.
+    kill(-child, SIGKILL);
   }
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {

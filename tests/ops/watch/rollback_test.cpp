@@ -32,7 +32,12 @@ TEST(Rollback, EndsACommandThatTakesTooLongWithAllThatItStarted) {
   EXPECT_NE(done.error().message.find("did not end within 200 ms"), std::string::npos);
   const int sleeper = std::stoi(content_of(file));
   // Whoever inherits it reaps it some time; until then it is a zombie.
-  const std::string state = content_of("/proc/" + std::to_string(sleeper) + "/stat");
+  std::string state;
+  for (int i = 0; i < 3000; ++i) {
+    state = content_of("/proc/" + std::to_string(sleeper) + "/stat");
+    if (state.empty() || state.find(") Z ") != std::string::npos) break;
+    usleep(10'000);
+  }
   EXPECT_TRUE(state.empty() || state.find(") Z ") != std::string::npos) << state;
   std::remove(file.c_str());
 }
