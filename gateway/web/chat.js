@@ -4,7 +4,8 @@
  * @module chat
  */
 import {SignalboxClient, SignalboxError, new_message_id} from './signalbox.js';
-import {Unsent, arrange, element, moment, offer_theme, plain, say, session, set_text} from './signalbox_page.js';
+import {$, Session, Unsent, arrange, dev_token, element, moment, offer_theme, plain, say, set_text, show_sign_in}
+  from './signalbox_page.js';
 import {Thread, kTerminal} from './signalbox_turn.js';
 
 const kContentBytesMax = 32_768;
@@ -15,7 +16,7 @@ const kTitleMax = 200;
 const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
-const $ = (id) => document.getElementById(id);
+const session = new Session('signalbox.session');
 
 // ---- the page
 
@@ -28,18 +29,9 @@ const kClosed = {1001: 'the service went away', 1006: 'the service cannot be rea
 
 /** Back to signing in; with a reason it goes on here, in this thread. What is unsent stays. */
 function leave(reason) {
-  session.end();
-  sessionStorage.setItem('signalbox.fault', reason ?? '');
+  session.end(reason);
   if (reason) location.reload();
   else location.replace('/');
-}
-
-async function dev_token(user_id) {
-  const response = await fetch('/dev/token', {method: 'POST', body: JSON.stringify({user_id})})
-    .catch(() => { throw new Error(kClosed[1006]); });
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.error.message);
-  return body.token;
 }
 
 class Chat {
@@ -432,49 +424,15 @@ class Chat {
 
 // ---- signing in
 
-/** The user a token is of; it is the service that checks it. */
-function user_of(token) {
-  const claims = token.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/') ?? '';
-  const bytes = Uint8Array.from(atob(claims), (c) => c.charCodeAt(0));
-  const {sub} = JSON.parse(new TextDecoder().decode(bytes));
-  if (typeof sub !== 'string') throw new TypeError('it names no user');
-  return sub;
-}
-
-function show_sign_in() {
-  const show = (by_name) => {
-    $('name_field').hidden = !by_name;
-    $('token_field').hidden = by_name;
-    $('other_way').textContent = by_name ? 'Sign in with a token' : 'Sign in with a name';
-    $('sign_in_about').textContent = by_name ? 'This service runs for development: a name is enough.' : 'Paste the token you were given.';
-    $(by_name ? 'name' : 'token').focus();
-  };
-  const is_dev = document.body.dataset.signIn === 'name';
-  $('sign_in').hidden = false;
-  $('other_way').hidden = !is_dev;
-  $('other_way').addEventListener('click', () => show($('name_field').hidden));
-  set_text($('sign_in_fault'), sessionStorage.getItem('signalbox.fault') ?? '');
-  sessionStorage.removeItem('signalbox.fault');
-  show(is_dev);
-  $('sign_in_form').addEventListener('submit', async (event) => {
-    event.preventDefault();
-    set_text($('sign_in_fault'), '');
-    const token = $('token').value.trim();
-    const user_id = $('name').value.trim();
-    try {
-      if ($('name_field').hidden) session.set({user_id: user_of(token), token});
-      else if (await dev_token(user_id)) session.set({user_id});
-      $('sign_in').hidden = true;
-      start();
-    } catch ({message}) {
-      set_text($('sign_in_fault'), $('name_field').hidden ? `This is no token: ${message}` : `You could not be signed in: ${message}`);
-    }
-  });
+async function enter(who) {
+  if (!who.token) await dev_token(who.user_id);
+  session.set(who);
+  start();
 }
 
 function start() {
   const who = session.get();
-  if (!who) return show_sign_in();
+  if (!who) return show_sign_in(enter);
   $('chat').hidden = false;
   return new Chat(who);
 }

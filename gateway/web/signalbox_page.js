@@ -1,12 +1,16 @@
 /**
  * What the pages of signalbox share: text made safe to look at, elements, theme, what is read
- * aloud, what stays in the browser. Loaded by pages; needs a document.
+ * aloud, signing in, what stays in the browser. Loaded by pages; needs a document.
  * @module signalbox_page
  */
+/** @typedef {{user_id: string, token?: string}} Who  without a token: by name, in development */
+
+/** @param {string} id @returns {any} the element, whatever it is */
+export const $ = (id) => document.getElementById(id);
 
 // ---- text and elements
 
-/** Text in which nothing is invisible that could mislead: control characters get a picture. */
+/** Text in which nothing is invisible that could mislead: control characters get a picture. @param {any} text */
 export function plain(text) {
   return String(text).replace(/\r\n/g, '\n').replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => {
     const code = c.charCodeAt(0);
@@ -14,7 +18,11 @@ export function plain(text) {
   });
 }
 
-/** An element; `on…` attributes are listeners, texts become text nodes. */
+/**
+ * An element; `on…` attributes are listeners, texts become text nodes.
+ * @param {string} tag @param {Record<string, any>} attributes @param {...any} children
+ * @returns {any}
+ */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -26,7 +34,7 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Sets a text; one that only grew gets its new part, so that a selection in it stays. */
+/** Sets a text; one that only grew gets its new part, so that a selection in it stays. @param {any} node @param {any} text */
 export function set_text(node, text) {
   const shown = plain(text);
   const last = node.firstChild;
@@ -35,7 +43,7 @@ export function set_text(node, text) {
   else node.textContent = shown;
 }
 
-/** Gives the parent exactly these children; those in their place are not touched. */
+/** Gives the parent exactly these children; those in their place are not touched. @param {any} parent @param {any[]} nodes */
 export function arrange(parent, nodes) {
   nodes.forEach((node, i) => {
     if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
@@ -43,46 +51,53 @@ export function arrange(parent, nodes) {
   while (parent.children.length > nodes.length) parent.lastElementChild.remove();
 }
 
-/** A value as people read it: on one line where it is short. */
+/** A value as people read it: on one line where it is short. @param {any} value */
 export function json_text(value) {
   if (typeof value === 'string') return value;
   const text = JSON.stringify(value) ?? '';
   return text.length > 70 ? JSON.stringify(value, null, 2) : text;
 }
 
-/** A moment as people say it: today only the time. */
+/** A moment as people say it: today only the time. @param {string} time */
 export function moment(time) {
   const at = new Date(time);
   const today = at.toDateString() === new Date().toDateString();
+  /** @type {Intl.DateTimeFormatOptions} */
   const day = today ? {} : {day: 'numeric', month: 'short'};
   if (at.getFullYear() !== new Date().getFullYear()) day.year = 'numeric';
   return at.toLocaleString(undefined, {...day, hour: '2-digit', minute: '2-digit'});
 }
 
-/** An element of a moment. */
+/** An element of a moment. @param {string} time */
 export const time_of = (time) => element('time', {datetime: time}, moment(time));
 
-/** A button that goes through system, light and dark, and remembers. */
+/** A button that goes through system, light and dark, and remembers. @param {any} button */
 export function offer_theme(button) {
   const kinds = ['system', 'light', 'dark'];
+  /** @param {string} kind */
   const show = (kind) => {
     document.documentElement.dataset.theme = kind;
     button.textContent = `Theme: ${kind}`;
   };
   show(kinds.find((kind) => kind === localStorage.getItem('signalbox.theme')) ?? 'system');
   button.addEventListener('click', () => {
-    const kind = kinds[(kinds.indexOf(document.documentElement.dataset.theme) + 1) % kinds.length];
+    const kind = kinds[(kinds.indexOf(document.documentElement.dataset.theme ?? '') + 1) % kinds.length];
     localStorage.setItem('signalbox.theme', kind);
     show(kind);
   });
 }
 
-/** Has screen readers say something, in the page's element `say`; at most three lines a second. */
+const spoken = {waiting: /** @type {string[]} */ ([]), timer: /** @type {any} */ (undefined)};
+
+/**
+ * Has screen readers say something, in the page's element `say`; at most three lines a second.
+ * @param {string} text
+ */
 export function say(text) {
-  say.waiting = [...(say.waiting ?? []).slice(-2), plain(text)];
-  say.timer ??= setTimeout(() => {
-    say.timer = undefined;
-    document.getElementById('say').replaceChildren(...say.waiting.splice(0).map((line) => element('p', {}, line)));
+  spoken.waiting = [...spoken.waiting.slice(-2), plain(text)];
+  spoken.timer ??= setTimeout(() => {
+    spoken.timer = undefined;
+    $('say').replaceChildren(...spoken.waiting.splice(0).map((line) => element('p', {}, line)));
   }, 1000);
 }
 
@@ -92,8 +107,10 @@ export function say(text) {
 export class Unsent {
   #unkept = new Map(); // what the browser had no room for
 
+  /** @param {string} user_id */
   constructor(user_id) { this.prefix = `signalbox.unsent/${encodeURIComponent(user_id)}/`; }
 
+  /** @param {any} message */
   put(message) {
     try {
       localStorage.setItem(this.prefix + message.message_id, JSON.stringify(message));
@@ -102,25 +119,90 @@ export class Unsent {
       say('The browser keeps no data: this message is lost if you close the page before it is sent.');
     }
   }
+  /** @param {string} [message_id] */
   drop(message_id) {
     if (!message_id) return;
     this.#unkept.delete(message_id);
     localStorage.removeItem(this.prefix + message_id);
   }
+  /** @returns {any[]} */
   all() {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
-    const kept = keys.map((key) => JSON.parse(localStorage.getItem(key)));
+    const kept = keys.map((key) => JSON.parse(localStorage.getItem(key) ?? 'null'));
     return [...kept, ...this.#unkept.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
   }
 }
 
 /** Who is signed in: this tab, else the browser. A pasted token ends with its tab. */
-const kSession = 'signalbox.session';
-export const session = {
-  get: () => JSON.parse(sessionStorage.getItem(kSession) ?? localStorage.getItem(kSession) ?? 'null'),
-  set: (who) => {
-    sessionStorage.setItem(kSession, JSON.stringify(who));
-    if (!who.token) localStorage.setItem(kSession, JSON.stringify(who));
-  },
-  end: () => [sessionStorage, localStorage].forEach((store) => store.removeItem(kSession)),
-};
+export class Session {
+  /** @param {string} key  of this page */
+  constructor(key) { this.key = key; }
+  /** @returns {Who | null} */
+  get() { return JSON.parse(sessionStorage.getItem(this.key) ?? localStorage.getItem(this.key) ?? 'null'); }
+  /** @param {Who} who */
+  set(who) {
+    sessionStorage.setItem(this.key, JSON.stringify(who));
+    if (!who.token) localStorage.setItem(this.key, JSON.stringify(who));
+  }
+  /** @param {string} [reason]  said where somebody signs in next */
+  end(reason) {
+    for (const store of [sessionStorage, localStorage]) store.removeItem(this.key);
+    sessionStorage.setItem('signalbox.fault', reason ?? '');
+  }
+}
+
+// ---- signing in
+
+/** A token for a name, in development. @param {string} user_id @param {string[]} [roles] */
+export async function dev_token(user_id, roles) {
+  const response = await fetch('/dev/token', {method: 'POST', body: JSON.stringify({user_id, roles})})
+    .catch(() => { throw new Error('the service cannot be reached'); });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error.message);
+  return body.token;
+}
+
+/** The user a token is of; it is the service that checks it. @param {string} token */
+function user_of(token) {
+  const claims = token.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/') ?? '';
+  const bytes = Uint8Array.from(atob(claims), (c) => c.charCodeAt(0));
+  const {sub} = JSON.parse(new TextDecoder().decode(bytes));
+  if (typeof sub !== 'string') throw new TypeError('it names no user');
+  return sub;
+}
+
+/**
+ * The form of a page, by name or by token; `enter` lets in, or says why not by what it throws.
+ * @param {(who: Who) => Promise<void>} enter
+ */
+export function show_sign_in(enter) {
+  /** @param {boolean} by_name */
+  const show = (by_name) => {
+    $('name_field').hidden = !by_name;
+    $('token_field').hidden = by_name;
+    $('other_way').textContent = by_name ? 'Sign in with a token' : 'Sign in with a name';
+    $('sign_in_about').textContent = by_name ? 'This service runs for development: a name is enough.' : 'Paste the token you were given.';
+    $(by_name ? 'name' : 'token').focus();
+  };
+  const is_dev = document.body.dataset.signIn === 'name';
+  $('sign_in').hidden = false;
+  $('other_way').hidden = !is_dev;
+  $('other_way').addEventListener('click', () => show($('name_field').hidden));
+  set_text($('sign_in_fault'), sessionStorage.getItem('signalbox.fault') ?? '');
+  sessionStorage.removeItem('signalbox.fault');
+  show(is_dev);
+  $('sign_in_form').addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    set_text($('sign_in_fault'), '');
+    const token = $('token').value.trim();
+    let fault = 'This is no token';
+    try {
+      const who = $('name_field').hidden ? {user_id: user_of(token), token} : {user_id: $('name').value.trim()};
+      fault = 'You could not be signed in';
+      await enter(who);
+      $('sign_in').hidden = true;
+    } catch (error) {
+      set_text($('sign_in_fault'), `${fault}: ${/** @type {Error} */ (error).message}`);
+    }
+  });
+}
