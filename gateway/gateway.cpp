@@ -267,12 +267,14 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
                          .content_type = "text/plain; version=0.0.4; charset=utf-8",
                          .body = prometheus::TextSerializer().Serialize(registry.Collect())};
                    }});
+  const bool is_one_port = options.dev && !options.admin_listen;
+  for (HttpRoute& route : make_audit_page_routes(is_one_port)) admin.push_back(std::move(route));
   admin_routes.add(admin);
   admin_routes.add({"GET", "/healthz", [](const HttpRequest&) {
                       return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
                     }});
   admin_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
-  if (options.dev && !options.admin_listen) public_routes.add(admin);
+  if (is_one_port) public_routes.add(admin);
 }
 
 HttpResponse Gateway::Parts::readiness() {

@@ -40,6 +40,16 @@ void replace_once(std::string& text, std::string_view what, const std::string& w
   if (const std::size_t at = text.find(what); at != text.npos) text.replace(at, what.size(), with);
 }
 
+bool is_of_audit(std::string_view name) { return name.starts_with("audit"); }
+
+// Colours, controls and signing in are those of the chat page.
+bool is_shared(std::string_view name) { return name == "chat.css" || name == "signalbox_page.js"; }
+
+std::string path_of(std::string_view name) {
+  if (name == "chat.html") return "/";
+  return "/" + std::string(name == "audit.html" ? "audit" : name);
+}
+
 // What a page is told about this service stands in its attributes.
 std::string filled_in(std::string_view page, const PageOptions& options) {
   std::string agents;
@@ -71,16 +81,26 @@ HttpHandler serve(std::string_view name, std::string text) {
   };
 }
 
+HttpRoute route_of(const EmbeddedFile& file, const PageOptions& options) {
+  const bool is_page = file.name.ends_with(".html");
+  std::string text = is_page ? filled_in(file.text, options) : std::string(file.text);
+  return {"GET", path_of(file.name), serve(file.name, std::move(text))};
+}
+
 }  // namespace
 
 std::vector<HttpRoute> make_page_routes(const PageOptions& options) {
   std::vector<HttpRoute> routes;
-  for (const EmbeddedFile& file : kPages) {
-    const bool is_page = file.name.ends_with(".html");
-    std::string text = is_page ? filled_in(file.text, options) : std::string(file.text);
-    const std::string path = file.name == "chat.html" ? "/" : "/" + std::string(file.name);
-    routes.push_back({"GET", path, serve(file.name, std::move(text))});
-  }
+  for (const EmbeddedFile& file : kPages)
+    if (!is_of_audit(file.name)) routes.push_back(route_of(file, options));
+  return routes;
+}
+
+std::vector<HttpRoute> make_audit_page_routes(bool by_name) {
+  std::vector<HttpRoute> routes;
+  for (const EmbeddedFile& file : kPages)
+    if (is_of_audit(file.name) || is_shared(file.name))
+      routes.push_back(route_of(file, {.dev = by_name, .agents = {}}));
   return routes;
 }
 
