@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "event-store/sqlite/durable_file.hpp"
 #include "gateway/auth.hpp"
 
 namespace signalbox::gateway {
@@ -38,11 +39,8 @@ Result<std::string> create(const std::string& file) {
   if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()),
                  static_cast<int>(secret.size())) != 1)
     return failed(Errc::io_error, file, "got no random bytes");
-  const File made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (made.get() < 0 ||
-      ::write(made.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
-      ::fsync(made.get()) != 0)
-    return failed(Errc::io_error, file, std::string("cannot be made: ") + std::strerror(errno));
+  if (const auto written = event_store::write_durably(file, secret); !written)
+    return tl::unexpected(written.error());
   return secret;
 }
 

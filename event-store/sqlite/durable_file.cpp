@@ -44,7 +44,7 @@ bool write_all(int file, std::string_view content) {
 }  // namespace
 
 Result<void> write_durably(const std::string& path, std::string_view content) {
-  const std::string made = path + ".new";
+  const std::string made = path + std::string(kUnfinished);
   {
     const Descriptor file(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
     if (file.get() < 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0)

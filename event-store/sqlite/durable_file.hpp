@@ -10,8 +10,10 @@
 
 namespace signalbox::event_store {
 
-// Replaces what is at `path`; its folder exists.
+// Replaces what is at `path`; its folder exists. Until it is in place it is `path` and kUnfinished,
+// which whoever lists the folder leaves alone.
 [[nodiscard]] Result<void> write_durably(const std::string& path, std::string_view content);
+inline constexpr std::string_view kUnfinished = ".new";
 
 // What was made or renamed beside `path`, and it itself, is found there after the power failed.
 [[nodiscard]] Result<void> sync_folder_of(const std::string& path);

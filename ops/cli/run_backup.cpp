@@ -92,6 +92,7 @@ class Backup {
     if (!fs::exists(from_ + "/anchors")) return {};
     if (auto made = event_store::make_private_folders(to_ + "/anchors"); !made) return made;
     for (const auto& entry : fs::recursive_directory_iterator(from_ + "/anchors")) {
+      if (entry.path().extension() == event_store::kUnfinished) continue;
       const std::string below = fs::relative(entry.path(), from_).string();
       auto copied = entry.is_directory() ? event_store::make_private_folders(to_ + "/" + below)
                                          : copy_small(below);

@@ -1,6 +1,7 @@
 """`signalbox backup` of a running service, and the service that is started from the copy."""
 import asyncio
 import contextlib
+import json
 import os
 import stat
 import subprocess
@@ -89,6 +90,31 @@ def test_only_its_owner_can_read_a_copy(service, backup, tmp_path):
     assert {"log.db", "head", "dev.key", "archive"} <= set(os.listdir(to))
     assert "lock" not in os.listdir(to)
     assert not (tmp_path / "copy.partial").exists()
+
+
+def test_anchors_come_along_but_not_one_that_is_being_written(make_service, backup, request,
+                                                              tmp_path):
+    service = make_service(audit_anchor_interval="300ms", log_partitions="1").start()
+    notes = service.data / "anchors" / "0"
+
+    async def until_anchored():
+        async with Client(service, "ann") as client:
+            await client.wait_for_end(await client.say("m-1", "what is 17 * 23?"))
+        while not list(notes.glob("*.note")):
+            await asyncio.sleep(0.02)
+
+    asyncio.run(until_anchored())
+    (notes / "00000000000000099999.note.new").write_text("half of")
+    os.symlink("gone", notes / "00000000000000099998.note.new")
+    to = tmp_path / "copy"
+    done = backup(service.data, to)
+    assert done.returncode == 0, done.stderr
+    copied = sorted(os.listdir(to / "anchors" / "0"))
+    assert copied and all(name.endswith(".note") for name in copied)
+    verified = subprocess.run([request.config.getoption("--program"), "replay", "verify", "--data",
+                               str(to), "--json"], capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout
+    assert json.loads(verified.stdout)["anchors"] >= 1
 
 
 @pytest.mark.parametrize("target", ["a folder", "a file"])
