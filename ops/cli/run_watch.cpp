@@ -1,6 +1,7 @@
 #include "ops/cli/run_watch.hpp"
 
 #include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
@@ -22,6 +23,7 @@
 #include "gateway/auth.hpp"
 #include "ops/cli/config_sources.hpp"
 #include "ops/cli/exit_code.hpp"
+#include "ops/cli/json_log.hpp"
 #include "ops/cli/serve_options.hpp"
 #include "ops/cli/signing_key.hpp"
 #include "ops/cli/system_clock.hpp"
@@ -112,8 +114,10 @@ Result<std::shared_ptr<asio::ssl::context>> make_tls(const WatchOptions& options
 }
 
 // A line for who sits at the terminal; a line of JSON for who collects logs.
+bool is_watched() { return isatty(STDOUT_FILENO) == 1; }
+
 void tell(const watch::ProbeReport& report, const watch::Standing& standing, Timestamp now) {
-  if (isatty(STDOUT_FILENO) == 1) {
+  if (is_watched()) {
     std::printf("%s\n", watch::terminal_line(report, standing).c_str());
     std::fflush(stdout);
   } else {
@@ -121,24 +125,25 @@ void tell(const watch::ProbeReport& report, const watch::Standing& standing, Tim
   }
 }
 
+void tell(const std::string& sentence) {
+  if (is_watched())
+    std::fprintf(stderr, "signalbox watch: %s\n", sentence.c_str());
+  else
+    spdlog::critical("{}", sentence);
+}
+
 int roll_back(const WatchOptions& options, const watch::Standing& standing) {
-  std::fprintf(stderr,
-               "signalbox watch: only %zu of the %zu probes of the last %s succeeded, fewer than "
-               "%d %%\n",
-               standing.succeeded, standing.probes, to_text(options.plan.judge.window).c_str(),
-               options.plan.judge.success_percent_min);
+  tell("only " + std::to_string(standing.succeeded) + " of the " + std::to_string(standing.probes) +
+       " probes of the last " + to_text(options.plan.judge.window) + " succeeded, fewer than " +
+       std::to_string(options.plan.judge.success_percent_min) + " %");
   if (!options.rollback_command) {
-    std::fprintf(stderr, "signalbox watch: there is no watch.rollback_command to run\n");
+    tell("there is no watch.rollback_command to run");
     return kExitFailed;
   }
-  std::fprintf(stderr, "signalbox watch: runs watch.rollback_command: %s\n",
-               options.rollback_command->c_str());
+  tell("runs watch.rollback_command: " + *options.rollback_command);
   const auto code = watch::run_rollback(*options.rollback_command, options.rollback_deadline);
-  if (!code)
-    std::fprintf(stderr, "signalbox watch: the rollback command %s\n",
-                 code.error().message.c_str());
-  else
-    std::fprintf(stderr, "signalbox watch: the rollback command ended with %d\n", *code);
+  tell("the rollback command " +
+       (code ? "ended with " + std::to_string(*code) : code.error().message));
   return kExitFailed;
 }
 
@@ -216,6 +221,7 @@ int run_watch(WatchArguments& arguments) {
   const SystemClock clock;
   auto tokens = make_token_source(options, clock);
   if (!tokens) return refuse(tokens.error());
+  if (!is_watched()) log_as_json_lines();
   RunningWatch running(options, *std::move(tokens), arguments.once);
   if (options.metrics_listen)
     if (auto done = running.listen(*options.metrics_listen); !done) return refuse(done.error());

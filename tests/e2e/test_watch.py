@@ -124,6 +124,27 @@ def test_figures_are_exported_and_a_signal_ends_it_with_0(watch, service, number
         assert int(seen[1]) >= 3, stage
 
 
+def test_silent_connections_do_not_keep_the_figures_from_others_for_long(watch, service):
+    running = watch.start(*of(service), "--metrics-listen", "127.0.0.1:0", window="60s")
+    watch.wait_for(watch.said, "address")
+    (port,) = re.findall(r"^listening on http://127.0.0.1:(\d+)$", watch.said(), re.MULTILINE)
+    with contextlib.ExitStack() as silent:
+        for _ in range(16):
+            silent.enter_context(socket.create_connection(("127.0.0.1", int(port))))
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=WAIT_SECONDS) as further:
+            assert further.recv(1) == b""
+    address = f"http://127.0.0.1:{port}/metrics"
+    watch.wait_for(lambda: answers(address), "answer once they are gone")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(WAIT_SECONDS) == 0
+
+
+def answers(address):
+    with contextlib.suppress(OSError):
+        with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as response:
+            return response.status == 200
+
+
 def test_a_terminal_gets_a_line_a_probe(watch, service):
     ours, theirs = os.openpty()
     with subprocess.Popen([watch.program, "watch", "--once", *map(str, of(service))],
