@@ -6,7 +6,7 @@
 /** @import {Place, UserPage, UserSummary} from './audit_api.js' */
 /** @import {AuditView, Desk} from './audit_parts.js' */
 import {AuditApi, AuditError, address_of, kTabs, place_of} from './audit_api.js';
-import {go_by_arrows, reason_of} from './audit_parts.js';
+import {go_by_arrows, is_refusal, reason_of} from './audit_parts.js';
 import {Export, Verify, Views} from './audit_proof.js';
 import {Runs} from './audit_runs.js';
 import {StateView} from './audit_state.js';
@@ -27,16 +27,20 @@ function leave(reason) {
 }
 
 /** What signing in failed for, with what to do. @param {unknown} error */
-const refusal_of = (error) => (error instanceof AuditError && error.status === 403 ? kNoRole : reason_of(error));
+function refusal_of(error) {
+  const code = error instanceof AuditError ? error.code : '';
+  if (code === 'forbidden') return kNoRole;
+  return code === 'token_invalid' ? `${/** @type {Error} */ (error).message}. Ask for a new one, and sign in with it.` : reason_of(error);
+}
 
 /** @param {Who} who */
 function api_of(who) {
   let token = who.token;
   return new AuditApi({
     token: async (why) => {
-      if (why === 'refused' && who.token) throw new AuditError(401, 'token_invalid', 'the token is not valid, or not any more');
+      if (why === 'refused' && who.token) return null;
       if (why === 'refused' || !token) token = await dev_token(who.user_id, ['auditor']);
-      return token ?? '';
+      return token ?? null;
     },
     trouble: (why, wait_ms = 0) => {
       $('banner').hidden = !why;
@@ -70,6 +74,7 @@ class Audit {
         history.replaceState(null, '', address_of(place));
       },
       fault: (text) => set_text($('fault'), text),
+      refused: (error) => leave(`You were signed out: ${refusal_of(error)}`),
       about: (text) => set_text($('about'), text),
     };
     this.#views = {timeline: new Timeline(desk), runs: new Runs(desk), state: new StateView(desk), verify: new Verify(desk),
@@ -120,8 +125,7 @@ class Audit {
       if (!signal.aborted) this.#show_users(page, more);
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof AuditError && (error.status === 401 || error.status === 403))
-        return leave(`You were signed out: ${refusal_of(error)}`);
+      if (is_refusal(error)) return leave(`You were signed out: ${refusal_of(error)}`);
       set_text($('found'), `Users could not be listed: ${reason_of(error)}`);
     }
     return undefined;

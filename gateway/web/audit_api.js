@@ -50,7 +50,11 @@
 /** @typedef {{views: View[], next?: string}} ViewPage */
 /** @typedef {{kind: string, offset?: number, seq?: number, what: string}} Fault */
 /** @typedef {{whole: boolean, words: string, findings: Fault[], cannot_show: string[]}} Verdict */
-/** @typedef {{job: string, state: 'running'|'done'|'failed'|'stopped', done: number, total: number, verdict?: Verdict}} Job */
+/**
+ * `why`: it was stopped or failed.
+ * @typedef {{job: string, state: 'running'|'done'|'failed'|'stopped', done: number, total: number, verdict?: Verdict,
+ *   why?: string}} Job
+ */
 /** @typedef {{name: string, content: Blob, next?: string}} ExportPart */
 
 /** What a request was answered with instead. */
@@ -71,7 +75,8 @@ const kMayPass = new Set([502, 503, 504]);
 /** @param {Record<string, any>} query */
 const query_text = (query) => {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== '');
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
+  const text = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
+  return text && `?${text}`;
 };
 
 /** @param {string | null} header @returns {string | undefined} path of the next part */
@@ -89,11 +94,10 @@ function file_name_of(header) {
  * `trouble` is told why, and null once it is over.
  */
 export class AuditApi {
-  #refused = false; // the token at hand
   /** @type {Set<() => void>} */ #sleepers = new Set();
 
   /**
-   * @param {{token: (why: 'first'|'refused') => Promise<string>,
+   * @param {{token: (why: 'first'|'refused') => Promise<string | null>,
    *   trouble: (why: string | null, wait_ms?: number) => void}} parts
    */
   constructor({token, trouble}) {
@@ -160,18 +164,23 @@ export class AuditApi {
     });
   }
 
-  /** @param {string} path @param {RequestInit} init @returns {Promise<Response>} */
+  /** A token that is refused is asked for anew once. @param {string} path @param {RequestInit} init */
   async #once(path, init) {
-    const token = await this.token(this.#refused ? 'refused' : 'first');
+    try {
+      return await this.#send(path, init, await this.token('first') ?? '');
+    } catch (error) {
+      const token = error instanceof AuditError && error.code === 'token_invalid' ? await this.token('refused') : null;
+      if (!token) throw error;
+      return this.#send(path, init, token);
+    }
+  }
+
+  /** @param {string} path @param {RequestInit} init @param {string} token @returns {Promise<Response>} */
+  async #send(path, init, token) {
     const answer = await fetch(path, {...init, headers: {Authorization: `Bearer ${token}`}}).catch((error) => {
       if (init.signal?.aborted) throw error;
       throw new AuditError(0, 'unreachable', 'the service cannot be reached');
     });
-    if (answer.status === 401 && !this.#refused) {
-      this.#refused = true;
-      return this.#once(path, init);
-    }
-    if (answer.ok) this.#refused = false;
     if (answer.ok) return answer;
     const {error} = await answer.json().catch(() => ({}));
     throw new AuditError(answer.status, error?.code ?? '', error?.message ?? `the service answered ${answer.status}`, error?.field);

@@ -15,6 +15,7 @@ import {element, json_text, plain} from './signalbox_page.js';
  * @property {(place: Place) => void} go
  * @property {(place: Place) => void} note
  * @property {(text: string) => void} fault
+ * @property {(error: unknown) => void} refused  by the service: nothing can be seen any more
  * @property {(text: string) => void} about  facts of the user
  */
 /**
@@ -37,11 +38,15 @@ export class Attempt {
       return this.signal.aborted ? undefined : done;
     } catch (error) {
       if (this.signal.aborted) return undefined;
-      this.desk.fault(`${what}: ${reason_of(error)}`);
+      if (is_refusal(error)) this.desk.refused(error);
+      else this.desk.fault(`${what}: ${reason_of(error)}`);
       return undefined;
     }
   }
 }
+
+/** Whether the one who is signed in may not look. @param {unknown} error */
+export const is_refusal = (error) => error instanceof AuditError && (error.status === 401 || error.status === 403);
 
 /** @param {unknown} error */
 export function reason_of(error) {
@@ -103,8 +108,8 @@ export class Growing {
     this.button = element('button', {type: 'button', class: 'small', onclick: () => this.grow(true)}, more);
     this.end = element('p', {class: 'muted end-of-list', hidden: true}, end);
     this.node = element('div', {class: 'grows'}, this.button, this.end);
-    new IntersectionObserver(([entry]) => {
-      this.#seen = entry.isIntersecting;
+    new IntersectionObserver((changes) => {
+      this.#seen = changes.at(-1)?.isIntersecting ?? false; // there may have been several since
       if (this.#seen) this.grow();
     }, {rootMargin: '600px'}).observe(this.node);
   }

@@ -98,8 +98,7 @@ export class Verify {
     if (!job) return;
     this.#shown = id;
     if (!job.verdict) {
-      this.desk.fault(job.state === 'stopped' ? 'The verification was stopped, for the service ended. Verify again.'
-        : 'The verification failed: the service says why in its log. Verify again.');
+      this.desk.fault(`The verification ${job.state === 'stopped' ? 'was stopped' : 'failed'}: ${job.why ?? 'it is not said why'}. Verify again.`);
       return;
     }
     set_text(this.#told, `${job.total.toLocaleString()} records were read.`);
@@ -113,10 +112,11 @@ export class Verify {
 function verdict_nodes({whole, words, findings, cannot_show}, user) {
   const at = (/** @type {number | undefined} */ seq) => (seq === undefined ? ''
     : link(seq.toLocaleString(), address_of({user, tab: 'timeline', seq: String(seq)})));
+  const told = words.split('\n').filter((line) => !cannot_show.includes(line.trim()));
   const nodes = [element('div', {class: `verdict ${whole ? 'whole' : 'damaged'}`},
     element('span', {class: 'sign', 'aria-hidden': 'true'}, whole ? '✓' : '✗'),
     element('div', {}, element('h2', {}, whole ? 'The record is whole' : 'The record is damaged'),
-      element('p', {class: 'text', dir: 'auto'}, words)))];
+      element('p', {class: 'text', dir: 'auto'}, told.join('\n'))))];
   if (findings.length > 0)
     nodes.push(element('h3', {}, 'What is damaged'), element('table', {class: 'findings'},
       element('thead', {}, element('tr', {}, ...['Seq', 'Offset', 'Damage', 'What was found'].map((name) => element('th', {scope: 'col'}, name)))),

@@ -2,18 +2,15 @@
 // and an agent's questions, from a gateway that is played, for no agent of the program asks any. Run
 // by `node chat_view_test.mjs` with SIGNALBOX_PROGRAM and SIGNALBOX_NPM.
 import assert from 'node:assert/strict';
-import {readFileSync} from 'node:fs';
-import {join} from 'node:path';
 import {after, before, test} from 'node:test';
 
-import {SignalboxClient} from '../../gateway/web/signalbox.js';
 import {ask, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
-import {npm_package, npm_package_folder} from './npm_package.mjs';
+import {make_history} from './made_history.mjs';
+import {serious_problems} from './serious_problems.mjs';
 import {Service, until} from './service.mjs';
 
 const kPhone = {viewport: {width: 360, height: 640}, hasTouch: true, isMobile: true};
 const kLongRuns = 834; // of six events each: more than 5,000
-const kWaiting = 12; // fewer than a thread takes
 
 let service;
 let browser;
@@ -36,31 +33,8 @@ async function device(t, user, options = {}) {
   return page;
 }
 
-/** Says so many things in one thread, and waits for the end of all of it. */
-async function make_history(user, thread_id, count) {
-  const client = new SignalboxClient({url: `ws://${service.address}/ws`, token: () => service.token(user), from: 'start',
-    WebSocket: npm_package('ws')});
-  let events = 0;
-  let ended = 0;
-  let next = 0;
-  const more = () => {
-    if (next < count) client.user_message({thread_id, message_id: `m-${next}`, content: `what is ${next++} + 1?`});
-  };
-  client.on('event', ({type}) => {
-    events++;
-    if (type !== 'agent_completed') return;
-    ended++;
-    more();
-  });
-  client.connect();
-  for (let i = 0; i < kWaiting; i++) more();
-  await until(() => ended === count, () => `end of ${count} runs; there are ${ended}`);
-  client.close();
-  return events;
-}
-
 test('a history of 5,000 events: the newest is there at once, all of it by scrolling up', async (t) => {
-  assert.ok(await make_history('old', 't-old', kLongRuns) >= 5000);
+  assert.ok(await make_history(service, 'old', 't-old', kLongRuns) >= 5000);
   const page = await device(t, 'old');
   await page.click('#thread_list button:has-text("what is 0 + 1?")');
   const first_view = await done_turns(page, 1);
@@ -90,7 +64,7 @@ test('a history of 5,000 events: the newest is there at once, all of it by scrol
 });
 
 test('what is looked at stays in its place while older messages come in above it', async (t) => {
-  await make_history('steady', 't-steady', 120);
+  await make_history(service, 'steady', 't-steady', 120);
   const page = await device(t, 'steady');
   await page.click('#thread_list button:has-text("what is 0 + 1?")');
   await done_turns(page, 1);
@@ -180,16 +154,6 @@ test('a phone: nothing is wider than it, and the conversations come and go', asy
     .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 24).map((node) => node.id));
   assert.deepEqual(small, []);
 });
-
-const kAxe = readFileSync(join(npm_package_folder('axe-core'), 'axe.min.js'), 'utf8');
-
-/** What axe finds serious or worse. */
-async function serious_problems(page) {
-  await page.evaluate(kAxe);
-  const {violations} = await page.evaluate(() => window.axe.run(document, {resultTypes: ['violations']}));
-  return violations.filter(({impact}) => ['serious', 'critical'].includes(impact))
-    .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html.slice(0, 200)).join(' | ')}`);
-}
 
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}`, async (t) => {

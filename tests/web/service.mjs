@@ -61,9 +61,9 @@ export class Service {
   }
 
   /** A token of the user that ends so many seconds from now. */
-  token(user_id, seconds = 3600) {
+  token(user_id, seconds = 3600, roles = undefined) {
     const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const claims = {sub: user_id, aud: 'signalbox', exp: Math.floor(Date.now() / 1000) + seconds};
+    const claims = {sub: user_id, aud: 'signalbox', exp: Math.floor(Date.now() / 1000) + seconds, roles};
     const text = `${part({alg: 'HS256', typ: 'JWT'})}.${part(claims)}`;
     const key = readFileSync(join(this.folder, 'data', 'dev.key'));
     return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;

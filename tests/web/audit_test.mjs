@@ -1,0 +1,301 @@
+// The audit page of a running service, as an auditor uses it: signing in, finding a user, his timeline,
+// runs, state, verification, export and who looked; hostile words, and a service that is killed. Run
+// by `node audit_test.mjs` with SIGNALBOX_PROGRAM and SIGNALBOX_NPM.
+import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
+import {createServer} from 'node:net';
+import {join} from 'node:path';
+import {after, before, test} from 'node:test';
+
+import {fault, go, open_audit, place, rows, rows_that, scrolls_sideways, sign_in_auditor} from './audit_page.mjs';
+import {launch_browser} from './chat_page.mjs';
+import {converse} from './made_history.mjs';
+import {Service, until} from './service.mjs';
+
+const kHostile = {
+  html: '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><b>bold</b>&amp;',
+  link: 'javascript:window.hacked=1 data:text/html,<script>window.hacked=1</script>',
+  'right to left': 'safe \u202egnp.exe\u202c \u2067\u05e9\u05dc\u05d5\u05dd\u2069 \u0645\u0631\u062d\u0628\u0627 (end)',
+  emoji: '\u{1f468}\u200d\u{1f469}\u200d\u{1f467} \u{1f1e9}\u{1f1ea} e\u0301\u0301\u0301\u0301',
+  'null bytes': 'a\0b\x1b[31mc\x7fd',
+  'a line of 32 KiB': 'x'.repeat(32_768),
+  template: '${window.hacked=1} {{constructor.constructor("window.hacked=1")()}} __proto__',
+};
+const kHostileUser = 'mallory <b>&\u202e user';
+
+let service;
+let browser;
+before(async () => {
+  service = await new Service({SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: '1000', SIGNALBOX_LIMITS_MESSAGES_BURST: '1000'}).start();
+  browser = await launch_browser();
+  await converse(service, 'anna', 't-sums', ['what is 17 * 23?', 'what is 2 + 2?']);
+  await converse(service, 'anna', 't-words', ['Is racecar a palindrome?']);
+  await converse(service, 'anton', 't-1', ['help']);
+  await converse(service, 'berta', 't-1', ['help']);
+  await converse(service, kHostileUser, 't-<i>', Object.values(kHostile));
+});
+after(async () => {
+  await browser?.close();
+  await service?.remove();
+});
+
+async function context_of(t, options = {}) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  t.after(() => context.close());
+  return context;
+}
+
+/** A page of a signed in auditor at this place. */
+async function auditor(t, of = {}, options = {}) {
+  const page = await open_audit(await context_of(t, options), service.address, of);
+  t.after(() => assert.deepEqual(page.faults, []));
+  await sign_in_auditor(page);
+  return page;
+}
+
+/** A port of this machine that nobody has. */
+async function free_port() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((then) => { server.once('listening', then); });
+  const {port} = server.address();
+  await new Promise((then) => { server.close(then); });
+  return port;
+}
+
+test('the page is on the admin port alone, and as fenced in as the chat page', async (t) => {
+  const admin = `127.0.0.1:${await free_port()}`;
+  const other = await new Service({SIGNALBOX_GATEWAY_ADMIN_LISTEN: admin}).start();
+  t.after(() => other.remove());
+  const html = await (await fetch(`http://${admin}/audit`)).text();
+  const paths = ['/audit', ...[...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path)];
+  assert.ok(paths.length > 5);
+  assert.match(html, /data-sign-in="token"/); // there is no /dev/token beside it
+  assert.match(await (await fetch(`http://${service.address}/audit`)).text(), /data-sign-in="name"/);
+  for (const path of new Set(paths)) {
+    const got = await fetch(`http://${admin}${path}`);
+    assert.equal(got.status, 200, path);
+    const policy = got.headers.get('content-security-policy');
+    assert.match(policy, /default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'/);
+    assert.match(policy, /require-trusted-types-for 'script'; trusted-types 'none'/);
+    assert.doesNotMatch(policy, /unsafe|http|\*/);
+    const is_shared = ['/chat.css', '/signalbox_page.js'].includes(path);
+    assert.equal((await fetch(`http://${other.address}${path}`)).status, is_shared ? 200 : 404, path);
+  }
+  assert.doesNotMatch(html, /<script(?![^>]*src=)|<style| style=| on\w+=/);
+});
+
+test('who is no auditor is told what to do; a token that is over too; then the right one lets in', async (t) => {
+  const page = await open_audit(await context_of(t), service.address, {user: 'anna'});
+  await page.click('#other_way');
+  await page.fill('#token', 'nonsense');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#sign_in_fault:has-text("This is no token")');
+  await page.fill('#token', service.token('carl'));
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#sign_in_fault:has-text("does not have the role auditor. Ask the operator")');
+  assert.equal(await page.isVisible('#audit'), false);
+  await page.fill('#token', service.token('carl', -100, ['auditor']));
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#sign_in_fault:has-text("the token has expired. Ask for a new one")');
+  await page.fill('#token', service.token('carl', 3600, ['auditor']));
+  await page.keyboard.press('Enter');
+  await rows_that(page, ({length}) => length > 0, 'of the user in the address');
+  assert.equal(await page.textContent('#who'), 'carl');
+  assert.match(await page.textContent('.recorded'), /Every look is recorded\./);
+  assert.equal(await page.evaluate(() => localStorage.getItem('signalbox.auditor')), null);
+  await page.click('#sign_out');
+  await page.waitForSelector('#sign_in', {state: 'visible'});
+  assert.deepEqual(page.faults, []);
+});
+
+test('a user is found by the begin of his id', async (t) => {
+  const page = await auditor(t);
+  await page.fill('#prefix', 'an');
+  await page.waitForSelector('#found:has-text("2 users")');
+  assert.deepEqual(await page.locator('#user_list .gist').allTextContents(), ['anna', 'anton']);
+  await page.fill('#prefix', 'nobody at all');
+  await page.waitForSelector('#found:has-text("No user id begins so.")');
+  await page.fill('#prefix', 'ann');
+  await page.click('#user_list a');
+  await rows_that(page, ([first]) => first?.gist.includes('palindrome'), 'of anna');
+  assert.equal(await page.getAttribute('#user_list a', 'aria-current'), 'true');
+  assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get('user'), 'anna');
+});
+
+test('the timeline shows each event, is filtered, and is where its address says', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'timeline'});
+  const all = await rows_that(page, (shown) => shown.at(-1)?.seq === 1, 'down to the first');
+  assert.deepEqual(all.map(({seq}) => seq), all.map((_, i) => all.length - i));
+  await page.click('.timeline .event >> nth=-1');
+  const detail = page.locator('.event[open] .detail');
+  assert.match(await detail.textContent(), /what is 17 \* 23\?.*chain hash[0-9a-f]{64}/);
+  assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get('seq'), '1');
+
+  await detail.getByText('Only this thread').click();
+  const of_thread = await rows_that(page, (shown) => shown.length > 0 && shown.length < all.length, 'of one thread');
+  assert.deepEqual(of_thread, all.filter(({thread}) => thread === 't-sums'));
+  await page.click('.filter-box > summary');
+  await page.selectOption('[name=type]', 'tool_executing');
+  await page.keyboard.press('Tab');
+  await page.click('.filters button:has-text("Filter")');
+  const tools = await rows_that(page, (shown) => shown.length === 2, 'of tools');
+  assert.deepEqual(tools.map(({kind}) => kind), ['tool executing', 'tool executing']);
+  assert.match(tools[1].gist, /^calculator \{"expression":"17 \* 23"\}/);
+  await page.goBack();
+  await rows_that(page, (shown) => shown.length === of_thread.length, 'as before');
+
+  const middle = all[Math.floor(all.length / 2)];
+  const linked = await open_audit(page.context(), service.address, {user: 'anna', tab: 'timeline', seq: middle.seq});
+  await linked.waitForSelector(`.event[open] .seq:text-is("${middle.seq}")`);
+  assert.equal(await linked.evaluate(() => document.activeElement.querySelector('.seq')?.textContent), String(middle.seq));
+});
+
+test('time filters, in the time of the one who looks', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'timeline'}, {timezoneId: 'Asia/Tokyo'});
+  await rows_that(page, (shown) => shown.at(-1)?.seq === 1, 'down to the first');
+  const times = await page.locator('.event time').evaluateAll((nodes) => nodes.map(({dateTime}) => dateTime));
+  const [from] = times.toSorted().slice(-3);
+  await go(page, {user: 'anna', tab: 'timeline', from});
+  await rows_that(page, (shown) => shown.length > 0 && shown.length < times.length, 'from then on');
+  assert.equal((await rows(page)).length, times.filter((time) => time >= from).length);
+  await page.click('.filter-box > summary');
+  const hour = await page.inputValue('[name=from]');
+  assert.equal(new Date(`${hour}+09:00`).getTime(), Math.floor(Date.parse(from) / 1000) * 1000);
+});
+
+test('hostile words are text, wherever they stand', async (t) => {
+  const page = await auditor(t, {user: kHostileUser, tab: 'timeline'});
+  await rows_that(page, (shown) => shown.at(-1)?.seq === 1, 'down to the first');
+  assert.equal(await page.textContent('#user'), kHostileUser);
+  for (const summary of await page.locator('.event > summary').all()) await summary.click();
+  const boxes = await page.locator('.detail .value, .detail dd').allTextContents();
+  for (const [name, words] of Object.entries(kHostile)) {
+    const shown = words.replace('\0', '\u2400').replace('\x1b', '\u241b').replace('\x7f', '\u2421');
+    assert.ok(boxes.includes(shown), name);
+  }
+  assert.equal(await scrolls_sideways(page), false);
+  for (const tab of ['runs', 'state', 'views']) {
+    await page.click(`.tabs a[href*="tab=${tab}"]`);
+    await page.waitForSelector(`.view section[aria-label="${tab[0].toUpperCase()}${tab.slice(1)}"] :is(.run-row, .known, .view-row)`);
+    assert.equal(await scrolls_sideways(page), false, tab);
+  }
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('#audit :is(img, script, i)').length), 0);
+  assert.ok(await page.evaluate(() => [...document.querySelectorAll('.gist, #user')].every(({tagName}) => tagName === 'BDI')));
+});
+
+test('a run is a tree of cause and effect with durations', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'runs'});
+  await page.waitForSelector('.run-row >> nth=2');
+  assert.equal(await page.locator('.run-row').count(), 3);
+  assert.match(await page.locator('.run-row').first().textContent(), /completed.*assistant.* ms/);
+  await page.locator('.run-row').last().click();
+  await page.waitForSelector('.causes .event');
+  const depths = await page.locator('.causes .cause').evaluateAll((nodes) => nodes.map((node) => {
+    let depth = 0;
+    for (let up = node.closest('ol'); up; up = up.parentElement.closest('ol')) depth++;
+    return [depth, node.querySelector('.kind').textContent];
+  }));
+  const depth_of = (kind) => depths.find(([, name]) => name === kind)?.[0];
+  assert.equal(depths[0][1], 'message received');
+  assert.ok(depth_of('tool executing') > depth_of('message received'), JSON.stringify(depths));
+  assert.ok(depth_of('tool completed') > depth_of('tool executing'), JSON.stringify(depths));
+  const tool = page.locator('.cause', {hasText: 'tool executing'});
+  assert.match(await tool.locator('.lasted').textContent(), /^\d+ ms$/);
+  await tool.locator('summary').click();
+  assert.match(await tool.locator('.detail').textContent(), /\{"expression":"17 \* 23"\}/);
+  await go(page, {user: 'anna', tab: 'runs', run: '00000000-0000-4000-8000-000000000000'});
+  await page.waitForSelector('#fault:has-text("This run could not be read")');
+});
+
+test('what was known at an instant, and what is different at another one', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'state', at: '3'});
+  await page.waitForSelector('.answer h2:has-text("After event 3,")');
+  assert.match(await page.textContent('.answer'), /running/);
+  await page.click('text=One event earlier');
+  await page.waitForSelector('.answer h2:has-text("After event 2,")');
+  await page.fill('[name=at]', '3');
+  await page.fill('[name=with]', '7');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.differences');
+  const found = await page.locator('.differences tbody tr').evaluateAll((list) =>
+    list.map((row) => [...row.children].map(({textContent}) => textContent)));
+  const status = found.find(([path]) => path.endsWith('.status'));
+  assert.deepEqual(status.slice(1), ['running', 'completed']);
+  await page.fill('[name=at]', 'yesterday');
+  await page.fill('[name=with]', '');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#fault:has-text("must be a seq like 17 or a time like")');
+});
+
+test('an export is saved, and verifies with nothing but the file and the key', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'export'});
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=Download')]);
+  const file = join(service.folder, 'export.jsonl');
+  await download.saveAs(file);
+  await page.waitForSelector('.parts li:has-text("seq 1 to")');
+  const {status, stdout} = spawnSync(process.env.SIGNALBOX_PROGRAM, ['replay', 'verify', '--export', file,
+    '--key', join(service.folder, 'data', 'anchors', 'anchor.pub')], {encoding: 'utf8'});
+  assert.match(stdout, /whole: \d+ events, seq 1 to /);
+  assert.equal(status, 0);
+});
+
+test('views tell who looked, and each look is in the history of the one who took it', async (t) => {
+  const page = await auditor(t, {user: 'berta', tab: 'timeline'});
+  await rows_that(page, ({length}) => length > 0, 'of berta');
+  await page.click('.tabs a:has-text("Views")');
+  await until(async () => /auditorthe timeline/.test(await page.textContent('.views')), 'look at the timeline');
+  await page.click('#own_looks');
+  const looks = await rows_that(page, (shown) => shown.some(({gist}) => gist.startsWith('berta: the timeline')), 'of looks');
+  assert.ok(looks.every(({kind}) => kind === 'history viewed'));
+});
+
+const verdict = async (page, user) => {
+  await go(page, {user, tab: 'verify'});
+  await page.waitForSelector(`#user:text-is("${user}")`);
+  await page.waitForSelector('.verdict', {state: 'detached'});
+  await page.click('text=/^Verify (this record|again)$/');
+  await page.waitForSelector('.verdict');
+  return page.textContent('.verdict-box');
+};
+
+/** Changes the newest event of a user that has the word, behind the back of a service that is down. */
+function damage(user) {
+  const change = `import sqlite3,sys
+log = sqlite3.connect(sys.argv[1])
+row = log.execute("select id, value from records where key = ? and instr(value, cast('help' as blob)) order by id desc", (sys.argv[2].encode(),)).fetchone()
+log.execute("update records set value = ? where id = ?", (row[1].replace(b"help", b"hemp"), row[0]))
+log.commit()`;
+  const {status, stderr} = spawnSync('/usr/bin/python3', ['-c', change, join(service.folder, 'data', 'log.db'), user], {encoding: 'utf8'});
+  assert.equal(status, 0, stderr);
+}
+
+test('a verification says that the record is whole, or where it is damaged', async (t) => {
+  const page = await auditor(t);
+  assert.match(await verdict(page, 'anna'), /The record is whole/);
+  const job = new URLSearchParams(new URL(page.url()).hash.slice(1)).get('job');
+  await page.reload(); // the verdict is at its address
+  await page.waitForSelector('.verdict.whole');
+  await service.end('SIGTERM');
+  damage('berta');
+  await service.start();
+  await go(page, {user: 'anna', tab: 'verify', job: `${job}0`});
+  await page.waitForSelector('#fault:has-text("does not know this verification any more")');
+  assert.match(await verdict(page, 'berta'), /The record is damaged.*row changed.*checksum/s);
+});
+
+test('a service that is killed is said to be, and what was asked comes once it is back', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'timeline'});
+  await rows_that(page, ({length}) => length > 0, 'of anna');
+  await service.end('SIGKILL');
+  await page.click('#user_list a:has-text("anton")');
+  await page.waitForSelector('#banner:has-text("The service cannot be reached. Trying again in")');
+  await service.start();
+  await page.click('#try_now').catch(() => {});
+  const [first] = await rows_that(page, ([newest]) => newest?.gist.length > 0, 'of anton');
+  assert.equal(first.kind, 'agent completed');
+  await page.waitForSelector('#banner', {state: 'hidden'});
+  assert.equal(await fault(page), '');
+  assert.equal(new URL(page.url()).hash, place({user: 'anton', tab: 'timeline'}));
+});
