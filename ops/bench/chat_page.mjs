@@ -1,35 +1,19 @@
-// The chat page in Debian's Chromium over a service of its own: `chat_page.mjs measure` prints how
-// long it takes from load to ready and how 10,000 messages scroll, from the browser's own trace;
-// `chat_page.mjs screenshots FOLDER` draws it at phone and desktop width, light and dark. Run by
-// ops/bench/chat_page and ops/screenshots, with SIGNALBOX_PROGRAM, SIGNALBOX_NPM (the folder of
-// playwright-core) and SIGNALBOX_PLAYBOOK. Exit code 1 where it cannot be done.
-import {spawn} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {availableParallelism, loadavg, tmpdir} from 'node:os';
+// The chat page and the audit page in Debian's Chromium over a service of their own: `chat_page.mjs
+// measure` prints how long the chat page takes from load to ready and how 10,000 messages scroll, from
+// the browser's own trace; `chat_page.mjs audit` the first view of the audit page of a user with
+// 100,000 events; `chat_page.mjs screenshots FOLDER` draws both at phone and desktop width, light and
+// dark. Run by ops/bench/chat_page and ops/screenshots, with SIGNALBOX_PROGRAM, SIGNALBOX_NPM (the
+// folder of playwright-core) and SIGNALBOX_PLAYBOOK. Exit code 1 where it cannot be done.
+import {readFileSync} from 'node:fs';
+import {availableParallelism, loadavg} from 'node:os';
 import {join} from 'node:path';
 
-const {SIGNALBOX_PROGRAM: kProgram, SIGNALBOX_NPM: kNpm, SIGNALBOX_PLAYBOOK: kPlaybook} = process.env;
-const {chromium} = createRequire(join(kNpm, 'node_modules', 'x'))('playwright-core');
+import {draw_audit, measure_audit} from './audit_page.mjs';
+import {kSizes, talk, told, with_service} from './pages.mjs';
+
 const kLoads = 10;
 const kRuns = 5_000; // of a message and its answer each
-const kAtOnce = 12; // in a thread that takes one and 16 behind it
 const kFrameMs = 1000 / 60;
-
-async function start_service(folder) {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNALBOX_'));
-  const service = spawn(kProgram, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', join(folder, 'data'),
-    '--playbook', kPlaybook], {stdio: ['ignore', 'pipe', 'ignore'], env: {...Object.fromEntries(kept),
-    SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: '10000', SIGNALBOX_LIMITS_MESSAGES_BURST: '10000',
-    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '250'}});
-  let said = '';
-  service.stdout.on('data', (text) => { said += text; });
-  while (!said.includes('\n')) {
-    if (service.exitCode !== null) throw new Error(`the service ended with ${service.exitCode}`);
-    await new Promise((then) => { setTimeout(then, 20); });
-  }
-  return {service, address: /(http:\/\/\S+)/.exec(said)[1]};
-}
 
 /** A page that is signed in and shows its newest thread's newest messages. */
 async function signed_in(context, address, user, thread = '') {
@@ -40,32 +24,6 @@ async function signed_in(context, address, user, thread = '') {
   await page.waitForFunction(() => performance.getEntriesByName('signalbox-ready').length > 0);
   return page;
 }
-
-/** Says these things in one thread, in the page, and waits for the end of all runs. */
-const talk = (page, user_id, thread_id, contents) => page.evaluate(async ({user_id, thread_id, contents, at_once}) => {
-  const {SignalboxClient} = await import('/signalbox.js');
-  const token = async () => (await (await fetch('/dev/token', {method: 'POST', body: JSON.stringify({user_id})})).json()).token;
-  const client = new SignalboxClient({url: `${location.origin.replace(/^http/, 'ws')}/ws`, token, from: 'start'});
-  let next = 0;
-  let ended = 0;
-  await new Promise((all_ended) => {
-    const more = () => { if (next < contents.length) client.user_message({thread_id, content: contents[next++]}); };
-    client.on('event', ({type}) => {
-      if (type !== 'agent_completed') return;
-      more();
-      if (++ended === contents.length) all_ended();
-    });
-    client.connect();
-    for (let i = 0; i < at_once; i++) more();
-  });
-  client.close();
-}, {user_id, thread_id, contents, at_once: kAtOnce});
-
-const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
-const told = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return [0.5, 0.95, 0.99, 1].map((share) => at(sorted, share).toFixed(1)).join(', ');
-};
 
 async function measure_load(browser, address) {
   const first = [];
@@ -157,9 +115,7 @@ async function measure(browser, address) {
 }
 
 async function draw(browser, address, folder) {
-  const sizes = {desktop: {viewport: {width: 1280, height: 800}},
-    phone: {viewport: {width: 390, height: 780}, deviceScaleFactor: 2, isMobile: true, hasTouch: true}};
-  for (const [size, options] of Object.entries(sizes))
+  for (const [size, options] of Object.entries(kSizes))
     for (const colorScheme of ['light', 'dark']) {
       const name = (what) => join(folder, `chat-${what}-${size}-${colorScheme}.png`);
       const user = `ann-${size}-${colorScheme}`;
@@ -189,18 +145,11 @@ async function draw(browser, address, folder) {
     }
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'signalbox-page-'));
-const {service, address} = await start_service(folder);
-const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-quic',
-  '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']});
-try {
+await with_service(async (browser, address) => {
   const [, , what, where] = process.argv;
-  if (what === 'measure') await measure(browser, address);
-  else if (what === 'screenshots' && where) await draw(browser, address, where);
-  else throw new Error(readFileSync(new URL(import.meta.url), 'utf8').split('\nimport')[0]);
-} finally {
-  await browser.close();
-  service.kill('SIGTERM');
-  await new Promise((ended) => { service.once('exit', ended); });
-  rmSync(folder, {recursive: true});
-}
+  if (what === 'measure') return measure(browser, address);
+  if (what === 'audit') return measure_audit(browser, address);
+  if (what !== 'screenshots' || !where) throw new Error(readFileSync(new URL(import.meta.url), 'utf8').split('\nimport')[0]);
+  await draw(browser, address, where);
+  return draw_audit(browser, address, where);
+});
