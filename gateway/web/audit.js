@@ -184,6 +184,7 @@ class Audit {
     set_text($('user'), place.user);
     $('tabs').replaceChildren(...Object.entries(kTabs).map(([name, title]) => element('li', {},
       element('a', {href: address_of({user: place.user, tab: name}), 'aria-current': name === tab && 'page'}, title))));
+    $('tabs').querySelector('[aria-current]').scrollIntoView({inline: 'nearest', block: 'nearest'});
     const view = this.#views[tab];
     if ($('view').firstChild !== view.node) $('view').replaceChildren(view.node);
     if (before.user && (before.user !== place.user || before.tab !== place.tab)) scrollTo(0, 0);

@@ -35,7 +35,7 @@ export class Runs {
       event.preventDefault();
       this.desk.go({user: this.#place.user, tab: 'runs', thread: this.#thread.value.trim()});
     }}, field('Thread', this.#thread), element('div', {class: 'buttons'}, element('button', {class: 'small primary'}, 'Filter')));
-    this.list = element('div', {}, form, this.#told, this.#rows, this.growing.node);
+    this.list = element('div', {class: 'answer'}, form, this.#told, this.#rows, this.growing.node);
     go_by_arrows(this.#rows, 'a.run-row');
     go_by_arrows(this.#tree, 'summary');
     this.node = element('section', {'aria-label': 'Runs'}, this.list, this.#tree);
