@@ -1,10 +1,30 @@
 #include "gateway/tls_context.hpp"
 
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <asio/ssl/context.hpp>
+#include <ctime>
+#include <optional>
 
 namespace signalbox::gateway {
+namespace {
+
+struct FreeBio {
+  void operator()(BIO* bio) const noexcept { BIO_free(bio); }
+};
+struct FreeCertificate {
+  void operator()(X509* certificate) const noexcept { X509_free(certificate); }
+};
+
+std::optional<Timestamp> timestamp_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return Timestamp(std::chrono::seconds(::timegm(&parts)));
+}
+
+}  // namespace
 
 Result<std::shared_ptr<asio::ssl::context>> load_tls_context(const std::string& certificate_file,
                                                              const std::string& key_file) {
@@ -31,6 +51,24 @@ Result<std::shared_ptr<asio::ssl::context>> load_tls_context(const std::string& 
                        " can be read: " + error.message(),
                    "tls.key");
   return context;
+}
+
+Result<CertificateTimes> read_certificate_times(const std::string& certificate_file) {
+  const std::unique_ptr<BIO, FreeBio> file(BIO_new_file(certificate_file.c_str(), "r"));
+  std::optional<CertificateTimes> times;
+  while (file) {
+    const std::unique_ptr<X509, FreeCertificate> certificate(
+        PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr));
+    if (!certificate) break;
+    const auto from = timestamp_of(X509_get0_notBefore(certificate.get()));
+    const auto until = timestamp_of(X509_get0_notAfter(certificate.get()));
+    if (!from || !until)
+      return failure(Errc::bad_config, certificate_file + ": a certificate says no time");
+    times = times ? CertificateTimes{std::max(times->from, *from), std::min(times->until, *until)}
+                  : CertificateTimes{*from, *until};
+  }
+  if (!times) return failure(Errc::bad_config, certificate_file + ": no certificate can be read");
+  return *times;
 }
 
 }  // namespace signalbox::gateway

@@ -69,6 +69,15 @@ LogCheck::Place* LogCheck::place_of(const StoredRow& row) {
   return nullptr;
 }
 
+void LogCheck::begin_at(Partition partition, const event_store::Position& from) {
+  const TopicPartition at{Topic::events, partition};
+  places_.emplace(event_store::place_number(at),
+                  Place{.at = at, .next = from.next_offset, .is_met = true});
+  PartitionFold& fold = folds_[static_cast<std::size_t>(partition.value())];
+  fold.position = from;
+  fold.begins_later = from.next_offset > Offset(0);
+}
+
 void LogCheck::check(const StoredRow& row) {
   ++report_.rows;
   Place* const place = place_of(row);
@@ -264,6 +273,12 @@ void LogCheck::check_valid(PartitionFold& partition) {
     found =
         chains_.emplace(*record_.key, event_store::start_of_chain(log_id_, UserId(*record_.key)))
             .first;
+  if (is_new && partition.begins_later)
+    if (const auto stated = event_store::stated_chain(record_); stated && stated->seq > Seq(1)) {
+      found->second = *stated;
+      report_.events += is_his ? 1 : 0;
+      return;
+    }
   const event_store::Followed followed = event_store::follow_hashed(found->second, record_);
   if (is_his) {
     ++report_.events;
@@ -309,6 +324,20 @@ void LogCheck::finish(const std::map<std::int64_t, std::int64_t>& counters) {
   for (const PartitionFold& partition : folds_) ends.push_back(partition.position);
   for (ValidEventObserver* const observer : options_.observers)
     observer->on_end(ends, report_.findings);
+}
+
+void check_length(event_store::LogReader& log, std::optional<std::int64_t> witnessed,
+                  std::int64_t rows, Findings& findings) {
+  if (witnessed && *witnessed > rows)
+    findings.add({.kind = DamageKind::log_shorter_than_it_was,
+                  .what = "the log has lost its newest " + std::to_string(*witnessed - rows) +
+                          " rows: the file head beside it has seen " + std::to_string(*witnessed) +
+                          ", log.db has counted " + std::to_string(rows)});
+  const auto beyond = log.rows_beyond_count();
+  if (beyond && *beyond > 0)
+    findings.add({.kind = DamageKind::row_beyond_the_end,
+                  .what = std::to_string(*beyond) +
+                          " rows have greater numbers than the log has ever given"});
 }
 
 }  // namespace signalbox::replay

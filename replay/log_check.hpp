@@ -16,6 +16,9 @@ class LogCheck {
  public:
   LogCheck(event_store::LogReader& log, const VerifyOptions& options, VerifyReport& report);
 
+  // Before the first row: of this partition of events those from a position on follow, which is one
+  // that can be trusted. Of a user whose earlier events are not read, the first one is believed.
+  void begin_at(Partition partition, const event_store::Position& from);
   // Rows of one place come in the order they lie in.
   void check(const event_store::StoredRow& row);
   // After the last row: `counters` as they were before the first was read.
@@ -30,7 +33,8 @@ class LogCheck {
   };
   struct PartitionFold {
     event_store::Position position{};
-    bool is_damaged = false;  // since the last event: go on from what the next one states
+    bool begins_later = false;  // not with its first record
+    bool is_damaged = false;    // since the last event: go on from what the next one states
     // Of the newest epoch, where something in between is missing so far.
     std::optional<Finding> first_hole{};
     OwnerSeq last_hole{0};
@@ -63,5 +67,9 @@ class LogCheck {
   std::unordered_map<std::string, event_store::UserChain> chains_;
   Record record_;  // the one that is judged; its strings keep their room
 };
+
+// Whether the log is as long as it was: `witnessed` was read before `rows`, which were counted.
+void check_length(event_store::LogReader& log, std::optional<std::int64_t> witnessed,
+                  std::int64_t rows, Findings& findings);
 
 }  // namespace signalbox::replay

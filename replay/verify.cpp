@@ -10,21 +10,6 @@ namespace {
 
 constexpr std::int64_t kRowsPerRead = 4096;
 
-// The witness is read before the counters: it is written after them.
-void check_length(event_store::LogReader& log, std::optional<std::int64_t> witnessed,
-                  std::int64_t rows, Findings& findings) {
-  if (witnessed && *witnessed > rows)
-    findings.add({.kind = DamageKind::log_shorter_than_it_was,
-                  .what = "the log has lost its newest " + std::to_string(*witnessed - rows) +
-                          " rows: the file head beside it has seen " + std::to_string(*witnessed) +
-                          ", log.db has counted " + std::to_string(rows)});
-  const auto beyond = log.rows_beyond_count();
-  if (beyond && *beyond > 0)
-    findings.add({.kind = DamageKind::row_beyond_the_end,
-                  .what = std::to_string(*beyond) +
-                          " rows have greater numbers than the log has ever given"});
-}
-
 void note_unreadable(const Error& error, std::int64_t row, Findings& findings) {
   findings.add({.kind = DamageKind::file_unreadable,
                 .what = "behind row " + std::to_string(row) + ": " + error.message});

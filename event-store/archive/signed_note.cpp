@@ -134,19 +134,22 @@ SigningKey::SigningKey(std::shared_ptr<const Pkey> pkey) : pkey_(std::move(pkey)
   SIGNALBOX_ASSERT(got);
 }
 
-Result<SigningKey> SigningKey::load_or_make(const std::string& path) {
+Result<SigningKey> SigningKey::load(const std::string& path) {
   const auto stored = read_small_file(path, kKeyFileBytesMax);
-  if (stored) {
-    if (auto mine = make_private(path); !mine) return tl::unexpected(mine.error());
-    PkeyPtr key = read_pem(*stored);
-    if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1)
-      return failure(Errc::bad_config,
-                     path +
-                         " holds no Ed25519 key (PKCS#8, PEM); restore it, or move it and the "
-                         "anchors that were signed with it aside");
-    return SigningKey(std::make_shared<const Pkey>(Pkey{std::move(key)}));
-  }
-  if (stored.error().code != Errc::not_found) return tl::unexpected(stored.error());
+  if (!stored) return tl::unexpected(stored.error());
+  PkeyPtr key = read_pem(*stored);
+  if (!key || EVP_PKEY_is_a(key.get(), "ED25519") != 1)
+    return failure(Errc::bad_config,
+                   path +
+                       " holds no Ed25519 key (PKCS#8, PEM); restore it, or move it and the "
+                       "anchors that were signed with it aside");
+  return SigningKey(std::make_shared<const Pkey>(Pkey{std::move(key)}));
+}
+
+Result<SigningKey> SigningKey::load_or_make(const std::string& path) {
+  if (auto mine = make_private(path); !mine) return tl::unexpected(mine.error());
+  auto stored = load(path);
+  if (stored || stored.error().code != Errc::not_found) return stored;
   PkeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   if (!key) return failure(Errc::io_error, "OpenSSL cannot make an Ed25519 key");
   const auto pem = pem_of(key.get());

@@ -28,8 +28,11 @@ struct VerifierKey {
 
 class SigningKey {
  public:
-  // The key in a file (PKCS#8, PEM, mode 0600); where there is none, a new one is made and written.
-  // Errors: bad_config (the file holds no Ed25519 key), disk_full, io_error.
+  // The key in a file (PKCS#8, PEM, mode 0600). Errors: not_found, bad_config (the file holds no
+  // Ed25519 key), io_error.
+  [[nodiscard]] static Result<SigningKey> load(const std::string& path);
+  // The same, of its owner alone; where there is none, a new one is made and written. Errors:
+  // bad_config, disk_full, io_error.
   [[nodiscard]] static Result<SigningKey> load_or_make(const std::string& path);
   // For tests: the key of these 32 bytes.
   [[nodiscard]] static SigningKey from_seed(const std::array<std::uint8_t, 32>& seed);

@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 namespace signalbox::event_store {
@@ -43,6 +47,22 @@ Result<DataLock> DataLock::acquire(const std::string& dir) {
     static_cast<void>(written);
   }
   return lock;
+}
+
+std::optional<pid_t> lock_holder(const std::string& dir) {
+  struct stat file {};
+  if (::stat((dir + "/lock").c_str(), &file) != 0) return std::nullopt;
+  // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2097 0 EOF`; the device may be another one than stat's.
+  const std::string inode = ':' + std::to_string(file.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, how, mode, place;
+    pid_t holder = 0;
+    words >> number >> kind >> how >> mode >> holder >> place;
+    if (kind == "FLOCK" && mode == "WRITE" && place.ends_with(inode)) return std::max(holder, 0);
+  }
+  return std::nullopt;
 }
 
 DataLock::~DataLock() {

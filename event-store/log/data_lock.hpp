@@ -1,7 +1,10 @@
 // DataLock: holds <dir>/lock for one writing process, released by the kernel however the process
-// ends. Start-up only; any thread. Private to this folder.
+// ends. Start-up only; any thread. Private to this folder, but for lock_holder().
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "event-store/model/result.hpp"
@@ -20,5 +23,9 @@ class DataLock {
   explicit DataLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
+
+// The process that writes in this directory, by what the kernel tells; nothing is locked or
+// written to find out. nullopt: nobody. 0: somebody this process may not see.
+[[nodiscard]] std::optional<pid_t> lock_holder(const std::string& dir);
 
 }  // namespace signalbox::event_store
