@@ -48,23 +48,37 @@ std::optional<std::vector<std::string>> texts_of(const toml::node& node, Setting
   return items;
 }
 
-struct Leaf {
+Result<void> first_of(std::vector<ConfigProblem> problems) {
+  if (problems.empty()) return {};
+  return tl::unexpected(std::move(problems.front().error));
+}
+
+}  // namespace
+
+struct Config::Leaf {
   std::string key;
   const toml::node* node;
-  std::string place;  // file:line
+  std::string file;
+  std::int64_t line;
+  std::int64_t last_line;
 };
 
+namespace {
+
+template <class Leaf>
 void collect_leaves(const toml::table& table, const std::string& prefix, const std::string& file,
                     std::vector<Leaf>& leaves) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
-    const std::string place = file + ":" + std::to_string(name.source().begin.line);
+    const auto line = static_cast<std::int64_t>(name.source().begin.line);
+    const auto last_line = static_cast<std::int64_t>(node.source().end.line);
     if (const toml::table* inner = node.as_table()) {
-      // An empty table of an unknown name is refused like any unknown key.
-      if (inner->empty()) leaves.push_back({key, inner, place});
+      // An empty table of an unknown name is refused like any unknown key; one of a known name says
+      // nothing.
+      if (inner->empty()) leaves.push_back({key, inner, file, line, line});
       collect_leaves(*inner, key + ".", file, leaves);
     } else {
-      leaves.push_back({key, &node, place});
+      leaves.push_back({key, &node, file, line, last_line});
     }
   }
 }
@@ -91,34 +105,53 @@ Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::stri
   return {};
 }
 
-Result<void> Config::read_file(const std::string& path) {
+Result<void> Config::read_file(const std::string& path) { return first_of(take_file(path)); }
+
+std::vector<ConfigProblem> Config::take_file(const std::string& path) {
   // Opening one succeeds, and reading it gives nothing.
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    return failure(Errc::bad_config, path + ": is a directory");
+    return {{.error = {Errc::bad_config, path + ": is a directory"}}};
   toml::table table;
   try {
     table = toml::parse_file(path);
   } catch (const toml::parse_error& error) {
-    return failure(Errc::bad_config, path + ":" + std::to_string(error.source().begin.line) + ": " +
-                                         std::string(error.description()));
+    const auto line = static_cast<std::int64_t>(error.source().begin.line);
+    return {{.error = {Errc::bad_config,
+                       path + ":" + std::to_string(line) + ": " + std::string(error.description())},
+             .file = path,
+             .first_line = line,
+             .last_line = line,
+             .is_value = false}};
   }
   std::vector<Leaf> leaves;
   collect_leaves(table, "", path, leaves);
-  for (const Leaf& leaf : leaves) {
-    const auto found = entries_.find(leaf.key);
-    if (found == entries_.end() && is_of_others(leaf.key)) continue;
-    if (found == entries_.end())
-      return failure(
-          Errc::bad_config,
-          leaf.place + ": unknown key " + leaf.key + "; allowed: " + keys_beside(leaf.key),
-          leaf.key);
-    if (auto done =
-            set(found->second, texts_of(*leaf.node, found->second.setting.shape), leaf.place);
-        !done)
-      return done;
-  }
-  return {};
+  std::vector<ConfigProblem> problems;
+  for (const Leaf& leaf : leaves)
+    if (auto done = take(leaf); !done)
+      problems.push_back({.error = std::move(done.error()),
+                          .file = path,
+                          .first_line = leaf.line,
+                          .last_line = std::max(leaf.line, leaf.last_line)});
+  return problems;
+}
+
+Result<void> Config::take(const Leaf& leaf) {
+  const std::string place = leaf.file + ":" + std::to_string(leaf.line);
+  if (leaf.node->is_table() && has_table(leaf.key + ".")) return {};
+  const auto found = entries_.find(leaf.key);
+  if (found == entries_.end() && is_of_others(leaf.key)) return {};
+  if (found == entries_.end())
+    return failure(Errc::bad_config,
+                   place + ": unknown key " + leaf.key + "; allowed: " + keys_beside(leaf.key),
+                   leaf.key);
+  return set(found->second, texts_of(*leaf.node, found->second.setting.shape), place);
+}
+
+bool Config::has_table(const std::string& prefix) const {
+  const auto is_in_it = [&](const std::string& key) { return key.starts_with(prefix); };
+  return std::ranges::any_of(entries_, [&](const auto& entry) { return is_in_it(entry.first); }) ||
+         std::ranges::any_of(others_, is_in_it);
 }
 
 std::string Config::keys_beside(const std::string& unknown) const {
@@ -132,30 +165,38 @@ std::string Config::keys_beside(const std::string& unknown) const {
 }
 
 Result<void> Config::read_environment(const char* const* environment) {
+  return first_of(take_environment(environment));
+}
+
+std::vector<ConfigProblem> Config::take_environment(const char* const* environment) {
+  std::vector<ConfigProblem> problems;
   for (; *environment != nullptr; ++environment) {
     const std::string_view variable = *environment;
     if (!variable.starts_with(kEnvironmentPrefix)) continue;
     const std::string name(variable.substr(0, variable.find('=')));
-    const std::string text(variable.substr(std::min(name.size() + 1, variable.size())));
-    const auto entry = std::ranges::find_if(
-        entries_, [&](const auto& each) { return environment_name(each.first) == name; });
-    if (entry == entries_.end()) {
-      if (std::ranges::any_of(
-              others_, [&](const std::string& key) { return environment_name(key) == name; }))
-        continue;
-      std::string allowed;
-      for (const auto& [key, unused] : entries_)
-        allowed += (allowed.empty() ? "" : ", ") + environment_name(key);
-      return failure(Errc::bad_config,
-                     "environment: unknown variable " + name + "; allowed: " + allowed, name);
-    }
-    const bool is_list = entry->second.setting.shape == Setting::Shape::list;
-    if (auto done = set(entry->second, is_list ? split_list(text) : std::vector{text},
-                        "environment " + name);
+    if (auto done = take_variable(
+            name, std::string(variable.substr(std::min(name.size() + 1, variable.size()))));
         !done)
-      return done;
+      problems.push_back({.error = std::move(done.error())});
   }
-  return {};
+  return problems;
+}
+
+Result<void> Config::take_variable(const std::string& name, const std::string& text) {
+  const auto entry = std::ranges::find_if(
+      entries_, [&](const auto& each) { return environment_name(each.first) == name; });
+  if (entry == entries_.end()) {
+    if (std::ranges::any_of(others_,
+                            [&](const std::string& key) { return environment_name(key) == name; }))
+      return {};
+    std::string allowed;
+    for (const auto& [key, unused] : entries_)
+      allowed += (allowed.empty() ? "" : ", ") + environment_name(key);
+    return failure(Errc::bad_config,
+                   "environment: unknown variable " + name + "; allowed: " + allowed, name);
+  }
+  const bool is_list = entry->second.setting.shape == Setting::Shape::list;
+  return set(entry->second, is_list ? split_list(text) : std::vector{text}, "environment " + name);
 }
 
 Result<void> Config::set_flag(const std::string& key, const std::string& text) {

@@ -3,6 +3,7 @@
 // with their place and what is allowed (Errc::bad_config). Used at start-up; one thread.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,15 @@
 #include "ops/cli/setting.hpp"
 
 namespace signalbox::cli {
+
+// What is wrong with one setting, and where it stands.
+struct ConfigProblem {
+  Error error;         // its message begins with the place
+  std::string file{};  // empty: not in a file
+  std::int64_t first_line = 0;
+  std::int64_t last_line = 0;  // of its value
+  bool is_value = true;        // false: the file cannot be taken apart there
+};
 
 class Config {
  public:
@@ -28,6 +38,9 @@ class Config {
   // SIGNALBOX_GATEWAY_LISTEN. `environment` is an array of NAME=value that ends with a null
   // pointer, like `environ`.
   [[nodiscard]] Result<void> read_environment(const char* const* environment);
+  // The same, taking every value that is good and telling all problems there are.
+  [[nodiscard]] std::vector<ConfigProblem> take_file(const std::string& path);
+  [[nodiscard]] std::vector<ConfigProblem> take_environment(const char* const* environment);
   // `key` is one that was added with a flag.
   [[nodiscard]] Result<void> set_flag(const std::string& key, const std::string& text);
 
@@ -41,9 +54,14 @@ class Config {
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
 
  private:
+  struct Leaf;  // a value of a file
+  [[nodiscard]] Result<void> take(const Leaf& leaf);
+  [[nodiscard]] Result<void> take_variable(const std::string& name, const std::string& text);
   // No texts: the value has another shape than the setting.
   [[nodiscard]] Result<void> set(Entry& entry, const std::optional<std::vector<std::string>>& texts,
                                  std::string origin);
+  // `limits.`
+  [[nodiscard]] bool has_table(const std::string& prefix) const;
   // The keys of the same table, or all where there is no such table.
   [[nodiscard]] std::string keys_beside(const std::string& unknown) const;
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 namespace signalbox::cli {
 
 void ConfigSources::add_to(CLI::App& app, const Config& config) {
@@ -28,6 +30,30 @@ Result<void> ConfigSources::read(Config& config) const {
     if (option->count() > 0)
       if (auto done = config.set_flag(key, flags_.at(key)); !done) return done;
   return {};
+}
+
+std::vector<ConfigProblem> ConfigSources::take(Config& config) const {
+  std::vector<ConfigProblem> problems;
+  if (!file_.empty()) problems = config.take_file(file_);
+  for (ConfigProblem& problem : config.take_environment(environ))
+    problems.push_back(std::move(problem));
+  for (const auto& [key, option] : given_)
+    if (option->count() > 0)
+      if (auto done = config.set_flag(key, flags_.at(key)); !done)
+        problems.push_back({.error = std::move(done.error())});
+  return problems;
+}
+
+std::vector<std::string> ConfigSources::words(const Config& config) const {
+  std::vector<std::string> words;
+  if (!file_.empty()) words.insert(words.end(), {"--config", file_});
+  for (const auto& [key, option] : given_) {
+    if (option->count() == 0) continue;
+    const Setting& setting = config.entries().at(key).setting;
+    words.push_back(setting.flag);
+    if (setting.shape != Setting::Shape::boolean) words.push_back(flags_.at(key));
+  }
+  return words;
 }
 
 }  // namespace signalbox::cli

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "ops/cli/config.hpp"
 
@@ -20,6 +21,11 @@ class ConfigSources {
   // Adds the options to `app`, which must not outlive this.
   void add_to(CLI::App& app, const Config& config);
   [[nodiscard]] Result<void> read(Config& config) const;
+  // The same, taking every value that is good and telling all problems there are.
+  [[nodiscard]] std::vector<ConfigProblem> take(Config& config) const;
+  // What was given of it, as words of a command line.
+  [[nodiscard]] std::vector<std::string> words(const Config& config) const;
+  [[nodiscard]] const std::string& file() const { return file_; }  // empty: none was named
   // Asked to print the settings and end.
   [[nodiscard]] bool print_config() const { return print_config_; }
 

@@ -226,26 +226,64 @@ void add_contract(Config& config, event_store::WriteVersion& write) {
                              write.number, 1, event_store::newest_write_version()));
 }
 
+class Problems {
+ public:
+  void add(std::string message, std::string field) {
+    found_.push_back({Errc::bad_config, std::move(message), std::move(field)});
+  }
+  // A problem of its own, told under the setting's name.
+  template <class T>
+  void add(const Result<T>& result, const std::string& field) {
+    if (!result) add(field + ": " + result.error().message, field);
+  }
+  [[nodiscard]] std::vector<Error> take() { return std::move(found_); }
+
+ private:
+  std::vector<Error> found_;
+};
+
 // What must fit together whoever signs the tokens.
-Result<void> check_limits(const ServeOptions& options) {
+void check_limits(const ServeOptions& options, Problems& problems) {
   // A new owner states one event per open run of a user at once.
   const auto& runs = options.router.rules.limits;
   const std::size_t open_runs_max = runs.waiting_per_user + runs.runs_per_user + 8;
   if (options.router.open_list.events_max < open_runs_max)
-    return failure(Errc::bad_config,
-                   "router.open_events_max must be at least limits.waiting_per_user + "
-                   "limits.runs_per_user + 8, here " +
-                       std::to_string(open_runs_max),
-                   "router.open_events_max");
+    problems.add(
+        "router.open_events_max must be at least limits.waiting_per_user + "
+        "limits.runs_per_user + 8, here " +
+            std::to_string(open_runs_max),
+        "router.open_events_max");
   if (options.limits.heartbeat_lost <= options.limits.heartbeat)
-    return failure(Errc::bad_config, "limits.heartbeat_lost must be longer than limits.heartbeat",
-                   "limits.heartbeat_lost");
-  if (const auto ranges = gateway::parse_ranges(options.connects_exempt); !ranges)
-    return failure(Errc::bad_config, "limits.connects_exempt: " + ranges.error().message,
-                   "limits.connects_exempt");
-  if (auto done = event_store::check_write_version(options.router.supervisor.write_version); !done)
-    return failure(Errc::bad_config, "contract.write: " + done.error().message, "contract.write");
-  return {};
+    problems.add("limits.heartbeat_lost must be longer than limits.heartbeat",
+                 "limits.heartbeat_lost");
+  problems.add(gateway::parse_ranges(options.connects_exempt), "limits.connects_exempt");
+  problems.add(event_store::check_write_version(options.router.supervisor.write_version),
+               "contract.write");
+}
+
+// Who signs the tokens, and whom that lets in.
+void check_sign_in(const ServeOptions& options, Problems& problems) {
+  if (!options.dev) {
+    if (!options.jwks)
+      problems.add(
+          "nobody could sign in: name the JWK set that tokens are checked with in "
+          "auth.jwks (a file or an https address), or try it out with --dev",
+          "auth.jwks");
+    return;
+  }
+  if (options.jwks)
+    problems.add("--dev signs tokens with a key of its own: leave out either --dev or auth.jwks",
+                 "auth.jwks");
+  if (!gateway::is_loopback(options.listen))
+    problems.add(
+        "--dev signs tokens for anybody, so gateway.listen must be a loopback address "
+        "(127.0.0.0/8 or ::1)",
+        "gateway.listen");
+  if (options.admin_listen && !gateway::is_loopback(*options.admin_listen))
+    problems.add(
+        "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
+        "address (127.0.0.0/8 or ::1)",
+        "gateway.admin_listen");
 }
 
 }  // namespace
@@ -268,36 +306,21 @@ Config describe(ServeOptions& options) {
   return config;
 }
 
-Result<void> check(const ServeOptions& options) {
+std::vector<Error> problems_of(const ServeOptions& options) {
+  Problems problems;
   if (options.tls_certificate.has_value() != options.tls_key.has_value())
-    return failure(Errc::bad_config, "tls.certificate and tls.key belong together",
-                   options.tls_key ? "tls.certificate" : "tls.key");
-  if (const auto proxies = gateway::parse_ranges(options.trusted_proxies); !proxies)
-    return failure(Errc::bad_config, "gateway.trusted_proxies: " + proxies.error().message,
-                   "gateway.trusted_proxies");
-  if (!options.dev) {
-    if (!options.jwks)
-      return failure(Errc::bad_config,
-                     "nobody could sign in: name the JWK set that tokens are checked with in "
-                     "auth.jwks (a file or an https address), or try it out with --dev",
-                     "auth.jwks");
-    return check_limits(options);
-  }
-  if (options.jwks)
-    return failure(Errc::bad_config,
-                   "--dev signs tokens with a key of its own: leave out either --dev or auth.jwks",
-                   "auth.jwks");
-  if (!gateway::is_loopback(options.listen))
-    return failure(Errc::bad_config,
-                   "--dev signs tokens for anybody, so gateway.listen must be a loopback address "
-                   "(127.0.0.0/8 or ::1)",
-                   "gateway.listen");
-  if (options.admin_listen && !gateway::is_loopback(*options.admin_listen))
-    return failure(Errc::bad_config,
-                   "--dev signs tokens for anybody, so gateway.admin_listen must be a loopback "
-                   "address (127.0.0.0/8 or ::1)",
-                   "gateway.admin_listen");
-  return check_limits(options);
+    problems.add("tls.certificate and tls.key belong together",
+                 options.tls_key ? "tls.certificate" : "tls.key");
+  problems.add(gateway::parse_ranges(options.trusted_proxies), "gateway.trusted_proxies");
+  check_sign_in(options, problems);
+  check_limits(options, problems);
+  return problems.take();
+}
+
+Result<void> check(const ServeOptions& options) {
+  std::vector<Error> problems = problems_of(options);
+  if (problems.empty()) return {};
+  return tl::unexpected(std::move(problems.front()));
 }
 
 }  // namespace signalbox::cli

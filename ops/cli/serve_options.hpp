@@ -61,5 +61,7 @@ struct ServeOptions {
 
 // What no single setting can see: a bad_config where settings do not go together.
 [[nodiscard]] Result<void> check(const ServeOptions& options);
+// The same, all of them.
+[[nodiscard]] std::vector<Error> problems_of(const ServeOptions& options);
 
 }  // namespace signalbox::cli

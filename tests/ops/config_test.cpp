@@ -48,6 +48,26 @@ class ConfigTest : public ::testing::Test {
   Config config;
 };
 
+TEST_F(ConfigTest, AllProblemsOfAFileAreToldWithTheirLinesAndWhatIsGoodIsTaken) {
+  std::ofstream(path) << "dev = 7\n[gateway]\nio_threads = 3\nlisen = \"x\"\nagents = [\n 7,\n]\n";
+  const auto problems = config.take_file(path);
+  ASSERT_EQ(problems.size(), 3U);
+  EXPECT_EQ(problems[0].error.field, "dev");
+  EXPECT_EQ(problems[1].error.field, "gateway.agents");
+  EXPECT_EQ(problems[1].first_line, 5);
+  EXPECT_EQ(problems[1].last_line, 7);
+  EXPECT_THAT(problems[2].error.message, HasSubstr(":4: unknown key gateway.lisen"));
+  EXPECT_EQ(io_threads, 3);
+  std::ofstream(path) << "dev = \n";
+  ASSERT_EQ(config.take_file(path).size(), 1U);
+  EXPECT_FALSE(config.take_file(path).front().is_value);
+}
+
+TEST_F(ConfigTest, AnEmptyTableSaysNothingWhereItIsKnown) {
+  EXPECT_TRUE(read("[gateway]\n[limits]\n"));
+  EXPECT_THAT(refusal(read("[gatway]\n")), HasSubstr("unknown key gatway"));
+}
+
 TEST_F(ConfigTest, LaterSourcesWinAndEachValueSaysWhereItCameFrom) {
   ASSERT_TRUE(
       read("dev = true\n[gateway]\nlisten = \"127.0.0.1:1\"\nio_threads = 3\n"
