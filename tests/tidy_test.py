@@ -36,8 +36,10 @@ ARROWS = {
     "ops/watch": ["event-store/model", "ops/client", "ops/watch"],
     "ops/bench": ["event-store", "replay", "ops/bench", "ops/client", "ops/cli/progress_bar.hpp",
                   "ops/cli/role_thread.hpp", "ops/cli/system_clock.hpp"],
+    "ops/doctor": ["event-store", "gateway", "replay", "router/agents/default_agents.hpp",
+                   "ops/doctor"],
     "ops/cli": ["event-store", "router", "gateway", "replay", "ops/cli", "ops/bench", "ops/client",
-                "ops/watch"],
+                "ops/doctor", "ops/watch"],
     "ops/examples": ["event-store/model", "router", "ops/cli/program.hpp", "ops/examples"],
     "tests": ["event-store", "router", "gateway", "replay", "ops", "tests"],
 }

@@ -11,6 +11,7 @@
 #include "ops/cli/run_backup.hpp"
 #include "ops/cli/run_bench.hpp"
 #include "ops/cli/run_contract.hpp"
+#include "ops/cli/run_doctor.hpp"
 #include "ops/cli/run_replay.hpp"
 #include "ops/cli/run_serve.hpp"
 #include "ops/cli/run_token.hpp"
@@ -54,10 +55,12 @@ Program make_program(const AddAgents& add_agents) {
                                          add_bench(*app),
                                          add_backup(*app),
                                          add_replay(*app, add_agents),
-                                         add_watch(*app)};
+                                         add_watch(*app),
+                                         add_doctor(*app)};
   app->footer(
       "Examples:\n"
       "  signalbox serve --dev\n"
+      "  signalbox doctor --dev\n"
       "  signalbox replay timeline --data signalbox-data --user alice\n"
       "  signalbox replay verify --data signalbox-data\n"
       "Each subcommand tells more, and shows examples, with --help.");

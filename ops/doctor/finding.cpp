@@ -1,0 +1,60 @@
+#include "ops/doctor/finding.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace signalbox::doctor {
+
+std::string_view to_text(Level level) {
+  switch (level) {
+    case Level::ok: return "ok";
+    case Level::warning: return "warning";
+    case Level::fault: break;
+  }
+  return "fault";
+}
+
+Finding ok(std::string check, std::string what) {
+  return {std::move(check), Level::ok, std::move(what)};
+}
+
+Finding warning(std::string check, std::string what, std::string why, std::string mend) {
+  return {std::move(check), Level::warning, std::move(what), std::move(why), std::move(mend)};
+}
+
+Finding fault(std::string check, std::string what, std::string why, std::string mend) {
+  return {std::move(check), Level::fault, std::move(what), std::move(why), std::move(mend)};
+}
+
+std::string shell_word(std::string_view text) {
+  const bool is_plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("/._-+:,@").find(c) != std::string_view::npos;
+  });
+  if (is_plain) return std::string(text);
+  std::string word = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      word += "'\\''";
+    else
+      word += c;
+  }
+  return word + "'";
+}
+
+std::string bytes_text(double bytes) {
+  constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
+  return text.data();
+}
+
+std::string count_text(std::int64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + ' ' + std::string(count == 1 ? one : many);
+}
+
+}  // namespace signalbox::doctor

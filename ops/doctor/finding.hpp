@@ -1,0 +1,37 @@
+// Finding: what one check of the doctor found: that all is well, or what is wrong, why it matters
+// and the command that mends it. Names of checks are for programs too: they stay as they are.
+// Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace signalbox::doctor {
+
+enum class Level { ok, warning, fault };
+[[nodiscard]] std::string_view to_text(Level level);
+
+struct Finding {
+  std::string check;
+  Level level;
+  std::string what;    // a sentence
+  std::string why{};   // a sentence; empty where all is well
+  std::string mend{};  // a command of the shell; empty where all is well
+};
+
+[[nodiscard]] Finding ok(std::string check, std::string what);
+[[nodiscard]] Finding warning(std::string check, std::string what, std::string why,
+                              std::string mend);
+[[nodiscard]] Finding fault(std::string check, std::string what, std::string why, std::string mend);
+
+// One word of a command, whatever is in it.
+[[nodiscard]] std::string shell_word(std::string_view text);
+// `2.5 GiB`
+[[nodiscard]] std::string bytes_text(double bytes);
+// `1 file`, `7 files`
+[[nodiscard]] std::string count_text(std::int64_t count, std::string_view one,
+                                     std::string_view many);
+
+}  // namespace signalbox::doctor

@@ -1,0 +1,260 @@
+#include "ops/doctor/log_checks.hpp"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "replay/verify_newest.hpp"
+
+namespace signalbox::doctor {
+namespace {
+
+namespace fs = std::filesystem;
+using event_store::LogReader;
+using event_store::StoredRow;
+using replay::DamageKind;
+using replay::VerifyReport;
+
+constexpr std::size_t kNamed = 3;  // findings of one check
+constexpr std::uintmax_t kLongWriteAheadLog = 256U << 20;
+constexpr std::chrono::hours kGrowthSeen{24};
+constexpr std::chrono::minutes kGrowthSeenMin{10};
+constexpr std::int64_t kRowsSampled = 1000;
+constexpr double kBytesPerRow = 120;  // of checksum, numbers and indexes, beside what it holds
+constexpr std::int64_t kRoomFault = 64LL << 20;
+constexpr std::int64_t kRoomWarning = 1LL << 30;
+constexpr double kDaysFault = 1;
+constexpr double kDaysWarning = 7;
+
+std::string restore_command(const std::string& data) {
+  return "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged") + " && cp -a BACKUP " +
+         shell_word(data);
+}
+
+bool is_of_length(DamageKind kind) {
+  return kind == DamageKind::log_shorter_than_it_was || kind == DamageKind::tail_missing ||
+         kind == DamageKind::row_beyond_the_end;
+}
+
+std::string list_of(const VerifyReport& report, bool of_length) {
+  std::string text;
+  std::size_t named = 0;
+  for (const replay::Finding& finding : report.findings.kept())
+    if (is_of_length(finding.kind) == of_length && named++ < kNamed)
+      text += (text.empty() ? "" : "; ") + replay::to_text(finding);
+  if (named > kNamed) text += "; and " + std::to_string(named - kNamed) + " more";
+  return text;
+}
+
+std::uintmax_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
+// Of a database and its write-ahead log.
+double size_of_database(const std::string& path) {
+  return static_cast<double>(size_of(path) + size_of(path + "-wal"));
+}
+
+double size_of_archive(const std::string& data) {
+  double bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator file(data + "/archive", error);
+       !error && file != fs::directory_iterator(); file.increment(error))
+    if (file->path().extension() == ".db") bytes += size_of_database(file->path().string());
+  return bytes;
+}
+
+// The first row that was written at or after `when`; rows lie in the order of their time.
+Result<std::int64_t> first_row_since(LogReader& log, std::int64_t rows, Timestamp when) {
+  std::int64_t low = 0;
+  std::int64_t high = rows;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    std::optional<Timestamp> time;
+    const auto found =
+        log.scan(middle, rows, 1, [&](const StoredRow& row) { time = row.appended_at; });
+    if (!found) return tl::unexpected(found.error());
+    if (time && *time < when)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+struct Sample {
+  std::int64_t rows = 0;
+  double bytes = 0;
+  std::optional<Timestamp> first{};
+  std::optional<Timestamp> last{};
+
+  void add(const StoredRow& row) {
+    ++rows;
+    bytes +=
+        static_cast<double>(row.key.value_or("").size() + row.headers.size() + row.value.size()) +
+        kBytesPerRow;
+    if (!first) first = row.appended_at;
+    last = row.appended_at;
+  }
+};
+
+std::string days_text(double days) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), days < 10 ? "%.1f" : "%.0f", days);
+  return text.data();
+}
+
+}  // namespace
+
+Finding judge_log_file(const Subject& subject, const Result<LogReader>& log) {
+  const std::string restore = restore_command(subject.data);
+  if (!log && log.error().code == Errc::not_found) {
+    if (!fs::exists(subject.data + "/head"))
+      return ok("log-file", "there is no log in " + subject.data + " yet; serve makes it");
+    return fault("log-file",
+                 subject.data + "/log.db is missing, and the file head beside it says it was there",
+                 "everything that was ever acknowledged is in it; a service does not start",
+                 restore);
+  }
+  if (!log)
+    return fault("log-file", log.error().message,
+                 "everything that was ever acknowledged is in it; a service does not start",
+                 restore);
+  const auto& description = log->describe();
+  if (subject.partitions != 0 && subject.partitions != description.partitions)
+    return fault("log-file",
+                 "the log has " + std::to_string(description.partitions) +
+                     " partitions, and log.partitions wants " + std::to_string(subject.partitions),
+                 "their number is fixed for life; a service does not start",
+                 subject.serve_command + "  # without log.partitions in file and environment");
+  return ok("log-file", "log " + description.log_id.value().to_string() + " with " +
+                            std::to_string(description.partitions) + " partitions, " +
+                            bytes_text(size_of_database(log->path())));
+}
+
+std::vector<Finding> check_records(const Subject& subject, LogReader& log) {
+  const std::string restore = restore_command(subject.data);
+  const auto report = replay::verify_newest(log, subject.newest_records, {.findings_max = 20},
+                                            [](const replay::Progress&) { return true; });
+  if (!report)
+    return {fault("log-chain", report.error().message, "the log cannot be read", restore)};
+  std::vector<Finding> findings;
+  const std::string shorter = list_of(*report, true);
+  findings.push_back(
+      shorter.empty() ? ok("log-length",
+                           "the log is as long as the file head beside it and its own counters say")
+                      : fault("log-length", shorter,
+                              "what was acknowledged is gone; a service does not start", restore));
+  const std::string damaged = list_of(*report, false);
+  const std::string seen = "of the newest " + std::to_string(subject.newest_records) +
+                           " records of each topic and partition";
+  findings.push_back(
+      damaged.empty()
+          ? ok("log-chain", seen + " (" + std::to_string(report->rows) + " in all, " +
+                                std::to_string(report->events) +
+                                " events) checksums, epochs, seq and chains fit")
+          : fault("log-chain", seen + ": " + damaged,
+                  "history was changed on the disk or by somebody; its users cannot be served "
+                  "beyond it (`signalbox replay verify` names every damage)",
+                  restore));
+  return findings;
+}
+
+Finding check_write_ahead_log(const Subject& subject, bool is_running) {
+  const std::string path = subject.data + "/log.db-wal";
+  const auto bytes = size_of(path);
+  const std::string what = path + " has " + bytes_text(static_cast<double>(bytes));
+  if (bytes > kLongWriteAheadLog && is_running)
+    return warning(
+        "write-ahead-log", what,
+        "something holds an older state of the log open, so that it cannot be moved into "
+        "log.db; it grows until that ends",
+        "fuser -v " + shell_word(subject.data + "/log.db"));
+  if (bytes > 0 && !is_running)
+    return ok("write-ahead-log", what +
+                                     ": the last service did not end in order, or somebody "
+                                     "looks at the log; the next start takes it in");
+  return ok("write-ahead-log", bytes == 0 ? "empty" : what);
+}
+
+Result<std::optional<Timestamp>> newest_time(LogReader& log) {
+  const auto rows = log.rows_written();
+  if (!rows) return tl::unexpected(rows.error());
+  std::optional<Timestamp> newest;
+  const auto scanned = log.scan(std::max<std::int64_t>(0, *rows - kRowsSampled), *rows,
+                                kRowsSampled, [&](const StoredRow& row) {
+                                  if (!newest || row.appended_at > *newest)
+                                    newest = row.appended_at;
+                                });
+  if (!scanned) return tl::unexpected(scanned.error());
+  return newest;
+}
+
+Result<std::optional<LogGrowth>> measure_growth(const Subject& subject, LogReader& log,
+                                                Timestamp now) {
+  const auto rows = log.rows_written();
+  if (!rows) return tl::unexpected(rows.error());
+  const auto first = first_row_since(log, *rows, now - kGrowthSeen);
+  if (!first) return tl::unexpected(first.error());
+  // What is looked at lies evenly in between.
+  constexpr std::int64_t kPlaces = 20;
+  const std::int64_t count = *rows - *first;
+  Sample sample;
+  for (std::int64_t place = 0; place < std::min(kPlaces, count); ++place) {
+    const std::int64_t at = *first + count * place / std::min(kPlaces, count);
+    const auto scanned =
+        log.scan(at, *rows, kRowsSampled / kPlaces, [&](const StoredRow& row) { sample.add(row); });
+    if (!scanned) return tl::unexpected(scanned.error());
+  }
+  if (!sample.first) return std::optional<LogGrowth>();
+  const auto seen = std::chrono::duration_cast<std::chrono::minutes>(now - *sample.first);
+  if (seen < kGrowthSeenMin) return std::optional<LogGrowth>();
+  const double log_bytes = size_of_database(log.path());
+  const double copies = log_bytes > 0 ? 1 + size_of_archive(subject.data) / log_bytes : 1;
+  const double per_row = sample.bytes / static_cast<double>(sample.rows);
+  const double days =
+      std::chrono::duration<double, std::ratio<86'400>>(now - *sample.first).count();
+  return std::optional(LogGrowth{per_row * copies * static_cast<double>(count) / days, seen});
+}
+
+Result<DiskRoom> measure_room(const std::string& folder) {
+  struct statvfs status {};
+  if (::statvfs(folder.c_str(), &status) != 0)
+    return failure(Errc::io_error, "cannot look at " + folder + ": " + std::strerror(errno));
+  return DiskRoom{
+      static_cast<std::int64_t>(status.f_bavail) * static_cast<std::int64_t>(status.f_frsize),
+      status.f_files == 0 ? -1 : static_cast<std::int64_t>(status.f_favail)};
+}
+
+Finding judge_disk_space(const Result<DiskRoom>& room, const std::optional<LogGrowth>& growth,
+                         const Mount& mount) {
+  const std::string mend =
+      "sudo du -xh --max-depth=3 " + shell_word(mount.point) + " | sort -h | tail -n 20";
+  const std::string why = "when it is full nothing is acknowledged any more (`log_unavailable`)";
+  if (!room) return fault("disk-space", room.error().message, why, mend);
+  std::string what =
+      bytes_text(static_cast<double>(room->bytes)) + " are free on " + to_text(mount);
+  if (room->inodes >= 0 && room->inodes < 100)
+    return fault("disk-space", what + ", but only " + std::to_string(room->inodes) + " inodes", why,
+                 mend);
+  const double days = growth && growth->bytes_per_day > 0
+                          ? static_cast<double>(room->bytes) / growth->bytes_per_day
+                          : 1e9;
+  if (growth)
+    what += "; log and archive grow by " + bytes_text(growth->bytes_per_day) +
+            " a day (seen over " + std::to_string(growth->seen.count()) + " min)";
+  if (days < 100'000) what += ", which is room for " + days_text(days) + " days";
+  if (room->bytes < kRoomFault || days < kDaysFault) return fault("disk-space", what, why, mend);
+  if (room->bytes < kRoomWarning || days < kDaysWarning)
+    return warning("disk-space", what, why, mend);
+  return ok("disk-space", what);
+}
+
+}  // namespace signalbox::doctor

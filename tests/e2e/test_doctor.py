@@ -1,0 +1,483 @@
+"""`signalbox doctor`: a healthy folder, a running service, and each kind of breakage made for real:
+found by its name, and mended by the command that is told where one can be run."""
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import log_check
+import pytest
+
+from harness import Client, Service, assert_gapless
+from tls_files import write_certificate
+
+CHECKS_OF_DATA = {
+    "config", "data-folder", "file-system", "data-files", "fdatasync", "log-file", "log-length",
+    "log-chain", "write-ahead-log", "archive", "snapshots", "anchor-key", "anchors", "disk-space",
+    "dev-key", "listen", "service", "clock", "clock-sync", "open-files", "cores", "memory"}
+# Depends on the machine the tests run on, not on what they do.
+OF_THE_MACHINE = {"clock-sync", "cores", "memory", "open-files", "fdatasync", "file-system",
+                  "disk-space"}
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
+
+
+class Doctor:
+    """The subcommand over one data folder."""
+
+    def __init__(self, program, data):
+        self.program = pathlib.Path(program).resolve()
+        self.data = data
+        self.environment = {name: value for name, value in os.environ.items()
+                            if not name.startswith("SIGNALBOX_")}
+        self.environment["PATH"] = f"{self.program.parent}:{self.environment['PATH']}"
+
+    def run(self, *arguments, dev=True, **popen):
+        command = [self.program, "doctor", *(["--dev"] if dev else []), *arguments]
+        for name, value in {"--data": str(self.data), "--listen": "127.0.0.1:0"}.items():
+            command += [] if name in arguments else [name, value]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                              env=self.environment, **popen)
+
+    def findings(self, *arguments, **options):
+        """(exit code, check -> its worst finding)."""
+        done = self.run("--json", *arguments, **options)
+        assert done.stderr == ""
+        said = json.loads(done.stdout)
+        assert said["version"] == 1 and said["healthy"] == (done.returncode == 0)
+        order = ["ok", "warning", "fault"]
+        worst = {}
+        for finding in said["checks"]:
+            assert set(finding) == {"check", "result", "what", "why", "mend"}
+            assert finding["what"]
+            assert (finding["result"] == "ok") == (finding["why"] == "") == (finding["mend"] == "")
+            known = worst.get(finding["check"])
+            if known is None or order.index(finding["result"]) > order.index(known["result"]):
+                worst[finding["check"]] = finding
+        return done.returncode, worst
+
+    def found(self, check, *arguments, **options):
+        return self.findings(*arguments, **options)[1][check]
+
+    def mend(self, finding, **placeholders):
+        command = finding["mend"].replace("sudo ", "" if os.geteuid() == 0 else "sudo ")
+        for name, value in placeholders.items():
+            assert name in command, command
+            command = command.replace(name, str(value))
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60,
+                              check=False, env=self.environment)
+        assert done.returncode == 0, (command, done.stderr)
+
+
+async def chat(service, user, messages):
+    async with Client(service, user) as client:
+        for number in range(messages):
+            await client.wait_for_end(await client.say(f"m-{number}", "what is 17 * 23?"))
+            await asyncio.sleep(0.06)  # a user may say 20 things in a second
+        return client.events()
+
+
+@pytest.fixture(scope="module")
+def whole_data(request, tmp_path_factory):
+    """The folder of a service that talked, anchored what it wrote, and was stopped."""
+    service = Service(request.config.getoption("--program"), tmp_path_factory.mktemp("whole") / "data",
+                      audit_anchor_interval="100ms").start()
+    try:
+        asyncio.run(chat(service, "ann", 3))
+        deadline = time.monotonic() + 30
+        while not list(service.data.glob("anchors/*/*.note")):
+            assert time.monotonic() < deadline, "no anchor was written"
+            time.sleep(0.05)
+    finally:
+        assert service.stop() == 0
+    return service.data
+
+
+@pytest.fixture
+def doctor(request, whole_data, tmp_path):
+    shutil.copytree(whole_data, tmp_path / "data")
+    (tmp_path / "data").chmod(0o700)
+    return Doctor(request.config.getoption("--program"), tmp_path / "data")
+
+
+def contents(folder):
+    """path -> SHA-256; what SQLite keeps beside a database for whoever looks at it is left out."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-shm", "-wal"))}
+
+
+def test_a_folder_that_is_not_there_is_healthy_and_stays_away(request, tmp_path):
+    doctor = Doctor(request.config.getoption("--program"), tmp_path / "none")
+    code, found = doctor.findings()
+    assert code == 0
+    assert found["data-folder"]["result"] == "warning"
+    assert "signalbox serve --dev --data" in found["data-folder"]["mend"]
+    assert not doctor.data.exists()
+
+
+def test_a_whole_folder_is_healthy_and_is_not_touched(doctor):
+    before = contents(doctor.data)
+    code, found = doctor.findings()
+    assert code == 0
+    assert set(found) == CHECKS_OF_DATA
+    wrong = {name for name, finding in found.items() if finding["result"] != "ok"}
+    assert wrong <= OF_THE_MACHINE, [found[name] for name in wrong]
+    assert contents(doctor.data) == before
+    done = doctor.run()
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.rstrip().endswith("ok: healthy")
+    assert "\033" not in done.stdout
+    starts = {len(line) - len(line[9:].split(maxsplit=1)[1])
+              for line in done.stdout.splitlines() if line.startswith("ok ")}
+    assert len(starts) == 1, "columns are aligned"
+
+
+def test_a_running_service_is_recognised_and_found_ready(service, request):
+    doctor = Doctor(request.config.getoption("--program"), service.data)
+    code, found = doctor.findings("--listen", service.address)
+    assert code == 0, found
+    assert f"pid {service.process.pid}" in found["listen"]["what"]
+    assert found["service"]["what"].endswith("is ready")
+    elsewhere = doctor.found("listen", "--listen", "127.0.0.1:9")
+    assert elsewhere["result"] == "warning"
+    assert "does not listen on 127.0.0.1:9" in elsewhere["what"]
+
+
+def test_a_service_that_is_not_ready_is_a_fault(make_service, doctor):
+    service = make_service().start()
+    os.kill(service.process.pid, 19)  # SIGSTOP: it holds its data and answers nobody
+    try:
+        found = doctor.found("service", "--data", str(service.data), "--listen", service.address)
+        assert found["result"] == "warning" and "gives no answer" in found["what"]
+    finally:
+        os.kill(service.process.pid, 18)
+
+
+def change_byte(path, near):
+    data = bytearray(path.read_bytes())
+    at = data.rindex(near)
+    data[at] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def garbage(path):
+    path.write_bytes(b"x" * 8192)
+
+
+def cut_tail(data):
+    with contextlib.closing(sqlite3.connect(data / "log.db")) as log, log:
+        place = log.execute("SELECT place FROM records ORDER BY id DESC LIMIT 1").fetchone()[0]
+        newest = log.execute("SELECT max(id) FROM records").fetchone()[0]
+        log.execute("DELETE FROM records WHERE id = ?", (newest,))
+        log.execute("UPDATE counters SET next = next - 1 WHERE place IN (?, -1)", (place,))
+
+
+def write_from_the_future(data):
+    with contextlib.closing(sqlite3.connect(data / "log.db")) as log, log:
+        log.execute("UPDATE records SET appended_at = appended_at + 86400000000"
+                    " WHERE id = (SELECT max(id) FROM records)")
+
+
+def newest_note(data):
+    return max(data.glob("anchors/*/*.note"), key=lambda note: note.name)
+
+
+def archive_with_events(data):
+    return max(data.glob("archive/*.db"), key=lambda path: path.stat().st_size)
+
+
+BACKUP = {"BACKUP": "BACKUP"}
+BREAKAGES = {
+    "a folder all may write to": (lambda d: d.chmod(0o777), "data-folder", "fault", {}),
+    "a folder all may look into": (lambda d: d.chmod(0o755), "data-folder", "warning", {}),
+    "a log all may read": (lambda d: (d / "log.db").chmod(0o644), "data-files", "warning", {}),
+    "a byte of a message": (lambda d: change_byte(d / "log.db", b"what is 17"), "log-chain", "fault",
+                            BACKUP),
+    "no log any more": (lambda d: (d / "log.db").unlink(), "log-file", "fault", BACKUP),
+    "a log that is no database": (lambda d: garbage(d / "log.db"), "log-file", "fault", BACKUP),
+    "a tail that is lost": (cut_tail, "log-length", "fault", BACKUP),
+    "a clock behind the log": (write_from_the_future, "clock", "fault", None),
+    "an archive that is none": (lambda d: garbage(archive_with_events(d)), "archive", "fault", {}),
+    "snapshots that are none": (lambda d: garbage(d / "snapshots.db"), "snapshots", "fault", {}),
+    "a dev key all may read": (lambda d: (d / "dev.key").chmod(0o644), "dev-key", "fault", {}),
+    "a dev key that is cut": (lambda d: (d / "dev.key").write_bytes(b"short"), "dev-key", "fault", {}),
+    "an anchor key all may read": (lambda d: (d / "anchor.key").chmod(0o644), "anchor-key", "fault",
+                                   {}),
+    "no anchor key": (lambda d: (d / "anchor.key").unlink(), "anchor-key", "fault", BACKUP),
+    "an anchor key that is none": (lambda d: garbage(d / "anchor.key"), "anchor-key", "fault",
+                                   BACKUP),
+    "a note that is changed": (lambda d: change_byte(newest_note(d), b"\n\n"), "anchors", "fault", {}),
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_damage_is_found_by_name_and_mended_by_the_command(doctor, whole_data, breakage):
+    damage, check, result, placeholders = BREAKAGES[breakage]
+    damage(doctor.data)
+    code, found = doctor.findings()
+    assert found[check]["result"] == result, found[check]
+    assert code == (1 if result == "fault" else 0)
+    if placeholders is None:
+        return  # its command changes the machine's own clock
+    doctor.mend(found[check], **{name: whole_data for name in placeholders})
+    code, found = doctor.findings()
+    assert code == 0 and found[check]["result"] == "ok", found[check]
+
+
+def test_what_an_archive_and_snapshots_lost_a_service_makes_again(doctor, make_service):
+    garbage(archive_with_events(doctor.data))
+    garbage(doctor.data / "snapshots.db")
+    for check in ("archive", "snapshots"):
+        doctor.mend(doctor.found(check))
+    service = make_service().start()
+    assert service.stop() == 0
+    code, found = doctor.findings()
+    assert code == 0, found
+    assert "12 of 12 partitions, 0 records behind" in found["archive"]["what"]
+
+
+@AS_ROOT
+def test_a_file_of_another_user_is_a_fault(doctor):
+    os.chown(doctor.data / "archive" / "0.db", 12345, 12345)
+    found = doctor.found("data-files")
+    assert found["result"] == "fault" and "archive/0.db" in found["what"]
+    doctor.mend(found)
+    assert doctor.found("data-files")["result"] == "ok"
+
+
+def test_whoever_holds_the_port_is_named_and_can_be_ended(doctor):
+    script = ("import socket, time; s = socket.create_server(('127.0.0.1', 0));"
+              "print(s.getsockname()[1], flush=True); time.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder:
+        address = f"127.0.0.1:{holder.stdout.readline().strip()}"
+        found = doctor.found("listen", "--listen", address)
+        assert found["result"] == "fault"
+        assert f"(pid {holder.pid}), which is no signalbox that answers" in found["what"]
+        doctor.mend(found)
+        holder.wait(30)
+    assert doctor.found("listen", "--listen", address)["what"] == f"{address} is free"
+
+
+def test_a_signalbox_with_other_data_is_told_from_ours(doctor, make_service):
+    other = make_service("other").start()
+    found = doctor.found("listen", "--listen", other.address)
+    assert found["result"] == "fault"
+    assert f"a signalbox with other data, signalbox (pid {other.process.pid})" in found["what"]
+    doctor.mend(found)
+    assert other.process.wait(30) == 0
+    assert doctor.found("listen", "--listen", other.address)["result"] == "ok"
+
+
+def test_an_address_that_is_none_of_this_machine_is_a_fault(doctor, tmp_path):
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": []}))
+    found = doctor.found("listen", "--listen", "192.0.2.1:8080", dev=False)
+    assert found["result"] == "fault" and found["mend"] == "ip -brief address"
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no tmpfs at /dev/shm")
+def test_memory_is_no_disk(doctor, whole_data, tmp_path, request):
+    here = pathlib.Path(f"/dev/shm/signalbox-doctor-{os.getpid()}")
+    shutil.copytree(whole_data, here)
+    here.chmod(0o700)
+    try:
+        _, found = Doctor(request.config.getoption("--program"), here).findings()
+        assert found["file-system"]["result"] == "warning"
+        assert found["fdatasync"]["result"] == "warning"
+        for check in ("file-system", "fdatasync"):
+            assert "tmpfs mounted at /dev/shm" in found[check]["what"]
+        doctor.mend(found["file-system"], FOLDER_ON_A_LOCAL_DISK=tmp_path / "disk")
+    finally:
+        shutil.rmtree(here)
+    doctor.data = tmp_path / "disk"
+    code, found = doctor.findings()
+    assert code == 0 and found["log-chain"]["result"] == "ok"
+
+
+@AS_ROOT
+def test_a_full_disk_is_a_fault_and_its_command_shows_what_takes_the_room(doctor, whole_data, tmp_path):
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], check=False,
+                      capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        doctor.data = mount / "data"
+        shutil.copytree(whole_data, doctor.data)
+        doctor.data.chmod(0o700)
+        with contextlib.suppress(OSError), open(mount / "filler", "wb", buffering=0) as filler:
+            while filler.write(b"x" * 4096):
+                pass
+        code, found = doctor.findings()
+        assert code == 1
+        assert found["disk-space"]["result"] == found["fdatasync"]["result"] == "fault"
+        doctor.mend(found["fdatasync"])
+        (mount / "filler").unlink()
+        assert doctor.found("fdatasync")["result"] == "warning"  # still memory, but with room
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_too_few_open_files_are_a_fault(doctor):
+    found = doctor.found("open-files", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (100, 100)))
+    assert found["result"] == "fault" and "100 files open" in found["what"]
+    assert doctor.found("open-files", "--sockets", "10")["result"] == "ok"
+
+
+@pytest.fixture
+def production(doctor, tmp_path):
+    """Settings without --dev, in a file: certificate, keys of tokens, revocations."""
+    write_certificate(tmp_path, days=90)
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA",
+         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}))
+    (tmp_path / "revoked").write_text("sub mallory\n")
+    file = tmp_path / "box.toml"
+    file.write_text(f'''data = "{doctor.data}"
+[tls]
+certificate = "{tmp_path}/tls.pem"
+key = "{tmp_path}/tls.key"
+[auth]
+jwks = "{tmp_path}/keys.json"
+revoked_file = "{tmp_path}/revoked"
+[gateway]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+''')
+
+    def findings(*arguments):
+        return doctor.findings("--config", str(file), *arguments, dev=False)
+
+    return findings
+
+
+def test_settings_of_a_file_are_what_is_checked(production, doctor):
+    code, found = production()
+    assert code == 0, found
+    assert {"tls", "jwks", "revoked-file"} <= set(found) and "dev-key" not in found
+    assert "EdDSA one" in found["jwks"]["what"]
+    assert "revokes 1 token or user" in found["revoked-file"]["what"]
+    assert found["anchors"]["result"] == "warning" and "same disk" in found["anchors"]["what"]
+
+
+def test_certificates_and_keys_that_do_not_do_are_named_and_replaced(production, doctor, tmp_path):
+    good = tmp_path / "good"
+    good.mkdir()
+    write_certificate(good, days=90)
+    for days, result in ((-1, "fault"), (10, "warning")):
+        write_certificate(tmp_path, days=days)
+        code, found = production()
+        assert found["tls"]["result"] == result, found["tls"]
+        assert code == (1 if result == "fault" else 0)
+        doctor.mend(found["tls"], **{"RENEWED.pem": good / "tls.pem"})
+        mixed = production()[1]["tls"]  # the certificate is new, the key is that of the old one
+        assert mixed["result"] == "fault" and "no key of the certificate" in mixed["what"]
+        doctor.mend(mixed, **{"ITS_KEY.pem": good / "tls.key"})
+        assert production()[1]["tls"]["result"] == "ok"
+
+
+def test_keys_of_tokens_that_do_not_do_are_named(production, doctor, tmp_path):
+    good = (tmp_path / "keys.json").read_text()
+    (tmp_path / "good.json").write_text(good)
+    (tmp_path / "keys.json").write_text("{")
+    found = production()[1]["jwks"]
+    assert found["result"] == "fault"
+    doctor.mend(found, JWK_SET=tmp_path / "good.json")
+    assert production()[1]["jwks"]["result"] == "ok"
+    (tmp_path / "keys.json").chmod(0o666)
+    doctor.mend(production()[1]["jwks"])
+    assert production()[1]["jwks"]["result"] == "ok"
+    (tmp_path / "revoked").unlink()
+    doctor.mend(production()[1]["revoked-file"])
+    assert production()[1]["revoked-file"]["result"] == "ok"
+
+
+def test_every_bad_value_is_named_with_its_line_and_taken_out(doctor, tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text('[limits]\ncontent_bytes_max = -1\nno_such_key = 7\nstep = "7 weeks"\n'
+                    '[gateway]\nagents = [\n  7,\n]\n')
+    done = doctor.run("--json", "--config", str(file))
+    config = [found for found in json.loads(done.stdout)["checks"] if found["check"] == "config"]
+    assert done.returncode == 1
+    for line, key in ((2, "limits.content_bytes_max"), (3, "limits.no_such_key"), (4, "limits.step"),
+                      (6, "gateway.agents")):
+        assert any(found["what"].startswith(f"{file}:{line}: ") and key in found["what"]
+                   for found in config), (line, config)
+    assert len(config) == 4
+    for found in config:
+        doctor.mend(found)
+    assert doctor.found("config", "--config", str(file))["result"] == "ok"
+
+
+def test_settings_that_do_not_go_together_and_unknown_variables_are_all_named(doctor):
+    doctor.environment |= {"SIGNALBOX_NO_SUCH": "1", "SIGNALBOX_LIMITS_HEARTBEAT": "5m"}
+    done = doctor.run("--json", dev=False)
+    config = [found for found in json.loads(done.stdout)["checks"] if found["check"] == "config"]
+    assert [found["result"] for found in config] == ["fault"] * 3
+    assert any(found["mend"] == "unset SIGNALBOX_NO_SUCH" for found in config)
+    assert any("heartbeat_lost must be longer" in found["what"] for found in config)
+    assert any("nobody could sign in" in found["what"] and found["mend"].startswith(
+        "signalbox doctor --dev") for found in config)
+
+
+def test_another_number_of_partitions_is_a_fault(doctor):
+    doctor.environment["SIGNALBOX_LOG_PARTITIONS"] = "7"
+    found = doctor.found("log-file")
+    assert found["result"] == "fault" and "has 12 partitions" in found["what"]
+
+
+def test_a_live_service_under_load_is_not_disturbed(service, request):
+    """The same talk with and without the doctor beside it: every message is answered, nothing is
+    said in the service's log, and the record is whole."""
+    doctor = Doctor(request.config.getoption("--program"), service.data)
+    codes = []
+
+    async def examine(stop):
+        while not stop.is_set() or len(codes) < 3:
+            done = await asyncio.to_thread(doctor.run, "--listen", service.address, "--json")
+            codes.append(done.returncode)
+
+    async def talk(users):
+        return await asyncio.gather(*(chat(service, user, 20) for user in users))
+
+    async def story():
+        alone = await talk(["ann", "bea", "cem"])
+        stop = asyncio.Event()
+        examination = asyncio.create_task(examine(stop))
+        beside = await talk(["dan", "eva", "fin"])
+        stop.set()
+        await examination
+        return alone, beside
+
+    said_before = service.log.read_text("utf-8").count("\n")
+    alone, beside = asyncio.run(story())
+    assert len(codes) >= 3 and set(codes) == {0}
+    for one, other in zip(alone, beside):
+        assert_gapless(other)
+        assert [event["type"] for event in one] == [event["type"] for event in other]
+    lines = service.log.read_text("utf-8").splitlines()[said_before:]
+    assert [line for line in lines if json.loads(line)["level"] != "info"] == []
+    assert service.stop() == 0
+    assert log_check.check(service.data, complete=True).faults == []
+
+
+def test_a_port_can_be_taken_right_after_it_was_found_free(doctor):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    assert doctor.found("listen", "--listen", f"127.0.0.1:{port}")["result"] == "ok"
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_help_teaches_with_examples_that_work(doctor):
+    said = doctor.run("--help").stdout
+    for word in ("signalbox doctor --dev", "--json", "--config", "mends"):
+        assert word in said
+    assert doctor.run("--records", "0").returncode == 2

@@ -1,0 +1,186 @@
+#include "ops/doctor/log_checks.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "event-store/archive/anchor_writer.hpp"
+#include "ops/doctor/anchor_checks.hpp"
+#include "ops/doctor/cache_checks.hpp"
+#include "replay/verify_newest.hpp"
+#include "tests/replay/attacked_log.hpp"
+
+namespace signalbox::doctor {
+namespace {
+
+using event_store::LogReader;
+using std::chrono::minutes;
+using ::testing::HasSubstr;
+
+const Mount kDisk{"/data", "ext4"};
+constexpr std::int64_t kGiB = 1LL << 30;
+
+// A log of one partition with events of two users, and somebody who may write to its file.
+class LogChecks : public ::testing::Test {
+ protected:
+  LogChecks() {
+    event_store::WrittenLog written(folder_.path() + "/from", 1);
+    for (int i = 0; i < 40; ++i) written.add_event(i % 2 == 0 ? "ann" : "bea", "thread");
+    written.settle();
+    written.close();
+    attacker_.emplace(folder_.path() + "/from", folder_.path() + "/data");
+    subject_.data = attacker_->dir();
+    subject_.anchor_dir = attacker_->dir() + "/anchors";
+  }
+  LogReader open() {
+    auto log = LogReader::open(subject_.data);
+    EXPECT_TRUE(log) << log.error().message;
+    return *std::move(log);
+  }
+  Finding find(const std::string& check) {
+    LogReader log = open();
+    for (Finding& finding : check_records(subject_, log))
+      if (finding.check == check) return finding;
+    ADD_FAILURE() << "no finding " << check;
+    return {};
+  }
+
+  event_store::TemporaryFolder folder_;
+  std::optional<replay::Attacker> attacker_;
+  Subject subject_;
+};
+
+TEST_F(LogChecks, AWholeLogIsWell) {
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::ok);
+  EXPECT_EQ(find("log-length").level, Level::ok);
+  EXPECT_EQ(find("log-chain").level, Level::ok);
+  EXPECT_THAT(find("log-chain").what, HasSubstr("40 events"));
+}
+
+TEST_F(LogChecks, NoLogYetIsWellButAMissingOneIsAFault) {
+  const event_store::TemporaryFolder empty;
+  subject_.data = empty.path();
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(empty.path())).level, Level::ok);
+  subject_.data = attacker_->dir();
+  attacker_->forget("log.db");
+  const Finding found = judge_log_file(subject_, LogReader::open(subject_.data));
+  EXPECT_EQ(found.level, Level::fault);
+  EXPECT_THAT(found.mend, HasSubstr("cp -a BACKUP"));
+}
+
+TEST_F(LogChecks, AFileThatIsNoDatabaseAndANumberOfPartitionsThatIsAnotherAreFaults) {
+  subject_.partitions = 7;
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::fault);
+  subject_.partitions = 0;
+  attacker_->forget("log.db-wal");
+  std::ofstream(subject_.data + "/log.db") << std::string(8192, 'x');
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::fault);
+}
+
+TEST_F(LogChecks, AChangedByteIsNamedWithItsPlace) {
+  attacker_->sql("UPDATE records SET value = CAST(value || 'x' AS BLOB) WHERE " +
+                 attacker_->where("ann", 20));
+  const Finding found = find("log-chain");
+  EXPECT_EQ(found.level, Level::fault);
+  EXPECT_THAT(found.what, HasSubstr("row_changed"));
+  EXPECT_THAT(found.what, HasSubstr("user ann"));
+  EXPECT_EQ(find("log-length").level, Level::ok);
+}
+
+TEST_F(LogChecks, AChangeWithItsChecksumIsFoundByTheChain) {
+  attacker_->edit("bea", 19, [](replay::EditedRow& row) { row.value = "{\"content\":\"other\"}"; });
+  EXPECT_THAT(find("log-chain").what, HasSubstr("chain_broken"));
+}
+
+TEST_F(LogChecks, ALostTailIsAFaultOfTheLength) {
+  attacker_->cut_tail("ann", 3);
+  const Finding found = find("log-length");
+  EXPECT_EQ(found.level, Level::fault);
+  EXPECT_THAT(found.what, HasSubstr("log_shorter_than_it_was"));
+  EXPECT_EQ(find("log-chain").level, Level::ok);
+}
+
+TEST_F(LogChecks, GrowthIsToldByTheRecordsTimesAndSizes) {
+  LogReader log = open();
+  const auto newest = newest_time(log);
+  ASSERT_TRUE(newest && *newest);
+  EXPECT_FALSE(measure_growth(subject_, log, **newest + minutes(5))->has_value());
+  const auto hour = measure_growth(subject_, log, **newest + minutes(60));
+  ASSERT_TRUE(hour && *hour);
+  const auto half_a_day = measure_growth(subject_, log, **newest + minutes(720));
+  ASSERT_TRUE(half_a_day && *half_a_day);
+  EXPECT_NEAR((*hour)->bytes_per_day / (*half_a_day)->bytes_per_day, 12, 0.1);
+  EXPECT_FALSE(measure_growth(subject_, log, **newest + std::chrono::hours(25))->has_value());
+}
+
+TEST_F(LogChecks, AnArchiveThatCannotBeReadIsAFaultAndIsMadeAnew) {
+  LogReader log = open();
+  EXPECT_EQ(check_archive(subject_, log, false).front().level, Level::ok);
+  EXPECT_EQ(check_archive(subject_, log, true).front().level, Level::fault);  // it should be there
+  std::filesystem::create_directory(subject_.data + "/archive");
+  std::ofstream(subject_.data + "/archive/0.db") << std::string(8192, 'x');
+  const Finding found = check_archive(subject_, log, false).front();
+  EXPECT_EQ(found.level, Level::fault);
+  EXPECT_THAT(found.mend, HasSubstr("rm -f " + subject_.data + "/archive/0.db"));
+}
+
+TEST_F(LogChecks, SnapshotsThatAreNoneAreAFault) {
+  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), false).level, Level::ok);
+  std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
+  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), false).level, Level::fault);
+}
+
+TEST_F(LogChecks, AnchorsAreMissedOnlyWhereAServiceShouldHaveWrittenSome) {
+  LogReader log = open();
+  const auto now = **newest_time(log);
+  EXPECT_EQ(check_anchor_key(subject_, attacker_->log_id()).level, Level::ok);
+  EXPECT_EQ(check_anchors(subject_, log, now, false).front().level, Level::ok);
+  EXPECT_EQ(check_anchors(subject_, log, now, true).front().level, Level::fault);
+  auto anchoring = event_store::Anchoring::open(subject_.data + "/anchor.key", attacker_->log_id(),
+                                                {.folder = subject_.anchor_dir});
+  ASSERT_TRUE(anchoring);
+  EXPECT_EQ(check_anchor_key(subject_, attacker_->log_id()).level, Level::ok);
+  subject_.dev = true;
+  EXPECT_EQ(check_anchors(subject_, log, now, true).front().level, Level::ok);
+  const auto late = check_anchors(subject_, log, now + minutes(10), true);
+  EXPECT_EQ(late.front().level, Level::warning);
+  EXPECT_THAT(late.front().what, HasSubstr("since 600 seconds"));
+  EXPECT_EQ(check_anchors(subject_, log, now + minutes(10), false).front().level, Level::ok);
+  subject_.dev = false;
+  EXPECT_THAT(check_anchors(subject_, log, now, true).front().what, HasSubstr("same disk"));
+}
+
+TEST_F(LogChecks, AnAnchorKeyThatDoesNotFitIsAFault) {
+  const auto make = [&](const std::string& key) {
+    return event_store::Anchoring::open(key, attacker_->log_id(), {.folder = subject_.anchor_dir})
+        .has_value();
+  };
+  ASSERT_TRUE(make(subject_.data + "/anchor.key"));
+  std::filesystem::remove(subject_.data + "/anchor.key");
+  EXPECT_THAT(check_anchor_key(subject_, attacker_->log_id()).what, HasSubstr("is missing"));
+  ASSERT_TRUE(event_store::SigningKey::load_or_make(subject_.data + "/anchor.key"));
+  const Finding other = check_anchor_key(subject_, attacker_->log_id());
+  EXPECT_EQ(other.level, Level::fault);
+  EXPECT_THAT(other.what, HasSubstr("is not the public key of"));
+}
+
+TEST(DiskSpace, DaysLeftAndWhatIsFreeDecide) {
+  const auto judge = [](std::int64_t bytes, std::optional<double> per_day,
+                        std::int64_t inodes = 10'000) {
+    std::optional<LogGrowth> growth;
+    if (per_day) growth = LogGrowth{*per_day, minutes(60)};
+    return judge_disk_space(DiskRoom{bytes, inodes}, growth, kDisk).level;
+  };
+  EXPECT_EQ(judge(100 * kGiB, std::nullopt), Level::ok);
+  EXPECT_EQ(judge(100 * kGiB, 10.0 * kGiB), Level::ok);
+  EXPECT_EQ(judge(100 * kGiB, 15.0 * kGiB), Level::warning);
+  EXPECT_EQ(judge(100 * kGiB, 101.0 * kGiB), Level::fault);
+  EXPECT_EQ(judge(kGiB / 2, std::nullopt), Level::warning);
+  EXPECT_EQ(judge(kGiB / 32, 0.0), Level::fault);
+  EXPECT_EQ(judge(100 * kGiB, std::nullopt, 3), Level::fault);
+  EXPECT_EQ(judge(100 * kGiB, std::nullopt, -1), Level::ok);
+}
+
+}  // namespace
+}  // namespace signalbox::doctor
