@@ -22,7 +22,8 @@ int usage(std::ostream& err) {
   err << "usage: signalbox contract list\n"
          "       signalbox contract show [KIND/]NAME[:VERSION]\n"
          "       signalbox contract check [--against DIR]\n"
-         "       signalbox contract map\n";
+         "       signalbox contract map\n"
+         "       signalbox contract errors\n";
   return kUsage;
 }
 

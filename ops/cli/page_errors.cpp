@@ -1,0 +1,89 @@
+#include "ops/cli/page_errors.hpp"
+
+#include <array>
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::string_view kComesBack = "nothing: the page tries again by itself";
+constexpr std::string_view kLook = "do it again; what follows the colon is from the tables above";
+constexpr std::string_view kProgram = "mend the program that uses signalbox.js";
+
+constexpr std::array kRows{
+    // signing in
+    PageErrorRow{"You could not be signed in", kLook},
+    PageErrorRow{"You could not be signed in: ….", kLook},
+    PageErrorRow{"You were signed out: …", "sign in again"},
+    PageErrorRow{"Your token is not valid any more. Sign in with a new one.",
+                 "get a new token and paste it"},
+    PageErrorRow{"the token is not valid, or not any more", "get a new token and paste it"},
+    PageErrorRow{"the token ends soon and cannot be renewed here", "get a new token and sign in"},
+    PageErrorRow{"the token is not of … but of …", "sign out, then in with the token you mean"},
+    PageErrorRow{"This is no token", "paste all of it: three parts with points between"},
+    PageErrorRow{"it names no user", "get a token with a `sub`"},
+    // the connection
+    PageErrorRow{"Not connected: …. What you write is kept and sent later.", kComesBack},
+    PageErrorRow{"the service cannot be reached",
+                 "look at the network; the operator: "
+                 "`signalbox doctor`"},
+    PageErrorRow{"the service went away", kComesBack},
+    PageErrorRow{"the service restarts", kComesBack},
+    PageErrorRow{"this device read too slowly", kComesBack},
+    PageErrorRow{"nothing was heard from this device", kComesBack},
+    PageErrorRow{"the service has too much to do", kComesBack},
+    PageErrorRow{"the service cannot read its log", "wait; the operator: `signalbox doctor`"},
+    PageErrorRow{"this user may not do that", "sign in as another user"},
+    PageErrorRow{"signing in took too long", "load the page anew"},
+    PageErrorRow{"too many windows of this user are open: close some of them",
+                 "close some of them"},
+    PageErrorRow{"too many messages were sent", "wait a minute, then load the page anew"},
+    PageErrorRow{"no connection_ready in time", kComesBack},
+    PageErrorRow{"the connection is silent", kComesBack},
+    PageErrorRow{"the service answered …", kLook},
+    // the chat page
+    PageErrorRow{"It was not stopped: …", kLook},
+    PageErrorRow{"Your conversations could not be listed: …", kLook},
+    PageErrorRow{"Earlier messages could not be loaded: …", kLook},
+    PageErrorRow{"The agent could not finish: … (…).",
+                 "ask again; the code is in the tables above"},
+    PageErrorRow{"This message was not taken: … (…).", "the code is in the tables above"},
+    PageErrorRow{"That answer was not taken (…).", "the code is in the tables above"},
+    PageErrorRow{"This is not JSON: …", "write the answer as JSON"},
+    PageErrorRow{"it waited for more than a day, and may have been received",
+                 "look whether it was answered; else send it again"},
+    // the audit page
+    PageErrorRow{"It could not be verified", kLook},
+    PageErrorRow{"the service does not know this verification any more, perhaps it was started "
+                 "anew. Verify again",
+                 "verify again"},
+    PageErrorRow{"The verification was stopped, for the service ended. Verify again.",
+                 "verify again"},
+    PageErrorRow{"The verification failed: the service says why in its log. Verify again.",
+                 "look into the service's log, then verify again"},
+    PageErrorRow{"It could not be exported", kLook},
+    PageErrorRow{"Who looked could not be read", kLook},
+    PageErrorRow{"These runs could not be read", kLook},
+    PageErrorRow{"This run could not be read", kLook},
+    PageErrorRow{"This state could not be read", kLook},
+    PageErrorRow{"These events could not be read", kLook},
+    PageErrorRow{"Newer events could not be read", kLook},
+    PageErrorRow{"There is no event … among these.", "take a filter away, or another seq"},
+    // signalbox.js, for those who write a client with it
+    PageErrorRow{"url must be ws: or wss:", kProgram},
+    PageErrorRow{"no global WebSocket: pass options.WebSocket", kProgram},
+    PageErrorRow{"this client was closed", kProgram},
+    PageErrorRow{"the client was closed", kProgram},
+    PageErrorRow{"the token callback gave no token", kProgram},
+    PageErrorRow{"next leads to another host", "mend the proxy: it must keep `Host`"},
+    PageErrorRow{"no answer of …: …", kComesBack},
+    PageErrorRow{"what came is no frame", "look what else listens at this address"},
+    PageErrorRow{"…, also on new connections", "mend what is named; it was tried again"},
+    PageErrorRow{"… sends wait for their ack", "wait for acks before sending more"},
+    PageErrorRow{"no answer for 24 h", "look whether it was received; else send it with a new id"},
+};
+
+}  // namespace
+
+std::span<const PageErrorRow> page_errors() { return kRows; }
+
+}  // namespace signalbox::cli
