@@ -38,6 +38,14 @@ def test_the_cost_of_history_is_told_as_ratios(request, tmp_path):
         assert re.search(rf"^{figure} +[0-9.]+ +[0-9.]+ +[0-9.]+ \(aim", told, re.MULTILINE), told
 
 
+def test_the_first_view_of_an_auditor_is_told(request, tmp_path):
+    told = run(sys.executable, ROOT / "ops" / "bench" / "audit_view",
+               "--program", request.config.getoption("--program"), "--dir", tmp_path / "audit",
+               "--events", 1000, "--repeat", 3, "--aim-ms", 1e6)
+    assert re.search(r"^history +[0-9]{4} events of one user$", told, re.MULTILINE), told
+    assert re.search(r"^first view, ms +[0-9.]+ ", told, re.MULTILINE), told
+
+
 def gateway_bench(request, tmp_path, what, *arguments):
     """gateway_bench and what it needs lie beside the program, where the build puts them."""
     build = pathlib.Path(request.config.getoption("--program")).resolve().parent
