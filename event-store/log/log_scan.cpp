@@ -68,18 +68,30 @@ LogScanResult scan_log(EventLog& log, const LogScan& scan) {
   return result;
 }
 
+bool may_hold(EventLog& log, Partition partition, const Position& from, Offset until,
+              std::size_t read_bytes_max, const std::function<bool(const Record&)>& concerns) {
+  Position position = from;
+  std::size_t read_bytes = 0;
+  while (position.next_offset < until) {
+    const auto records = log.read({Topic::events, partition}, position.next_offset, {});
+    if (!records || read_bytes >= read_bytes_max) return true;
+    if (records->empty()) return false;
+    for (const RecordPtr& record : *records) {
+      if (record->offset >= until) return false;
+      const Judged judged = fold(position, *record);
+      read_bytes += size_bytes(*record);
+      if (judged.verdict == Verdict::corrupt) return true;
+      if (judged.verdict == Verdict::valid && concerns(*record)) return true;
+    }
+  }
+  return false;
+}
+
 bool may_lack_events(EventLog& log, const UserId& user, const Position& complete_to, Offset until,
                      std::size_t read_bytes_max) {
-  if (complete_to.next_offset >= until) return false;
-  const LogScanResult scan =
-      scan_log(log, {.partition = partition_of(user, log.describe().partitions),
-                     .from = complete_to,
-                     .from_is_proven = true,
-                     .until = until,
-                     .user = user,
-                     .found_bytes_max = 1,
-                     .read_bytes_max = read_bytes_max});
-  return scan.error || scan.misfit || !scan.events.empty() || scan.reached.next_offset < until;
+  return may_hold(log, partition_of(user, log.describe().partitions), complete_to, until,
+                  read_bytes_max,
+                  [&user](const Record& event) { return event.key == user.value(); });
 }
 
 }  // namespace signalbox::event_store

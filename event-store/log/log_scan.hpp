@@ -2,6 +2,7 @@
 // them. Blocking; for a helper thread, never an io thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -27,8 +28,13 @@ struct LogScanResult {
 };
 [[nodiscard]] LogScanResult scan_log(EventLog& log, const LogScan& scan);
 
+// Whether the log may hold, from a position that is proven and before `until`, a valid event that
+// `concerns` the caller: one was found, or it cannot be told by reading at most so much.
+[[nodiscard]] bool may_hold(EventLog& log, Partition partition, const Position& from, Offset until,
+                            std::size_t read_bytes_max,
+                            const std::function<bool(const Record&)>& concerns);
 // Whether a reader that is complete to `complete_to` may lack events of this user that are in the
-// log before `until`: one was found, or it cannot be told by reading at most so much.
+// log before `until`.
 [[nodiscard]] bool may_lack_events(EventLog& log, const UserId& user, const Position& complete_to,
                                    Offset until, std::size_t read_bytes_max);
 

@@ -142,10 +142,11 @@ HttpResponse unreadable(const Error& error) {
   return come_back("log_unavailable", "the history cannot be read now: " + error.message);
 }
 
-bool reach(const std::vector<Position>& complete_to, const std::vector<Offset>& until) {
-  for (std::size_t i = 0; i < until.size(); ++i)
-    if (complete_to[i].next_offset < until[i]) return false;
-  return true;
+bool looks_at(const Record& event, const std::string& subject) {
+  if (bare_type(event) != "history_viewed") return false;
+  const auto decoded = event_store::decode_event(event);
+  const auto* viewed = decoded ? std::get_if<HistoryViewed>(&decoded->data) : nullptr;
+  return viewed != nullptr && viewed->subject == subject;
 }
 
 void write_position(JsonWriter& json, const Position& position) {
@@ -189,6 +190,16 @@ HttpResponse AuditReads::damaged(const UserId& user, const Error& error) {
 bool AuditReads::is_behind(const UserId& user, const Position& complete_to, Offset until) {
   return event_store::may_lack_events(sources_.log, user, complete_to, until,
                                       limits_.scan_bytes_max);
+}
+
+bool AuditReads::is_behind(const std::vector<Position>& complete_to,
+                           const std::vector<Offset>& until,
+                           const std::function<bool(const Record&)>& concerns) {
+  for (std::size_t i = 0; i < until.size(); ++i)
+    if (event_store::may_hold(sources_.log, Partition(static_cast<std::int32_t>(i)), complete_to[i],
+                              until[i], limits_.scan_bytes_max, concerns))
+      return true;
+  return false;
 }
 
 Watch AuditReads::watch() const {
@@ -267,7 +278,10 @@ AuditReads::Answer AuditReads::users(const event_store::UserSearch& search,
                                      const std::vector<Offset>& until) {
   const auto page = index_.find_users(search);
   if (!page) return unreadable(page.error());
-  if (!reach(page->complete_to, until)) return std::nullopt;
+  const auto is_found = [&](const Record& event) {
+    return event.key && event.key->starts_with(search.prefix);
+  };
+  if (is_behind(page->complete_to, until, is_found)) return std::nullopt;
   ListPage list("users", limits_.page_bytes_max);
   for (const event_store::UserSummary& user : page->users) {
     JsonWriter item;
@@ -381,7 +395,8 @@ AuditReads::Answer AuditReads::views(const HttpRequest& request, const ViewsQuer
                                      const std::vector<Offset>& until) {
   const auto page = index_.views(query.views);
   if (!page) return unreadable(page.error());
-  if (!reach(page->complete_to, until)) return std::nullopt;
+  const auto is_view = [&](const Record& event) { return looks_at(event, query.views.subject); };
+  if (is_behind(page->complete_to, until, is_view)) return std::nullopt;
   ListPage list("views", limits_.page_bytes_max);
   for (const event_store::View& view : page->views) {
     const auto decoded = event_store::decode_event(*view.event);

@@ -69,6 +69,10 @@ class AuditReads {
                                                          const event_store::RunSummary& run);
   [[nodiscard]] bool is_behind(const UserId& user, const event_store::Position& complete_to,
                                Offset until);
+  // The same of all partitions: whether an event that `concerns` the answer may be missing.
+  [[nodiscard]] bool is_behind(const std::vector<event_store::Position>& complete_to,
+                               const std::vector<Offset>& until,
+                               const std::function<bool(const Record&)>& concerns);
   [[nodiscard]] Watch watch() const;
   [[nodiscard]] Result<KnownState> read_one_state(const UserId& user, const Instant& at);
 

@@ -164,6 +164,28 @@ TEST_F(AuditOfALog, WaitsForAnArchiveThatIsBehindAndThenSaysSo) {
   EXPECT_EQ(events()["events"].size(), 4u);
 }
 
+TEST_F(AuditOfALog, OfAllUsersWaitsForThoseThatAreLookedFor) {
+  write(3);
+  archive_all();
+  write(1, "berta");
+  written_.add_event("boss", "t", 0, [](NewRecord& record) {
+    record.headers.set("ce_type", "dev.signalbox.history_viewed");
+    record.headers.set("ce_dataschema", "urn:signalbox:contract:history_viewed:1");
+    record.value = R"({"subject":"anna","query":{}})";
+  });
+  written_.settle();
+  start({.source = "", .patience = 50ms, .look_again = 5ms});
+  const std::string users = "/v1/audit/users";
+  EXPECT_EQ(ask(users, users + "?prefix=an").status, 200);
+  EXPECT_EQ(ask(users, users + "?prefix=be").status, 503);
+  const std::string views = "/v1/audit/users/{id}/views";
+  EXPECT_EQ(ask(views, users + "/berta/views").status, 200);
+  EXPECT_EQ(ask(views, users + "/anna/views").status, 503);
+  archive_all();
+  EXPECT_THAT(ask(users, users + "?prefix=be").body, HasSubstr("berta"));
+  EXPECT_THAT(ask(views, users + "/anna/views").body, HasSubstr("\"auditor\":\"boss\""));
+}
+
 TEST_F(AuditOfALog, AnswersOnlySoManyAtATime) {
   write(1);
   archive_all();
