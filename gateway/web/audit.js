@@ -80,9 +80,9 @@ class Audit {
     this.#views = {timeline: new Timeline(desk), runs: new Runs(desk), state: new StateView(desk), verify: new Verify(desk),
       export: new Export(desk), views: new Views(desk)};
     this.#listen(who);
+    const shown = this.#show();
     if (users) this.#show_users(users, false);
-    else this.#find();
-    this.#show();
+    else shown.finally(() => this.#find()); // what the address asks for comes first
   }
 
   /** @param {Who} who */
@@ -167,7 +167,7 @@ class Audit {
     else location.hash = address;
   }
 
-  #show() {
+  async #show() {
     const before = this.#place;
     const place = this.#place = place_of(location.hash);
     const tab = place.tab && Object.hasOwn(kTabs, place.tab) ? place.tab : 'timeline';
@@ -188,7 +188,7 @@ class Audit {
     const view = this.#views[tab];
     if ($('view').firstChild !== view.node) $('view').replaceChildren(view.node);
     if (before.user && (before.user !== place.user || before.tab !== place.tab)) scrollTo(0, 0);
-    view.show({...place, tab}, signal);
+    await view.show({...place, tab}, signal);
   }
 }
 

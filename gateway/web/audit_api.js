@@ -278,11 +278,12 @@ export function clock_text(time) {
     : `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`;
 }
 
+const kDay = new Intl.DateTimeFormat(undefined, {weekday: 'short', day: 'numeric', month: 'long', year: 'numeric'});
+
 /** @param {string} time */
 export function day_text(time) {
   const at = new Date(time);
-  return Number.isNaN(at.getTime()) ? '' : at.toLocaleDateString(undefined,
-    {weekday: 'short', day: 'numeric', month: 'long', year: 'numeric'});
+  return Number.isNaN(at.getTime()) ? '' : kDay.format(at);
 }
 
 /** A seq or a time as somebody writes it, as the service reads it. @param {string} text */

@@ -88,6 +88,8 @@ export function data_parts(data) {
       [element('p', {class: 'name'}, plain(words_of(name))), box(value, name)])];
 }
 
+const kNearPx = 600; // so far below what is seen the next page is asked for
+
 /**
  * A list that grows as somebody scrolls to its end; the button is for who does not scroll. `load`
  * gives the rows of the next page and whether there are more.
@@ -96,7 +98,6 @@ export class Growing {
   /** @type {string | undefined} path of the next page */ next;
   #loading = false;
   #empty = 0; // pages in a row without a row
-  #seen = false;
 
   /**
    * @param {{rows: any, more: string, end: string,
@@ -108,10 +109,7 @@ export class Growing {
     this.button = element('button', {type: 'button', class: 'small', onclick: () => this.grow(true)}, more);
     this.end = element('p', {class: 'muted end-of-list', hidden: true}, end);
     this.node = element('div', {class: 'grows'}, this.button, this.end);
-    new IntersectionObserver((changes) => {
-      this.#seen = changes.at(-1)?.isIntersecting ?? false; // there may have been several since
-      if (this.#seen) this.grow();
-    }, {rootMargin: '600px'}).observe(this.node);
+    new IntersectionObserver(() => this.#grow_in_sight(), {rootMargin: `${kNearPx}px`}).observe(this.node);
   }
 
   /** @param {string | undefined} path  of the first page */
@@ -150,7 +148,11 @@ export class Growing {
     this.rows.append(...page.rows);
     this.#empty = page.rows.length > 0 ? 0 : this.#empty + 1;
     this.set(page.next);
-    if (this.#seen) requestAnimationFrame(() => requestAnimationFrame(() => { if (this.#seen) this.grow(); }));
+    requestAnimationFrame(() => this.#grow_in_sight());
+  }
+
+  #grow_in_sight() {
+    if (this.node.checkVisibility() && this.node.getBoundingClientRect().top < innerHeight + kNearPx) this.grow();
   }
 }
 
