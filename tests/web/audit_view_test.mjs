@@ -151,10 +151,26 @@ async function each_place(page, check) {
   await check('differences');
 }
 
+/** Cells of a row whose texts are drawn over each other. */
+const overlaps = (page) => page.evaluate(() => [...document.querySelectorAll('.event > summary, .run-row, .view-row')]
+  .flatMap((row) => {
+    const cells = [...row.children].filter((cell) => cell.checkVisibility() && cell.textContent !== '').map((cell) => {
+      const text = document.createRange();
+      text.selectNodeContents(cell);
+      const {left, right, top, bottom} = text.getBoundingClientRect();
+      const is_cut = getComputedStyle(cell).overflow !== 'visible';
+      return {cell, left, right: is_cut ? Math.min(right, cell.getBoundingClientRect().right) : right, top, bottom};
+    });
+    return cells.flatMap((a, i) => cells.slice(i + 1).filter((b) =>
+      a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 4 && b.top < a.bottom - 4)
+      .map((b) => `${a.cell.textContent} | ${b.cell.textContent}`));
+  }));
+
 test('a phone: nothing is wider than it, and users come and go', async (t) => {
   const page = await auditor(t, {}, kPhone);
   await each_place(page, async (name) => {
     assert.equal(await scrolls_sideways(page), false, name);
+    assert.deepEqual(await overlaps(page), [], name);
     const small = await page.evaluate(() => [...document.querySelectorAll('button, input, textarea, select, summary, .tabs a')]
       .filter((node) => node.checkVisibility() && !node.matches('.unseen') && node.getBoundingClientRect().height < 24)
       .map((node) => node.id || node.textContent));
