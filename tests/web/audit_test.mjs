@@ -241,6 +241,51 @@ test('an export is saved, and verifies with nothing but the file and the key', a
   assert.equal(status, 0);
 });
 
+// Parts are of 16 MiB: these are played.
+test('an export in parts: the next one, then all others, each by the link of the one before', async (t) => {
+  const page = await auditor(t);
+  const asked = [];
+  await page.route('**/v1/audit/users/anna/export**', (route) => {
+    const url = new URL(route.request().url());
+    const first = Number(url.searchParams.get('first_seq') ?? 1);
+    asked.push(first);
+    const headers = {'Content-Disposition': `attachment; filename="anna-${first}.jsonl"`};
+    if (first < 301) headers.Link = `<${url.pathname}?first_seq=${first + 100}>; rel="next"`;
+    return route.fulfill({headers, body: `${JSON.stringify({first_seq: first, last_seq: first + 99, anchors: []})}\n`});
+  });
+  await go(page, {user: 'anna', tab: 'export'});
+  const saved = [];
+  page.on('download', (download) => saved.push(download.suggestedFilename()));
+  await page.click('button:text-is("Download")');
+  await page.waitForSelector('.parts li:has-text("seq 1 to 100, no anchor yet")');
+  await page.click('button:text-is("Download part 2")');
+  await page.waitForSelector('.parts li >> nth=1');
+  await page.click('text=Download all further parts');
+  await page.waitForSelector('text=That is all of it: 4 files.');
+  await until(() => saved.length === 4, () => `four files; ${saved}`);
+  assert.deepEqual(saved, ['anna-1.jsonl', 'anna-101.jsonl', 'anna-201.jsonl', 'anna-301.jsonl']);
+  assert.deepEqual(asked, [1, 101, 201, 301]);
+});
+
+test('a token that ends leads back to signing in, which goes on at the same place', async (t) => {
+  const page = await open_audit(await context_of(t), service.address, {user: 'anna', tab: 'timeline'});
+  const paste = async () => {
+    if (await page.isVisible('#name')) await page.click('#other_way');
+    await page.fill('#token', service.token('carl', 3600, ['auditor']));
+    await page.keyboard.press('Enter');
+  };
+  await paste();
+  await rows_that(page, ({length}) => length > 0, 'of anna');
+  await page.route('**/v1/audit/**', (route) => route.fulfill({status: 403,
+    json: {error: {code: 'token_invalid', message: 'the token has expired', field: 'Authorization'}}}));
+  await go(page, {user: 'anton', tab: 'runs'});
+  await page.waitForSelector('#sign_in_fault:has-text("You were signed out: the token has expired. Ask for a new one")');
+  await page.unroute('**/v1/audit/**');
+  await paste();
+  await page.waitForSelector('.run-row');
+  assert.equal(await page.textContent('#user'), 'anton');
+});
+
 test('views tell who looked, and each look is in the history of the one who took it', async (t) => {
   const page = await auditor(t, {user: 'berta', tab: 'timeline'});
   await rows_that(page, ({length}) => length > 0, 'of berta');
