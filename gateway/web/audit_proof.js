@@ -242,7 +242,10 @@ export class Views {
     const {attempt} = this;
     /** @type {ViewPage | undefined} */
     const page = await attempt.to('Who looked could not be read', () => this.desk.api.get(path, attempt.signal));
-    if (!page) return undefined;
+    if (!page) {
+      if (!attempt.signal.aborted && this.#count === 0) set_text(this.#told, '');
+      return undefined;
+    }
     this.#count += page.views.length;
     set_text(this.#told, this.#count === 0 ? 'Nobody looked before you.'
       : `${this.#count.toLocaleString()} ${this.#count === 1 ? 'look' : 'looks'}`);

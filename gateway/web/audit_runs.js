@@ -65,7 +65,10 @@ export class Runs {
     const {attempt} = this;
     /** @type {RunPage | undefined} */
     const page = await attempt.to('These runs could not be read', () => this.desk.api.get(path, attempt.signal));
-    if (!page) return undefined;
+    if (!page) {
+      if (!attempt.signal.aborted && this.#count === 0) set_text(this.#told, '');
+      return undefined;
+    }
     this.#count += page.runs.length;
     set_text(this.#told, `${this.#count.toLocaleString()} ${this.#count === 1 ? 'run' : 'runs'}, newest first`);
     const rows = page.runs.flatMap((run) => {

@@ -117,7 +117,7 @@ export class Timeline {
     /** @type {EventPage | undefined} */
     const page = await attempt.to('These events could not be read', () => this.desk.api.get(path, attempt.signal));
     if (!page) {
-      if (!attempt.signal.aborted) this.#tell();
+      if (!attempt.signal.aborted && this.#count === 0) set_text(this.#told, '');
       return undefined;
     }
     const events = page.events.toReversed();

@@ -151,6 +151,17 @@ test('the timeline shows each event, is filtered, and is where its address says'
   assert.equal(await linked.evaluate(() => document.activeElement.querySelector('.seq')?.textContent), String(middle.seq));
 });
 
+test('what cannot be read is said, with the field, and nothing else pretends to be there', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'timeline', type: 'no_such_type'});
+  await page.waitForSelector('#fault:has-text("These events could not be read:")');
+  assert.match(await fault(page), /\(type\)$/);
+  assert.deepEqual(await rows(page), []);
+  assert.equal(await page.textContent('.timeline > .row > .muted'), '');
+  await go(page, {user: 'anna', tab: 'timeline'});
+  await rows_that(page, ({length}) => length > 0, 'of all types');
+  assert.equal(await fault(page), '');
+});
+
 test('time filters, in the time of the one who looks', async (t) => {
   const page = await auditor(t, {user: 'anna', tab: 'timeline'}, {timezoneId: 'Asia/Tokyo'});
   await rows_that(page, (shown) => shown.at(-1)?.seq === 1, 'down to the first');
