@@ -35,12 +35,17 @@ function refusal_of(error) {
 
 /** @param {Who} who */
 function api_of(who) {
-  let token = who.token;
+  /** @type {Promise<string> | null} */ let token = who.token ? Promise.resolve(who.token) : null;
+  const renew = () => {
+    const asked = token = dev_token(who.user_id, ['auditor']);
+    asked.catch(() => { if (token === asked) token = null; });
+    return asked;
+  };
+  if (!token) renew(); // on its way before anybody needs it
   return new AuditApi({
     token: async (why) => {
       if (why === 'refused' && who.token) return null;
-      if (why === 'refused' || !token) token = await dev_token(who.user_id, ['auditor']);
-      return token ?? null;
+      return why === 'refused' || !token ? renew() : token;
     },
     trouble: (why, wait_ms = 0) => {
       $('banner').hidden = !why;
@@ -184,11 +189,12 @@ class Audit {
     set_text($('user'), place.user);
     $('tabs').replaceChildren(...Object.entries(kTabs).map(([name, title]) => element('li', {},
       element('a', {href: address_of({user: place.user, tab: name}), 'aria-current': name === tab && 'page'}, title))));
-    $('tabs').querySelector('[aria-current]').scrollIntoView({inline: 'nearest', block: 'nearest'});
     const view = this.#views[tab];
     if ($('view').firstChild !== view.node) $('view').replaceChildren(view.node);
     if (before.user && (before.user !== place.user || before.tab !== place.tab)) scrollTo(0, 0);
-    await view.show({...place, tab}, signal);
+    const showing = view.show({...place, tab}, signal); // what it asks for is under way while the page is laid out
+    $('tabs').scrollLeft = $('tabs').querySelector('[aria-current]').offsetLeft - $('tabs').offsetLeft;
+    await showing;
   }
 }
 
