@@ -34,27 +34,26 @@ tl::unexpected<Error> failed(Errc code, const std::string& file, const std::stri
   return failure(code, "the key file " + file + " " + what);
 }
 
-Result<std::string> create(const std::string& file) {
+// Two who start at once make one key.
+Result<void> create(const std::string& file) {
   std::string secret(kSecretBytes, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()),
                  static_cast<int>(secret.size())) != 1)
     return failed(Errc::io_error, file, "got no random bytes");
-  if (const auto written = event_store::write_durably(file, secret); !written)
-    return tl::unexpected(written.error());
-  return secret;
+  return event_store::make_durably(file, secret).map([](bool) {});
 }
 
 }  // namespace
 
 Result<TokenKey> load_dev_key(const std::string& file) {
-  const File opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (opened.get() < 0) {
-    if (errno != ENOENT)
-      return failed(Errc::io_error, file, std::string("cannot be read: ") + std::strerror(errno));
-    auto secret = create(file);
-    if (!secret) return tl::unexpected(secret.error());
-    return TokenKey::from_secret(std::nullopt, *std::move(secret));
+  int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0 && errno == ENOENT) {
+    if (auto made = create(file); !made) return tl::unexpected(made.error());
+    descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   }
+  const File opened(descriptor);
+  if (opened.get() < 0)
+    return failed(Errc::io_error, file, std::string("cannot be read: ") + std::strerror(errno));
   struct stat status {};
   if (::fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return failed(Errc::bad_config, file, "is no regular file");

@@ -12,6 +12,9 @@ namespace {
 // Of a partition; a user's begins with `!` twice where it begins with it at all.
 bool is_of_partition(std::string_view key) { return key.starts_with("!partition/"); }
 
+// A file that is damaged as a whole is no reason to hold a sentence for each user.
+constexpr std::size_t kNamedMax = 1000;
+
 constexpr std::string_view kRemedy =
     "; it is a cache: where a router finds the same it folds the log again";
 
@@ -52,6 +55,7 @@ SnapshotCheck::SnapshotCheck(const std::string& path, const event_store::LogDesc
 }
 
 void SnapshotCheck::name(DamageKind kind, const std::string& key, const std::string& what) {
+  if (at_opening_.size() >= kNamedMax) return;
   at_opening_.push_back(
       {.kind = kind, .what = "the snapshot of " + key + ": " + what + std::string(kRemedy)});
 }

@@ -4,7 +4,8 @@
 // no router does. A user or a position that has no snapshot is no damage.
 // What this does not judge is the rest of the state: a router refuses what does not match its
 // SHA-256, and whoever can make that anew can write the log as well.
-// Memory: a chain hash and an offset per snapshot.
+// Memory: a chain hash and an offset per snapshot; of those that cannot be read or are another's
+// the first 1,000 are named.
 #pragma once
 
 #include <cstdint>

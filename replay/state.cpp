@@ -6,6 +6,7 @@
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
+#include "event-store/log/user_chain.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "event-store/snapshot/snapshot_reader.hpp"
 #include "replay/valid_events.hpp"
@@ -19,6 +20,7 @@ using event_store::LogReader;
 using event_store::Position;
 
 constexpr std::size_t kEventsPerRead = 1000;
+constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.
 struct Start {
@@ -93,11 +95,23 @@ bool is_beyond(const Instant& at, const router::RoutingState& state) {
   return (at.seq && state.chain.seq > *at.seq) || (at.time && state.last_time > *at.time);
 }
 
+// False: the archived event of that seq states another chain. An archive that is missing, damaged
+// or behind cannot tell.
+bool fits_archive(LogReader& log, const std::string& archive_folder, const UserId& user,
+                  const event_store::UserChain& chain) {
+  if (chain.seq == Seq(0)) return true;
+  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
+  const auto page = archive.user_events(user, Seq(chain.seq.value() - 1), 1);
+  if (!page || page->events.empty()) return true;
+  const auto stated = event_store::stated_chain(*page->events.front());
+  return !stated || stated->seq != chain.seq || stated->hash == chain.hash;
+}
+
 // The user's snapshot, if it can be begun with; else why not.
-Result<router::UserSnapshot> usable_snapshot(LogReader& log, const std::string& path,
+Result<router::UserSnapshot> usable_snapshot(LogReader& log, const StateFiles& files,
                                              const UserId& user, const Instant& at) {
   const LogId& log_id = log.describe().log_id;
-  auto snapshots = event_store::SnapshotReader::open(path, log_id);
+  auto snapshots = event_store::SnapshotReader::open(files.snapshots, log_id);
   if (!snapshots) return tl::unexpected(snapshots.error());
   const auto stored = snapshots->get(router::user_snapshot_key(user));
   if (!stored) return tl::unexpected(stored.error());
@@ -115,6 +129,8 @@ Result<router::UserSnapshot> usable_snapshot(LogReader& log, const std::string& 
   if (!bounds) return tl::unexpected(bounds.error());
   if (snapshot->at.next_offset > bounds->end)
     return failure(Errc::corrupt, "it is ahead of the log");
+  if (!fits_archive(log, files.archive_folder, user, snapshot->state.chain))
+    return failure(Errc::corrupt, std::string(kAnotherHistory));
   if (is_beyond(at, snapshot->state)) return failure(Errc::not_found, "it is newer");
   const bool is_whole = router::load_texts(snapshot->state, [&](Offset offset) -> RecordPtr {
     const auto read = log.read(events, offset, {.records_max = 1});
@@ -157,9 +173,10 @@ Result<KnownState> read_state(LogReader& log, const std::string& archive_folder,
 
 Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const UserId& user,
                                   const Instant& at, const Watch& watch) {
-  Start start{KnownState(log.describe().log_id, user)};
+  const Start nothing{KnownState(log.describe().log_id, user)};
+  Start start = nothing;
   OpenState open{start.state};
-  auto snapshot = usable_snapshot(log, files.snapshots, user, at);
+  auto snapshot = usable_snapshot(log, files, user, at);
   if (snapshot) {
     open.snapshot = snapshot->state.chain.seq;
     start.state = known_of(std::move(snapshot->state));
@@ -168,6 +185,12 @@ Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const
     open.unused = snapshot.error().message;
   }
   auto state = fold_until(log, files.archive_folder, start, at, watch);
+  // Nobody is damaged by a snapshot alone (contract 8).
+  if (state && state->damage && !start.state.damage && open.snapshot) {
+    open.snapshot.reset();
+    open.unused = kAnotherHistory;
+    state = fold_until(log, files.archive_folder, nothing, at, watch);
+  }
   if (!state) return tl::unexpected(state.error());
   open.state = std::move(*state);
   keep_open(open.state);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -41,17 +42,33 @@ bool write_all(int file, std::string_view content) {
   return true;
 }
 
+Result<void> write_synced(const std::string& path, std::string_view content) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+  if (file.get() < 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0)
+    return system_failure("cannot write", path);
+  return {};
+}
+
 }  // namespace
 
 Result<void> write_durably(const std::string& path, std::string_view content) {
   const std::string made = path + std::string(kUnfinished);
-  {
-    const Descriptor file(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
-    if (file.get() < 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0)
-      return system_failure("cannot write", made);
-  }
+  if (auto written = write_synced(made, content); !written) return written;
   if (std::rename(made.c_str(), path.c_str()) != 0) return system_failure("cannot write", path);
   return sync_folder_of(path);
+}
+
+Result<bool> make_durably(const std::string& path, std::string_view content) {
+  static std::atomic<int> made_so_far{0};
+  const std::string made = path + "." + std::to_string(::getpid()) + "-" +
+                           std::to_string(++made_so_far) + std::string(kUnfinished);
+  auto written = write_synced(made, content);
+  const bool is_new = written.has_value() && ::link(made.c_str(), path.c_str()) == 0;
+  if (written && !is_new && errno != EEXIST) written = system_failure("cannot make", path);
+  ::unlink(made.c_str());
+  if (!written) return tl::unexpected(written.error());
+  if (auto synced = sync_folder_of(path); !synced) return tl::unexpected(synced.error());
+  return is_new;
 }
 
 Result<void> sync_folder_of(const std::string& path) {

@@ -15,6 +15,10 @@ namespace signalbox::event_store {
 [[nodiscard]] Result<void> write_durably(const std::string& path, std::string_view content);
 inline constexpr std::string_view kUnfinished = ".new";
 
+// Makes it where there is nothing, whoever else tries at the same moment: false where something is
+// there, which is as it was. Threads: any.
+[[nodiscard]] Result<bool> make_durably(const std::string& path, std::string_view content);
+
 // What was made or renamed beside `path`, and it itself, is found there after the power failed.
 [[nodiscard]] Result<void> sync_folder_of(const std::string& path);
 

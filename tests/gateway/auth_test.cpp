@@ -2,14 +2,20 @@
 #include "gateway/auth.hpp"
 
 #include <gtest/gtest.h>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sys/stat.h>
+#include <filesystem>
+#include <future>
+#include <set>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <set>
+#include <vector>
 
 #include "event-store/contract/base64.hpp"
 #include "tests/support/simulated_scheduler.hpp"
@@ -250,6 +256,30 @@ TEST(DevKey, is_made_once_with_mode_0600_and_read_again) {
   std::ofstream(file, std::ios::app) << "x";
   EXPECT_EQ(load_dev_key(file).error().code, Errc::bad_config);
   EXPECT_EQ(load_dev_key(dir + "/no/dev.key").error().code, Errc::io_error);
+}
+
+// A key that another one had put in the place of one's own made tokens that nobody took.
+TEST(DevKey, IsOneForAllWhoStartAtOnce) {
+  const std::string dir = testing::TempDir() + "dev_key_at_once";
+  for (int round = 0; round < 20; ++round) {
+    std::filesystem::remove_all(dir);
+    std::filesystem::create_directory(dir);
+    std::vector<std::future<Result<std::string>>> all;
+    for (int i = 0; i < 8; ++i)
+      all.push_back(std::async(std::launch::async, [&dir] {
+        return load_dev_key(dir + "/dev.key").map([](const TokenKey& key) {
+          return key.sign("text");
+        });
+      }));
+    std::set<std::string> signatures;
+    for (auto& one : all) {
+      const auto signature = one.get();
+      ASSERT_TRUE(signature) << signature.error().message;
+      signatures.insert(*signature);
+    }
+    EXPECT_EQ(signatures.size(), 1u);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir), {}), 1);
+  }
 }
 
 }  // namespace

@@ -140,6 +140,31 @@ TEST_F(OpenStateOfALog, GoesOnFromASnapshotWithTheEventsBehindIt) {
   EXPECT_EQ(open->state.runs.size(), 1u);
 }
 
+TEST_F(OpenStateOfALog, NobodyIsDamagedByASnapshotOfAnotherHistory) {
+  talk();
+  router_.crash();
+  const std::string key = router::user_snapshot_key(UserId(kUser));
+  const auto stored = router_.snapshot_store().get(key);
+  ASSERT_TRUE(stored && *stored);
+  auto snapshot = router::decode_user_snapshot((*stored)->bytes);
+  ASSERT_TRUE(snapshot);
+  snapshot->state.chain.hash[0] ^= 1;
+  router_.snapshot_store().refuse(key);
+  ASSERT_TRUE(
+      router_.snapshot_store().put(key, {snapshot->state.chain.seq.value(), router::kFoldVersion,
+                                         router::encode_user_snapshot(*snapshot)}));
+  ASSERT_TRUE(router_.snapshot_store().flush());
+  router_.close_snapshots();
+  router_.start();  // with snapshots in memory: those in the file stay
+  router_.says(kUser, "m3", "echo", "again", "third");
+  ASSERT_TRUE(router_.eventually([&] { return state().runs.size() == 3; }));
+  const OpenState open = open_state();
+  EXPECT_FALSE(open.snapshot);
+  EXPECT_EQ(open.unused, "it was folded from another history");
+  EXPECT_FALSE(open.state.damage);
+  EXPECT_EQ(open.state.runs.size(), state().routing.runs.size());
+}
+
 TEST_F(OpenStateOfALog, DoesWithoutASnapshotThatIsNewerDamagedOrNotThere) {
   talk();
   const OpenState before = open_state({.seq = Seq(2)});
