@@ -94,15 +94,15 @@ Result<void> check(const WatchOptions& options) {
                    "watch.url must be ws://HOST:PORT/ws or wss://HOST:PORT/ws, not " + options.url,
                    "watch.url");
   const watch::WatchPlan& plan = options.plan;
-  // A probe that takes its whole deadline leaves out moments; even then a window must hold enough.
-  const auto rounds = (plan.probe.deadline + plan.interval - milliseconds(1)) / plan.interval;
-  const milliseconds apart = plan.interval * std::max<std::int64_t>(1, rounds);
+  // A probe that takes as long as it can leaves out moments, also the one at which it just ends;
+  // even then a window must hold enough.
+  const auto rounds = (plan.probe.deadline + watch::Probe::kLeaveMax) / plan.interval + 1;
+  const milliseconds apart = plan.interval * rounds;
   const milliseconds needed = apart * static_cast<std::int64_t>(plan.judge.probes_min);
   if (needed > plan.judge.window)
     return failure(Errc::bad_config,
-                   "watch.window must hold watch.probes_min probes that take watch.deadline each, "
-                   "here at least " +
-                       to_text(needed),
+                   "watch.window must hold watch.probes_min probes that take watch.deadline and " +
+                       to_text(watch::Probe::kLeaveMax) + " each, here at least " + to_text(needed),
                    "watch.window");
   return {};
 }

@@ -12,7 +12,6 @@ using nlohmann::json;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLeaveMax(1'000);
 constexpr std::uint16_t kNormalClosure = 1000;
 constexpr int kStatusUnauthorized = 401;
 constexpr std::size_t kAnswerShownMax = 200;

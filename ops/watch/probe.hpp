@@ -68,6 +68,8 @@ struct ProbeReport {
 class Probe final : private client::WebSocketSink {
  public:
   using Done = std::function<void(const ProbeReport&)>;
+  // How long a service that does not answer the closing keeps a probe beyond its deadline.
+  static constexpr std::chrono::milliseconds kLeaveMax{1'000};
   // Clock and options outlive it.
   Probe(asio::io_context& io, const Clock& clock, const ProbeOptions& options, ProbeMessage message,
         Done done);

@@ -3,6 +3,7 @@ release that is rolled back."""
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -197,6 +198,38 @@ def test_a_service_that_accepts_and_never_answers(watch, tmp_path):
     assert "the connection stands, but nobody answered the upgrade within 200 ms" in words
 
 
+def test_a_service_that_does_nothing_but_ping_is_judged_in_the_shortest_window(watch, tmp_path):
+    (tmp_path / "token").write_text(token_of(time.time() + 600))
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as open_ones:
+        running = watch.start("--token-file", tmp_path / "token", "--url",
+                              f"ws://127.0.0.1:{server.getsockname()[1]}/ws", **QUICK)
+        server.settimeout(0.02)
+        taken = []
+        deadline = time.monotonic() + WAIT_SECONDS
+        while running.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                taken.append(open_ones.enter_context(server.accept()[0]))
+                upgrade(taken[-1])
+            for one in taken:
+                with contextlib.suppress(OSError):  # the watch has left
+                    one.sendall(b"\x89\0")
+        assert running.wait(0) == 1, watch.log()
+    assert "ready" in {report.get("failed_stage") for report in watch.reports()}
+    assert re.search(r"only 0 of the [34] probes of the last 3600ms succeeded", watch.log())
+
+
+def upgrade(taken):
+    taken.settimeout(WAIT_SECONDS)
+    asked = b""
+    while not asked.endswith(b"\r\n\r\n"):
+        asked += taken.recv(4096)
+    key = re.search(rb"Sec-WebSocket-Key: (\S+)", asked)[1]
+    digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    taken.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
+                  b"\r\nSec-WebSocket-Protocol: signalbox.v1\r\nSec-WebSocket-Accept: "
+                  + base64.b64encode(digest) + b"\r\n\r\n")
+
+
 def test_a_service_that_hangs_up(watch, tmp_path):
     (tmp_path / "token").write_text(token_of(time.time() + 600))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -308,6 +341,9 @@ def test_tls_to_a_port_without_it(watch, service):
 
 # ---- settings
 
+QUICK = {"interval": "100ms", "window": "3600ms", "deadline": "100ms"}  # the window is the shortest
+
+
 def test_one_file_serves_the_service_and_its_watch(watch, service, tmp_path):
     box = tmp_path / "box.toml"
     box.write_text(f'dev = true\ndata = "{service.data}"\n[gateway]\nlisten = "127.0.0.1:0"\n'
@@ -333,6 +369,7 @@ def test_one_file_serves_the_service_and_its_watch(watch, service, tmp_path):
     (["--dev", "--url", "http://127.0.0.1:1/ws"], {}, "must be ws://HOST:PORT/ws"),
     (["--dev", "--data", "nowhere"], {}, "there is no service's data in nowhere"),
     (["--dev"], {"window": "20s"}, "watch.window must hold watch.probes_min probes"),
+    (["--dev"], QUICK | {"window": "3500ms"}, "take watch.deadline and 1s each, here at least 3600ms"),
     (["--dev", "--metrics-listen", "9100"], {}, "watch.metrics_listen must be HOST:PORT"),
 ])
 def test_bad_settings_are_refused_in_words(watch, arguments, settings, said):
@@ -414,13 +451,13 @@ def test_a_broken_release_is_seen_and_rolled_back(watch, releases, how):
     path = ["--dev", "--data", releases.folder / "data",
             "--url", f"ws://127.0.0.1:{releases.port}/ws"]
     watch.wait_for(lambda: watch.run("--once", *path)[0] == 0, "good release")
-    running = watch.start(*path, interval="200ms", window="6s", deadline="2s", stage_deadline="2s",
+    running = watch.start(*path, interval="200ms", window="10s", deadline="2s", stage_deadline="2s",
                           rollback_command=str(releases.folder / "rollback"))
     watch.wait_for(lambda: any(r["level"] == "info" for r in watch.reports()), "good probe")
     releases.deploy("42")
     assert running.wait(WAIT_SECONDS) == 1, watch.log()
     assert stage in {r.get("failed_stage") for r in watch.reports()}
-    assert re.search(r"only \d+ of the \d+ probes of the last 6s succeeded, fewer than 95 %",
+    assert re.search(r"only \d+ of the \d+ probes of the last 10s succeeded, fewer than 95 %",
                      watch.log())
     assert "the rollback command ended with 0" in watch.log()
     assert "puts release 41 back" in watch.said()
@@ -430,11 +467,10 @@ def test_a_broken_release_is_seen_and_rolled_back(watch, releases, how):
 
 def test_a_rollback_command_that_fails_or_hangs_is_told(watch, service):
     assert service.stop() == 0
-    quick = {"interval": "100ms", "window": "1s", "deadline": "100ms"}
-    code, _, log = watch.run(*of(service), **quick, rollback_command="exit 7")
+    code, _, log = watch.run(*of(service), **QUICK, rollback_command="exit 7")
     assert code == 1 and "the rollback command ended with 7" in log
-    code, _, log = watch.run(*of(service), **quick, rollback_command="sleep 1000",
+    code, _, log = watch.run(*of(service), **QUICK, rollback_command="sleep 1000",
                              rollback_deadline="1s")
     assert code == 1 and "the rollback command did not end within 1000 ms" in log
-    code, _, log = watch.run(*of(service), **quick)
+    code, _, log = watch.run(*of(service), **QUICK)
     assert code == 1 and "there is no watch.rollback_command to run" in log
