@@ -61,7 +61,8 @@ std::variant<NeedMore, FrameParser::Head, ProtocolFault> FrameParser::read_head(
   }
   if (is_control(head.opcode) && (!head.final || head.payload_bytes > kControlBytesMax))
     return ProtocolFault{"a control frame is in fragments or longer than 125 bytes"};
-  if (fragments_.size() + head.payload_bytes > message_bytes_max_)
+  // A length of 64 bits may be anything: it is never added to.
+  if (head.payload_bytes > message_bytes_max_ - fragments_.size())
     return ProtocolFault{"a message is longer than " + std::to_string(message_bytes_max_) +
                          " bytes"};
   return head;

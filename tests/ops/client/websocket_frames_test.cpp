@@ -55,6 +55,8 @@ TEST(WebSocketFrames, OfAServerThatBreaksTheProtocolAreRefused) {
             "a new message before the last one ended");
   EXPECT_EQ(fault_of(bytes({0x81, 2, 0xc3, 0x28})), "a text message is not UTF-8");
   EXPECT_EQ(fault_of(bytes({0x81, 126, 0x03, 0xe9})), "a message is longer than 1000 bytes");
+  EXPECT_EQ(fault_of(bytes({0x01, 1, 'a', 0x80, 127, 255, 255, 255, 255, 255, 255, 255, 255})),
+            "a message is longer than 1000 bytes");
   EXPECT_EQ(fault_of(bytes({0x81, 2, 'o', 'k'})), "none");
 }
 
