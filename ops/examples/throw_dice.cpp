@@ -1,5 +1,6 @@
 #include "ops/examples/throw_dice.hpp"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,7 +14,9 @@ using namespace signalbox::router;
 std::unique_ptr<ToolExecution> ThrowDice::start(ToolCall call, const signalbox::Clock& clock,
                                                 signalbox::Executor& executor, ToolDone done) {
   const json arguments = json::parse(call.arguments.value(), nullptr, false);
-  const int dice = arguments.is_object() ? arguments.value("dice", 0) : 0;
+  const auto found = arguments.find("dice");  // end() also where they are no object
+  const bool is_whole = found != arguments.end() && found->is_number_integer();
+  const auto dice = is_whole ? found->get<std::int64_t>() : 0;
   ToolResult result = signalbox::ToolError{"bad_arguments", "there are 1 to 100 dice"};
   if (dice >= 1 && dice <= 100) {
     json faces = json::array();
