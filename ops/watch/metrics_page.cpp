@@ -3,7 +3,6 @@
 #include <prometheus/text_serializer.h>
 
 #include <asio/read_until.hpp>
-#include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 #include <utility>
 
@@ -13,6 +12,7 @@ namespace {
 using asio::ip::tcp;
 
 constexpr std::size_t kRequestBytesMax = 8192;
+constexpr std::chrono::milliseconds kAcceptAgainAfter{100};  // where it failed
 
 std::string response(const std::string& status, const std::string& type, const std::string& body) {
   return "HTTP/1.1 " + status + "\r\nContent-Type: " + type +
@@ -75,7 +75,7 @@ class MetricsPage::Connection : public std::enable_shared_from_this<Connection> 
 };
 
 MetricsPage::MetricsPage(asio::io_context& io, const prometheus::Registry& registry)
-    : registry_(registry), acceptor_(io) {}
+    : registry_(registry), acceptor_(io), accept_again_(io) {}
 
 Result<std::unique_ptr<MetricsPage>> MetricsPage::listen(asio::io_context& io,
                                                          const std::string& address,
@@ -109,9 +109,18 @@ std::string MetricsPage::address() const {
 void MetricsPage::accept() {
   acceptor_.async_accept([this](const asio::error_code& error, tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
-    if (!error && *connections_ < kConnectionsMax)
+    if (error) return accept_later();
+    if (*connections_ < kConnectionsMax)
       std::make_shared<Connection>(std::move(socket), connections_)->serve(registry_);
     accept();
+  });
+}
+
+// Without a descriptor for it, who waits goes on waiting, and accepting would fail at once again.
+void MetricsPage::accept_later() {
+  accept_again_.expires_after(kAcceptAgainAfter);
+  accept_again_.async_wait([this](const asio::error_code& error) {
+    if (!error) accept();
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -34,9 +35,11 @@ class MetricsPage {
   class Connection;
   MetricsPage(asio::io_context& io, const prometheus::Registry& registry);
   void accept();
+  void accept_later();
 
   const prometheus::Registry& registry_;
   asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer accept_again_;
   std::shared_ptr<std::size_t> connections_ = std::make_shared<std::size_t>(0);
 };
 
