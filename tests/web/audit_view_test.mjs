@@ -119,7 +119,8 @@ test('what changes is told to screen readers, and everything has a name', async 
   await until(async () => /The record is whole/.test(await page.textContent('#say')), 'verdict read aloud');
   for (const tab of kTabs) {
     await page.click(`.tabs a:has-text("${tab}")`);
-    assert.equal(await page.getAttribute(`.tabs a:has-text("${tab}")`, 'aria-current'), 'page');
+    await page.waitForSelector(`.tabs a[aria-current="page"]:has-text("${tab}")`);
+    assert.equal(await page.locator('.tabs a[aria-current]').count(), 1);
     assert.match(await page.title(), new RegExp(`^anna: ${tab} `));
     await page.getByRole('region', {name: tab, exact: true}).waitFor();
   }
