@@ -45,8 +45,7 @@
  * @typedef {{seq: number, time: string, type: string, title: string, duration_ms?: number, data: any, children: RunNode[]}} RunNode
  */
 /** @typedef {{run_id: string, thread_id: string, agent: string, status: string, duration_ms?: number, tree: RunNode}} RunAnswer */
-/** @typedef {{path: string, parameters?: Record<string, any>}} Look */
-/** @typedef {{auditor: string, time: string, seq: number, query: Look}} View */
+/** @typedef {{auditor: string, time: string, seq: number, query: any}} View */
 /** @typedef {{views: View[], next?: string}} ViewPage */
 /** @typedef {{kind: string, offset?: number, seq?: number, what: string}} Fault */
 /** @typedef {{whole: boolean, words: string, findings: Fault[], cannot_show: string[]}} Verdict */
@@ -233,23 +232,24 @@ const short = (value) => {
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 };
 
-/** What an auditor asked for, in words. @param {Look} look */
-export function words_of_look({path = '', parameters = {}}) {
+/** What an auditor asked for, in words; of any shape, since others may write such events. @param {any} look */
+export function words_of_look(look) {
+  const path = typeof look?.path === 'string' ? look.path : short(look?.path ?? '');
   const what = path.replace(/^\/v1\/audit\/users(\/[^/]+)?\/?/, '');
   const [name, of] = what.split('/');
   /** @type {Record<string, string>} */
   const kinds = {'': 'the list of users', events: 'the timeline', state: 'the state', runs: of ? `the run ${of}` : 'the runs',
     views: 'who looked', verify: 'a verification', export: 'an export'};
-  const given = Object.entries(parameters ?? {}).filter(([key]) => key !== 'limit').map(([key, value]) => `${key} ${short(value)}`);
-  return `${kinds[name] ?? path}${given.length > 0 ? ` (${given.join(', ')})` : ''}`;
+  const given = Object.entries(look?.parameters ?? {}).filter(([key]) => key !== 'limit').map(([key, value]) => `${key} ${short(value)}`);
+  return `${Object.hasOwn(kinds, name) ? kinds[name] : path}${given.length > 0 ? ` (${given.join(', ')})` : ''}`;
 }
 
 /** The one line that says what an event is about. @param {string} type @param {any} data */
 export function gist_of(type, data) {
   if (data === null || typeof data !== 'object') return data === undefined || data === null ? '' : short(data);
-  if (type === 'history_viewed') return `${short(data.subject ?? '')}: ${words_of_look(data.query ?? {})}`;
+  if (type === 'history_viewed') return `${short(data.subject ?? '')}: ${words_of_look(data.query)}`;
   if (type.startsWith('tool_')) {
-    const told = data.error ? `${data.error.code}: ${data.error.message}` : data.arguments ?? data.result;
+    const told = data.error ? `${short(data.error.code)}: ${short(data.error.message)}` : data.arguments ?? data.result;
     return `${short(data.name ?? '')} ${told === undefined ? '' : short(told)}`;
   }
   if (type === 'agent_started') return `${short(data.agent ?? '')}, version ${short(data.agent_version ?? '')}`;

@@ -108,7 +108,7 @@ function tree(value, depth) {
 /** What an element of a list is called. @param {any} part @param {number} index */
 function name_of(part, index) {
   const key = part && typeof part === 'object' ? kNamed.find((name) => part[name] !== undefined) : undefined;
-  return plain(key ? `${key.replace(/_id$/, '')} ${part[key]}` : index + 1);
+  return plain(key ? `${key.replace(/_id$/, '')} ${json_text(part[key])}` : index + 1);
 }
 
 /** @param {any} part @param {number} size */
