@@ -67,7 +67,7 @@ class Audit {
   #prefix = '';
   /** @type {string | undefined} */ #more_users;
 
-  /** @param {Who} who @param {AuditApi} api @param {UserPage} [users] */
+  /** @param {Who} who @param {AuditApi} api @param {UserPage | AuditError} [users]  as they were when he signed in */
   constructor(who, api, users) {
     this.api = api;
     /** @type {Desk} */
@@ -86,7 +86,8 @@ class Audit {
       export: new Export(desk), views: new Views(desk)};
     this.#listen(who);
     const shown = this.#show();
-    if (users) this.#show_users(users, false);
+    if (users instanceof AuditError) this.#miss_users(users, false);
+    else if (users) this.#show_users(users, false);
     else shown.finally(() => this.#find()); // what the address asks for comes first
   }
 
@@ -126,14 +127,25 @@ class Audit {
     const {signal} = this.#left_search = new AbortController();
     this.#prefix = prefix;
     try {
-      const page = more && this.#more_users ? await this.api.get(this.#more_users, signal) : await this.api.users(prefix, signal);
+      const page = more && this.#more_users ? await this.api.more_users(this.#more_users, signal) : await this.api.users(prefix, signal);
       if (!signal.aborted) this.#show_users(page, more);
     } catch (error) {
       if (signal.aborted) return;
       if (is_refusal(error)) return leave(`You were signed out: ${refusal_of(error)}`);
-      set_text($('found'), `Users could not be listed: ${reason_of(error)}`);
+      this.#miss_users(error, more);
     }
     return undefined;
+  }
+
+  /** No list that belongs to another prefix stays, and the button tries again. @param {unknown} error @param {boolean} more */
+  #miss_users(error, more) {
+    if (!more) {
+      $('user_list').replaceChildren();
+      this.#more_users = undefined;
+    }
+    $('more_users').hidden = false;
+    set_text($('more_users'), 'Try again');
+    set_text($('found'), `Users could not be listed: ${reason_of(error)}`);
   }
 
   /** @param {UserPage} page @param {boolean} more */
@@ -143,6 +155,7 @@ class Audit {
     else $('user_list').replaceChildren(...rows);
     this.#more_users = next;
     $('more_users').hidden = !next;
+    set_text($('more_users'), 'Show more');
     const count = $('user_list').children.length;
     set_text($('found'), count === 0 ? (this.#prefix ? 'No user id begins so.' : 'There is no user yet.')
       : `${count.toLocaleString()}${next ? ' and more' : ''} ${count === 1 ? 'user' : 'users'}`);
@@ -200,15 +213,18 @@ class Audit {
 
 // ---- signing in
 
-/** The first look says whether the service lets him. @param {Who} who */
+/** The first look says whether the service lets him; one that cannot list users now does. @param {Who} who */
 async function enter(who) {
   const api = api_of(who);
-  const users = await api.users('').catch((error) => { throw new Error(refusal_of(error)); });
+  const users = await api.users('').catch((error) => {
+    if (error instanceof AuditError && error.status === 503) return error;
+    throw new Error(refusal_of(error));
+  });
   session.set(who);
   start(api, users);
 }
 
-/** @param {AuditApi} [api] @param {UserPage} [users] */
+/** @param {AuditApi} [api] @param {UserPage | AuditError} [users] */
 function start(api, users) {
   const who = session.get();
   if (!who) {

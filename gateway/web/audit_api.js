@@ -70,6 +70,8 @@ export class AuditError extends Error {
 const kWaitFirstMs = 500;
 const kWaitMaxMs = 8_000;
 const kMayPass = new Set([502, 503, 504]);
+const kTooLong = /^this took too long/; // what the service says where it ended the work on an answer
+const kTooLongMax = 2; // so often: it would not be faster, and each try is a look that is recorded
 
 /** @param {Record<string, any>} query */
 const query_text = (query) => {
@@ -77,6 +79,9 @@ const query_text = (query) => {
   const text = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
   return text && `?${text}`;
 };
+
+/** @param {unknown} error @returns {error is AuditError} */
+const may_pass = (error) => error instanceof AuditError && (error.status === 0 || kMayPass.has(error.status));
 
 /** @param {string | null} header @returns {string | undefined} path of the next part */
 const next_of = (header) => /<([^>]+)>\s*;\s*rel="?next"?/.exec(header ?? '')?.[1];
@@ -89,8 +94,9 @@ function file_name_of(header) {
 }
 
 /**
- * Reading is tried again for as long as the service cannot be reached or says that it will soon;
- * `trouble` is told why, and null once it is over.
+ * Reading is tried again for as long as the service cannot be reached or says that it will soon; what
+ * takes too long only twice, and the list of users, which is there at the side, not where the service
+ * answered. `trouble` is told why it is tried again, and null once it is over.
  */
 export class AuditApi {
   /** @type {Set<() => void>} */ #sleepers = new Set();
@@ -108,7 +114,10 @@ export class AuditApi {
   wake() { for (const wake of [...this.#sleepers]) wake(); }
 
   /** @param {string} prefix @param {AbortSignal} [signal] @returns {Promise<UserPage>} */
-  users(prefix, signal) { return this.get(`/v1/audit/users${query_text({prefix, limit: 50})}`, signal); }
+  users(prefix, signal) { return this.more_users(`/v1/audit/users${query_text({prefix, limit: 50})}`, signal); }
+
+  /** @param {string} path of a page of users @param {AbortSignal} [signal] @returns {Promise<UserPage>} */
+  async more_users(path, signal) { return (await this.#lasting(path, signal, 1)).json(); }
 
   /** @param {string} user @param {string} what @param {Record<string, any>} [query] */
   path(user, what, query = {}) { return `/v1/audit/users/${encodeURIComponent(user)}/${what}${query_text(query)}`; }
@@ -130,15 +139,21 @@ export class AuditApi {
       content: await answer.blob()};
   }
 
-  /** @param {string} path @param {AbortSignal} [signal] */
-  async #lasting(path, signal) {
+  /** @param {string} path @param {AbortSignal} [signal] @param {number} [busy_max]  answers of 503 that are borne */
+  async #lasting(path, signal, busy_max = Infinity) {
+    let busy = 0;
+    let too_long = 0;
     for (let wait_ms = kWaitFirstMs; ; wait_ms = Math.min(2 * wait_ms, kWaitMaxMs)) {
       try {
         const answer = await this.#once(path, {signal});
         if (wait_ms > kWaitFirstMs) this.trouble(null);
         return answer;
       } catch (error) {
-        if (!(error instanceof AuditError) || !(error.status === 0 || kMayPass.has(error.status))) {
+        if (error instanceof AuditError && error.status === 503) {
+          busy++;
+          if (kTooLong.test(error.message)) too_long++;
+        }
+        if (!may_pass(error) || busy >= busy_max || too_long >= kTooLongMax) {
           if (wait_ms > kWaitFirstMs) this.trouble(null);
           throw error;
         }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {gist_of, words_of_look} from '../../gateway/web/audit_api.js';
+import {AuditApi, AuditError, gist_of, words_of_look} from '../../gateway/web/audit_api.js';
 
 const kNoText = {toString: 1, valueOf: 1}; // throws where it is made a text
 
@@ -29,4 +29,59 @@ test('an event of any shape has a gist', () => {
       {agent: kNoText}, {content: kNoText}])
       assert.equal(typeof gist_of(type, data), 'string', `${type} ${JSON.stringify(data)}`);
   assert.equal(gist_of('tool_completed', {name: 'add', error: {code: 'no_sum', message: 'none'}}), 'add no_sum: none');
+});
+
+/** An API before these answers, the last one for ever: [status, message]; nobody waits between tries. */
+function api_before(t, answers) {
+  const told = {asked: 0, trouble: []};
+  t.mock.method(globalThis, 'fetch', async () => {
+    const [status, message] = answers[Math.min(told.asked++, answers.length - 1)];
+    if (told.asked > 20) throw new Error('asked for ever');
+    if (status === 0) throw new TypeError('fetch failed');
+    return new Response(JSON.stringify(status === 200 ? {users: []} : {error: {code: 'of_test', message}}), {status});
+  });
+  told.api = new AuditApi({token: async () => 'token', trouble: (why) => {
+    told.trouble.push(why);
+    setImmediate(() => told.api.wake());
+  }});
+  return told;
+}
+const kSlow = [503, 'this took too long'];
+const kBusy = [503, 'the archive is behind'];
+const fails_with = (status, message) => (error) => error instanceof AuditError && error.status === status && error.message === message;
+
+test('a final answer is told at once', async (t) => {
+  for (const status of [400, 404, 413, 500]) {
+    const told = api_before(t, [[status, 'so it is']]);
+    await assert.rejects(told.api.get('/x'), fails_with(status, 'so it is'));
+    assert.deepEqual([told.asked, told.trouble], [1, []], `${status}`);
+    t.mock.restoreAll();
+  }
+});
+
+test('what takes too long is tried twice, also between other troubles', async (t) => {
+  const told = api_before(t, [kSlow]);
+  await assert.rejects(told.api.get('/x'), fails_with(...kSlow));
+  assert.equal(told.asked, 2);
+  assert.deepEqual(told.trouble, ['this took too long', null]);
+  t.mock.restoreAll();
+  const mixed = api_before(t, [kBusy, kSlow, [0], kBusy, kSlow, [200]]);
+  await assert.rejects(mixed.api.part('/x'), fails_with(...kSlow));
+  assert.equal(mixed.asked, 5);
+});
+
+test('a service that is away or busy is asked until it answers', async (t) => {
+  const told = api_before(t, [[0], kBusy, [502], [504], kBusy, [0], [200]]);
+  assert.deepEqual(await told.api.get('/x'), {users: []});
+  assert.deepEqual([told.asked, told.trouble.at(-1)], [7, null]);
+});
+
+test('the list of users is not asked for again where the service answered', async (t) => {
+  const told = api_before(t, [[0], [502], kBusy, [200]]);
+  await assert.rejects(told.api.users('a'), fails_with(...kBusy));
+  assert.equal(told.asked, 3);
+  t.mock.restoreAll();
+  const more = api_before(t, [kBusy]);
+  await assert.rejects(more.api.more_users('/v1/audit/users?after=a'), fails_with(...kBusy));
+  assert.equal(more.asked, 1);
 });

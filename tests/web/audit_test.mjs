@@ -109,6 +109,52 @@ test('who is no auditor is told what to do; a token that is over too; then the r
   assert.deepEqual(page.faults, []);
 });
 
+/** Answers an API path with these, the last one for ever, and counts: [status, json]. */
+async function play(page, path, answers) {
+  const played = {asked: []};
+  await page.route((url) => url.pathname === path, (route) => {
+    const [status, json] = answers[Math.min(played.asked.length, answers.length - 1)];
+    played.asked.push(new URL(route.request().url()).search);
+    return route.fulfill({status, json});
+  });
+  return played;
+}
+const problem = (code, message) => ({error: {code, message}});
+
+test('where users cannot be listed, somebody is let in all the same, and asks again when he wants', async (t) => {
+  const page = await open_audit(await context_of(t), service.address, {user: 'anna', tab: 'timeline'});
+  const busy = [503, problem('log_unavailable', 'the archive is behind')];
+  const list = await play(page, '/v1/audit/users', [busy, busy, [200, {users: []}]]);
+  await sign_in_auditor(page);
+  await rows_that(page, ({length}) => length > 0, 'of the user in the address');
+  await page.waitForSelector('#found:text-is("Users could not be listed: the archive is behind")');
+  assert.equal(list.asked.length, 1);
+  await page.click('#more_users:text-is("Try again")');
+  await until(() => list.asked.length === 2, 'second try');
+  await page.waitForSelector('#found:text-is("Users could not be listed: the archive is behind")');
+  await page.focus('#prefix');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#found:text-is("There is no user yet.")');
+  assert.equal(await page.isVisible('#more_users'), false);
+  assert.equal(list.asked.length, 3);
+  assert.equal(await page.isVisible('#banner'), false);
+  assert.deepEqual(page.faults, []);
+});
+
+test('an answer that is final is told, and not asked for again', async (t) => {
+  const page = await auditor(t, {user: 'anna', tab: 'timeline'});
+  const state = await play(page, '/v1/audit/users/anna/state', [[413, problem('too_large', 'the state is too large')]]);
+  await go(page, {user: 'anna', tab: 'state'});
+  await page.waitForSelector('#fault:text-is("This state could not be read: the state is too large")');
+  const runs = await play(page, '/v1/audit/users/anna/runs', [[503, problem('overloaded', 'this took too long')]]);
+  await go(page, {user: 'anna', tab: 'runs'});
+  await page.waitForSelector('#banner:has-text("This took too long. Trying again in")');
+  await page.waitForSelector('#fault:text-is("These runs could not be read: this took too long")');
+  assert.equal(await page.isVisible('#banner'), false);
+  await go(page, {user: 'anna', tab: 'timeline'});
+  assert.deepEqual([state.asked.length, runs.asked.length], [1, 2]);
+});
+
 test('a user is found by the begin of his id', async (t) => {
   const page = await auditor(t);
   await page.fill('#prefix', 'an');
@@ -180,6 +226,7 @@ test('hostile words are text, wherever they stand', async (t) => {
   await rows_that(page, (shown) => shown.at(-1)?.seq === 1, 'down to the first');
   assert.equal(await page.textContent('#user'), kHostileUser);
   for (const summary of await page.locator('.event > summary').all()) await summary.click();
+  await page.waitForSelector('.event:not(:has(.detail))', {state: 'detached'});
   const boxes = await page.locator('.detail .value, .detail dd').allTextContents();
   for (const [name, words] of Object.entries(kHostile)) {
     const shown = words.replace('\0', '\u2400').replace('\x1b', '\u241b').replace('\x7f', '\u2421');
