@@ -5,7 +5,7 @@
  */
 /** @import {Place, UserPage, UserSummary} from './audit_api.js' */
 /** @import {AuditView, Desk} from './audit_parts.js' */
-import {AuditApi, AuditError, address_of, kTabs, place_of} from './audit_api.js';
+import {AuditApi, AuditError, address_of, incomplete_text, kTabs, place_of} from './audit_api.js';
 import {go_by_arrows, is_refusal, reason_of} from './audit_parts.js';
 import {Export, Verify, Views} from './audit_proof.js';
 import {Runs} from './audit_runs.js';
@@ -149,7 +149,7 @@ class Audit {
   }
 
   /** @param {UserPage} page @param {boolean} more */
-  #show_users({users, next}, more) {
+  #show_users({users, next, incomplete}, more) {
     const rows = users.map((user) => this.#user_row(user));
     if (more) $('user_list').append(...rows);
     else $('user_list').replaceChildren(...rows);
@@ -157,8 +157,10 @@ class Audit {
     $('more_users').hidden = !next;
     set_text($('more_users'), 'Show more');
     const count = $('user_list').children.length;
-    set_text($('found'), count === 0 ? (this.#prefix ? 'No user id begins so.' : 'There is no user yet.')
-      : `${count.toLocaleString()}${next ? ' and more' : ''} ${count === 1 ? 'user' : 'users'}`);
+    const gap = incomplete_text(incomplete);
+    const none = this.#prefix ? 'No user id begins so.' : 'There is no user yet.';
+    set_text($('found'), (count === 0 ? (gap ? 'No user was found.' : none)
+      : `${count.toLocaleString()}${next ? ' and more' : ''} ${count === 1 ? 'user' : 'users'}${gap && '.'}`) + gap);
     this.#mark_user();
   }
 

@@ -22,7 +22,8 @@
  */
 /** @typedef {{offset: number, epoch: number, ownerseq: number}} Position */
 /** @typedef {{user_id: string, partition: number, events: number, newest_seq: number, newest_time: string}} UserSummary */
-/** @typedef {{users: UserSummary[], next?: string}} UserPage */
+/** A part of the log that could not be waited for. @typedef {{partition: number, complete_to: Position}} Incomplete */
+/** @typedef {{users: UserSummary[], next?: string, incomplete?: Incomplete[]}} UserPage */
 /** @typedef {{user_id: string, partition: number, complete_to: Position, events: AuditEvent[], next?: string}} EventPage */
 /** @typedef {{path: string, before: any, after: any}} Difference */
 /** @typedef {{at: any, to?: any, differences?: Difference[]}} StateAnswer */
@@ -46,7 +47,7 @@
  */
 /** @typedef {{run_id: string, thread_id: string, agent: string, status: string, duration_ms?: number, tree: RunNode}} RunAnswer */
 /** @typedef {{auditor: string, time: string, seq: number, query: any}} View */
-/** @typedef {{views: View[], next?: string}} ViewPage */
+/** @typedef {{views: View[], next?: string, incomplete?: Incomplete[]}} ViewPage */
 /** @typedef {{kind: string, offset?: number, seq?: number, what: string}} Fault */
 /** @typedef {{whole: boolean, words: string, findings: Fault[], cannot_show: string[]}} Verdict */
 /**
@@ -271,6 +272,10 @@ export function gist_of(type, data) {
   const told = data.content ?? data.prompt ?? data.message ?? data.output ?? data.reason ?? data.code ?? data.data;
   return short(told ?? data);
 }
+
+/** What is not among an answer; nothing where all of it is. @param {Incomplete[] | undefined} parts */
+export const incomplete_text = (parts) => (!parts?.length ? '' : ` Not everything is here: ${parts.map(({partition, complete_to}) =>
+  `partition ${partition} only up to its offset ${complete_to.offset.toLocaleString()}`).join(', ')}.`);
 
 /** @param {number | undefined} ms */
 export function duration_text(ms) {

@@ -5,7 +5,7 @@
  */
 /** @import {Job, Place, Verdict, View, ViewPage} from './audit_api.js' */
 /** @import {Desk} from './audit_parts.js' */
-import {AuditError, address_of, day_text, size_text, words_of, words_of_look} from './audit_api.js';
+import {AuditError, address_of, day_text, incomplete_text, size_text, words_of, words_of_look} from './audit_api.js';
 import {Attempt, Growing, clock, link} from './audit_parts.js';
 import {element, say, set_text} from './signalbox_page.js';
 
@@ -247,8 +247,9 @@ export class Views {
       return undefined;
     }
     this.#count += page.views.length;
-    set_text(this.#told, this.#count === 0 ? 'Nobody looked before you.'
-      : `${this.#count.toLocaleString()} ${this.#count === 1 ? 'look' : 'looks'}`);
+    const gap = incomplete_text(page.incomplete);
+    set_text(this.#told, (this.#count === 0 ? (gap ? 'No look was found.' : 'Nobody looked before you.')
+      : `${this.#count.toLocaleString()} ${this.#count === 1 ? 'look' : 'looks'}${gap && '.'}`) + gap);
     return {rows: page.views.flatMap((view) => this.#row(view)), next: page.next};
   }
 

@@ -10,6 +10,7 @@ import {Attempt, Growing, clock, data_parts, facts, field, go_by_arrows, kind, l
 import {element, plain, say, set_text} from './signalbox_page.js';
 
 const kPageEvents = 100;
+const kEmptyPages = 10; // in a row, of newer events, before somebody has to ask again
 const kNewerAround = 25; // newer ones shown around the one that was asked for
 
 export class Timeline {
@@ -20,6 +21,7 @@ export class Timeline {
   #shown = ''; // user and filters of what is here
   #count = 0;
   #newest = 0;
+  /** @type {string | undefined} where looking for newer events goes on */ #newer_at;
   #oldest = 0;
   #first = true; // page of a list
   #day = ''; // of the last row
@@ -62,6 +64,8 @@ export class Timeline {
     this.#count = this.#newest = this.#oldest = 0;
     this.#first = true;
     this.#day = '';
+    this.#newer_at = undefined;
+    this.#newer.hidden = true;
     set_text(this.#told, 'Reading…');
   }
 
@@ -129,7 +133,7 @@ export class Timeline {
     const rows = this.#block(events, this.#day);
     this.#count += events.length;
     if (events.length > 0) this.#day = day_text(events.at(-1)?.time ?? '');
-    this.#tell();
+    this.#tell(page.next);
     if (was_first) say(this.#told.textContent ?? '');
     return {rows, next: page.next};
   }
@@ -137,21 +141,34 @@ export class Timeline {
   async #load_newer() {
     const {attempt} = this;
     this.#newer.disabled = true;
-    /** @type {EventPage | undefined} */
-    const page = await attempt.to('Newer events could not be read', () =>
-      this.desk.api.get(this.#path({after_seq: this.#newest}), attempt.signal));
+    const page = await attempt.to('Newer events could not be read', () => this.#read_newer(attempt.signal));
     this.#newer.disabled = false;
     if (!page) return;
     const events = page.events.toReversed();
     this.#rows.prepend(...this.#block(events, ''));
     this.#count += events.length;
     this.#newest = events[0]?.seq ?? this.#newest;
+    this.#newer_at = page.next;
     this.#tell();
-    say(events.length > 0 ? `${events.length} newer events` : 'There are no newer events.');
+    if (events.length > 0) say(`${events.length} newer ${events.length === 1 ? 'event' : 'events'}${page.next ? ', and there may be more' : ''}`);
+    else say(page.next ? 'No newer event so far. Look again to go on.' : 'There are no newer events.');
   }
 
-  #tell() {
-    const range = this.#count === 0 ? (this.growing.next ? 'No such event so far.' : 'There is no such event.')
+  /** The first page of newer events with something on it; a filter may leave some empty. @param {AbortSignal} signal */
+  async #read_newer(signal) {
+    let path = this.#newer_at ?? this.#path({after_seq: this.#newest});
+    for (let left = kEmptyPages; ; left--) {
+      /** @type {EventPage} */
+      const page = await this.desk.api.get(path, signal);
+      if (page.events.length > 0 || !page.next || left <= 1) return page;
+      path = page.next;
+    }
+  }
+
+  /** @param {string} [earlier]  path of events that were not read yet */
+  #tell(earlier) {
+    this.#newer.hidden = this.#count === 0; // newer than what is not known
+    const range = this.#count === 0 ? (earlier ? 'No such event so far.' : 'There is no such event.')
       : `${this.#count.toLocaleString()} ${this.#count === 1 ? 'event' : 'events'}, seq ${this.#newest.toLocaleString()} down to `
         + `${this.#oldest.toLocaleString()}`;
     set_text(this.#told, range);

@@ -155,6 +155,50 @@ test('an answer that is final is told, and not asked for again', async (t) => {
   assert.deepEqual([state.asked.length, runs.asked.length], [1, 2]);
 });
 
+test('users and views say what is not among them', async (t) => {
+  const incomplete = [{partition: 3, complete_to: {offset: 1200, epoch: 1, ownerseq: 9}}, {partition: 5, complete_to: {offset: 0, epoch: 0, ownerseq: 0}}];
+  const page = await open_audit(await context_of(t), service.address);
+  const user = {user_id: 'anna', partition: 1, events: 2, newest_seq: 2, newest_time: '2026-11-20T09:30:00.000000Z'};
+  await play(page, '/v1/audit/users', [[200, {users: [user], incomplete}], [200, {users: [], incomplete}], [200, {users: [user]}]]);
+  await play(page, '/v1/audit/users/anna/views', [[200, {views: [], incomplete}]]);
+  await sign_in_auditor(page);
+  const gap = 'Not everything is here: partition 3 only up to its offset 1,200, partition 5 only up to its offset 0.';
+  await page.waitForSelector(`#found:text-is("1 user. ${gap}")`);
+  await page.fill('#prefix', 'b');
+  await page.waitForSelector(`#found:text-is("No user was found. ${gap}")`);
+  await page.fill('#prefix', 'a');
+  await page.waitForSelector('#found:text-is("1 user")');
+  await go(page, {user: 'anna', tab: 'views'});
+  await page.waitForSelector(`[aria-label="Views"] [role=status]:text-is("No look was found. ${gap}")`);
+  assert.deepEqual(page.faults, []);
+});
+
+// Empty pages come after 10,000 events that a filter takes none of: these are played.
+test('newer events: empty pages are gone through, and "no newer" is said only where it is known', async (t) => {
+  const page = await auditor(t);
+  const path = '/v1/audit/users/anna/events';
+  const answer = (seqs, next) => [200, {user_id: 'anna', partition: 1, complete_to: {offset: 9, epoch: 1, ownerseq: 9},
+    events: seqs.map((seq) => ({seq, offset: seq, time: '2026-11-20T09:30:00.000000Z', type: 'agent_started', id: `${seq}`, chain: '', data: {}})),
+    next: next && `${path}?after_seq=${next}&type=agent_started&limit=100`}];
+  const empty = Array.from({length: 10}, (_, i) => answer([], 300 + i));
+  const {asked} = await play(page, path, [answer([]), answer([7]), answer([], 100), answer([], 200), answer([201], 201), ...empty,
+    answer([], 400), answer([])]);
+  const told = (text) => until(async () => (await page.textContent('#say')).endsWith(text), async () => `${text}; ${await page.textContent('#say')}`);
+  await go(page, {user: 'anna', tab: 'timeline', type: 'agent_failed'});
+  await page.waitForSelector('text=There is no such event.');
+  assert.equal(await page.isVisible('text=Look for newer events'), false);
+  await go(page, {user: 'anna', tab: 'timeline', type: 'agent_started'});
+  await page.click('text=Look for newer events');
+  await told('1 newer event, and there may be more');
+  assert.deepEqual((await rows(page)).map(({seq}) => seq), [201, 7]);
+  await page.click('text=Look for newer events');
+  await told('No newer event so far. Look again to go on.');
+  await page.click('text=Look for newer events');
+  await told('There are no newer events.');
+  const after = asked.slice(2).map((query) => Number(new URLSearchParams(query).get('after_seq')));
+  assert.deepEqual(after, [7, 100, 200, 201, 300, 301, 302, 303, 304, 305, 306, 307, 308, 309, 400]);
+});
+
 test('a user is found by the begin of his id', async (t) => {
   const page = await auditor(t);
   await page.fill('#prefix', 'an');
