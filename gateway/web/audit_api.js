@@ -73,6 +73,7 @@ const kWaitMaxMs = 8_000;
 const kMayPass = new Set([502, 503, 504]);
 const kTooLong = /^this took too long/; // what the service says where it ended the work on an answer
 const kTooLongMax = 2; // so often: it would not be faster, and each try is a look that is recorded
+const kBusyMax = 10; // so often a service that does answer may say that it cannot now: for about a minute
 
 /** @param {Record<string, any>} query */
 const query_text = (query) => {
@@ -95,9 +96,9 @@ function file_name_of(header) {
 }
 
 /**
- * Reading is tried again for as long as the service cannot be reached or says that it will soon; what
- * takes too long only twice, and the list of users, which is there at the side, not where the service
- * answered. `trouble` is told why it is tried again, and null once it is over.
+ * Reading is tried again for as long as the service cannot be reached, and for about a minute where it
+ * says that it cannot now; what takes too long only twice, and the list of users, which is there at the
+ * side, not where the service answered. `trouble` is told why it is tried again, and null once it is over.
  */
 export class AuditApi {
   /** @type {Set<() => void>} */ #sleepers = new Set();
@@ -141,7 +142,7 @@ export class AuditApi {
   }
 
   /** @param {string} path @param {AbortSignal} [signal] @param {number} [busy_max]  answers of 503 that are borne */
-  async #lasting(path, signal, busy_max = Infinity) {
+  async #lasting(path, signal, busy_max = kBusyMax) {
     let busy = 0;
     let too_long = 0;
     for (let wait_ms = kWaitFirstMs; ; wait_ms = Math.min(2 * wait_ms, kWaitMaxMs)) {

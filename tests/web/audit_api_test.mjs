@@ -70,10 +70,15 @@ test('what takes too long is tried twice, also between other troubles', async (t
   assert.equal(mixed.asked, 5);
 });
 
-test('a service that is away or busy is asked until it answers', async (t) => {
-  const told = api_before(t, [[0], kBusy, [502], [504], kBusy, [0], [200]]);
+test('a service that is away is asked until it answers, one that cannot answer now ten times', async (t) => {
+  const away = [[0], [502], [504], [0], [0], [0], [0]];
+  const told = api_before(t, [...away, ...Array(9).fill(kBusy), [0], [200]]);
   assert.deepEqual(await told.api.get('/x'), {users: []});
-  assert.deepEqual([told.asked, told.trouble.at(-1)], [7, null]);
+  assert.deepEqual([told.asked, told.trouble.at(-1)], [18, null]);
+  t.mock.restoreAll();
+  const busy = api_before(t, [...away, kBusy]);
+  await assert.rejects(busy.api.get('/x'), fails_with(...kBusy));
+  assert.deepEqual([busy.asked, busy.trouble.at(-1)], [17, null]);
 });
 
 test('the list of users is not asked for again where the service answered', async (t) => {
