@@ -75,7 +75,7 @@ export class Verify {
           return await this.desk.api.get(path, attempt.signal);
         } catch (error) {
           if (error instanceof AuditError && error.status === 404)
-            throw new Error('the service does not know this verification any more, perhaps it was started anew. Verify again');
+            throw new Error('there is no such verification of yours: another auditor began it, or the service was started anew. Verify again');
           throw error;
         }
       });

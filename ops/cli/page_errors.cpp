@@ -52,8 +52,8 @@ constexpr std::array kRows{
                  "look whether it was answered; else send it again"},
     // the audit page
     PageErrorRow{"It could not be verified", kLook},
-    PageErrorRow{"the service does not know this verification any more, perhaps it was started "
-                 "anew. Verify again",
+    PageErrorRow{"there is no such verification of yours: another auditor began it, or the "
+                 "service was started anew. Verify again",
                  "verify again"},
     PageErrorRow{"The verification …: …. Verify again.",
                  "verify again; of a failure the service's log says more"},

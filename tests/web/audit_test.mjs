@@ -428,7 +428,7 @@ test('a verification says that the record is whole, or where it is damaged', asy
   damage('berta');
   await service.start();
   await go(page, {user: 'anna', tab: 'verify', job: `${job}0`});
-  await page.waitForSelector('#fault:has-text("does not know this verification any more")');
+  await page.waitForSelector('#fault:has-text("no such verification of yours")');
   assert.match(await verdict(page, 'berta'), /The record is damaged.*row changed.*checksum/s);
 });
 
