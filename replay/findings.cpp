@@ -51,4 +51,15 @@ std::string to_text(const Finding& finding) {
   return text.append(to_text(finding.kind)) + ": " + finding.what;
 }
 
+void Findings::add(Finding finding) {
+  if (!only_user_.empty() && !finding.user.empty() && finding.user != only_user_) {
+    ++of_others_;
+    return;
+  }
+  // A seq counts the events of somebody who is not named, who may be another.
+  if (!only_user_.empty() && finding.user.empty()) finding.seq.reset();
+  ++count_;
+  if (kept_.size() < kept_max_) kept_.push_back(std::move(finding));
+}
+
 }  // namespace signalbox::replay

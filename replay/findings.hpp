@@ -1,5 +1,6 @@
 // Findings: what a verification found damaged, in the order it was met: the first ones in full, the
-// others counted. Memory: kept_max findings.
+// others counted. Where they are of one user, those that name another are no part of them and only
+// counted apart. Memory: kept_max findings.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "event-store/model/record.hpp"
@@ -57,17 +59,18 @@ struct Finding {
 
 class Findings {
  public:
-  explicit Findings(std::size_t kept_max) : kept_max_(kept_max) {}
-  void add(Finding finding) {
-    ++count_;
-    if (kept_.size() < kept_max_) kept_.push_back(std::move(finding));
-  }
+  explicit Findings(std::size_t kept_max, std::string only_user = {})
+      : kept_max_(kept_max), only_user_(std::move(only_user)) {}
+  void add(Finding finding);
   [[nodiscard]] std::int64_t count() const { return count_; }
+  [[nodiscard]] std::int64_t of_others() const { return of_others_; }
   [[nodiscard]] const std::vector<Finding>& kept() const { return kept_; }
 
  private:
   std::size_t kept_max_;
+  std::string only_user_;  // empty: all
   std::int64_t count_ = 0;
+  std::int64_t of_others_ = 0;
   std::vector<Finding> kept_;
 };
 

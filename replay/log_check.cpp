@@ -46,12 +46,22 @@ LogCheck::LogCheck(event_store::LogReader& log, const VerifyOptions& options, Ve
       folds_(static_cast<std::size_t>(partitions_)),
       record_{{Topic::events, Partition(0)}, Offset(0), {}, std::nullopt, {}, {}} {}
 
+// By its key; a row of the user in question whose key was changed is still his.
+std::string LogCheck::user_of(const StoredRow& row) const {
+  if (options_.user) {
+    const auto headers = Headers::parse(row.headers);
+    if (headers && headers->find("ce_subject") == options_.user->value())
+      return options_.user->value();
+  }
+  return std::string(row.key.value_or(""));
+}
+
 Finding LogCheck::at_row(DamageKind kind, const TopicPartition& at, const StoredRow& row,
                          std::string what) const {
   return {.kind = kind,
           .at = at,
           .offset = row.offset,
-          .user = std::string(row.key.value_or("")),
+          .user = user_of(row),
           .seq = at.topic == Topic::events ? seq_in(row.headers) : std::nullopt,
           .what = std::move(what)};
 }

@@ -54,6 +54,7 @@ class LogCheck {
   [[nodiscard]] Finding at_record(DamageKind kind, std::string what) const;
   void check_ends(const std::map<std::int64_t, std::int64_t>& counters);
   void take_over(const TopicPartition& at, const event_store::StoredRow& row);
+  [[nodiscard]] std::string user_of(const event_store::StoredRow& row) const;
   [[nodiscard]] Finding at_row(DamageKind kind, const TopicPartition& at,
                                const event_store::StoredRow& row, std::string what) const;
 

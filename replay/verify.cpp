@@ -20,7 +20,9 @@ void note_unreadable(const Error& error, std::int64_t row, Findings& findings) {
 Result<VerifyReport> verify_log(event_store::LogReader& log, const VerifyOptions& options,
                                 const Watch& watch) {
   VerifyReport report;
-  report.findings = Findings(options.findings_max);
+  report.findings =
+      Findings(options.findings_max,
+               options.user && options.only_his_findings ? options.user->value() : std::string());
   const auto witnessed = log.rows_witnessed();
   auto counters = log.counters();
   if (!counters) return tl::unexpected(counters.error());

@@ -42,7 +42,8 @@ class ValidEventObserver {
 };
 
 struct VerifyOptions {
-  std::optional<UserId> user{};  // only his partition, and of it only his chain
+  std::optional<UserId> user{};    // only his partition, and of it only his chain
+  bool only_his_findings = false;  // of `user`: those of others in his partition are counted only
   std::size_t findings_max = 20;
   std::vector<ValidEventObserver*> observers{};
 };

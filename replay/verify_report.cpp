@@ -1,9 +1,6 @@
 #include "replay/verify_report.hpp"
 
-#include "event-store/contract/json_writer.hpp"
-
 namespace signalbox::replay {
-namespace {
 
 void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
   writer.begin_object();
@@ -32,8 +29,6 @@ void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
   writer.end_object();
 }
 
-}  // namespace
-
 bool is_whole(const VerifyReport& report) { return report.findings.count() == 0; }
 
 std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) {
@@ -52,6 +47,9 @@ std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) 
     text += "DAMAGED: " + std::to_string(report.findings.count()) + " findings; the first:\n";
     for (const Finding& finding : kept) text += "  " + to_text(finding) + "\n";
   }
+  if (report.findings.of_others() > 0)
+    text += std::to_string(report.findings.of_others()) +
+            " findings of others in his partition: no part of this verdict\n";
   return text + to_text(notes.anchors);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "event-store/contract/json_writer.hpp"
 #include "replay/anchor_check.hpp"
 #include "replay/verify.hpp"
 
@@ -16,6 +17,7 @@ struct VerdictNotes {
 };
 [[nodiscard]] bool is_whole(const VerifyReport& report);
 [[nodiscard]] std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes);
+void write_finding(event_store::JsonWriter& writer, const Finding& finding);
 [[nodiscard]] std::string verdict_json(const VerifyReport& report, const VerdictNotes& notes);
 
 }  // namespace signalbox::replay

@@ -14,23 +14,6 @@ namespace {
 
 using event_store::JsonWriter;
 
-void write_finding(JsonWriter& json, const Finding& finding) {
-  json.begin_object();
-  json.key("kind");
-  json.string(to_text(finding.kind));
-  if (finding.offset) {
-    json.key("offset");
-    json.integer(finding.offset->value());
-  }
-  if (finding.seq) {
-    json.key("seq");
-    json.integer(finding.seq->value());
-  }
-  json.key("what");
-  json.string(finding.what);
-  json.end_object();
-}
-
 // {"whole","words","findings","cannot_show"}
 std::string verdict_of(const VerifyReport& report, const VerdictNotes& notes) {
   JsonWriter json;
@@ -109,6 +92,7 @@ Result<std::string> VerifyJobs::verify(const UserId& user, const Watch& watch) c
   SnapshotCheck snapshots(sources_.snapshots, log->describe(), user);
   const auto report = verify_log(*log,
                                  {.user = user,
+                                  .only_his_findings = true,
                                   .findings_max = options_.findings_max,
                                   .observers = {&archive, &anchors, &snapshots}},
                                  watch);

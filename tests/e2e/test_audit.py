@@ -265,6 +265,24 @@ def test_pages_of_two_users_never_mix(story):
             ["events"]} == {"my secret is a canary"}
 
 
+def test_a_verdict_is_not_made_of_what_befell_others_of_the_partition(make_service):
+    service = make_service(log_partitions="1").start()
+    talk(service, "anna", "hello")
+    talk(service, "bob", "hello")
+    with sqlite3.connect(service.data / "log.db") as log:
+        assert log.execute(
+            "UPDATE records SET value = CAST(replace(CAST(value AS TEXT), 'Hello!', 'HELLO!') AS BLOB)"
+            " WHERE CAST(key AS TEXT) = 'bob' AND instr(value, CAST('Hello!' AS BLOB))").rowcount == 1
+    log.close()
+    auditor = Auditor(service)
+    of_bob = auditor.verify("bob")["verdict"]
+    assert of_bob["whole"] is False and of_bob["findings"]
+    of_anna = auditor.verify("anna")["verdict"]
+    assert of_anna["whole"] is True and of_anna["findings"] == [], of_anna
+    assert "findings of others in his partition" in of_anna["words"]
+    assert "bob" not in json.dumps(of_anna)
+
+
 def test_verify_says_whole_and_after_damage_where(story, make_service):
     _, auditor, _, _ = story
     verdict = auditor.verify("anna")
