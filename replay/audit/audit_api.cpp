@@ -7,10 +7,12 @@
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/contract/json_writer.hpp"
-#include "event-store/model/client_id.hpp"
 
 namespace signalbox::replay {
 namespace {
+
+// Services write under names of their own (contract 3).
+const WebsocketClientId kAuditClient("svc_audit");
 
 // Whom a look is at; of a search the beginning of an id, or all.
 template <class Query>
@@ -80,15 +82,16 @@ HttpRoute AuditApi::route(const HttpAuthorizer& authorize, std::string path, Cos
             if (!auditor) return answer(std::move(auditor.error()));
             auto query = read_query(request);
             if (!query) return answer(std::move(query.error()));
-            Look look{.auditor = *std::move(auditor),
+            Look look{.auditor = *auditor,
                       .subject = subject_of(*query),
                       .query = view_query(request),
                       .of_user = user_of(*query),
                       .cost = cost,
                       .read = {}};
-            look.read = [look_up, request, query = *std::move(query)](
-                            AuditReads& reads, const std::vector<Offset>& until) {
-              return look_up(reads, request, query, until);
+            look.read = [look_up, asker = Asker{request, *std::move(auditor)},
+                         query = *std::move(query)](AuditReads& reads,
+                                                    const std::vector<Offset>& until) {
+              return look_up(reads, asker, query, until);
             };
             begin(std::move(look), answer);
           }};
@@ -106,35 +109,38 @@ std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
   const std::string user = "/v1/audit/users/{id}";
   std::vector<HttpRoute> all{
       route<UserSearch>(authorize, "/v1/audit/users", Cost::page, read_user_search,
-                        [](AuditReads& reads, const HttpRequest&, const UserSearch& search,
+                        [](AuditReads& reads, const Asker&, const UserSearch& search,
                            const Ends& until) { return reads.users(search, until); }),
       route<EventsQuery>(authorize, user + "/events", Cost::page, read_events_query,
-                         [this](AuditReads& reads, const HttpRequest& request,
-                                const EventsQuery& query, const Ends& until) {
-                           return reads.events(request, query, end_of(query.user, until));
+                         [this](AuditReads& reads, const Asker& asker, const EventsQuery& query,
+                                const Ends& until) {
+                           return reads.events(asker.request, query, end_of(query.user, until));
                          }),
       route<StateQuery>(authorize, user + "/state", Cost::scan, read_state_query,
-                        [](AuditReads& reads, const HttpRequest&, const StateQuery& query,
-                           const Ends&) { return reads.state(query); }),
-      route<RunQuery>(authorize, user + "/runs", Cost::page, read_runs_query,
-                      [this](AuditReads& reads, const HttpRequest& request, const RunQuery& query,
-                             const Ends& until) {
-                        return reads.runs(request, query, end_of(query.user, until));
-                      }),
+                        [](AuditReads& reads, const Asker&, const StateQuery& query, const Ends&) {
+                          return reads.state(query);
+                        }),
+      route<RunQuery>(
+          authorize, user + "/runs", Cost::page, read_runs_query,
+          [this](AuditReads& reads, const Asker& asker, const RunQuery& query, const Ends& until) {
+            return reads.runs(asker.request, query, end_of(query.user, until));
+          }),
       route<RunTreeQuery>(
           authorize, user + "/runs/{run_id}", Cost::scan, read_run_tree_query,
-          [this](AuditReads& reads, const HttpRequest&, const RunTreeQuery& query,
-                 const Ends& until) { return reads.run(query, end_of(query.user, until)); }),
+          [this](AuditReads& reads, const Asker&, const RunTreeQuery& query, const Ends& until) {
+            return reads.run(query, end_of(query.user, until));
+          }),
       route<ViewsQuery>(authorize, user + "/views", Cost::page, read_views_query,
-                        [](AuditReads& reads, const HttpRequest& request, const ViewsQuery& query,
-                           const Ends& until) { return reads.views(request, query, until); }),
+                        [](AuditReads& reads, const Asker& asker, const ViewsQuery& query,
+                           const Ends& until) { return reads.views(asker.request, query, until); }),
       route<ExportQuery>(authorize, user + "/export", Cost::scan, read_export_query,
-                         [](AuditReads& reads, const HttpRequest&, const ExportQuery& query,
+                         [](AuditReads& reads, const Asker&, const ExportQuery& query,
                             const Ends&) { return reads.export_part(query); })};
-  HttpRoute verify =
-      route<VerifyQuery>(authorize, user + "/verify", Cost::page, read_verify_query,
-                         [this](AuditReads&, const HttpRequest& request, const VerifyQuery& query,
-                                const Ends&) { return begin_job(request, query.user); });
+  HttpRoute verify = route<VerifyQuery>(
+      authorize, user + "/verify", Cost::page, read_verify_query,
+      [this](AuditReads&, const Asker& asker, const VerifyQuery& query, const Ends&) {
+        return begin_job(asker.request, query.user, asker.auditor);
+      });
   verify.method = "POST";
   all.push_back(std::move(verify));
   all.push_back({"GET", user + "/verify/{job}", [this, authorize](const HttpRequest& request) {
@@ -143,9 +149,10 @@ std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
   return all;
 }
 
-HttpResponse AuditApi::begin_job(const HttpRequest& request, const UserId& user) {
+HttpResponse AuditApi::begin_job(const HttpRequest& request, const UserId& user,
+                                 const UserId& auditor) {
   const std::string id = random_.uuid().to_string();
-  if (!jobs_.begin(id, user))
+  if (!jobs_.begin(id, user, auditor))
     return come_back("overloaded", "as many verifications as may be are under way");
   event_store::JsonWriter json;
   json.begin_object();
@@ -163,7 +170,7 @@ HttpResponse AuditApi::describe_job(const HttpRequest& request,
   if (!auditor) return std::move(auditor.error());
   auto query = read_verify_query(request);
   if (!query) return std::move(query.error());
-  auto described = jobs_.describe(query->job, query->user);
+  auto described = jobs_.describe(query->job, query->user, *auditor);
   if (described) return HttpResponse{.body = *std::move(described)};
   return event_store::http_error(404, "not_found", "there is no such verification", "job");
 }
@@ -205,7 +212,7 @@ void AuditApi::state_look(const UnderWayPtr& request) {
                         .source = options_.source,
                         .time = now,
                         .user_id = look.auditor,
-                        .websocket_client_id = make_client_id(now, random_),
+                        .websocket_client_id = kAuditClient,
                         .traceparent = std::nullopt,
                         .data = ViewHistory{look.subject, JsonText(look.query)}};
   log_.append({Topic::inbound, event_store::partition_of(look.auditor, description_.partitions)},

@@ -88,14 +88,19 @@ class AuditApi {
   struct UnderWay;
   using UnderWayPtr = std::shared_ptr<UnderWay>;
 
+  struct Asker {
+    HttpRequest request;
+    UserId auditor;
+  };
   template <class Query>
-  using LookUp = std::function<AuditReads::Answer(AuditReads&, const HttpRequest&, const Query&,
+  using LookUp = std::function<AuditReads::Answer(AuditReads&, const Asker&, const Query&,
                                                   const std::vector<Offset>& until)>;
   template <class Query>
   [[nodiscard]] HttpRoute route(const HttpAuthorizer& authorize, std::string path, Cost cost,
                                 Asked<Query> (*read_query)(const HttpRequest&),
                                 LookUp<Query> look_up);
-  [[nodiscard]] HttpResponse begin_job(const HttpRequest& request, const UserId& user);
+  [[nodiscard]] HttpResponse begin_job(const HttpRequest& request, const UserId& user,
+                                       const UserId& auditor);
   [[nodiscard]] HttpResponse describe_job(const HttpRequest& request,
                                           const HttpAuthorizer& authorize) const;
   [[nodiscard]] Offset end_of(const UserId& user, const std::vector<Offset>& until) const;

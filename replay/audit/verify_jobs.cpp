@@ -47,7 +47,7 @@ void VerifyJobs::stop() {
   none_runs_.wait(lock, [this] { return running_ == 0; });
 }
 
-bool VerifyJobs::begin(const std::string& id, const UserId& user) {
+bool VerifyJobs::begin(const std::string& id, const UserId& user, const UserId& auditor) {
   const std::lock_guard lock(mutex_);
   if (stopping_ || idle_threads_.empty()) return false;
   if (jobs_.size() >= options_.jobs_max) {
@@ -56,7 +56,7 @@ bool VerifyJobs::begin(const std::string& id, const UserId& user) {
     if (ended == jobs_.end()) return false;
     jobs_.erase(ended);
   }
-  const JobPtr job = jobs_.emplace_back(std::make_shared<Job>(Job{id, user}));
+  const JobPtr job = jobs_.emplace_back(std::make_shared<Job>(Job{id, user, auditor}));
   Executor* const thread = idle_threads_.back();
   idle_threads_.pop_back();
   ++running_;
@@ -113,10 +113,11 @@ std::string_view VerifyJobs::to_text(State state) {
   return "";
 }
 
-std::optional<std::string> VerifyJobs::describe(const std::string& id, const UserId& user) const {
+std::optional<std::string> VerifyJobs::describe(const std::string& id, const UserId& user,
+                                                const UserId& auditor) const {
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(jobs_.begin(), jobs_.end(), [&](const JobPtr& job) {
-    return job->id == id && job->user == user;
+    return job->id == id && job->user == user && job->auditor == auditor;
   });
   if (found == jobs_.end()) return std::nullopt;
   const Job& job = **found;

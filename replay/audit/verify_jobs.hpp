@@ -40,10 +40,11 @@ class VerifyJobs {
   VerifyJobs& operator=(const VerifyJobs&) = delete;
 
   // False: as many are under way as may be.
-  [[nodiscard]] bool begin(const std::string& id, const UserId& user);
-  // {"job","state","done","total","verdict"?}; none where this user has no such job.
-  [[nodiscard]] std::optional<std::string> describe(const std::string& id,
-                                                    const UserId& user) const;
+  [[nodiscard]] bool begin(const std::string& id, const UserId& user, const UserId& auditor);
+  // {"job","state","done","total","verdict"?}; none where this auditor began no such job of this
+  // user.
+  [[nodiscard]] std::optional<std::string> describe(const std::string& id, const UserId& user,
+                                                    const UserId& auditor) const;
   // Ends what runs and waits for it; none begins afterwards. Again: no effect.
   void stop();
 
@@ -52,6 +53,7 @@ class VerifyJobs {
   struct Job {
     std::string id;
     UserId user;
+    UserId auditor;  // who began it
     State state = State::running;
     Progress progress{};
     std::string verdict{};  // JSON, once it is done; why, once it failed

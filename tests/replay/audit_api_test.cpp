@@ -41,7 +41,8 @@ class AuditOfALog : public testing::Test {
                               .on_damage = [this](Partition, const Error&) { ++damages_; }},
                  AuditApi::Parts{pages_, scans_, {&verifier_}, clock_, 7}, std::move(options));
     routes_ = api_->routes([](const HttpRequest& request) -> tl::expected<UserId, HttpResponse> {
-      if (request.header("authorization")) return UserId("boss");
+      if (const auto bearer = request.header("authorization"))
+        return UserId(bearer == "Bearer other" ? "other-boss" : "boss");
       return tl::unexpected(event_store::http_error(401, "token_invalid", "who are you?"));
     });
   }
@@ -55,7 +56,8 @@ class AuditOfALog : public testing::Test {
   }
 
   std::future<HttpResponse> begin(const std::string& route, const std::string& target,
-                                  const std::string& method = "GET", bool with_token = true) {
+                                  const std::string& method = "GET",
+                                  const std::string& token = "x") {
     HttpRequest request{.method = method,
                         .path = target.substr(0, target.find('?')),
                         .query = {},
@@ -63,7 +65,7 @@ class AuditOfALog : public testing::Test {
                         .body = {},
                         .remote_address = {}};
     if (target.find('?') != target.npos) request.query = target.substr(target.find('?') + 1);
-    if (with_token) request.headers.emplace_back("authorization", "Bearer x");
+    if (!token.empty()) request.headers.emplace_back("authorization", "Bearer " + token);
     const auto promise = std::make_shared<std::promise<HttpResponse>>();
     for (const HttpRoute& one : routes_) {
       if (one.path != route || one.method != method) continue;
@@ -78,8 +80,8 @@ class AuditOfALog : public testing::Test {
     return promise->get_future();
   }
   HttpResponse ask(const std::string& route, const std::string& target,
-                   const std::string& method = "GET", bool with_token = true) {
-    auto answer = begin(route, target, method, with_token);
+                   const std::string& method = "GET", const std::string& token = "x") {
+    auto answer = begin(route, target, method, token);
     if (answer.wait_for(30s) == std::future_status::ready) return answer.get();
     ADD_FAILURE() << "no answer to " << target;
     return {};
@@ -119,7 +121,7 @@ TEST_F(AuditOfALog, StatesALookBeforeItIsAnswered) {
   EXPECT_EQ(stated[0]->key, "boss");
   EXPECT_EQ(command->user_id, UserId("boss"));
   EXPECT_EQ(command->source, "/signalbox/test/event-store/audit");
-  EXPECT_TRUE(is_websocket_client_id(command->websocket_client_id.value()));
+  EXPECT_EQ(command->websocket_client_id, WebsocketClientId("svc_audit"));
   EXPECT_EQ(std::get<ViewHistory>(command->data),
             (ViewHistory{"anna", JsonText(R"({"path":"/v1/audit/users/anna/events",)"
                                           R"("parameters":{"limit":"2"}})")}));
@@ -144,7 +146,7 @@ TEST_F(AuditOfALog, LetsNobodyInWhomTheAuthorizerRefuses) {
   archive_all();
   start();
   for (const HttpRoute& route : routes_)
-    EXPECT_EQ(ask(route.path, "/v1/audit/users/anna/x", route.method, false).status, 401)
+    EXPECT_EQ(ask(route.path, "/v1/audit/users/anna/x", route.method, "").status, 401)
         << route.path;
   EXPECT_TRUE(looks().empty());
 }
@@ -289,6 +291,7 @@ TEST_F(AuditOfALog, KeepsTheVerdictsOfTheNewestVerifications) {
   } while (newest["state"] == "running");
   EXPECT_EQ(newest["verdict"]["whole"], true) << newest;
   EXPECT_THAT(newest["verdict"]["cannot_show"][0].get<std::string>(), HasSubstr("unanchored"));
+  EXPECT_EQ(ask(kVerify + "/{job}", jobs[2], "GET", "other").status, 404);
   EXPECT_EQ(ask(kVerify + "/{job}", "/v1/audit/users/other" + jobs[2].substr(20)).status, 404);
 }
 
