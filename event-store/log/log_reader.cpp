@@ -35,7 +35,9 @@ bool has_write_ahead_log(const std::string& path) {
 Result<LogReader> LogReader::open(const std::string& dir) {
   const std::string path = dir + "/log.db";
   std::error_code error;
-  if (!std::filesystem::exists(path, error))
+  const bool is_there = std::filesystem::exists(path, error);
+  if (error) return failure(Errc::io_error, "cannot look at " + path + ": " + error.message());
+  if (!is_there)
     return failure(Errc::not_found, "there is no log in " + dir + ": " + path + " is missing");
   auto opened = open_as(dir, SqliteDatabase::Access::read_only);
   if (opened || opened.error().code != Errc::io_error || has_write_ahead_log(path)) return opened;

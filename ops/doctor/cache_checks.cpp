@@ -13,9 +13,7 @@ std::string remove_command(const Subject& subject, const std::string& path, bool
   const std::string word = shell_word(path);
   const std::string remove =
       "rm -f " + word + ' ' + shell_word(path + "-wal") + ' ' + shell_word(path + "-shm");
-  return is_running ? "kill -TERM \"$(cat " + shell_word(subject.data + "/lock") +
-                          ")\" && sleep 5 && " + remove + " && " + subject.serve_command
-                    : remove;
+  return is_running ? once_ended(subject.data, remove) + " && " + subject.serve_command : remove;
 }
 
 }  // namespace
@@ -51,8 +49,7 @@ std::vector<Finding> check_archive(const Subject& subject, event_store::LogReade
                   std::to_string(missing) + " of " + std::to_string(partitions) +
                       " partitions have no file in " + folder,
                   "the service writes into files that are not there any more; history fails",
-                  "kill -TERM \"$(cat " + shell_word(subject.data + "/lock") +
-                      ")\" && sleep 5 && " + subject.serve_command)};
+                  once_ended(subject.data, "true") + " && " + subject.serve_command)};
   const std::string what = "files of " + std::to_string(partitions - missing) + " of " +
                            std::to_string(partitions) + " partitions, " + std::to_string(behind) +
                            " records behind the log";

@@ -59,11 +59,11 @@ class Examination {
 
   void look_at_log() {
     auto log = LogReader::open(subject_.data);
-    add(judge_log_file(subject_, log));
+    add(judge_log_file(subject_, log, holder_.has_value()));
     std::optional<LogGrowth> growth;
     if (log) {
       partitions_ = log->describe().partitions;
-      add(check_records(subject_, *log));
+      add(check_records(subject_, *log, holder_.has_value()));
       add(check_write_ahead_log(subject_, holder_.has_value()));
       if (const auto measured = measure_growth(subject_, *log, clock_.now()); measured)
         growth = *measured;

@@ -44,6 +44,11 @@ std::string shell_word(std::string_view text) {
   return word + "'";
 }
 
+std::string once_ended(const std::string& data, const std::string& command) {
+  const std::string lock = shell_word(data + "/lock");
+  return "kill -TERM \"$(cat " + lock + ")\"; flock " + lock + ' ' + command;
+}
+
 std::string bytes_text(double bytes) {
   constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;

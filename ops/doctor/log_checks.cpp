@@ -1,6 +1,8 @@
 #include "ops/doctor/log_checks.hpp"
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -31,9 +33,26 @@ constexpr std::int64_t kRoomWarning = 1LL << 30;
 constexpr double kDaysFault = 1;
 constexpr double kDaysWarning = 7;
 
-std::string restore_command(const std::string& data) {
-  return "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged") + " && cp -a BACKUP " +
-         shell_word(data);
+std::string restore_command(const std::string& data, bool is_running) {
+  const std::string move = "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged");
+  return (is_running ? once_ended(data, move) : move) + " && cp -a BACKUP " + shell_word(data);
+}
+
+// Only what is damaged is replaced: what cannot be read here, or by this release, may be whole.
+std::string mend_of(const Error& error, const std::string& data, bool is_running) {
+  switch (error.code) {
+    case Errc::corrupt:
+    case Errc::not_found: return restore_command(data, is_running);
+    case Errc::bad_config:
+      return "signalbox --version  # install the one that wrote it, or name the folder that is "
+             "meant";
+    case Errc::unavailable: return "fuser -v " + shell_word(data + "/log.db");
+    default: break;
+  }
+  if (::faccessat(AT_FDCWD, (data + "/log.db").c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES)
+    return "sudo -u \"$(stat -c %U " + shell_word(data) + ")\" signalbox doctor --data " +
+           shell_word(data) + "  # and the other words of this command";
+  return "sudo dmesg | tail -n 50  # what the disk says";
 }
 
 bool is_of_length(DamageKind kind) {
@@ -113,20 +132,20 @@ std::string days_text(double days) {
 
 }  // namespace
 
-Finding judge_log_file(const Subject& subject, const Result<LogReader>& log) {
-  const std::string restore = restore_command(subject.data);
+Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, bool is_running) {
   if (!log && log.error().code == Errc::not_found) {
-    if (!fs::exists(subject.data + "/head"))
+    std::error_code ignored;
+    if (!fs::exists(subject.data + "/head", ignored))
       return ok("log-file", "there is no log in " + subject.data + " yet; serve makes it");
     return fault("log-file",
                  subject.data + "/log.db is missing, and the file head beside it says it was there",
                  "everything that was ever acknowledged is in it; a service does not start",
-                 restore);
+                 restore_command(subject.data, is_running));
   }
   if (!log)
     return fault("log-file", log.error().message,
                  "everything that was ever acknowledged is in it; a service does not start",
-                 restore);
+                 mend_of(log.error(), subject.data, is_running));
   const auto& description = log->describe();
   if (subject.partitions != 0 && subject.partitions != description.partitions)
     return fault("log-file",
@@ -139,12 +158,13 @@ Finding judge_log_file(const Subject& subject, const Result<LogReader>& log) {
                             bytes_text(size_of_database(log->path())));
 }
 
-std::vector<Finding> check_records(const Subject& subject, LogReader& log) {
-  const std::string restore = restore_command(subject.data);
+std::vector<Finding> check_records(const Subject& subject, LogReader& log, bool is_running) {
+  const std::string restore = restore_command(subject.data, is_running);
   const auto report = replay::verify_newest(log, subject.newest_records, {.findings_max = 20},
                                             [](const replay::Progress&) { return true; });
   if (!report)
-    return {fault("log-chain", report.error().message, "the log cannot be read", restore)};
+    return {fault("log-chain", report.error().message, "the log cannot be read",
+                  mend_of(report.error(), subject.data, is_running))};
   std::vector<Finding> findings;
   const std::string shorter = list_of(*report, true);
   findings.push_back(

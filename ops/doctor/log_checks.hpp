@@ -17,10 +17,10 @@ namespace signalbox::doctor {
 
 // What opening it said.
 [[nodiscard]] Finding judge_log_file(const Subject& subject,
-                                     const Result<event_store::LogReader>& log);
+                                     const Result<event_store::LogReader>& log, bool is_running);
 // log-length and log-chain.
 [[nodiscard]] std::vector<Finding> check_records(const Subject& subject,
-                                                 event_store::LogReader& log);
+                                                 event_store::LogReader& log, bool is_running);
 [[nodiscard]] Finding check_write_ahead_log(const Subject& subject, bool is_running);
 
 // What the log has grown by, told by the times and sizes of its own newest records.

@@ -244,6 +244,31 @@ def test_what_an_archive_and_snapshots_lost_a_service_makes_again(doctor, make_s
     assert "12 of 12 partitions, 0 records behind" in found["archive"]["what"]
 
 
+def test_a_running_service_ends_before_its_log_is_replaced(doctor, whole_data, make_service):
+    change_byte(doctor.data / "log.db", b"what is 17")
+    service = make_service().start()
+    found = doctor.found("log-chain", "--listen", service.address)
+    assert found["result"] == "fault"
+    doctor.mend(found, BACKUP=whole_data)
+    assert service.process.wait(30) == 0
+    code, _ = doctor.findings()
+    assert code == 0
+    assert (doctor.data.parent / "data.damaged" / "lock").exists()
+
+
+@AS_ROOT
+def test_another_user_is_told_to_look_as_the_owner(doctor):
+    for folder in doctor.data.parents:
+        if not folder.stat().st_mode & 1:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    before = contents(doctor.data)
+    code, found = doctor.findings(user=12345, group=12345, extra_groups=[])
+    assert code == 1
+    assert found["log-file"]["result"] == "fault" and "denied" in found["log-file"]["what"]
+    assert 'sudo -u "$(stat -c %U ' in found["log-file"]["mend"]
+    assert contents(doctor.data) == before
+
+
 @AS_ROOT
 def test_a_file_of_another_user_is_a_fault(doctor):
     os.chown(doctor.data / "archive" / "0.db", 12345, 12345)

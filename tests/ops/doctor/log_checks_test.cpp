@@ -17,6 +17,7 @@ namespace {
 using event_store::LogReader;
 using std::chrono::minutes;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const Mount kDisk{"/data", "ext4"};
 constexpr std::int64_t kGiB = 1LL << 30;
@@ -40,7 +41,7 @@ class LogChecks : public ::testing::Test {
   }
   Finding find(const std::string& check) {
     LogReader log = open();
-    for (Finding& finding : check_records(subject_, log))
+    for (Finding& finding : check_records(subject_, log, false))
       if (finding.check == check) return finding;
     ADD_FAILURE() << "no finding " << check;
     return {};
@@ -52,7 +53,7 @@ class LogChecks : public ::testing::Test {
 };
 
 TEST_F(LogChecks, AWholeLogIsWell) {
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::ok);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::ok);
   EXPECT_EQ(find("log-length").level, Level::ok);
   EXPECT_EQ(find("log-chain").level, Level::ok);
   EXPECT_THAT(find("log-chain").what, HasSubstr("40 events"));
@@ -61,21 +62,49 @@ TEST_F(LogChecks, AWholeLogIsWell) {
 TEST_F(LogChecks, NoLogYetIsWellButAMissingOneIsAFault) {
   const event_store::TemporaryFolder empty;
   subject_.data = empty.path();
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(empty.path())).level, Level::ok);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(empty.path()), false).level, Level::ok);
   subject_.data = attacker_->dir();
   attacker_->forget("log.db");
-  const Finding found = judge_log_file(subject_, LogReader::open(subject_.data));
+  const Finding found = judge_log_file(subject_, LogReader::open(subject_.data), false);
   EXPECT_EQ(found.level, Level::fault);
   EXPECT_THAT(found.mend, HasSubstr("cp -a BACKUP"));
 }
 
 TEST_F(LogChecks, AFileThatIsNoDatabaseAndANumberOfPartitionsThatIsAnotherAreFaults) {
   subject_.partitions = 7;
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::fault);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::fault);
   subject_.partitions = 0;
   attacker_->forget("log.db-wal");
   std::ofstream(subject_.data + "/log.db") << std::string(8192, 'x');
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data)).level, Level::fault);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::fault);
+}
+
+TEST_F(LogChecks, OnlyADamagedLogIsReplacedByABackup) {
+  const auto mend = [&](Errc code, bool is_running) {
+    return judge_log_file(subject_, failure(code, "why"), is_running).mend;
+  };
+  EXPECT_TRUE(mend(Errc::corrupt, false).starts_with("mv "));
+  EXPECT_THAT(mend(Errc::bad_config, false), HasSubstr("install the one that wrote it"));
+  EXPECT_THAT(mend(Errc::io_error, false), HasSubstr("dmesg"));
+  for (const Errc code : {Errc::bad_config, Errc::io_error, Errc::unavailable})
+    EXPECT_THAT(mend(code, true), Not(HasSubstr("mv ")));
+}
+
+TEST_F(LogChecks, NoFileIsTakenFromBelowARunningService) {
+  const std::string lock = subject_.data + "/lock";
+  const std::string ended = "kill -TERM \"$(cat " + lock + ")\"; flock " + lock + ' ';
+  EXPECT_TRUE(judge_log_file(subject_, failure(Errc::corrupt, "why"), true)
+                  .mend.starts_with(ended + "mv " + subject_.data));
+  attacker_->cut_tail("ann", 3);
+  LogReader log = open();
+  EXPECT_TRUE(check_records(subject_, log, true).front().mend.starts_with(ended + "mv "));
+  std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
+  const std::string remove = "rm -f " + subject_.data;
+  const std::string serve = " && " + subject_.serve_command;
+  const Finding snapshots = check_snapshots(subject_, attacker_->log_id(), true);
+  EXPECT_TRUE(snapshots.mend.starts_with(ended + remove + "/snapshots.db "));
+  EXPECT_TRUE(snapshots.mend.ends_with(serve));
+  EXPECT_EQ(check_archive(subject_, log, true).front().mend, ended + "true" + serve);
 }
 
 TEST_F(LogChecks, AChangedByteIsNamedWithItsPlace) {
