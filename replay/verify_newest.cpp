@@ -57,8 +57,7 @@ Result<VerifyReport> verify_newest(LogReader& log, std::int64_t records,
   LogCheck check(log, options, report);
   std::int64_t places = 0;
   for (const auto& [place, end] : *counters) {
-    if (!watch({++places, static_cast<std::int64_t>(counters->size())}))
-      return failure(Errc::stopped, "interrupted");
+    ++places;
     const auto at = event_store::place_of(place, log.describe().partitions);
     if (!at) continue;
     // What is appended meanwhile is none of ours.
@@ -72,6 +71,8 @@ Result<VerifyReport> verify_newest(LogReader& log, std::int64_t records,
       next = begin.next_offset.value();
     }
     while (next < end) {
+      if (!watch({places, static_cast<std::int64_t>(counters->size())}))
+        return failure(Errc::stopped, "interrupted");
       const auto last = log.scan(*at, Offset(next), std::min(kRowsPerRead, end - next), visit);
       if (!last)
         report.findings.add({.kind = DamageKind::file_unreadable,

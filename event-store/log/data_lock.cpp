@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -49,10 +49,29 @@ Result<DataLock> DataLock::acquire(const std::string& dir) {
   return lock;
 }
 
+namespace {
+
+// Whether that process has that file open; nullopt: who may not be seen.
+std::optional<bool> has_open(pid_t process, const struct stat& wanted) {
+  std::error_code error;
+  std::filesystem::directory_iterator file("/proc/" + std::to_string(process) + "/fd", error);
+  if (error) return std::nullopt;
+  for (; !error && file != std::filesystem::directory_iterator(); file.increment(error)) {
+    struct stat status {};
+    if (::stat(file->path().c_str(), &status) == 0 && status.st_dev == wanted.st_dev &&
+        status.st_ino == wanted.st_ino)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::optional<pid_t> lock_holder(const std::string& dir) {
   struct stat file {};
   if (::stat((dir + "/lock").c_str(), &file) != 0) return std::nullopt;
-  // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2097 0 EOF`; the device may be another one than stat's.
+  // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2097 0 EOF`; the device may be another one than stat's,
+  // so that of another file system with the same number is told by what the process has open.
   const std::string inode = ':' + std::to_string(file.st_ino);
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
@@ -60,7 +79,9 @@ std::optional<pid_t> lock_holder(const std::string& dir) {
     std::string number, kind, how, mode, place;
     pid_t holder = 0;
     words >> number >> kind >> how >> mode >> holder >> place;
-    if (kind == "FLOCK" && mode == "WRITE" && place.ends_with(inode)) return std::max(holder, 0);
+    if (kind != "FLOCK" || mode != "WRITE" || !place.ends_with(inode)) continue;
+    if (holder <= 0) return 0;
+    if (has_open(holder, file).value_or(true)) return holder;
   }
   return std::nullopt;
 }

@@ -63,7 +63,8 @@ class Examination {
     std::optional<LogGrowth> growth;
     if (log) {
       partitions_ = log->describe().partitions;
-      add(check_records(subject_, *log, holder_.has_value()));
+      add(check_records(subject_, *log, holder_.has_value(),
+                        [this](const replay::Progress&) { return progress_("log"); }));
       add(check_write_ahead_log(subject_, holder_.has_value()));
       if (const auto measured = measure_growth(subject_, *log, clock_.now()); measured)
         growth = *measured;
@@ -73,9 +74,20 @@ class Examination {
       add(check_anchor_key(subject_, log->describe().log_id));
       add(check_anchors(subject_, *log, clock_.now(), holder_.has_value()));
     }
+    look_at_room(growth);
+  }
+
+  void look_at_room(const std::optional<LogGrowth>& growth) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(subject_.data, ignored))
-      add(judge_disk_space(measure_room(subject_.data), growth, mount_of(subject_.data)));
+    if (!std::filesystem::is_directory(subject_.data, ignored)) return;
+    const Mount mount = mount_of(subject_.data);
+    add(judge_disk_space(measure_room(subject_.data), growth, mount,
+                         "when it is full nothing is acknowledged any more (`log_unavailable`)"));
+    const Mount of_anchors = mount_of(subject_.anchor_dir);
+    if (of_anchors.point != mount.point &&
+        std::filesystem::is_directory(subject_.anchor_dir, ignored))
+      add(judge_disk_space(measure_room(subject_.anchor_dir), std::nullopt, of_anchors,
+                           "when it is full no further anchor is written"));
   }
 
   void look_at_keys() {

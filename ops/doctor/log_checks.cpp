@@ -23,9 +23,12 @@ using replay::DamageKind;
 using replay::VerifyReport;
 
 constexpr std::size_t kNamed = 3;  // findings of one check
+// Those of the length come last, behind whatever else is damaged.
+constexpr std::size_t kFindingsMax = 100'000;
 constexpr std::uintmax_t kLongWriteAheadLog = 256U << 20;
 constexpr std::chrono::hours kGrowthSeen{24};
 constexpr std::chrono::minutes kGrowthSeenMin{10};
+constexpr std::chrono::hours kGrowthTells{12};
 constexpr std::int64_t kRowsSampled = 1000;
 constexpr double kBytesPerRow = 120;  // of checksum, numbers and indexes, beside what it holds
 constexpr std::int64_t kRoomFault = 64LL << 20;
@@ -130,6 +133,17 @@ std::string days_text(double days) {
   return text.data();
 }
 
+Finding judge_length(const VerifyReport& report, const std::string& restore) {
+  const std::string shorter = list_of(report, true);
+  if (!shorter.empty())
+    return fault("log-length", shorter, "what was acknowledged is gone; a service does not start",
+                 restore);
+  if (report.findings.count() > static_cast<std::int64_t>(report.findings.kept().size()))
+    return fault("log-length", "so much is damaged that its length was not judged",
+                 "what was acknowledged may be gone", restore);
+  return ok("log-length", "the log is as long as the file head beside it and its own counters say");
+}
+
 }  // namespace
 
 Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, bool is_running) {
@@ -158,33 +172,27 @@ Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, boo
                             bytes_text(size_of_database(log->path())));
 }
 
-std::vector<Finding> check_records(const Subject& subject, LogReader& log, bool is_running) {
+std::vector<Finding> check_records(const Subject& subject, LogReader& log, bool is_running,
+                                   const replay::Watch& watch) {
   const std::string restore = restore_command(subject.data, is_running);
-  const auto report = replay::verify_newest(log, subject.newest_records, {.findings_max = 20},
-                                            [](const replay::Progress&) { return true; });
+  const auto report =
+      replay::verify_newest(log, subject.newest_records, {.findings_max = kFindingsMax}, watch);
+  if (!report && report.error().code == Errc::stopped) return {};
   if (!report)
     return {fault("log-chain", report.error().message, "the log cannot be read",
                   mend_of(report.error(), subject.data, is_running))};
-  std::vector<Finding> findings;
-  const std::string shorter = list_of(*report, true);
-  findings.push_back(
-      shorter.empty() ? ok("log-length",
-                           "the log is as long as the file head beside it and its own counters say")
-                      : fault("log-length", shorter,
-                              "what was acknowledged is gone; a service does not start", restore));
   const std::string damaged = list_of(*report, false);
   const std::string seen = "of the newest " + std::to_string(subject.newest_records) +
                            " records of each topic and partition";
-  findings.push_back(
-      damaged.empty()
-          ? ok("log-chain", seen + " (" + std::to_string(report->rows) + " in all, " +
-                                std::to_string(report->events) +
-                                " events) checksums, epochs, seq and chains fit")
-          : fault("log-chain", seen + ": " + damaged,
-                  "history was changed on the disk or by somebody; its users cannot be served "
-                  "beyond it (`signalbox replay verify` names every damage)",
-                  restore));
-  return findings;
+  return {judge_length(*report, restore),
+          damaged.empty()
+              ? ok("log-chain", seen + " (" + std::to_string(report->rows) + " in all, " +
+                                    std::to_string(report->events) +
+                                    " events) checksums, epochs, seq and chains fit")
+              : fault("log-chain", seen + ": " + damaged,
+                      "history was changed on the disk or by somebody; its users cannot be served "
+                      "beyond it (`signalbox replay verify` names every damage)",
+                      restore)};
 }
 
 Finding check_write_ahead_log(const Subject& subject, bool is_running) {
@@ -254,10 +262,9 @@ Result<DiskRoom> measure_room(const std::string& folder) {
 }
 
 Finding judge_disk_space(const Result<DiskRoom>& room, const std::optional<LogGrowth>& growth,
-                         const Mount& mount) {
+                         const Mount& mount, const std::string& why) {
   const std::string mend =
       "sudo du -xh --max-depth=3 " + shell_word(mount.point) + " | sort -h | tail -n 20";
-  const std::string why = "when it is full nothing is acknowledged any more (`log_unavailable`)";
   if (!room) return fault("disk-space", room.error().message, why, mend);
   std::string what =
       bytes_text(static_cast<double>(room->bytes)) + " are free on " + to_text(mount);
@@ -271,7 +278,10 @@ Finding judge_disk_space(const Result<DiskRoom>& room, const std::optional<LogGr
     what += "; log and archive grow by " + bytes_text(growth->bytes_per_day) +
             " a day (seen over " + std::to_string(growth->seen.count()) + " min)";
   if (days < 100'000) what += ", which is room for " + days_text(days) + " days";
-  if (room->bytes < kRoomFault || days < kDaysFault) return fault("disk-space", what, why, mend);
+  // What a burst of some minutes makes of a day is no reason to wake anybody.
+  const bool is_told = growth && growth->seen >= kGrowthTells;
+  if (room->bytes < kRoomFault || (is_told && days < kDaysFault))
+    return fault("disk-space", what, why, mend);
   if (room->bytes < kRoomWarning || days < kDaysWarning)
     return warning("disk-space", what, why, mend);
   return ok("disk-space", what);

@@ -12,15 +12,17 @@
 #include "ops/doctor/finding.hpp"
 #include "ops/doctor/mount.hpp"
 #include "ops/doctor/subject.hpp"
+#include "replay/watch.hpp"
 
 namespace signalbox::doctor {
 
 // What opening it said.
 [[nodiscard]] Finding judge_log_file(const Subject& subject,
                                      const Result<event_store::LogReader>& log, bool is_running);
-// log-length and log-chain.
+// log-length and log-chain; none where `watch` ended it.
 [[nodiscard]] std::vector<Finding> check_records(const Subject& subject,
-                                                 event_store::LogReader& log, bool is_running);
+                                                 event_store::LogReader& log, bool is_running,
+                                                 const replay::Watch& watch);
 [[nodiscard]] Finding check_write_ahead_log(const Subject& subject, bool is_running);
 
 // What the log has grown by, told by the times and sizes of its own newest records.
@@ -38,8 +40,10 @@ struct DiskRoom {
   std::int64_t inodes;  // the same; -1: the file system does not count them
 };
 [[nodiscard]] Result<DiskRoom> measure_room(const std::string& folder);
+// `why` it matters that there is room.
 [[nodiscard]] Finding judge_disk_space(const Result<DiskRoom>& room,
-                                       const std::optional<LogGrowth>& growth, const Mount& mount);
+                                       const std::optional<LogGrowth>& growth, const Mount& mount,
+                                       const std::string& why);
 
 // When the newest record was written. nullopt: there is none.
 [[nodiscard]] Result<std::optional<Timestamp>> newest_time(event_store::LogReader& log);

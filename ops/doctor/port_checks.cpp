@@ -126,15 +126,24 @@ bool answers_as_signalbox(const std::string& address, bool is_tls) {
   return body.is_object() && body.contains("ready");
 }
 
+std::string service_text(pid_t holder) {
+  return holder == 0 ? "the service" : "the service (pid " + std::to_string(holder) + ")";
+}
+
+// With which words it was started. Whom we may not see root can.
+std::string look_command(pid_t holder, const Subject& subject) {
+  return holder == 0 ? "sudo fuser -v " + shell_word(subject.data + "/lock")
+                     : "tr '\\0' ' ' < /proc/" + std::to_string(holder) + "/cmdline";
+}
+
 // Nobody listens there: may we?
 Finding check_free(const std::string& check, const std::string& address, const Endpoint& endpoint,
-                   std::optional<pid_t> holder) {
+                   std::optional<pid_t> holder, const Subject& subject) {
   if (holder)
     return warning(check,
-                   "the service that runs on this data (pid " + std::to_string(*holder) +
-                       ") does not listen on " + address,
+                   service_text(*holder) + " that runs on this data does not listen on " + address,
                    "it was started with other settings than those that are checked here",
-                   "tr '\\0' ' ' < /proc/" + std::to_string(*holder) + "/cmdline");
+                   look_command(*holder, subject));
   const int file = ::socket(endpoint.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = 1;
   const bool is_bound =
@@ -163,7 +172,7 @@ Finding check_port(const std::string& check, const std::string& address, bool is
                  subject.serve_command + " --print-config");
   if (endpoint->port == 0) return ok(check, address + ": any free port");
   const auto taken = find_listening(all_listening(), address);
-  if (!taken) return check_free(check, address, *endpoint, holder);
+  if (!taken) return check_free(check, address, *endpoint, holder, subject);
   Taker taker{.process = owner_of(taken->inode),
               .is_signalbox = answers_as_signalbox(address, is_tls)};
   if (taker.process) {
@@ -176,14 +185,14 @@ Finding check_port(const std::string& check, const std::string& address, bool is
 Finding check_service(const Subject& subject, std::optional<pid_t> holder) {
   const bool is_tls = subject.tls_certificate.has_value();
   if (!holder) return ok("service", "none is running on " + subject.data);
-  const std::string who =
-      *holder == 0 ? "the service" : "the service (pid " + std::to_string(*holder) + ")";
+  const std::string who = service_text(*holder);
+  if (const auto endpoint = endpoint_of(subject.listen); endpoint && endpoint->port == 0)
+    return ok("service", who + " runs, and at which port is not known from " + subject.listen);
   const std::string url = url_of(subject.listen, is_tls, "/readyz");
   const auto answer = http_get(url);
   if (!answer)
     return warning("service", who + " gives no answer at " + url + ": " + answer.error().message,
-                   "either it listens elsewhere or it hangs",
-                   "tr '\\0' ' ' < /proc/" + std::to_string(*holder) + "/cmdline");
+                   "either it listens elsewhere or it hangs", look_command(*holder, subject));
   if (answer->status == 200) return ok("service", who + " is ready");
   std::string reasons;
   const auto body = nlohmann::json::parse(answer->body, nullptr, false);
@@ -236,9 +245,10 @@ Finding judge_taken(const std::string& check, const std::string& address, const 
                     std::optional<pid_t> holder, const Subject& subject) {
   const std::string who = (taker.name.empty() ? std::string("somebody") : taker.name) +
                           (taker.process ? " (pid " + std::to_string(*taker.process) + ")" : "");
-  // Who may not be seen is believed to be the one that answers.
-  const bool is_ours =
-      holder && taker.is_signalbox && (!taker.process || *holder == 0 || *holder == *taker.process);
+  // A process is known by its number, whatever it answers: it may hang. Only where one of both may
+  // not be seen the one that answers is believed to be ours.
+  const bool is_seen = holder && *holder > 0 && taker.process;
+  const bool is_ours = holder && (is_seen ? *holder == *taker.process : taker.is_signalbox);
   if (is_ours) return ok(check, address + " is taken by the service of this data, " + who);
   const std::string port = address.substr(address.rfind(':') + 1);
   const std::string mend =

@@ -2,6 +2,7 @@
 found by its name, and mended by the command that is told where one can be run."""
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -146,6 +147,8 @@ def test_a_running_service_is_recognised_and_found_ready(service, request):
     assert code == 0, found
     assert f"pid {service.process.pid}" in found["listen"]["what"]
     assert found["service"]["what"].endswith("is ready")
+    anywhere = doctor.found("service")  # --listen ...:0
+    assert anywhere["result"] == "ok" and "not known" in anywhere["what"]
     elsewhere = doctor.found("listen", "--listen", "127.0.0.1:9")
     assert elsewhere["result"] == "warning"
     assert "does not listen on 127.0.0.1:9" in elsewhere["what"]
@@ -155,8 +158,10 @@ def test_a_service_that_is_not_ready_is_a_fault(make_service, doctor):
     service = make_service().start()
     os.kill(service.process.pid, 19)  # SIGSTOP: it holds its data and answers nobody
     try:
-        found = doctor.found("service", "--data", str(service.data), "--listen", service.address)
-        assert found["result"] == "warning" and "gives no answer" in found["what"]
+        _, found = doctor.findings("--data", str(service.data), "--listen", service.address)
+        assert found["service"]["result"] == "warning"
+        assert "gives no answer" in found["service"]["what"]
+        assert found["listen"]["result"] == "ok"
     finally:
         os.kill(service.process.pid, 18)
 
@@ -348,6 +353,26 @@ def test_a_full_disk_is_a_fault_and_its_command_shows_what_takes_the_room(doctor
         assert doctor.found("fdatasync")["result"] == "warning"  # still memory, but with room
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+@AS_ROOT
+def test_the_service_of_another_file_system_is_not_taken_for_ours(doctor, tmp_path):
+    """The numbers of their files are the same ones, as on two disks made alike."""
+    mounts = [tmp_path / "one", tmp_path / "two"]
+    with contextlib.ExitStack() as mounted:
+        for mount in mounts:
+            mount.mkdir()
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", mount], check=False,
+                              capture_output=True).returncode != 0:
+                pytest.skip("no file system can be mounted here")
+            mounted.callback(subprocess.run, ["umount", "-l", mount], check=True)
+            (mount / "lock").touch(0o600)
+        assert len({(mount / "lock").stat().st_ino for mount in mounts}) == 1
+        with open(mounts[0] / "lock", "r", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            ours, other = (doctor.found("service", "--data", str(mount))["what"] for mount in mounts)
+        assert f"(pid {os.getpid()})" in ours
+        assert other == f"none is running on {mounts[1]}"
 
 
 def test_too_few_open_files_are_a_fault(doctor):

@@ -19,6 +19,7 @@ using std::chrono::minutes;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+bool go_on(const replay::Progress& /*progress*/) { return true; }
 const Mount kDisk{"/data", "ext4"};
 constexpr std::int64_t kGiB = 1LL << 30;
 
@@ -41,7 +42,7 @@ class LogChecks : public ::testing::Test {
   }
   Finding find(const std::string& check) {
     LogReader log = open();
-    for (Finding& finding : check_records(subject_, log, false))
+    for (Finding& finding : check_records(subject_, log, false, go_on))
       if (finding.check == check) return finding;
     ADD_FAILURE() << "no finding " << check;
     return {};
@@ -97,7 +98,7 @@ TEST_F(LogChecks, NoFileIsTakenFromBelowARunningService) {
                   .mend.starts_with(ended + "mv " + subject_.data));
   attacker_->cut_tail("ann", 3);
   LogReader log = open();
-  EXPECT_TRUE(check_records(subject_, log, true).front().mend.starts_with(ended + "mv "));
+  EXPECT_TRUE(check_records(subject_, log, true, go_on).front().mend.starts_with(ended + "mv "));
   std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
   const std::string remove = "rm -f " + subject_.data;
   const std::string serve = " && " + subject_.serve_command;
@@ -128,6 +129,19 @@ TEST_F(LogChecks, ALostTailIsAFaultOfTheLength) {
   EXPECT_EQ(found.level, Level::fault);
   EXPECT_THAT(found.what, HasSubstr("log_shorter_than_it_was"));
   EXPECT_EQ(find("log-chain").level, Level::ok);
+}
+
+TEST_F(LogChecks, ALostTailIsSeenBehindManyOtherDamages) {
+  attacker_->cut_tail("ann", 3);
+  attacker_->sql("UPDATE records SET value = CAST(value || 'x' AS BLOB)");
+  EXPECT_EQ(find("log-chain").level, Level::fault);
+  EXPECT_THAT(find("log-length").what, HasSubstr("log_shorter_than_it_was"));
+}
+
+TEST_F(LogChecks, WhoIsToldToStopFindsNothing) {
+  LogReader log = open();
+  const auto stop = [](const replay::Progress&) { return false; };
+  EXPECT_TRUE(check_records(subject_, log, false, stop).empty());
 }
 
 TEST_F(LogChecks, GrowthIsToldByTheRecordsTimesAndSizes) {
@@ -196,15 +210,16 @@ TEST_F(LogChecks, AnAnchorKeyThatDoesNotFitIsAFault) {
 
 TEST(DiskSpace, DaysLeftAndWhatIsFreeDecide) {
   const auto judge = [](std::int64_t bytes, std::optional<double> per_day,
-                        std::int64_t inodes = 10'000) {
+                        std::int64_t inodes = 10'000, minutes seen = minutes(12 * 60)) {
     std::optional<LogGrowth> growth;
-    if (per_day) growth = LogGrowth{*per_day, minutes(60)};
-    return judge_disk_space(DiskRoom{bytes, inodes}, growth, kDisk).level;
+    if (per_day) growth = LogGrowth{*per_day, seen};
+    return judge_disk_space(DiskRoom{bytes, inodes}, growth, kDisk, "why").level;
   };
   EXPECT_EQ(judge(100 * kGiB, std::nullopt), Level::ok);
   EXPECT_EQ(judge(100 * kGiB, 10.0 * kGiB), Level::ok);
   EXPECT_EQ(judge(100 * kGiB, 15.0 * kGiB), Level::warning);
   EXPECT_EQ(judge(100 * kGiB, 101.0 * kGiB), Level::fault);
+  EXPECT_EQ(judge(100 * kGiB, 101.0 * kGiB, 10'000, minutes(719)), Level::warning);  // a burst
   EXPECT_EQ(judge(kGiB / 2, std::nullopt), Level::warning);
   EXPECT_EQ(judge(kGiB / 32, 0.0), Level::fault);
   EXPECT_EQ(judge(100 * kGiB, std::nullopt, 3), Level::fault);

@@ -94,6 +94,9 @@ TEST(Ports, ATakenOneIsWellOnlyWhereTheServiceOfThisDataHasIt) {
   };
   EXPECT_EQ(judge({7, "signalbox", true}, 7).level, Level::ok);
   EXPECT_EQ(judge({std::nullopt, "", true}, 7).level, Level::ok);
+  EXPECT_EQ(judge({7, "signalbox", false}, 7).level, Level::ok);  // it hangs
+  EXPECT_EQ(judge({7, "signalbox", true}, 0).level, Level::ok);
+  EXPECT_EQ(judge({7, "signalbox", false}, 0).level, Level::fault);
   EXPECT_EQ(judge({7, "signalbox", true}, 8).level, Level::fault);
   EXPECT_THAT(judge({7, "signalbox", true}, std::nullopt).what, HasSubstr("other data"));
   const Finding foreign = judge({7, "nginx", false}, std::nullopt);
