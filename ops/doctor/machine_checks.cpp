@@ -20,13 +20,29 @@ constexpr std::chrono::seconds kClockLeeway{2};
 constexpr std::uint64_t kOwnFiles = 256;    // log, archive, pages: beside the sockets
 constexpr double kSocketBytes = 32 * 1024;  // of a socket that is quiet
 constexpr double kBaseBytes = 128.0 * (1 << 20);
-constexpr const char* kGroup = "/sys/fs/cgroup";
 
 std::string first_word_of(const std::string& path) {
   std::ifstream file(path);
   std::string word;
   file >> word;
   return word;
+}
+
+// `0::/system.slice/signalbox.service` of version 2; empty where it is in the root, or unknown.
+std::string group_in(const std::string& membership) {
+  std::ifstream file(membership);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("0::/")) return line.substr(4);
+  return "";
+}
+
+void limit_by_group(MachineSize& size, const std::string& folder) {
+  std::ifstream quota(folder + "/cpu.max");
+  double share = 0;
+  double period = 0;
+  if (quota >> share >> period && period > 0) size.cores = std::min(size.cores, share / period);
+  std::istringstream memory(first_word_of(folder + "/memory.max"));
+  if (double bytes = 0; memory >> bytes) size.memory_bytes = std::min(size.memory_bytes, bytes);
 }
 
 }  // namespace
@@ -102,16 +118,18 @@ Finding judge_open_files(const FileLimit& limit, std::int64_t sockets) {
   return warning("open-files", what, why, mend);
 }
 
-MachineSize read_machine_size() {
+MachineSize read_machine_size(const std::string& groups, const std::string& membership) {
   MachineSize size{static_cast<double>(std::max(1U, std::thread::hardware_concurrency())),
                    static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
                        static_cast<double>(::sysconf(_SC_PAGESIZE))};
-  std::ifstream quota(std::string(kGroup) + "/cpu.max");
-  double share = 0;
-  double period = 0;
-  if (quota >> share >> period && period > 0) size.cores = std::min(size.cores, share / period);
-  std::istringstream memory(first_word_of(std::string(kGroup) + "/memory.max"));
-  if (double bytes = 0; memory >> bytes) size.memory_bytes = std::min(size.memory_bytes, bytes);
+  // Each group limits those below it too.
+  std::string group = group_in(membership);
+  while (!group.empty()) {
+    limit_by_group(size, groups + '/' + group);
+    const auto slash = group.rfind('/');
+    group.resize(slash == std::string::npos ? 0 : slash);
+  }
+  limit_by_group(size, groups);
   return size;
 }
 

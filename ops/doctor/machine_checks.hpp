@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "event-store/model/clock.hpp"
 #include "event-store/model/result.hpp"
@@ -32,12 +33,13 @@ struct FileLimit {
 [[nodiscard]] FileLimit read_file_limit(std::optional<pid_t> service);
 [[nodiscard]] Finding judge_open_files(const FileLimit& limit, std::int64_t sockets);
 
-// Of the machine, or of the control group this process is in.
+// Of the machine, or of the control groups this process is in.
 struct MachineSize {
   double cores;
   double memory_bytes;
 };
-[[nodiscard]] MachineSize read_machine_size();
+[[nodiscard]] MachineSize read_machine_size(const std::string& groups = "/sys/fs/cgroup",
+                                            const std::string& membership = "/proc/self/cgroup");
 [[nodiscard]] Finding judge_cores(const MachineSize& machine, const Subject& subject);
 [[nodiscard]] Finding judge_memory(const MachineSize& machine, const Subject& subject,
                                    std::int32_t partitions);

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "event-store/model/timestamp.hpp"
 #include "ops/doctor/port_checks.hpp"
 #include "ops/doctor/report.hpp"
+#include "tests/archive/written_log.hpp"
 
 namespace signalbox::doctor {
 namespace {
@@ -54,6 +58,18 @@ TEST(Machine, CoresAndMemoryMustSuffice) {
   EXPECT_EQ(small.level, Level::warning);
   EXPECT_THAT(small.mend, HasSubstr("SIGNALBOX_LIMITS_WINDOW_BYTES_MAX="));
   EXPECT_GT(read_machine_size().memory_bytes, 0);
+}
+
+TEST(Machine, TheGroupOfThisProcessAndThoseAboveItLimitIt) {
+  const event_store::TemporaryFolder folder;
+  std::filesystem::create_directories(folder.path() + "/box.slice/one.service");
+  std::ofstream(folder.path() + "/membership") << "4:memory:/x\n0::/box.slice/one.service\n";
+  std::ofstream(folder.path() + "/box.slice/one.service/cpu.max") << "50000 100000\n";
+  std::ofstream(folder.path() + "/box.slice/one.service/memory.max") << "max\n";
+  std::ofstream(folder.path() + "/box.slice/memory.max") << "65536\n";
+  const MachineSize size = read_machine_size(folder.path(), folder.path() + "/membership");
+  EXPECT_EQ(size.cores, 0.5);
+  EXPECT_EQ(size.memory_bytes, 65536);
 }
 
 // 127.0.0.1:8080 listens, 0.0.0.0:9090 listens, 127.0.0.1:7070 is a connection, [::]:6060 listens.
