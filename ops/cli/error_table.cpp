@@ -10,6 +10,7 @@
 #include "ops/cli/page_errors.hpp"
 #include "ops/cli/serve_options.hpp"
 #include "ops/cli/watch_options.hpp"
+#include "replay/damage_help.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -127,6 +128,8 @@ std::string error_table() {
   text +=
       begin("Files, logs and processes", "What commands and the service's log speak of.", "code");
   text += rows_up_to(Errc::bad_config, Errc::malformed);
+  text += begin("Damage", "`kind` of a finding of `signalbox replay verify`.", "kind");
+  text += rows_up_to(replay::DamageKind::snapshot_ahead);
   text += pages_section();
   return text;
 }

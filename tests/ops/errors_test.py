@@ -12,7 +12,8 @@ import sys
 ENUMS = {"event-store/model/result.hpp": ["Errc"],
          "event-store/model/event.hpp": ["FailureCode", "RejectCode", "CancelRejectCode",
                                          "InputRejectCode"],
-         "gateway/close_codes.hpp": ["CloseCode"]}
+         "gateway/close_codes.hpp": ["CloseCode"],
+         "replay/findings.hpp": ["DamageKind"]}
 HTTP_SOURCES = ("event-store", "gateway", "replay")
 # How the pages bring a sentence in front of somebody.
 PAGE_CALLS = re.compile(
