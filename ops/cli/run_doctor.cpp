@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -66,17 +65,17 @@ std::vector<Finding> config_findings(const std::vector<ConfigProblem>& problems,
                                      "a service does not start with it",
                                      mend_of(problem, arguments)));
   if (!findings.empty()) return findings;
-  std::map<std::string, int> origins;  // default, file, environment, flag
+  int defaults = 0;
+  std::string given;  // names only: a value may be an address with a password in it
   for (const auto& [key, entry] : arguments.config.entries()) {
-    const std::string word = entry.origin.substr(0, entry.origin.find_first_of(" :"));
-    const bool is_named = word == "default" || word == "environment" || word == "flag";
-    ++origins[is_named ? word : arguments.sources.file()];
+    if (entry.origin == "default")
+      ++defaults;
+    else
+      given += key + " from " + entry.origin + ", ";
   }
-  std::string what;
-  for (const auto& [origin, count] : origins)
-    what += (what.empty() ? "" : ", ") + std::to_string(count) + " from " + origin;
   findings.push_back(
-      doctor::ok("config", "settings are good: " + what + " (`serve --print-config` lists them)"));
+      doctor::ok("config", "settings are good: " + given + std::to_string(defaults) +
+                               " from their defaults (`serve --print-config` has the values)"));
   return findings;
 }
 
@@ -147,7 +146,8 @@ Subcommand add_doctor(CLI::App& program) {
       "doctor",
       "Checks each wire of the chain that `serve` with the same flags, file and environment would "
       "rely on, and says of what is wrong what it is, why it matters and the command that mends "
-      "it. It reads only, beside a running service or without one. Ends with 0 where all is well "
+      "it. It reads only, beside a running service or without one, but SQLite may leave empty "
+      "files -shm and -wal beside a database. Ends with 0 where all is well "
       "or warned of, with 1 where there is a fault.");
   arguments->sources.add_to(*app, arguments->config);
   app->add_option("--records", arguments->records,

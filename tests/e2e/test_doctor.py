@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import log_check
@@ -418,6 +420,59 @@ def test_settings_of_a_file_are_what_is_checked(production, doctor):
     assert found["anchors"]["result"] == "warning" and "same disk" in found["anchors"]["what"]
 
 
+def test_each_setting_that_was_given_is_named_with_its_origin(production, doctor, tmp_path):
+    doctor.environment["SIGNALBOX_AUTH_CA_FILE"] = str(tmp_path / "tls.pem")
+    said = production()[1]["config"]["what"]
+    assert f"auth.revoked_file from {tmp_path}/box.toml:7, " in said
+    assert "auth.ca_file from environment SIGNALBOX_AUTH_CA_FILE, " in said
+    assert "data from flag --data, " in said
+    assert "from their defaults" in said and "gateway.ping" not in said
+    assert said.count(str(tmp_path)) == said.count("box.toml"), "values are not shown"
+
+
+def test_a_service_that_says_it_is_not_ready_is_a_fault_with_its_reasons(doctor):
+    class NotReady(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"ready":false,"reasons":["the disk is full","partition 3 starts"]}'
+            self.send_response(200 if self.path == "/healthz" else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with open(doctor.data / "lock", "r", encoding="utf-8") as lock, \
+            http.server.ThreadingHTTPServer(("127.0.0.1", 0), NotReady) as server:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            _, found = doctor.findings("--listen", f"127.0.0.1:{server.server_port}")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert found["listen"]["result"] == "ok"
+    assert found["service"]["result"] == "fault"
+    assert found["service"]["what"].endswith("is not ready: the disk is full; partition 3 starts")
+
+
+@AS_ROOT
+def test_the_disk_of_the_anchors_is_looked_at_too(doctor, tmp_path):
+    mount = tmp_path / "anchors"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], check=False,
+                      capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        doctor.environment["SIGNALBOX_AUDIT_ANCHOR_DIR"] = str(mount)
+        found = doctor.found("disk-space")
+    finally:
+        subprocess.run(["umount", mount], check=True)
+    assert found["result"] == "fault" and f"tmpfs mounted at {mount}" in found["what"]
+    assert found["why"] == "when it is full no further anchor is written"
+
+
 def test_certificates_and_keys_that_do_not_do_are_named_and_replaced(production, doctor, tmp_path):
     good = tmp_path / "good"
     good.mkdir()
@@ -528,6 +583,6 @@ def test_a_port_can_be_taken_right_after_it_was_found_free(doctor):
 
 def test_help_teaches_with_examples_that_work(doctor):
     said = doctor.run("--help").stdout
-    for word in ("signalbox doctor --dev", "--json", "--config", "mends"):
+    for word in ("signalbox doctor --dev", "--json", "--config", "mends", "-shm and -wal"):
         assert word in said
     assert doctor.run("--records", "0").returncode == 2
