@@ -65,6 +65,7 @@ class Examination {
       partitions_ = log->describe().partitions;
       add(check_records(subject_, *log, holder_.has_value(),
                         [this](const replay::Progress&) { return progress_("log"); }));
+      if (!progress_("log")) return;
       add(check_write_ahead_log(subject_, holder_.has_value()));
       if (const auto measured = measure_growth(subject_, *log, clock_.now()); measured)
         growth = *measured;
