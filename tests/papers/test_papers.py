@@ -34,7 +34,7 @@ PRINTS = {
         r"build/backup holds the log.*whole: no damage.*whole: 6 events",
     ("README.md", "build/release/signalbox bench chat --url ws://127.0.0.1:8080/ws \\"):
         r"violations +0",
-    ("README.md", "/usr/bin/python3 - >build/private.jwk <<'END'"):
+    ("README.md", "umask 077"):
         r"\neyJ[\w-]+\.[\w-]+\.[\w-]+\n",
     ("ops/embedding.md", "/usr/bin/python3 - \"$(build/release/ops/examples/dice_box token"
                          " --data build/dice --user alice)\" <<'END'"):
@@ -77,6 +77,11 @@ def test_the_commands_of_a_paper_work_word_for_word(sandbox, paper):
         expected = PRINTS.get(key(block), "")
         assert re.search(expected, printed, re.DOTALL), f"no {expected!r} in\n{printed}"
     sandbox.end_serving()
+    secrets = [name for name in ("private.jwk", "keys.json")
+               if (sandbox.folder / "build" / name).exists()]
+    assert secrets == (["private.jwk", "keys.json"] if paper == "README.md" else [])
+    assert [name for name in secrets
+            if (sandbox.folder / "build" / name).stat().st_mode & 0o077] == []
 
 
 def test_what_is_listed_stands_in_a_paper():
