@@ -19,7 +19,6 @@ namespace {
 using event_store::LogReader;
 using event_store::Position;
 
-constexpr std::size_t kEventsPerRead = 1000;
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.
@@ -48,18 +47,21 @@ Result<void> fold_next(KnownState& state, const Record& record, std::size_t byte
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
                              const UserId& user, const Instant& at, const Watch& watch) {
   Reached reached{start.state};
+  Seq after = reached.state.routing.chain.seq;
   for (;;) {
     if (!watch({reached.state.events, reached.state.events}))
       return failure(Errc::stopped, "interrupted");
-    const Seq after = reached.state.routing.chain.seq;
-    const auto page = archive.user_events(user, after, kEventsPerRead);
+    const auto page = archive.read({.user = user, .after = after, .before = std::nullopt});
     if (!page) return tl::unexpected(page.error());
+    if (page->complete_to.next_offset < reached.position.next_offset)
+      return failure(Errc::unavailable, "the archive is made anew");
     for (const RecordPtr& record : page->events) {
       reached.is_done = !is_within(at, *record);
       if (reached.is_done) return reached;
       if (auto folded = fold_next(reached.state, *record, start.bytes_max); !folded)
         return tl::unexpected(folded.error());
     }
+    if (!page->seqs.empty()) after = page->seqs.back();
     reached.position = page->complete_to;
     if (!page->more) break;
   }

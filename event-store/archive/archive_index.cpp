@@ -33,6 +33,7 @@ class ArchiveIndex::File {
   Result<FoundRun> run(const UserId& user, const RunId& id);
   // Those of this partition, newest first.
   Result<Position> views(const ViewQuery& query, std::vector<View>& views);
+  Result<bool> is_damaged(const UserId& user);
   [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
 
  private:
@@ -45,6 +46,7 @@ class ArchiveIndex::File {
     SqliteStatement run;
     SqliteStatement views;
     SqliteStatement viewer;
+    SqliteStatement damage;
   };
   File(std::string path, Partition partition, FileIdentity identity, SqliteDatabase database,
        Statements statements)
@@ -82,8 +84,8 @@ Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::
   static constexpr std::string_view kRun =
       "SELECT run, thread, first_seq, last_seq, events, agent, status, started, ended, hash"
       " FROM runs WHERE user = ?1";
-  const std::array<std::string, 8> texts{
-      "SELECT id, name, seq, chain, hash FROM users WHERE name >= ?1 AND name > ?2"
+  const std::array<std::string, 9> texts{
+      "SELECT id, name, seq, chain, hash FROM users WHERE name >= ?1 AND name <> ?2"
       " ORDER BY name LIMIT ?3",
       "SELECT seq, place, appended_at, headers, value, hash FROM events WHERE user = ?1"
       " ORDER BY seq DESC LIMIT 1",
@@ -94,8 +96,9 @@ Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::
       "SELECT time, place, user, seq, hash FROM views WHERE subject = ?1"
       " AND (time, place) < (?2, ?3) ORDER BY time DESC, place DESC LIMIT ?4",
       "SELECT name, events.seq, place, appended_at, headers, value, events.hash FROM events"
-      " JOIN users ON users.id = events.user WHERE events.user = ?1 AND events.seq = ?2"};
-  std::array<SqliteStatement, 8> made;
+      " JOIN users ON users.id = events.user WHERE events.user = ?1 AND events.seq = ?2",
+      "SELECT place FROM damage WHERE user = ?1 LIMIT 1"};
+  std::array<SqliteStatement, 9> made;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     auto statement = database->prepare(texts[i]);
     if (!statement) return tl::unexpected<Error>(statement.error());
@@ -104,7 +107,8 @@ Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::
   return std::unique_ptr<File>(
       new File(path, partition, *identity, *std::move(database),
                {std::move(made[0]), std::move(made[1]), std::move(made[2]), std::move(made[3]),
-                std::move(made[4]), std::move(made[5]), std::move(made[6]), std::move(made[7])}));
+                std::move(made[4]), std::move(made[5]), std::move(made[6]), std::move(made[7]),
+                std::move(made[8])}));
 }
 
 Result<Position> ArchiveIndex::File::in_transaction(
@@ -145,7 +149,7 @@ Result<Position> ArchiveIndex::File::find_users(const UserSearch& search,
                                                 std::vector<UserSummary>& users) {
   SqliteStatement& rows = statements_.users;
   return in_transaction([&]() -> Result<void> {
-    rows.bind_text(1, search.prefix);
+    rows.bind_text(1, std::max(search.prefix, search.after));
     rows.bind_text(2, search.after);
     rows.bind(3, limit_of(search.users_max));
     return for_each(rows, [&]() -> Result<bool> {
@@ -247,24 +251,45 @@ Result<Position> ArchiveIndex::File::views(const ViewQuery& query, std::vector<V
   if (query.before && query.before->partition == partition_) place = query.before->offset.value();
   if (query.before && query.before->partition < partition_) place = -1;
   SqliteStatement& rows = statements_.views;
+  ViewPlace last{query.before ? query.before->time : kNumberMax, partition_, Offset(place)};
+  const std::size_t had = views.size();
   return in_transaction([&]() -> Result<void> {
-    rows.bind_text(1, query.subject);
-    rows.bind(2, query.before ? query.before->time : kNumberMax);
-    rows.bind(3, place);
-    rows.bind(4, limit_of(query.views_max));
-    return for_each(rows, [&]() -> Result<bool> {
-      const ViewPlace at{rows.number(0), partition_, Offset(rows.number(1))};
-      const std::int64_t user = rows.number(2);
-      const Seq seq(rows.number(3));
-      if (rows.bytes(4) != as_bytes(view_hash(query.subject, at.time, at.offset, user, seq)))
-        return mismatch("a row of views (place " + std::to_string(at.offset.value()) + ")");
-      auto event = viewing_event(user, seq);
-      if (!event) return tl::unexpected<Error>(event.error());
-      // Of a user whose seq went back the archive has what came first.
-      if (*event && (*event)->offset == at.offset) views.push_back({at, *std::move(event)});
-      return true;
-    });
+    // Rows that are passed over must not make a page look like the last one.
+    for (std::int64_t seen = limit_of(query.views_max); seen == limit_of(query.views_max);) {
+      if (views.size() - had > query.views_max) return {};
+      rows.bind_text(1, query.subject);
+      rows.bind(2, last.time);
+      rows.bind(3, last.offset.value());
+      rows.bind(4, limit_of(query.views_max));
+      seen = 0;
+      const auto read = for_each(rows, [&]() -> Result<bool> {
+        ++seen;
+        last = {rows.number(0), partition_, Offset(rows.number(1))};
+        const std::int64_t user = rows.number(2);
+        const Seq seq(rows.number(3));
+        if (rows.bytes(4) != as_bytes(view_hash(query.subject, last.time, last.offset, user, seq)))
+          return mismatch("a row of views (place " + std::to_string(last.offset.value()) + ")");
+        auto event = viewing_event(user, seq);
+        if (!event) return tl::unexpected<Error>(event.error());
+        // Of a user whose seq went back the archive has what came first.
+        if (*event && (*event)->offset == last.offset) views.push_back({last, *std::move(event)});
+        return true;
+      });
+      if (!read) return read;
+    }
+    return {};
   });
+}
+
+Result<bool> ArchiveIndex::File::is_damaged(const UserId& user) {
+  bool found = false;
+  statements_.damage.bind_text(1, user.value());
+  const auto read = for_each(statements_.damage, [&]() -> Result<bool> {
+    found = true;
+    return false;
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return found;
 }
 
 Result<RecordPtr> ArchiveIndex::File::viewing_event(std::int64_t user, Seq seq) {
@@ -343,6 +368,11 @@ Result<RunPage> ArchiveIndex::runs(const RunQuery& query) {
 Result<ArchiveIndex::FoundRun> ArchiveIndex::run(const UserId& user, const RunId& id) {
   return ask<FoundRun>(partition_of(user, partitions_),
                        [&](File& file) { return file.run(user, id); });
+}
+
+Result<bool> ArchiveIndex::is_damaged(const UserId& user) {
+  return ask<bool>(partition_of(user, partitions_),
+                   [&](File& file) { return file.is_damaged(user); });
 }
 
 Result<ViewPage> ArchiveIndex::views(const ViewQuery& query) {

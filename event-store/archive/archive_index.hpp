@@ -88,6 +88,8 @@ class ArchiveIndex {
   };
   [[nodiscard]] Result<FoundRun> run(const UserId& user, const RunId& id);
   [[nodiscard]] Result<ViewPage> views(const ViewQuery& query);
+  // Whether his history was found damaged when it was archived.
+  [[nodiscard]] Result<bool> is_damaged(const UserId& user);
 
  private:
   class File;

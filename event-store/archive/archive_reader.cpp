@@ -163,6 +163,7 @@ Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, std::in
       break;
     }
     page.events.push_back(std::move(*record));
+    page.seqs.emplace_back(select.number(0));
   }
   select.reset();
   return result;

@@ -3,11 +3,10 @@
 #include <string_view>
 
 #include "event-store/contract/codec.hpp"
+#include "event-store/contract/envelope.hpp"
 
 namespace signalbox::event_store {
 namespace {
-
-constexpr std::string_view kPrefix = "dev.signalbox.";
 
 std::string agent_of(const Record& event) {
   const auto decoded = decode_event(event);
@@ -21,7 +20,7 @@ std::string agent_of(const Record& event) {
 
 void note_event(RunSummary& run, Seq seq, const Record& event) {
   std::string_view type = event.header("ce_type").value_or("");
-  if (type.starts_with(kPrefix)) type.remove_prefix(kPrefix.size());
+  if (type.starts_with(kEventTypePrefix)) type.remove_prefix(kEventTypePrefix.size());
   const std::string time(event.header("ce_time").value_or(""));
   const bool is_first = run.first == Seq(0) && type == "message_received";
   if (!is_first && (run.first == Seq(0) || !run.ended.empty() || seq <= run.last)) return;

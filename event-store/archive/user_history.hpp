@@ -29,6 +29,8 @@ struct HistoryPage {
   std::vector<RecordPtr> events;
   bool more;             // there are further events beyond the limits
   Position complete_to;  // of the user's partition: everything before it is in the archive
+  // By event: its place in the history, which a damaged one may not state itself.
+  std::vector<Seq> seqs{};
 };
 
 struct ThreadQuery {

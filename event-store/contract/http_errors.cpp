@@ -21,6 +21,9 @@ constexpr std::array kRows{
     HttpErrorRow{403, "forbidden", "this Host, Origin or role may not do that",
                  "use the name the service has, add the page to `gateway.origins`, or use a token "
                  "with the role that is named"},
+    HttpErrorRow{403, "history_damaged",
+                 "the auditor's own record was changed on the disk, and takes no look any more",
+                 "ask under another name; the operator: `signalbox replay verify` names it"},
     HttpErrorRow{403, "token_invalid", "the token is not good for this service",
                  "the message says why; get a new token"},
     HttpErrorRow{404, "not_found", "there is nothing at this path, or no such thing of this user",

@@ -46,8 +46,9 @@ struct AuditApi::UnderWay {
   Look look;
   HttpAnswer answer;
   std::shared_ptr<const void> slot;
-  MonotonicTime give_up;
-  std::vector<Offset> until{};  // by partition: what is before it must be in the answer
+  MonotonicTime patience_ends;
+  bool is_begun = false;
+  Wanted wanted{};
 };
 
 AuditApi::AuditApi(const AuditSources& sources, Parts parts, Options options)
@@ -89,56 +90,47 @@ HttpRoute AuditApi::route(const HttpAuthorizer& authorize, std::string path, Cos
                       .cost = cost,
                       .read = {}};
             look.read = [look_up, asker = Asker{request, *std::move(auditor)},
-                         query = *std::move(query)](AuditReads& reads,
-                                                    const std::vector<Offset>& until) {
-              return look_up(reads, asker, query, until);
+                         query = *std::move(query)](AuditReads& reads, const Wanted& wanted) {
+              return look_up(reads, asker, query, wanted);
             };
             begin(std::move(look), answer);
           }};
 }
 
-Offset AuditApi::end_of(const UserId& user, const std::vector<Offset>& until) const {
-  const Partition partition = event_store::partition_of(user, description_.partitions);
-  return until[static_cast<std::size_t>(partition.value())];
-}
-
 std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
-  using Ends = std::vector<Offset>;
   using event_store::RunQuery;
   using event_store::UserSearch;
   const std::string user = "/v1/audit/users/{id}";
   std::vector<HttpRoute> all{
       route<UserSearch>(authorize, "/v1/audit/users", Cost::page, read_user_search,
                         [](AuditReads& reads, const Asker&, const UserSearch& search,
-                           const Ends& until) { return reads.users(search, until); }),
-      route<EventsQuery>(authorize, user + "/events", Cost::page, read_events_query,
-                         [this](AuditReads& reads, const Asker& asker, const EventsQuery& query,
-                                const Ends& until) {
-                           return reads.events(asker.request, query, end_of(query.user, until));
-                         }),
+                           const Wanted& wanted) { return reads.users(search, wanted); }),
+      route<EventsQuery>(
+          authorize, user + "/events", Cost::page, read_events_query,
+          [](AuditReads& reads, const Asker& asker, const EventsQuery& query,
+             const Wanted& wanted) { return reads.events(asker.request, query, wanted); }),
       route<StateQuery>(authorize, user + "/state", Cost::scan, read_state_query,
-                        [](AuditReads& reads, const Asker&, const StateQuery& query, const Ends&) {
-                          return reads.state(query);
-                        }),
+                        [](AuditReads& reads, const Asker&, const StateQuery& query,
+                           const Wanted& wanted) { return reads.state(query, wanted); }),
       route<RunQuery>(
           authorize, user + "/runs", Cost::page, read_runs_query,
-          [this](AuditReads& reads, const Asker& asker, const RunQuery& query, const Ends& until) {
-            return reads.runs(asker.request, query, end_of(query.user, until));
+          [](AuditReads& reads, const Asker& asker, const RunQuery& query, const Wanted& wanted) {
+            return reads.runs(asker.request, query, wanted);
           }),
-      route<RunTreeQuery>(
-          authorize, user + "/runs/{run_id}", Cost::scan, read_run_tree_query,
-          [this](AuditReads& reads, const Asker&, const RunTreeQuery& query, const Ends& until) {
-            return reads.run(query, end_of(query.user, until));
+      route<RunTreeQuery>(authorize, user + "/runs/{run_id}", Cost::scan, read_run_tree_query,
+                          [](AuditReads& reads, const Asker&, const RunTreeQuery& query,
+                             const Wanted& wanted) { return reads.run(query, wanted); }),
+      route<ViewsQuery>(
+          authorize, user + "/views", Cost::page, read_views_query,
+          [](AuditReads& reads, const Asker& asker, const ViewsQuery& query, const Wanted& wanted) {
+            return reads.views(asker.request, query, wanted);
           }),
-      route<ViewsQuery>(authorize, user + "/views", Cost::page, read_views_query,
-                        [](AuditReads& reads, const Asker& asker, const ViewsQuery& query,
-                           const Ends& until) { return reads.views(asker.request, query, until); }),
       route<ExportQuery>(authorize, user + "/export", Cost::scan, read_export_query,
                          [](AuditReads& reads, const Asker&, const ExportQuery& query,
-                            const Ends&) { return reads.export_part(query); })};
+                            const Wanted& wanted) { return reads.export_part(query, wanted); })};
   HttpRoute verify = route<VerifyQuery>(
       authorize, user + "/verify", Cost::page, read_verify_query,
-      [this](AuditReads&, const Asker& asker, const VerifyQuery& query, const Ends&) {
+      [this](AuditReads&, const Asker& asker, const VerifyQuery& query, const Wanted&) {
         return begin_job(asker.request, query.user, asker.auditor);
       });
   verify.method = "POST";
@@ -197,8 +189,13 @@ void AuditApi::begin(Look look, const HttpAnswer& answer) {
     if (stopping_) return answer(come_back("overloaded", "the service stops"));
     ++under_way_;
   }
-  const auto request = std::make_shared<UnderWay>(UnderWay{
-      std::move(look), answer, *std::move(slot), parts_.clock.monotonic() + options_.patience});
+  const MonotonicTime now = parts_.clock.monotonic();
+  const auto request = std::make_shared<UnderWay>(
+      UnderWay{std::move(look), answer, *std::move(slot), now + options_.patience});
+  if (request->look.cost == Cost::scan)
+    request->wanted.is_late = [&clock = parts_.clock, late = now + options_.scan_time_max] {
+      return clock.monotonic() >= late;
+    };
   parts_.pages.post([this, request] { state_look(request); });
 }
 
@@ -207,6 +204,11 @@ void AuditApi::state_look(const UnderWayPtr& request) {
   if (!note_ends(*request))
     return finish(request, come_back("log_unavailable", "the log cannot be asked now"));
   const Look& look = request->look;
+  // The command would become a rejection, and the look stand nowhere.
+  if (page_reads_.is_frozen(look.auditor))
+    return finish(request, event_store::http_error(403, "history_damaged",
+                                                   "your own history is damaged, so that your "
+                                                   "look cannot be written into it"));
   const Timestamp now = parts_.clock.now();
   const Command command{.id = random_.uuid().to_string(),
                         .source = options_.source,
@@ -228,14 +230,14 @@ void AuditApi::state_look(const UnderWayPtr& request) {
 
 bool AuditApi::note_ends(UnderWay& request) {
   const auto count = static_cast<std::size_t>(description_.partitions);
-  request.until.assign(count, Offset(0));
+  request.wanted.ends.assign(count, Offset(0));
   for (std::int32_t p = 0; p < description_.partitions; ++p) {
     const Partition partition(p);
     const auto& user = request.look.of_user;
     if (user && event_store::partition_of(*user, description_.partitions) != partition) continue;
     const auto bounds = log_.bounds({Topic::events, partition});
     if (!bounds) return false;
-    request.until[static_cast<std::size_t>(p)] = bounds->end;
+    request.wanted.ends[static_cast<std::size_t>(p)] = bounds->end;
   }
   return true;
 }
@@ -243,11 +245,14 @@ bool AuditApi::note_ends(UnderWay& request) {
 void AuditApi::read(const UnderWayPtr& request) {
   if (stopping_) return finish(request, come_back("overloaded", "the service stops"));
   const bool is_page = request->look.cost == Cost::page;
-  auto answer = request->look.read(is_page ? page_reads_ : scan_reads_, request->until);
-  if (answer) return finish(request, *std::move(answer));
   const MonotonicTime now = parts_.clock.monotonic();
-  if (now >= request->give_up)
-    return finish(request, come_back("log_unavailable", "the archive is behind the log"));
+  const bool is_impatient = now >= request->patience_ends;
+  if (!is_page && is_impatient && !std::exchange(request->is_begun, true))
+    return finish(request, come_back("overloaded", "too many audit requests are under way"));
+  request->is_begun = true;
+  request->wanted.at_once = is_impatient;
+  auto answer = request->look.read(is_page ? page_reads_ : scan_reads_, request->wanted);
+  if (answer) return finish(request, *std::move(answer));
   (is_page ? parts_.pages : parts_.scans).call_at(now + options_.look_again, [this, request] {
     read(request);
   });

@@ -11,11 +11,13 @@
 // Every look but the last is first stated by the one who looks: the command view_history{subject,
 // query}, which becomes an event in his own history; it is durable before anything is answered.
 //
-// Status: 401 no token, 403 a wrong one or without the role auditor, 400 a bad parameter, 404 no
-// such run, job or event, 413 a state or run that is too large; with Retry-After 503 overloaded
-// (requests_max are under way, or as many verifications as there are threads) and 503
-// log_unavailable (the look could not be stated; the history cannot be read, or the archive is
-// behind for longer than patience).
+// Status: 401 no token, 403 a wrong one, without the role auditor, or the auditor's own history is
+// damaged, 400 a bad parameter, 404 no such run, job or event, 413 a state or run that is too
+// large, or what takes scan_time_max; with Retry-After 503 overloaded (requests_max are under way,
+// or as many verifications as there are threads, or a scan did not come to its turn within
+// patience) and 503 log_unavailable (the look could not be stated; the history cannot be read).
+// Where the archive is behind for longer than patience, what it has is answered, with the position
+// up to which that is complete.
 //
 // Threads: handlers on any; the rest on `pages` (short reads) and `scans` (those that take long),
 // which may block and outlive it. Lifetime: all parts outlive it; it outlives the last handler
@@ -57,6 +59,8 @@ class AuditApi {
     std::size_t scans_max = 4;      // of them, those that take long
     std::chrono::milliseconds patience{2'000};
     std::chrono::milliseconds look_again{50};
+    // From being let in; less than the gateway waits for an answer, so that there is one.
+    std::chrono::milliseconds scan_time_max{8'000};
     AuditReadLimits reads{};
     VerifyJobs::Options jobs{};
   };
@@ -73,7 +77,7 @@ class AuditApi {
 
  private:
   // How an answer is found; nullopt: not yet.
-  using Read = std::function<AuditReads::Answer(AuditReads&, const std::vector<Offset>& until)>;
+  using Read = std::function<AuditReads::Answer(AuditReads&, const Wanted&)>;
   enum class Cost { page, scan };
   // One request that is let in.
   struct Look {
@@ -93,8 +97,8 @@ class AuditApi {
     UserId auditor;
   };
   template <class Query>
-  using LookUp = std::function<AuditReads::Answer(AuditReads&, const Asker&, const Query&,
-                                                  const std::vector<Offset>& until)>;
+  using LookUp =
+      std::function<AuditReads::Answer(AuditReads&, const Asker&, const Query&, const Wanted&)>;
   template <class Query>
   [[nodiscard]] HttpRoute route(const HttpAuthorizer& authorize, std::string path, Cost cost,
                                 Asked<Query> (*read_query)(const HttpRequest&),
@@ -103,7 +107,6 @@ class AuditApi {
                                        const UserId& auditor);
   [[nodiscard]] HttpResponse describe_job(const HttpRequest& request,
                                           const HttpAuthorizer& authorize) const;
-  [[nodiscard]] Offset end_of(const UserId& user, const std::vector<Offset>& until) const;
   void begin(Look look, const HttpAnswer& answer);
   void state_look(const UnderWayPtr& request);
   [[nodiscard]] bool note_ends(UnderWay& request);

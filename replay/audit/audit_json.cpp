@@ -5,6 +5,7 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/json_writer.hpp"
+#include "replay/audit/run_tree.hpp"
 #include "replay/timeline.hpp"
 
 namespace signalbox::replay {
@@ -32,7 +33,58 @@ void write_texts(JsonWriter& json, const Record& event, const std::array<Member,
   }
 }
 
+void write_text(JsonWriter& json, std::string_view name, std::string_view text) {
+  json.key(name);
+  json.string(text);
+}
+
 }  // namespace
+
+void write_summary(JsonWriter& json, const event_store::RunSummary& run) {
+  write_text(json, "run_id", run.id.value().to_string());
+  write_text(json, "thread_id", run.thread);
+  write_text(json, "agent", run.agent);
+  write_text(json, "status", run.status);
+  if (!run.started.empty()) write_text(json, "started", run.started);
+  if (!run.ended.empty()) write_text(json, "ended", run.ended);
+  if (const auto duration = milliseconds_between(run.started, run.ended)) {
+    json.key("duration_ms");
+    json.integer(*duration);
+  }
+  json.key("first_seq");
+  json.integer(run.first.value());
+  json.key("last_seq");
+  json.integer(run.last.value());
+  json.key("events");
+  json.integer(run.events);
+}
+
+void write_complete_to(JsonWriter& json, const event_store::Position& position) {
+  json.key("complete_to");
+  json.begin_object();
+  json.key("offset");
+  json.integer(position.next_offset.value());
+  json.key("epoch");
+  json.integer(position.epoch.value());
+  json.key("ownerseq");
+  json.integer(position.owner_seq.value());
+  json.end_object();
+}
+
+void write_incomplete(JsonWriter& json, const std::vector<Partition>& behind,
+                      const std::vector<event_store::Position>& complete_to) {
+  if (behind.empty()) return;
+  json.key("incomplete");
+  json.begin_array();
+  for (const Partition partition : behind) {
+    json.begin_object();
+    json.key("partition");
+    json.integer(partition.value());
+    write_complete_to(json, complete_to[static_cast<std::size_t>(partition.value())]);
+    json.end_object();
+  }
+  json.end_array();
+}
 
 std::string event_json(const Record& event) {
   JsonWriter json;

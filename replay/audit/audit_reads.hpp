@@ -3,7 +3,8 @@
 // large as the user's history, at most state_bytes_max.
 //
 // An answer has everything that was in the log when it was asked for: where the archive is behind
-// with events that belong into it there is none yet (nullopt), and the call is to be made again.
+// with events that belong into it there is none yet (nullopt), and the call is to be made again;
+// once it is said to be `at_once`, the answer has what there is and says how far that goes.
 // Thread: one. Lifetime: the log outlives it.
 #pragma once
 
@@ -36,11 +37,20 @@ struct AuditReadLimits {
   std::size_t page_bytes_max = 1 << 20;
   // Of a page with filters: it ends after so many, however few of them it shows.
   std::size_t events_looked_at_max = 10'000;
+  std::size_t bytes_looked_at_max = 16 << 20;
   // How much of the log may be looked through for events that are not in the archive yet.
   std::size_t scan_bytes_max = 8 << 20;
   std::size_t state_bytes_max = 64 << 20;
   std::size_t export_bytes_max = 16 << 20;  // of the records of one part
   std::size_t run_bytes_max = 16 << 20;     // of a run's events, as a tree
+  std::size_t answer_bytes_max = 16 << 20;  // of a state as JSON
+};
+
+// What an answer must hold, and how long it may take.
+struct Wanted {
+  std::vector<Offset> ends{};  // of each partition when it was asked, by its number
+  bool at_once = false;
+  std::function<bool()> is_late{};
 };
 
 class AuditReads {
@@ -50,31 +60,35 @@ class AuditReads {
   // Reading ends soon with 503 once `stopping` is true.
   AuditReads(AuditSources sources, AuditReadLimits limits, const std::atomic<bool>& stopping);
 
-  // `until`: the end of the user's partition when it was asked.
-  [[nodiscard]] Answer events(const HttpRequest& request, const EventsQuery& query, Offset until);
-  [[nodiscard]] Answer state(const StateQuery& query);
-  // `until`: the ends of all partitions, by partition.
-  [[nodiscard]] Answer users(const event_store::UserSearch& search,
-                             const std::vector<Offset>& until);
+  [[nodiscard]] Answer events(const HttpRequest& request, const EventsQuery& query,
+                              const Wanted& wanted);
+  [[nodiscard]] Answer state(const StateQuery& query, const Wanted& wanted);
+  [[nodiscard]] Answer users(const event_store::UserSearch& search, const Wanted& wanted);
   [[nodiscard]] Answer runs(const HttpRequest& request, const event_store::RunQuery& query,
-                            Offset until);
-  [[nodiscard]] Answer run(const RunTreeQuery& query, Offset until);
-  [[nodiscard]] Answer export_part(const ExportQuery& query);
+                            const Wanted& wanted);
+  [[nodiscard]] Answer run(const RunTreeQuery& query, const Wanted& wanted);
+  [[nodiscard]] Answer export_part(const ExportQuery& query, const Wanted& wanted);
   [[nodiscard]] Answer views(const HttpRequest& request, const ViewsQuery& query,
-                             const std::vector<Offset>& until);
+                             const Wanted& wanted);
+
+  // Whether nothing can be written into his history any more, as far as the archive knows.
+  [[nodiscard]] bool is_frozen(const UserId& user);
 
  private:
   [[nodiscard]] HttpResponse damaged(const UserId& user, const Error& error);
   [[nodiscard]] Result<std::vector<RecordPtr>> events_of(const UserId& user,
                                                          const event_store::RunSummary& run);
-  [[nodiscard]] bool is_behind(const UserId& user, const event_store::Position& complete_to,
-                               Offset until);
-  // The same of all partitions: whether an event that `concerns` the answer may be missing.
-  [[nodiscard]] bool is_behind(const std::vector<event_store::Position>& complete_to,
-                               const std::vector<Offset>& until,
-                               const std::function<bool(const Record&)>& concerns);
-  [[nodiscard]] Watch watch() const;
-  [[nodiscard]] Result<KnownState> read_one_state(const UserId& user, const Instant& at);
+  [[nodiscard]] bool must_wait(const UserId& user, const event_store::Position& complete_to,
+                               const Wanted& wanted);
+  // Of all partitions those that may lack an event that `concerns` the answer.
+  [[nodiscard]] std::vector<Partition> behind(const std::vector<event_store::Position>& complete_to,
+                                              const Wanted& wanted,
+                                              const std::function<bool(const Record&)>& concerns);
+  [[nodiscard]] Watch watch(const Wanted& wanted) const;
+  // What a long reading ended with: 413 where it had no more time, else 503.
+  [[nodiscard]] HttpResponse ended(const Error& error, std::string_view command) const;
+  [[nodiscard]] Result<KnownState> read_one_state(const UserId& user, const Instant& at,
+                                                  const Wanted& wanted);
 
   const AuditSources sources_;
   const AuditReadLimits limits_;

@@ -1,5 +1,6 @@
 #include "replay/audit/state_difference.hpp"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,6 +16,12 @@ namespace {
 
 using Json = nlohmann::json;
 
+bool is_of_steps(const Json& list) {
+  return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& step) {
+           return step.is_object() && step.contains("step") && step["step"].is_number_integer();
+         });
+}
+
 // Steps stand in a list, and are known by their number.
 Json by_number(const Json& steps) {
   Json named = Json::object();
@@ -26,7 +33,7 @@ class Differences {
  public:
   void compare(const std::string& path, const Json& before, const Json& after) {
     if (before == after) return;
-    if (path.ends_with(".steps") && before.is_array() && after.is_array())
+    if (path.ends_with(".steps") && is_of_steps(before) && is_of_steps(after))
       return compare(path, by_number(before), by_number(after));
     if (!before.is_object() || !after.is_object()) return add(path, before, after);
     std::set<std::string> names;

@@ -167,6 +167,32 @@ TEST_F(IndexOfAnArchive, TellsWhoLookedAtAUserNewestFirst) {
   EXPECT_TRUE(index_.views({.subject = "nobody"})->views.empty());
 }
 
+TEST_F(IndexOfAnArchive, ViewsThatAreShownNowhereHideNoOthers) {
+  const auto view = [&](std::int64_t seq_ahead) {
+    written_.add_event("boss", "t", seq_ahead, [&](NewRecord& record) {
+      record.headers.set("ce_type", "dev.signalbox.history_viewed");
+      record.headers.set("ce_dataschema", "urn:signalbox:contract:history_viewed:1");
+      record.value = R"({"subject":"anna","query":{}})";
+    });
+  };
+  for (int i = 0; i < 4; ++i) view(0);
+  view(-4);  // from here on his seq goes back, and what came first is kept
+  for (int i = 0; i < 2; ++i) view(0);
+  archive_all();
+  ViewQuery query{.subject = "anna", .views_max = 1};
+  std::vector<Offset> places;
+  for (bool more = true; more && places.size() < 20;) {
+    const auto page = index_.views(query);
+    ASSERT_TRUE(page && page->views.size() == 1);
+    places.push_back(page->views[0].place.offset);
+    more = page->more;
+    query.before = page->views[0].place;
+  }
+  EXPECT_EQ(places.size(), 4u);
+  EXPECT_TRUE(*index_.is_damaged(UserId("boss")));
+  EXPECT_FALSE(*index_.is_damaged(UserId("anna")));
+}
+
 TEST_F(IndexOfAnArchive, OfOneMicrosecondShowsEachViewOnce) {
   for (const char* auditor : {"boss", "chief", "head", "lead", "prior"})
     written_.add_event(auditor, "t", 0, [&](NewRecord& record) {

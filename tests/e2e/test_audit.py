@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 import pytest
 
@@ -243,12 +244,19 @@ def test_users_are_found_by_the_beginning_of_their_id(story):
     service, auditor, _, events = story
     for name in ("zoe-1", "zoe-2", "zoë", "zo"):
         talk(service, name, "hello")
-    found, _ = auditor.pages("/v1/audit/users?prefix=zo&limit=2", "users")
+    searcher = Auditor(service, "searcher")
+    found, _ = searcher.pages("/v1/audit/users?prefix=zo&limit=2", "users")
     assert [u["user_id"] for page in found for u in page] == ["zo", "zoe-1", "zoe-2", "zoë"]
     anna, = auditor.get("/v1/audit/users?prefix=anna")["users"]
     assert anna["newest_seq"] == anna["events"] == len(events)
     assert anna["newest_time"] == events[-1]["time"]
     assert auditor.get("/v1/audit/users?prefix=nobody") == {"users": []}
+    looks = wait_until(lambda: auditor.of("searcher", "events")["events"],
+                       lambda events: len(events) == 2)
+    assert {(e["type"], e["data"]["subject"], e["data"]["query"]["path"]) for e in looks} == {
+        ("history_viewed", "zo", "/v1/audit/users")}
+    # A search by what is somebody's id is no look at him.
+    assert not [v for v in auditor.of("zo", "views")["views"] if v["auditor"] == "searcher"]
     quoted = urllib.parse.quote(STRANGE[:4], safe="")
     assert [u["user_id"] for u in auditor.get(f"/v1/audit/users?prefix={quoted}")["users"]] == [
         STRANGE]
@@ -468,13 +476,16 @@ def test_an_auditors_token_on_a_socket_and_on_history_shows_his_own(closed):
     ("/v1/audit/users/anna/views?before=1.2.3x", "before"),
     ("/v1/audit/users/anna/export?first_seq=0", "first_seq")])
 def test_a_bad_parameter_is_named_and_nothing_is_written_down(story, path, field):
-    service, _, _, _ = story
-    auditor = Auditor(service, "clumsy")
+    service, boss, _, _ = story
+    auditor = Auditor(service, f"clumsy-{zlib.crc32(path.encode())}")
     status, _, body = auditor.ask(path)
     assert (status, json.loads(body)["error"]["field"]) == (400, field), body
     assert json.loads(body)["error"]["code"] == "bad_field"
-    views, _ = auditor.pages("/v1/audit/users/anna/views?limit=1000", "views")
-    assert "clumsy" not in {v["auditor"] for v in views[0] if "views" not in v["query"]["path"]}
+    # What it did before it is in its history before this good look.
+    auditor.of("anna", "runs?limit=1")
+    looks = wait_until(lambda: boss.of(auditor.name, "events")["events"], bool)
+    assert [look["data"]["query"] for look in looks] == [
+        {"path": "/v1/audit/users/anna/runs", "parameters": {"limit": "1"}}]
 
 
 def test_a_stopping_service_ends_what_runs(make_service):

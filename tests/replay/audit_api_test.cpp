@@ -151,19 +151,41 @@ TEST_F(AuditOfALog, LetsNobodyInWhomTheAuthorizerRefuses) {
   EXPECT_TRUE(looks().empty());
 }
 
-TEST_F(AuditOfALog, WaitsForAnArchiveThatIsBehindAndThenSaysSo) {
+TEST_F(AuditOfALog, LetsNobodyLookWhoseOwnHistoryCannotTakeIt) {
+  write(1);
+  written_.add_event("boss", "t", 2);
+  written_.settle();
+  archive_all();
+  start();
+  const HttpResponse answer = ask(kEvents, "/v1/audit/users/anna/events");
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_THAT(answer.body, HasSubstr("history_damaged"));
+  EXPECT_TRUE(looks().empty());
+  EXPECT_EQ(ask(kEvents, "/v1/audit/users/anna/events", "GET", "other").status, 200);
+}
+
+TEST_F(AuditOfALog, WaitsForAnArchiveThatIsBehindAndThenSaysHowFarItGoes) {
   write(3);
   archive_all();
+  const std::int64_t archived =
+      written_.log().bounds({Topic::events, written_.partition_of("anna")})->end.value();
   write(1);
   start({.source = "", .patience = 100ms, .look_again = 5ms});
-  const HttpResponse behind = ask(kEvents, "/v1/audit/users/anna/events");
-  EXPECT_EQ(behind.status, 503);
-  EXPECT_THAT(behind.body, HasSubstr("behind"));
-  EXPECT_FALSE(behind.headers.empty());
-  // Of somebody else's it does not matter.
-  EXPECT_EQ(ask(kEvents, "/v1/audit/users/nobody/events").status, 200);
+  const Json behind = events();
+  EXPECT_EQ(behind["events"].size(), 3u);
+  EXPECT_EQ(behind["complete_to"]["offset"], archived);
+  const std::string runs = "/v1/audit/users/{id}/runs";
+  EXPECT_EQ(Json::parse(ask(runs, "/v1/audit/users/anna/runs").body)["complete_to"]["offset"],
+            archived);
+  // That there is no such run cannot be said.
+  EXPECT_EQ(
+      ask(runs + "/{run_id}", "/v1/audit/users/anna/runs/00000000-0000-4000-8000-000000000000")
+          .status,
+      503);
   archive_all();
-  EXPECT_EQ(events()["events"].size(), 4u);
+  const Json whole = events();
+  EXPECT_EQ(whole["events"].size(), 4u);
+  EXPECT_EQ(whole["complete_to"]["offset"], archived + 1);
 }
 
 TEST_F(AuditOfALog, OfAllUsersWaitsForThoseThatAreLookedFor) {
@@ -178,12 +200,17 @@ TEST_F(AuditOfALog, OfAllUsersWaitsForThoseThatAreLookedFor) {
   written_.settle();
   start({.source = "", .patience = 50ms, .look_again = 5ms});
   const std::string users = "/v1/audit/users";
-  EXPECT_EQ(ask(users, users + "?prefix=an").status, 200);
-  EXPECT_EQ(ask(users, users + "?prefix=be").status, 503);
+  const auto incomplete = [this](const std::string& route, const std::string& target) {
+    const Json answer = Json::parse(ask(route, target).body);
+    return answer.contains("incomplete") ? answer["incomplete"][0]["partition"].get<int>() : -1;
+  };
+  EXPECT_EQ(incomplete(users, users + "?prefix=an"), -1);
+  EXPECT_EQ(incomplete(users, users + "?prefix=be"), written_.partition_of("berta").value());
   const std::string views = "/v1/audit/users/{id}/views";
-  EXPECT_EQ(ask(views, users + "/berta/views").status, 200);
-  EXPECT_EQ(ask(views, users + "/anna/views").status, 503);
+  EXPECT_EQ(incomplete(views, users + "/berta/views"), -1);
+  EXPECT_EQ(incomplete(views, users + "/anna/views"), written_.partition_of("boss").value());
   archive_all();
+  EXPECT_EQ(incomplete(users, users + "?prefix=be"), -1);
   EXPECT_THAT(ask(users, users + "?prefix=be").body, HasSubstr("berta"));
   EXPECT_THAT(ask(views, users + "/anna/views").body, HasSubstr("\"auditor\":\"boss\""));
 }
@@ -257,6 +284,64 @@ TEST_F(AuditOfALog, RefusesAStateThatIsTooLarge) {
   const HttpResponse answer = ask(kState, "/v1/audit/users/anna/state");
   EXPECT_EQ(answer.status, 413);
   EXPECT_THAT(answer.body, HasSubstr("too_large"));
+}
+
+TEST_F(AuditOfALog, RefusesWhatTakesTooLong) {
+  write(3);
+  archive_all();
+  start({.source = "", .scan_time_max = 0ms});
+  for (const std::string what : {"state", "export"}) {
+    const HttpResponse answer = ask("/v1/audit/users/{id}/" + what, "/v1/audit/users/anna/" + what);
+    EXPECT_EQ(answer.status, 413) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("signalbox replay " + what));
+  }
+}
+
+TEST_F(AuditOfALog, RefusesAStateWhoseAnswerIsTooLarge) {
+  write(20);
+  archive_all();
+  start({.source = "", .reads = {.answer_bytes_max = 100}});
+  EXPECT_EQ(ask(kState, "/v1/audit/users/anna/state").status, 413);
+}
+
+TEST_F(AuditOfALog, EndsAFilteredPageAtSoManyBytesLookedAt) {
+  write(25);
+  archive_all();
+  start({.source = "", .reads = {.bytes_looked_at_max = 1}});
+  EXPECT_EQ(events("?type=agent_failed")["next"],
+            "/v1/audit/users/anna/events?before_seq=25&type=agent_failed&limit=100");
+}
+
+TEST_F(AuditOfALog, LooksNoFurtherThanTheTimesItIsAskedFor) {
+  write(25);
+  archive_all();
+  start({.source = "", .reads = {.events_looked_at_max = 10}});
+  const Json later = events("?from=2999-01-01T00:00:00Z");
+  EXPECT_TRUE(later["events"].empty());
+  EXPECT_FALSE(later.contains("next")) << later;
+  const Json earlier = events("?after_seq=0&to=2001-01-01T00:00:00Z");
+  EXPECT_TRUE(earlier["events"].empty());
+  EXPECT_FALSE(earlier.contains("next")) << earlier;
+  EXPECT_TRUE(events("?to=2001-01-01T00:00:00Z").contains("next"));
+}
+
+TEST_F(AuditOfALog, PagesPastAnEventThatDoesNotStateItsSeq) {
+  write(3);
+  written_.add_event("anna", "t", 0,
+                     [](NewRecord& record) { record.headers.set("ce_userseq", "x"); });
+  write(3);
+  archive_all();
+  start();
+  std::string query = "?limit=2";
+  int shown = 0;
+  for (int pages = 0; pages < 10 && !query.empty(); ++pages) {
+    const Json page = events(query);
+    shown += static_cast<int>(page["events"].size());
+    const std::string next = page.value("next", "");
+    query = next.empty() ? "" : next.substr(next.find('?'));
+  }
+  EXPECT_EQ(query, "");
+  EXPECT_EQ(shown, 7);
 }
 
 TEST_F(AuditOfALog, TellsOfADamagedRowOfTheArchive) {
