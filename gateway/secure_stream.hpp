@@ -8,6 +8,7 @@
 #include <asio/ssl/stream.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -61,11 +62,15 @@ class SecureStream {
   }
   template <class Buffers, class Handler>
   void async_write_some(const Buffers& buffers, Handler&& handler) {
+    ++writes_begun_;
     if (tls_)
       tls_->stream.async_write_some(buffers, std::forward<Handler>(handler));
     else
       socket_.async_write_some(buffers, std::forward<Handler>(handler));
   }
+
+  // Each but the first of a composed write says that the kernel has taken the one before.
+  [[nodiscard]] std::size_t writes_begun() const { return writes_begun_; }
 
  private:
   struct Tls {
@@ -80,6 +85,7 @@ class SecureStream {
 
   asio::ip::tcp::socket& socket_;
   std::unique_ptr<Tls> tls_;
+  std::size_t writes_begun_ = 0;
 };
 
 }  // namespace signalbox::gateway

@@ -227,6 +227,7 @@ class WebsocketServer::Shard final : public SocketShard,
   struct HttpWait {
     ConnectionPtr kept;  // none: its answer is being written
     std::chrono::steady_clock::time_point until;
+    std::size_t writes = 0;  // begun, when this was last looked at
   };
   std::unordered_map<ConnectionExtra*, HttpWait> http_;
   std::vector<std::shared_ptr<SocketLink>> dirty_;  // wait for flush()
@@ -359,13 +360,18 @@ void WebsocketServer::Shard::send_answer(const wspp::connection_hdl& handle,
   if (error) connection->terminate(error);
 }
 
-// Requests whose handler gives no answer in time get one; a client that does not take its answer
-// loses it.
+// Requests whose handler gives no answer in time get one; a client that for so long takes nothing
+// of its answer loses it.
 void WebsocketServer::Shard::hurry_http() {
   const auto now = std::chrono::steady_clock::now();
   std::vector<ConnectionExtra*> late;
-  for (const auto& [extra, wait] : http_)
+  for (auto& [extra, wait] : http_) {
+    const auto handle = wait.kept ? unopened_.end() : unopened_.find(extra);
+    const std::size_t writes =
+        handle == unopened_.end() ? wait.writes : connection_of(handle->second)->writes_begun();
+    if (std::exchange(wait.writes, writes) != writes) wait.until = now + options_.handshake;
     if (now >= wait.until) late.push_back(extra);
+  }
   for (ConnectionExtra* const extra : late) {
     const auto handle = unopened_.find(extra);
     if (handle == unopened_.end()) continue;

@@ -136,6 +136,7 @@ class TellingConnection : public wspp::transport::asio::connection<Config> {
   }
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::size_t writes_begun() { return this->get_socket().writes_begun(); }
   std::function<void()> on_written;
   std::function<bool()> stopped_reading = [] { return false; };
   std::chrono::milliseconds linger{0};
