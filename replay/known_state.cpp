@@ -212,7 +212,7 @@ Result<void> fold_known(KnownState& state, const Record& record) {
   if (folded->damage) state.damage = std::move(folded->damage);
   ++state.events;
   state.value_bytes += record.value.size();
-  if (const auto event = event_store::decode_event(record)) note(state, *event);
+  if (folded->event) note(state, *folded->event);
   return {};
 }
 

@@ -72,10 +72,9 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
   return reached;
 }
 
-Result<KnownState> fold_until(LogReader& log, const std::string& archive_folder, const Start& start,
-                              const Instant& at, const Watch& watch) {
+Result<KnownState> fold_until(LogReader& log, event_store::ArchiveReader& archive,
+                              const Start& start, const Instant& at, const Watch& watch) {
   const UserId& user = start.state.routing.user_id;
-  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
   auto reached = fold_archive(start, archive, user, at, watch);
   const bool is_final = !reached && (reached.error().code == Errc::stopped ||
                                      reached.error().code == Errc::too_large);
@@ -99,10 +98,9 @@ bool is_beyond(const Instant& at, const router::RoutingState& state) {
 
 // False: the archived event of that seq states another chain. An archive that is missing, damaged
 // or behind cannot tell.
-bool fits_archive(LogReader& log, const std::string& archive_folder, const UserId& user,
+bool fits_archive(event_store::ArchiveReader& archive, const UserId& user,
                   const event_store::UserChain& chain) {
   if (chain.seq == Seq(0)) return true;
-  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
   const auto page = archive.user_events(user, Seq(chain.seq.value() - 1), 1);
   if (!page || page->events.empty()) return true;
   const auto stated = event_store::stated_chain(*page->events.front());
@@ -110,10 +108,11 @@ bool fits_archive(LogReader& log, const std::string& archive_folder, const UserI
 }
 
 // The user's snapshot, if it can be begun with; else why not.
-Result<router::UserSnapshot> usable_snapshot(LogReader& log, const StateFiles& files,
-                                             const UserId& user, const Instant& at) {
+Result<router::UserSnapshot> usable_snapshot(LogReader& log, event_store::ArchiveReader& archive,
+                                             const std::string& path, const UserId& user,
+                                             const Instant& at) {
   const LogId& log_id = log.describe().log_id;
-  auto snapshots = event_store::SnapshotReader::open(files.snapshots, log_id);
+  auto snapshots = event_store::SnapshotReader::open(path, log_id);
   if (!snapshots) return tl::unexpected(snapshots.error());
   const auto stored = snapshots->get(router::user_snapshot_key(user));
   if (!stored) return tl::unexpected(stored.error());
@@ -131,7 +130,7 @@ Result<router::UserSnapshot> usable_snapshot(LogReader& log, const StateFiles& f
   if (!bounds) return tl::unexpected(bounds.error());
   if (snapshot->at.next_offset > bounds->end)
     return failure(Errc::corrupt, "it is ahead of the log");
-  if (!fits_archive(log, files.archive_folder, user, snapshot->state.chain))
+  if (!fits_archive(archive, user, snapshot->state.chain))
     return failure(Errc::corrupt, std::string(kAnotherHistory));
   if (is_beyond(at, snapshot->state)) return failure(Errc::not_found, "it is newer");
   const bool is_whole = router::load_texts(snapshot->state, [&](Offset offset) -> RecordPtr {
@@ -168,7 +167,8 @@ bool is_within(const Instant& instant, const Record& event) {
 
 Result<KnownState> read_state(LogReader& log, const std::string& archive_folder, const UserId& user,
                               const Instant& at, const Watch& watch, std::size_t bytes_max) {
-  return fold_until(log, archive_folder,
+  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
+  return fold_until(log, archive,
                     {.state = KnownState(log.describe().log_id, user), .bytes_max = bytes_max}, at,
                     watch);
 }
@@ -178,7 +178,8 @@ Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const
   const Start nothing{KnownState(log.describe().log_id, user)};
   Start start = nothing;
   OpenState open{start.state};
-  auto snapshot = usable_snapshot(log, files, user, at);
+  event_store::ArchiveReader archive(files.archive_folder, log.describe().partitions);
+  auto snapshot = usable_snapshot(log, archive, files.snapshots, user, at);
   if (snapshot) {
     open.snapshot = snapshot->state.chain.seq;
     start.state = known_of(std::move(snapshot->state));
@@ -186,12 +187,12 @@ Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const
   } else if (snapshot.error().code != Errc::not_found) {
     open.unused = snapshot.error().message;
   }
-  auto state = fold_until(log, files.archive_folder, start, at, watch);
+  auto state = fold_until(log, archive, start, at, watch);
   // Nobody is damaged by a snapshot alone (contract 8).
   if (state && state->damage && !start.state.damage && open.snapshot) {
     open.snapshot.reset();
     open.unused = kAnotherHistory;
-    state = fold_until(log, files.archive_folder, nothing, at, watch);
+    state = fold_until(log, archive, nothing, at, watch);
   }
   if (!state) return tl::unexpected(state.error());
   open.state = std::move(*state);

@@ -1,12 +1,14 @@
 #include "router/user_fold.hpp"
 
+#include <utility>
+
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::router {
 
 Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
                                const RoutingLimits& limits) {
-  const auto event = event_store::decode_event(record);
+  auto event = event_store::decode_event(record);
   if (!event && event.error().code == Errc::unsupported_version)
     return tl::unexpected(event.error());
   const auto broken = event_store::follow(state.chain, record);
@@ -18,6 +20,7 @@ Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
   if (event) {
     apply(state, *event, limits);
     if (event->run_id) note_offset(state, *event->run_id, event->seq, record.offset);
+    folded.event = std::move(*event);
   }
   return folded;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "event-store/model/event.hpp"
 #include "event-store/model/record.hpp"
 #include "event-store/model/result.hpp"
 #include "router/routing_state.hpp"
@@ -13,6 +14,7 @@
 namespace signalbox::router {
 
 struct FoldedEvent {
+  std::optional<Event> event{};  // what was read; none where it cannot be
   bool is_chain_broken = false;
   std::optional<std::string> damage{};  // why he is frozen from this event on; none: it is not this
 };
