@@ -1,6 +1,7 @@
 """A service of one's own with a history of a given length behind it, for benches of this folder.
 `options` has program, conversations and dir.
 """
+import atexit
 import glob
 import os
 import re
@@ -23,6 +24,7 @@ class Service:
             [options.program, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", data,
              "--playbook", options.conversations],
             stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        atexit.register(self.process.kill)  # whatever ends this program; no effect once it has ended
         line = self.process.stdout.readline()
         if "http://" not in line:
             sys.exit(f"the service did not start; see {self.errors.name}")

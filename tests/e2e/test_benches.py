@@ -38,6 +38,16 @@ def test_the_cost_of_history_is_told_as_ratios(request, tmp_path):
         assert re.search(rf"^{figure} +[0-9.]+ +[0-9.]+ +[0-9.]+ \(aim", told, re.MULTILINE), told
 
 
+def test_what_looking_back_costs_is_told(request, tmp_path):
+    told = run(sys.executable, ROOT / "ops" / "bench" / "looking_back",
+               "--program", request.config.getoption("--program"), "--conversations", PLAYBOOK,
+               "--dir", tmp_path / "history", "--events", 2000, "--user-events", 100,
+               "--repeat", 1)
+    for what in ("timeline of", "state of a user with", "state --open", "export of"):
+        assert re.search(rf"^{what}.* [0-9.]+ ms  CPU +[0-9.]+ ms +[0-9.]+ MiB", told,
+                         re.MULTILINE), told
+
+
 def test_the_first_view_of_an_auditor_is_told(request, tmp_path):
     told = run(sys.executable, ROOT / "ops" / "bench" / "audit_view",
                "--program", request.config.getoption("--program"), "--dir", tmp_path / "audit",
