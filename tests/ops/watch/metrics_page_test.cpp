@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <asio/read.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 #include <optional>
+#include <string>
 
 #include "tests/support/no_descriptors.hpp"
 
@@ -14,6 +16,16 @@ namespace {
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 
+std::string answer_to(tcp::socket& client, asio::io_context& io) {
+  asio::write(client, asio::buffer(std::string("GET /metrics HTTP/1.1\r\n\r\n")));
+  std::string answer;
+  asio::async_read(client, asio::dynamic_buffer(answer),
+                   [&](const asio::error_code&, std::size_t) { io.stop(); });
+  io.run_for(30s);
+  io.restart();
+  return answer.substr(0, 15);
+}
+
 TEST(MetricsPage, WaitsWhereThereIsNoDescriptorForAConnectionAndAnswersItLater) {
   prometheus::Registry registry;
   asio::io_context io;
@@ -21,18 +33,23 @@ TEST(MetricsPage, WaitsWhereThereIsNoDescriptorForAConnectionAndAnswersItLater) 
   ASSERT_TRUE(page);
   const std::string address = (*page)->address();
   const auto port = static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+  // Once with descriptors, a timer too: UndefinedBehaviorSanitizer wants one for itself whenever it
+  // meets an object of a new type.
+  tcp::socket first(io);
+  first.connect(endpoint);
+  EXPECT_EQ(answer_to(first, io), "HTTP/1.1 200 OK");
+  asio::steady_timer moment(io, 1ms);
+  moment.async_wait([](const asio::error_code&) {});
+  io.run_for(10ms);
+  io.restart();
+
   tcp::socket client(io);
-  client.connect({asio::ip::address_v4::loopback(), port});
+  client.connect(endpoint);
   std::optional<test_support::NoDescriptors> none(std::in_place);
   EXPECT_LT(io.run_for(300ms), 50u) << "it tries again without a pause";
   none.reset();
-
-  asio::write(client, asio::buffer(std::string("GET /metrics HTTP/1.1\r\n\r\n")));
-  std::string answer;
-  asio::async_read(client, asio::dynamic_buffer(answer),
-                   [&](const asio::error_code&, std::size_t) { io.stop(); });
-  io.run_for(30s);
-  EXPECT_EQ(answer.substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_EQ(answer_to(client, io), "HTTP/1.1 200 OK");
 }
 
 }  // namespace
