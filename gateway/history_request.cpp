@@ -11,11 +11,11 @@ namespace {
 using event_store::bad_parameter;
 using event_store::check_parameters;
 using event_store::HistoryQuery;
+using event_store::read_limit_parameter;
 using event_store::read_number_parameter;
+using event_store::read_thread_parameter;
 using event_store::ThreadQuery;
 
-constexpr std::int64_t kLimitMax = 1000;
-constexpr std::int64_t kLimit = 100;
 constexpr std::int64_t kSeqMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view kHistoryParameters[] = {"before", "after", "thread_id", "limit"};
 constexpr std::string_view kThreadParameters[] = {"before", "limit"};
@@ -33,21 +33,19 @@ tl::expected<HistoryQuery, HttpResponse> read_history_query(std::string_view que
   if (!after) return tl::unexpected(after.error());
   const auto before = read_number_parameter(query, "before", 0, kSeqMax, kSeqMax);
   if (!before) return tl::unexpected(before.error());
-  const auto limit = read_number_parameter(query, "limit", 1, kLimitMax, kLimit);
+  const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   HistoryQuery read{.user = std::move(user), .after = std::nullopt, .before = std::nullopt};
-  read.events_max = static_cast<std::size_t>(*limit);
+  read.events_max = *limit;
   if (!has_query_parameter(query, "after"))
     read.before = Seq(*before);
   else if (!has_query_parameter(query, "before"))
     read.after = Seq(*after);
   else
     return tl::unexpected(bad_parameter("after", "must not stand beside before"));
-  if (has_query_parameter(query, "thread_id")) {
-    auto thread = parse_id<ThreadId>(query_value(query, "thread_id").value_or(""), "thread_id");
-    if (!thread) return tl::unexpected(bad_parameter("thread_id", thread.error().message));
-    read.thread = *std::move(thread);
-  }
+  auto thread = read_thread_parameter(query);
+  if (!thread) return tl::unexpected(std::move(thread.error()));
+  read.thread = *std::move(thread);
   return read;
 }
 
@@ -56,11 +54,9 @@ tl::expected<ThreadQuery, HttpResponse> read_thread_query(std::string_view query
     return tl::unexpected(std::move(known.error()));
   const auto before = read_number_parameter(query, "before", 0, kSeqMax, kSeqMax);
   if (!before) return tl::unexpected(before.error());
-  const auto limit = read_number_parameter(query, "limit", 1, kLimitMax, kLimit);
+  const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
-  return ThreadQuery{.user = std::move(user),
-                     .before = Seq(*before),
-                     .threads_max = static_cast<std::size_t>(*limit)};
+  return ThreadQuery{.user = std::move(user), .before = Seq(*before), .threads_max = *limit};
 }
 
 std::string next_link(const HistoryQuery& query, Seq last) {

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <utility>
 
 #include "event-store/contract/json_writer.hpp"
 
 namespace signalbox::event_store {
 namespace {
+
+constexpr std::int64_t kLimitMax = 1000;
+constexpr std::int64_t kLimit = 100;
 
 std::optional<int> hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -134,6 +138,19 @@ tl::expected<std::int64_t, HttpResponse> read_number_parameter(std::string_view 
                                                   std::to_string(smallest) + " to " +
                                                   std::to_string(largest)));
   return number;
+}
+
+tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view query) {
+  return read_number_parameter(query, "limit", 1, kLimitMax, kLimit).map([](std::int64_t limit) {
+    return static_cast<std::size_t>(limit);
+  });
+}
+
+tl::expected<std::optional<ThreadId>, HttpResponse> read_thread_parameter(std::string_view query) {
+  if (!has_query_parameter(query, "thread_id")) return std::nullopt;
+  auto thread = parse_id<ThreadId>(query_value(query, "thread_id").value_or(""), "thread_id");
+  if (!thread) return tl::unexpected(bad_parameter("thread_id", thread.error().message));
+  return *std::move(thread);
 }
 
 }  // namespace signalbox::event_store

@@ -2,6 +2,7 @@
 // a query are read. Pure; any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "event-store/model/http.hpp"
+#include "event-store/model/ids.hpp"
 
 namespace signalbox::event_store {
 
@@ -39,5 +41,10 @@ namespace signalbox::event_store {
                                                                              std::int64_t smallest,
                                                                              std::int64_t largest,
                                                                              std::int64_t without);
+// `limit` of a page (contract 12): 1 to 1000, 100 where it is absent.
+[[nodiscard]] tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view query);
+// `thread_id`; none where it is absent.
+[[nodiscard]] tl::expected<std::optional<ThreadId>, HttpResponse> read_thread_parameter(
+    std::string_view query);
 
 }  // namespace signalbox::event_store

@@ -18,10 +18,10 @@ using event_store::has_query_parameter;
 using event_store::percent_decode;
 using event_store::percent_encode;
 using event_store::query_value;
+using event_store::read_limit_parameter;
 using event_store::read_number_parameter;
+using event_store::read_thread_parameter;
 
-constexpr std::int64_t kLimitMax = 1000;
-constexpr std::int64_t kLimit = 100;
 constexpr std::int64_t kSeqMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view kUsers = "/v1/audit/users/";
 constexpr std::array<std::string_view, 8> kEventsParameters{
@@ -31,25 +31,12 @@ constexpr std::array<std::string_view, 3> kUsersParameters{"prefix", "limit", "a
 constexpr std::array<std::string_view, 3> kRunsParameters{"before_seq", "limit", "thread_id"};
 constexpr std::array<std::string_view, 2> kViewsParameters{"before", "limit"};
 
-Asked<std::size_t> read_limit(std::string_view query) {
-  return read_number_parameter(query, "limit", 1, kLimitMax, kLimit).map([](std::int64_t limit) {
-    return static_cast<std::size_t>(limit);
-  });
-}
-
 // Absent: none.
 Asked<std::optional<Timestamp>> read_time(std::string_view query, std::string_view name) {
   if (!has_query_parameter(query, name)) return std::nullopt;
   const auto time = parse_timestamp(query_value(query, name).value_or(""));
   if (!time) return tl::unexpected(bad_parameter(name, "must be a time like 2026-11-20T09:30:00Z"));
   return time;
-}
-
-Asked<std::optional<ThreadId>> read_thread(std::string_view query) {
-  if (!has_query_parameter(query, "thread_id")) return std::nullopt;
-  auto thread = parse_id<ThreadId>(query_value(query, "thread_id").value_or(""), "thread_id");
-  if (!thread) return tl::unexpected(bad_parameter("thread_id", thread.error().message));
-  return *std::move(thread);
 }
 
 Asked<Instant> read_instant(std::string_view query, std::string_view name) {
@@ -62,7 +49,7 @@ Asked<Instant> read_instant(std::string_view query, std::string_view name) {
 
 Asked<TimelineFilter> read_filter(std::string_view query) {
   TimelineFilter filter;
-  auto thread = read_thread(query);
+  auto thread = read_thread_parameter(query);
   if (!thread) return tl::unexpected(std::move(thread.error()));
   filter.thread = *std::move(thread);
   if (has_query_parameter(query, "run_id")) {
@@ -157,7 +144,7 @@ Asked<EventsQuery> read_events_query(const HttpRequest& request) {
   const bool forward = has_query_parameter(query, "after_seq");
   if (forward && has_query_parameter(query, "before_seq"))
     return tl::unexpected(bad_parameter("after_seq", "must not stand beside before_seq"));
-  const auto limit = read_limit(query);
+  const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   auto filter = read_filter(query);
   if (!filter) return tl::unexpected(std::move(filter.error()));
@@ -187,7 +174,7 @@ Asked<event_store::UserSearch> read_user_search(const HttpRequest& request) {
           bad_parameter(name, "must be at most 128 bytes of UTF-8 without control characters"));
     *text = *std::move(value);
   }
-  const auto limit = read_limit(query);
+  const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   search.users_max = *limit;
   return search;
@@ -205,9 +192,9 @@ Asked<event_store::RunQuery> read_runs_query(const HttpRequest& request) {
     return tl::unexpected(std::move(known.error()));
   const auto before = read_number_parameter(request.query, "before_seq", 0, kSeqMax, kSeqMax);
   if (!before) return tl::unexpected(before.error());
-  const auto limit = read_limit(request.query);
+  const auto limit = read_limit_parameter(request.query);
   if (!limit) return tl::unexpected(limit.error());
-  auto thread = read_thread(request.query);
+  auto thread = read_thread_parameter(request.query);
   if (!thread) return tl::unexpected(std::move(thread.error()));
   return event_store::RunQuery{*std::move(user), Seq(*before), *std::move(thread), *limit};
 }
@@ -234,7 +221,7 @@ Asked<ViewsQuery> read_views_query(const HttpRequest& request) {
   if (!user) return tl::unexpected(std::move(user.error()));
   if (auto known = check_parameters(query, kViewsParameters); !known)
     return tl::unexpected(std::move(known.error()));
-  const auto limit = read_limit(query);
+  const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   const std::string subject = user->value();
   ViewsQuery read{*std::move(user), {.subject = subject, .views_max = *limit}};
