@@ -74,7 +74,10 @@ test('the keyboard alone is enough', async (t) => {
   context.setDefaultTimeout(20_000);
   t.after(() => context.close());
   const page = await open_audit(context, service.address);
-  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  const focused = () => page.evaluate(() => {
+    const {activeElement: at} = document;
+    return at === document.body ? '' : at.id || at.textContent.trim();
+  });
   const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
   assert.equal(await focused(), 'name');
   await page.keyboard.type('keys');
@@ -104,7 +107,7 @@ test('the keyboard alone is enough', async (t) => {
   assert.ok(order.some((text) => text.startsWith('Filters')), order.join('; '));
   await page.focus('.event summary');
   await press('ArrowDown', 'ArrowDown', 'Enter');
-  await page.waitForSelector(`.event[open] .seq:text-is("${all[2].seq}")`);
+  await page.waitForSelector(`.event[open]:has(.seq:text-is("${all[2].seq}")) .links a`); // filled after it is open
   while (!/This run as a tree/.test(await focused())) await press('Tab');
   await press('Enter');
   await page.waitForSelector('.causes .event');
