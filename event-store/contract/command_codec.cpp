@@ -33,19 +33,20 @@ NewRecord encode_command(const Command& command) {
 }
 
 Result<Command> decode_command(const Record& record) {
+  const auto headers = record.headers.split();
   // First of all, because a record whose user is in doubt must not be answered to anybody.
-  const auto user = read_user(record);
+  const auto user = read_user(record, headers);
   if (!user) return tl::unexpected(user.error());
-  const auto envelope = read_envelope(record, kCommandTypePrefix);
+  const auto envelope = read_envelope(headers, kCommandTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   const auto entry = find_entry<CommandCodec>(*envelope, Errc::malformed);
   if (!entry) return tl::unexpected(entry.error());
-  const auto client = id_header<WebsocketClientId>(record, "ce_wsclientid");
+  const auto client = id_header<WebsocketClientId>(headers, "ce_wsclientid");
   if (!client) return tl::unexpected(client.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return Command{envelope->id, envelope->source,         envelope->time,  *user,
-                 *client,      read_traceparent(record), std::move(*data)};
+  return Command{envelope->id, envelope->source,          envelope->time,  *user,
+                 *client,      read_traceparent(headers), std::move(*data)};
 }
 
 }  // namespace signalbox::event_store

@@ -21,17 +21,18 @@ NewRecord encode_connection(const ConnectionRecord& connection) {
 }
 
 Result<ConnectionRecord> decode_connection(const Record& record) {
-  const auto envelope = read_envelope(record, kEventTypePrefix);
+  const auto headers = record.headers.split();
+  const auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   const auto entry = find_entry<ConnectionCodec>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());
   std::optional<UserId> user;
   if (record.key) {
-    auto read = read_user(record);
+    auto read = read_user(record, headers);
     if (!read) return tl::unexpected(std::move(read).error());
     user = std::move(*read);
   }
-  const auto client = optional_id_header<WebsocketClientId>(record, "ce_wsclientid");
+  const auto client = optional_id_header<WebsocketClientId>(headers, "ce_wsclientid");
   if (!client) return tl::unexpected(client.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));

@@ -18,7 +18,8 @@ NewRecord encode_control(const ControlRecord& control) {
 }
 
 Result<ControlRecord> decode_control(const Record& record) {
-  const auto envelope = read_envelope(record, kControlTypePrefix);
+  const auto headers = record.headers.split();
+  const auto envelope = read_envelope(headers, kControlTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   // Only owners write them, so a type this build does not know is a later build's.
   const auto entry = find_entry<ControlCodec>(*envelope, Errc::unsupported_version);

@@ -25,14 +25,36 @@ Error malformed_header(std::string_view name, Error error) {
   return Error{Errc::malformed, std::move(error.message), std::string(name)};
 }
 
+Error missing_header(std::string_view name) {
+  return Error{Errc::malformed, "is missing", std::string(name)};
+}
+
+// Parsed once: whether it has the form is what the parser says.
+template <class Parsed>
+Result<Parsed> parsed_header(HeaderList headers, std::string_view name, TextForm form,
+                             std::optional<Parsed> (*parse)(std::string_view)) {
+  const auto value = find_header(headers, name);
+  if (!value) return tl::unexpected(missing_header(name));
+  if (const auto parsed = parse(*value)) return *parsed;
+  return tl::unexpected(malformed_header(name, refusal_of(*value, {.form = form}).value()));
+}
+
+Result<Timestamp> time_header(HeaderList headers, std::string_view name) {
+  return parsed_header<Timestamp>(headers, name, TextForm::timestamp, parse_timestamp);
+}
+
 // The version that ce_dataschema names, which must speak of the same type as ce_type.
-Result<int> read_version(const Record& record, std::string_view name) {
-  const auto header = record.header("ce_dataschema");
+Result<int> read_version(HeaderList headers, std::string_view name) {
+  const auto header = find_header(headers, "ce_dataschema");
   if (!header) return 1;
-  const std::string wanted = std::string(kSchemaPrefix) + std::string(name) + ":";
-  if (!header->starts_with(wanted))
-    return failure(Errc::malformed, "must be " + wanted + " and a version", "ce_dataschema");
-  const auto version = version_of_schema(header->substr(wanted.size() - 1));
+  const bool is_wanted = header->starts_with(kSchemaPrefix) &&
+                         header->substr(kSchemaPrefix.size()).starts_with(name) &&
+                         header->substr(kSchemaPrefix.size() + name.size()).starts_with(':');
+  if (!is_wanted)
+    return failure(Errc::malformed,
+                   "must be " + std::string(kSchemaPrefix) + std::string(name) + ": and a version",
+                   "ce_dataschema");
+  const auto version = version_of_schema(header->substr(kSchemaPrefix.size() + name.size()));
   if (!version) return failure(Errc::malformed, "must end in a version", "ce_dataschema");
   return *version;
 }
@@ -64,39 +86,43 @@ void EnvelopeWriter::add(std::string_view name, std::int64_t value) {
   headers_.add(name, std::to_string(value));
 }
 
-Result<Envelope> read_envelope(const Record& record, std::string_view type_prefix) {
-  const auto type = record.header("ce_type");
+Result<Envelope> read_envelope(HeaderList headers, std::string_view type_prefix) {
+  const auto type = find_header(headers, "ce_type");
   if (!type) return failure(Errc::malformed, "is missing", "ce_type");
   if (!type->starts_with(type_prefix))
     return failure(Errc::malformed, "must begin with " + std::string(type_prefix), "ce_type");
   const std::string_view name = type->substr(type_prefix.size());
-  auto id = text_header(record, "ce_id", JsonForm<UserId>::kBounds);
-  if (!id) return tl::unexpected(std::move(id).error());
-  auto source = text_header(record, "ce_source",
-                            {.bytes_min = 1, .bytes_max = kSourceBytesMax, .form = TextForm::any});
-  if (!source) return tl::unexpected(std::move(source).error());
-  const auto time = text_header(record, "ce_time", JsonForm<Timestamp>::kBounds);
+  const auto id = text_header(headers, "ce_id", JsonForm<UserId>::kBounds);
+  if (!id) return tl::unexpected(id.error());
+  const auto source = text_header(
+      headers, "ce_source", {.bytes_min = 1, .bytes_max = kSourceBytesMax, .form = TextForm::any});
+  if (!source) return tl::unexpected(source.error());
+  const auto time = time_header(headers, "ce_time");
   if (!time) return tl::unexpected(time.error());
-  const auto version = read_version(record, name);
+  const auto version = read_version(headers, name);
   if (!version) return tl::unexpected(version.error());
-  if (record.header("content-type") == kSealedContentType)
+  if (find_header(headers, "content-type") == kSealedContentType)
     return failure(Errc::unsupported_version, "sealed values cannot be read yet", "content-type");
-  return Envelope{std::move(*id), std::move(*source), timestamp_of_checked(*time), name, *version};
+  return Envelope{std::string(*id), std::string(*source), *time, name, *version};
 }
 
-Result<std::string> text_header(const Record& record, std::string_view name, const Bounds& bounds) {
-  const auto value = record.header(name);
-  if (!value) return failure(Errc::malformed, "is missing", std::string(name));
-  JsonMember member{std::string(name), JsonType::string, *value, std::string(*value), false};
-  auto text = read_text(member, bounds);
-  if (!text) return tl::unexpected(malformed_header(name, std::move(text).error()));
-  return text;
+Result<std::string_view> text_header(HeaderList headers, std::string_view name,
+                                     const Bounds& bounds) {
+  const auto value = find_header(headers, name);
+  if (!value) return tl::unexpected(missing_header(name));
+  if (auto refusal = refusal_of(*value, bounds))
+    return tl::unexpected(malformed_header(name, *std::move(refusal)));
+  return *value;
 }
 
-Result<std::int64_t> number_header(const Record& record, std::string_view name,
+Result<Uuid> uuid_header(HeaderList headers, std::string_view name) {
+  return parsed_header<Uuid>(headers, name, TextForm::uuid, Uuid::parse);
+}
+
+Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
                                    const Bounds& bounds) {
-  const auto value = record.header(name);
-  if (!value) return failure(Errc::malformed, "is missing", std::string(name));
+  const auto value = find_header(headers, name);
+  if (!value) return tl::unexpected(missing_header(name));
   const auto number = parse_number(*value);
   if (!number || *number < bounds.smallest || *number > bounds.largest)
     return failure(Errc::malformed,
@@ -122,18 +148,18 @@ std::optional<std::int64_t> header_number(std::span<const Header> headers, std::
   return value ? parse_number(*value) : std::nullopt;
 }
 
-std::optional<std::string> read_traceparent(const Record& record) {
-  const auto value = record.header("ce_traceparent");
+std::optional<std::string> read_traceparent(HeaderList headers) {
+  const auto value = find_header(headers, "ce_traceparent");
   if (!value || !is_opaque_id(*value)) return std::nullopt;
   return std::string(*value);
 }
 
-Result<UserId> read_user(const Record& record) {
+Result<UserId> read_user(const Record& record, HeaderList headers) {
   if (!record.key) return failure(Errc::malformed, "is missing", "key");
   if (!is_opaque_id(*record.key))
     return failure(Errc::malformed,
                    "must be a user id: 1 to 128 bytes of UTF-8 without control characters", "key");
-  const auto subject = id_header<UserId>(record, "ce_subject");
+  const auto subject = id_header<UserId>(headers, "ce_subject");
   if (!subject) return subject;
   if (subject->value() != *record.key)
     return failure(Errc::key_mismatch, "must equal the key of the record", "ce_subject");

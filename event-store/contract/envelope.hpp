@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,9 @@ class EnvelopeWriter {
   Headers headers_;
 };
 
+// The headers of a record, split once by who reads several of them.
+using HeaderList = std::span<const Header>;
+
 // What a reader needs to know of a record before its data.
 struct Envelope {
   std::string id;
@@ -64,48 +68,48 @@ struct Envelope {
   int version;            // of ce_dataschema; 1 where there is none
 };
 
-[[nodiscard]] Result<Envelope> read_envelope(const Record& record, std::string_view type_prefix);
+[[nodiscard]] Result<Envelope> read_envelope(HeaderList headers, std::string_view type_prefix);
 
 // The version at the end of a ce_dataschema; what is beyond every range that will ever be used is
 // cut to it. nullopt: it does not end in one.
 [[nodiscard]] std::optional<int> version_of_schema(std::string_view schema);
 
-// The headers of one record, each checked like a field of data.
-[[nodiscard]] Result<std::string> text_header(const Record& record, std::string_view name,
-                                              const Bounds& bounds);
-[[nodiscard]] Result<std::int64_t> number_header(const Record& record, std::string_view name,
+// Each checked like a field of data. What text_header() gives lies in the record.
+[[nodiscard]] Result<std::string_view> text_header(HeaderList headers, std::string_view name,
+                                                   const Bounds& bounds);
+[[nodiscard]] Result<Uuid> uuid_header(HeaderList headers, std::string_view name);
+[[nodiscard]] Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
                                                  const Bounds& bounds);
 
 template <class Id>
-[[nodiscard]] Result<Id> id_header(const Record& record, std::string_view name) {
+[[nodiscard]] Result<Id> id_header(HeaderList headers, std::string_view name) {
   constexpr Bounds kBounds = JsonForm<Id>::kBounds;
   if constexpr (std::same_as<typename Id::value_type, std::string>)
-    return text_header(record, name, kBounds).map([](std::string text) {
-      return Id(std::move(text));
+    return text_header(headers, name, kBounds).map([](std::string_view text) {
+      return Id(std::string(text));
     });
   else if constexpr (std::same_as<typename Id::value_type, Uuid>)
-    return text_header(record, name, kBounds).map([](const std::string& text) {
-      return Id(uuid_of_checked(text));
-    });
+    return uuid_header(headers, name).map([](const Uuid& uuid) { return Id(uuid); });
   else
-    return number_header(record, name, kBounds).map([](std::int64_t number) {
+    return number_header(headers, name, kBounds).map([](std::int64_t number) {
       return Id(static_cast<typename Id::value_type>(number));
     });
 }
 
 // nullopt where the header is absent; what is there must be right.
 template <class Id>
-[[nodiscard]] Result<std::optional<Id>> optional_id_header(const Record& record,
+[[nodiscard]] Result<std::optional<Id>> optional_id_header(HeaderList headers,
                                                            std::string_view name) {
-  if (!record.header(name)) return std::optional<Id>();
-  return id_header<Id>(record, name).map([](Id id) { return std::optional<Id>(std::move(id)); });
+  if (!find_header(headers, name)) return std::optional<Id>();
+  return id_header<Id>(headers, name).map([](Id id) { return std::optional<Id>(std::move(id)); });
 }
 
 // W3C trace context, passed on unread; what could be none is left out.
-[[nodiscard]] std::optional<std::string> read_traceparent(const Record& record);
+[[nodiscard]] std::optional<std::string> read_traceparent(HeaderList headers);
 
-// The key as the user it names. Errors: malformed; key_mismatch where ce_subject is another.
-[[nodiscard]] Result<UserId> read_user(const Record& record);
+// The key of the record as the user it names. Errors: malformed; key_mismatch where ce_subject is
+// another.
+[[nodiscard]] Result<UserId> read_user(const Record& record, HeaderList headers);
 
 // An error of data, as the error of the record: its field below `data`.
 [[nodiscard]] Error malformed_data(Error error);

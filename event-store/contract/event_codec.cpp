@@ -46,33 +46,34 @@ std::string encode_event_value(const EventData& data, const WebsocketClientId& c
 }
 
 Result<Event> decode_event(const Record& record) {
-  const auto envelope = read_envelope(record, kEventTypePrefix);
+  const auto headers = record.headers.split();
+  const auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   // Only owners write events, so a type this build does not know is a later build's.
   const auto entry = find_entry<EventCodec>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());
-  const auto id = id_header<EventId>(record, "ce_id");
+  const auto id = id_header<EventId>(headers, "ce_id");
   if (!id) return tl::unexpected(id.error());
-  const auto user = read_user(record);
+  const auto user = read_user(record, headers);
   if (!user) return tl::unexpected(user.error());
-  const auto client = id_header<WebsocketClientId>(record, "ce_wsclientid");
+  const auto client = id_header<WebsocketClientId>(headers, "ce_wsclientid");
   if (!client) return tl::unexpected(client.error());
-  const auto thread = optional_id_header<ThreadId>(record, "ce_threadid");
+  const auto thread = optional_id_header<ThreadId>(headers, "ce_threadid");
   if (!thread) return tl::unexpected(thread.error());
-  const auto run = optional_id_header<RunId>(record, "ce_runid");
+  const auto run = optional_id_header<RunId>(headers, "ce_runid");
   if (!run) return tl::unexpected(run.error());
-  const auto attempt = optional_id_header<Attempt>(record, "ce_attempt");
+  const auto attempt = optional_id_header<Attempt>(headers, "ce_attempt");
   if (!attempt) return tl::unexpected(attempt.error());
-  const auto seq = id_header<Seq>(record, "ce_userseq");
+  const auto seq = id_header<Seq>(headers, "ce_userseq");
   if (!seq) return tl::unexpected(seq.error());
-  const auto inbound_offset = id_header<Offset>(record, "ce_inboundoffset");
+  const auto inbound_offset = id_header<Offset>(headers, "ce_inboundoffset");
   if (!inbound_offset) return tl::unexpected(inbound_offset.error());
-  const auto epoch = id_header<Epoch>(record, "ce_ownerepoch");
+  const auto epoch = id_header<Epoch>(headers, "ce_ownerepoch");
   if (!epoch) return tl::unexpected(epoch.error());
-  const auto owner_seq = id_header<OwnerSeq>(record, "ce_ownerseq");
+  const auto owner_seq = id_header<OwnerSeq>(headers, "ce_ownerseq");
   if (!owner_seq) return tl::unexpected(owner_seq.error());
-  auto causation = text_header(record, "ce_causationid", JsonForm<UserId>::kBounds);
-  if (!causation) return tl::unexpected(std::move(causation).error());
+  const auto causation = text_header(headers, "ce_causationid", JsonForm<UserId>::kBounds);
+  if (!causation) return tl::unexpected(causation.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
   return Event{*id,
@@ -87,8 +88,8 @@ Result<Event> decode_event(const Record& record) {
                *inbound_offset,
                *epoch,
                *owner_seq,
-               std::move(*causation),
-               read_traceparent(record),
+               std::string(*causation),
+               read_traceparent(headers),
                std::move(*data)};
 }
 

@@ -45,20 +45,24 @@ std::string listed(std::span<const std::string_view> names) {
 
 }  // namespace
 
+std::optional<Error> refusal_of(std::string_view text, const Bounds& bounds) {
+  if (!bounds.one_of.empty() && std::ranges::find(bounds.one_of, text) == bounds.one_of.end())
+    return Error{Errc::bad_field, listed(bounds.one_of)};
+  if (!has_form(text, bounds.form))
+    return Error{Errc::bad_field, std::string(what_it_must_be(bounds.form))};
+  if (text.size() < bounds.bytes_min)
+    return Error{Errc::bad_field,
+                 "must have at least " + std::to_string(bounds.bytes_min) + " bytes"};
+  if (text.size() > bounds.bytes_max)
+    return Error{Errc::too_large,
+                 "must have at most " + std::to_string(bounds.bytes_max) + " bytes"};
+  return std::nullopt;
+}
+
 Result<std::string> read_text(JsonMember& member, const Bounds& bounds) {
   if (member.type != JsonType::string) return failure(Errc::bad_field, "must be a string");
   if (member.lone_surrogate) return failure(Errc::bad_field, "holds half of a code point");
-  if (!bounds.one_of.empty() &&
-      std::ranges::find(bounds.one_of, member.text) == bounds.one_of.end())
-    return failure(Errc::bad_field, listed(bounds.one_of));
-  if (!has_form(member.text, bounds.form))
-    return failure(Errc::bad_field, std::string(what_it_must_be(bounds.form)));
-  if (member.text.size() < bounds.bytes_min)
-    return failure(Errc::bad_field,
-                   "must have at least " + std::to_string(bounds.bytes_min) + " bytes");
-  if (member.text.size() > bounds.bytes_max)
-    return failure(Errc::too_large,
-                   "must have at most " + std::to_string(bounds.bytes_max) + " bytes");
+  if (auto refusal = refusal_of(member.text, bounds)) return tl::unexpected(*std::move(refusal));
   return std::move(member.text);
 }
 

@@ -51,6 +51,8 @@ struct FieldShape {
   std::vector<FieldShape> members{};  // of an object, or of the objects of an array
 };
 
+// What the text must be and is not; nullopt: the bounds allow it.
+[[nodiscard]] std::optional<Error> refusal_of(std::string_view text, const Bounds& bounds);
 // The member says what the bounds allow; otherwise the error says what it must be.
 [[nodiscard]] Result<std::string> read_text(JsonMember& member, const Bounds& bounds);
 [[nodiscard]] Result<std::int64_t> read_integer(const JsonMember& member, const Bounds& bounds);

@@ -25,19 +25,20 @@ NewRecord encode_progress(const Progress& progress) {
 }
 
 Result<Progress> decode_progress(const Record& record) {
-  const auto envelope = read_envelope(record, kEventTypePrefix);
+  const auto headers = record.headers.split();
+  const auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   const auto entry = find_entry<ProgressCodec>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());
-  const auto user = read_user(record);
+  const auto user = read_user(record, headers);
   if (!user) return tl::unexpected(user.error());
-  const auto client = id_header<WebsocketClientId>(record, "ce_wsclientid");
+  const auto client = id_header<WebsocketClientId>(headers, "ce_wsclientid");
   if (!client) return tl::unexpected(client.error());
-  const auto thread = id_header<ThreadId>(record, "ce_threadid");
+  const auto thread = id_header<ThreadId>(headers, "ce_threadid");
   if (!thread) return tl::unexpected(thread.error());
-  const auto run = id_header<RunId>(record, "ce_runid");
+  const auto run = id_header<RunId>(headers, "ce_runid");
   if (!run) return tl::unexpected(run.error());
-  const auto attempt = id_header<Attempt>(record, "ce_attempt");
+  const auto attempt = id_header<Attempt>(headers, "ce_attempt");
   if (!attempt) return tl::unexpected(attempt.error());
   auto data = decode_object<AgentResponding>(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));

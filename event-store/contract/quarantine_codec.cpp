@@ -54,7 +54,8 @@ Topic topic_of(std::string_view checked) {
 // The envelope and the data of a quarantine record that must be a Data.
 template <class Data>
 Result<std::pair<Envelope, Data>> read_record(const Record& record) {
-  auto envelope = read_envelope(record, kEventTypePrefix);
+  const auto headers = record.headers.split();
+  auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(std::move(envelope).error());
   const auto entry = find_entry<QuarantineCodec>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());

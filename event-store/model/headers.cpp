@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::size_t kHeadersUsual = 24;
 
+// Many names are of one length, and few of those end alike.
+bool is_same(std::string_view name, std::string_view wanted) {
+  return name.size() == wanted.size() && (name.empty() || name.back() == wanted.back()) &&
+         name == wanted;
+}
+
 }  // namespace
 
 Headers::Headers(std::initializer_list<Header> headers) {
@@ -55,14 +61,13 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 // By hand and not through the iterator, which reads each length twice: of many records several
-// headers are looked for. Many names are of one length, and few of those end alike.
+// headers are looked for.
 std::optional<std::string_view> Headers::find(std::string_view name) const {
   const char* const end = bytes_.data() + bytes_.size();
   for (const char* at = bytes_.data(); at != end;) {
     const std::string_view here = text_at(at);
     const std::string_view value = text_at(here.data() + here.size());
-    if (here.size() == name.size() && (here.empty() || here.back() == name.back()) && here == name)
-      return value;
+    if (is_same(here, name)) return value;
     at = value.data() + value.size();
   }
   return std::nullopt;
@@ -97,7 +102,7 @@ void Headers::append(std::string_view text) {
 std::optional<std::string_view> find_header(std::span<const Header> headers,
                                             std::string_view name) {
   for (const Header& header : headers)
-    if (header.name == name) return header.value;
+    if (is_same(header.name, name)) return header.value;
   return std::nullopt;
 }
 
