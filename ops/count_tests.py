@@ -1,7 +1,7 @@
-"""Counts the tests of a JUnit file that ctest wrote: `count_tests.py FILE`.
+"""Counts the tests of JUnit files that ctest wrote: `count_tests.py FILE...`.
 
-Prints each skipped test with its reason, each failed one with the end of its output, then
-`N passed, N failed, N skipped`. A test that could not be run at all counts as failed. Exit code 0
+Prints each skipped test with its reason, each failed one with the end of its output, whether there
+was no Apache Kafka to test with, then `N passed, N failed, N skipped`. A test that could not be run at all counts as failed. Exit code 0
 when nothing failed, else 1. `count_tests.py --times FILE` lists instead the tests that took longer
 than 10 s.
 """
@@ -12,6 +12,7 @@ import xml.etree.ElementTree as xml
 LONG_SECONDS = 10
 LINES_OF_A_FAILURE = 40
 LINE_CHARACTERS = 300
+KAFKA_SETUPS = {"kafka.broker_up", "kafka.cluster_up"}
 
 
 def skip_reason(case):
@@ -45,10 +46,10 @@ def count(path):
     return passed, failed, skipped
 
 
-def print_times(path):
+def print_times(paths):
     """The tests that took long, longest first."""
     times = [(float(case.get("time")), case.get("name"))
-             for case in xml.parse(path).getroot().iter("testcase")]
+             for path in paths for case in xml.parse(path).getroot().iter("testcase")]
     for seconds, name in sorted(times, reverse=True):
         if seconds >= LONG_SECONDS:
             print(f"{seconds:7.0f} s  {name}")
@@ -56,16 +57,24 @@ def print_times(path):
 
 def main():
     if sys.argv[1] == "--times":
-        return print_times(sys.argv[2])
-    try:
-        passed, failed, skipped = count(sys.argv[1])
-    except (OSError, xml.ParseError) as error:
-        print(error)
-        passed, failed, skipped = 0, [(sys.argv[1], "    no test report\n")], []
+        return print_times(sys.argv[2:])
+    passed, failed, skipped = 0, [], []
+    for path in sys.argv[1:]:
+        try:
+            counted = count(path)
+        except (OSError, xml.ParseError) as error:
+            print(error)
+            counted = 0, [(path, "    no test report\n")], []
+        passed += counted[0]
+        failed += counted[1]
+        skipped += counted[2]
     for name, reason in skipped:
         print(f"skipped: {name}: {reason}")
     for name, output in failed:
         print(f"failed: {name}:\n{output}", end="")
+    without_kafka = [reason for name, reason in skipped if name in KAFKA_SETUPS]
+    if without_kafka:
+        print(f"Kafka tests were skipped: {without_kafka[0]}")
     print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
     return 1 if failed else 0
 

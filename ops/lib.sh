@@ -11,10 +11,10 @@ readonly SIGNALBOX_PACKAGES=(
   python3 python3-venv python3-lib2to3 python3-websockets python3-pytest
   python3-jwt python3-cryptography)
 
-# What the stock clients of the tests run on, as command:package: a machine may have the command from
-# elsewhere. Go is used where it is at hand.
+# What the stock clients of the tests and Apache Kafka (ops/kafka) run on, as command:package: a machine
+# may have the command from elsewhere. Go is used where it is at hand.
 readonly SIGNALBOX_CLIENT_TOOLS=(
-  node:nodejs npm:npm javac:openjdk-17-jdk-headless chromium:chromium)
+  node:nodejs npm:npm javac:openjdk-17-jdk-headless chromium:chromium mvn:maven kcat:kcat)
 
 # step "what it does" command...: says it, does it, says how long it took and whether it worked.
 step() {

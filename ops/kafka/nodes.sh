@@ -88,7 +88,7 @@ print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))')
     rm -rf "$folder/node-$node"
     mkdir "$folder/node-$node"
     (umask 077 && write_properties "$node" >"$folder/node-$node/server.properties")
-    java -Xmx256m -cp "$class_path" kafka.tools.StorageTool format --cluster-id "$id" "${extra[@]}" \
+    java -Xmx256m "${kafka_short_lived[@]}" -cp "$class_path" kafka.tools.StorageTool format --cluster-id "$id" "${extra[@]}" \
       --config "$folder/node-$node/server.properties" >"$folder/node-$node/format.txt" 2>&1 ||
       die "the data folder could not be made: $(tail -n 3 "$folder/node-$node/format.txt")"
   done

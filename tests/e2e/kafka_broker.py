@@ -1,0 +1,183 @@
+"""Apache Kafka for tests from outside, and stock tools that share no code with us.
+
+`shared_address()` is the broker all tests share (fixture kafka_broker of tests/kafka): take topics
+under `fresh_prefix()`, and leave the broker alone. `Kafka` is a cluster of a test's own, which it may
+kill, stop, freeze and move leaders of. Every wait is bounded.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import uuid
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+WAIT_SECONDS = 60
+UNAVAILABLE = 69
+
+
+def skip_without_kafka(reason):
+    """Skips the test; with CI=true there must be a Kafka, and it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"with CI=true there must be a Kafka: {reason}")
+    pytest.skip(reason)
+
+
+def shared_address():
+    """HOST:PORT[,...] of the shared broker, or of the shared cluster, whichever ctest was told."""
+    address = os.environ.get("SIGNALBOX_TEST_KAFKA", "")
+    path = os.environ.get("SIGNALBOX_TEST_KAFKA_FILE")
+    if not address and path and os.path.exists(path):
+        address = pathlib.Path(path).read_text("utf-8").strip()
+    return address or skip_without_kafka("there is no broker; the fixture's set-up says why")
+
+
+def fresh_prefix():
+    """A topic prefix that no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def kcat(address, *arguments, text=None, check=True):
+    """What kcat printed; with check=False the finished process."""
+    done = subprocess.run(["kcat", "-b", address, *arguments], input=text, text=True,
+                          capture_output=True, timeout=WAIT_SECONDS, check=False)
+    if not check:
+        return done
+    assert done.returncode == 0, f"kcat {arguments}: {done.stderr}"
+    return done.stdout
+
+
+def produce(address, topic, lines, *arguments):
+    """Lines as records, acknowledged by all replicas that must have them."""
+    kcat(address, "-P", "-t", topic, "-X", "acks=all", *arguments, text="".join(f"{x}\n" for x in lines))
+
+
+def consume(address, topic, *arguments, partition=None):
+    """Every record there is now, each a dict as kcat prints it (topic, partition, offset, headers,
+    key, payload), in the order of each partition."""
+    which = [] if partition is None else ["-p", str(partition)]
+    printed = kcat(address, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", *which, *arguments)
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def metadata(address, topic=None):
+    """The cluster as kcat prints it: brokers, topics with their partitions."""
+    return json.loads(kcat(address, "-L", "-J", *(["-t", topic] if topic else [])))
+
+
+class Kafka:
+    """One cluster by ops/kafka/up in `folder`, gone down at the latest with this process.
+
+    A second start() begins every node that does not run, on the same ports and data.
+    """
+
+    def __init__(self, folder, brokers=1, version=None, secure=False):
+        self.folder = pathlib.Path(folder)
+        self.nodes = range(1, brokers + 1)
+        version = version or os.environ.get("SIGNALBOX_TEST_KAFKA_VERSION", "4.3")
+        self.command = [str(ROOT / "ops/kafka/up"), "--dir", str(self.folder), "--port", "0",
+                        "--brokers", str(brokers), "--version", version, "--while", str(os.getpid())]
+        self.command += ["--secure"] if secure else []
+        self.address = None
+
+    def start(self):
+        done = subprocess.run(self.command, text=True, capture_output=True, timeout=180, check=False)
+        if done.returncode == UNAVAILABLE:
+            skip_without_kafka(done.stderr.strip().splitlines()[-1])
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = done.stdout.splitlines()[-1]
+        assert said.startswith("kafka ready at "), done.stdout
+        self.address = said.removeprefix("kafka ready at ")
+        return self
+
+    def stop(self):
+        subprocess.run([str(ROOT / "ops/kafka/down"), "--dir", str(self.folder)], check=True,
+                       timeout=WAIT_SECONDS, stdout=subprocess.DEVNULL)
+
+    def pid(self, node=1):
+        return int((self.folder / f"node-{node}" / "pid").read_text("utf-8"))
+
+    def signal(self, node, which):
+        os.kill(self.pid(node), which)
+
+    def kill(self, node=1):
+        """kill -9, and waits until it is gone."""
+        pid = self.pid(node)
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while _runs(pid):
+            assert time.monotonic() < deadline, f"node {node} survived kill -9"
+            time.sleep(0.02)
+
+    def freeze(self, node=1):
+        self.signal(node, signal.SIGSTOP)
+
+    def thaw(self, node=1):
+        self.signal(node, signal.SIGCONT)
+
+    def tool(self, name, *arguments, role=None, text=None, check=True):
+        """What one of Kafka's Java tools printed (its class below org.apache.kafka.tools); with
+        check=False the finished process."""
+        who = ["--as", role] if role else []
+        done = subprocess.run(
+            [str(ROOT / "ops/kafka/tool"), "--dir", str(self.folder), *who,
+             f"org.apache.kafka.tools.{name}", *arguments],
+            input=text, text=True, capture_output=True, timeout=WAIT_SECONDS, check=False)
+        if not check:
+            return done
+        assert done.returncode == 0, f"{name} {arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def create_topic(self, name, partitions=1, **config):
+        options = [word for key, value in config.items()
+                   for word in ("--config", f"{key.replace('_', '.')}={value}")]
+        self.tool("TopicCommand", "--create", "--topic", name, "--partitions", str(partitions), *options)
+
+    def console_consumer(self, topic, count, *arguments):
+        """The first records of a topic as the Java console consumer prints them, a line each."""
+        return self.tool("consumer.ConsoleConsumer", "--topic", topic, "--from-beginning",
+                         "--max-messages", str(count), "--timeout-ms", "30000", *arguments)
+
+    def leaders(self, topic):
+        """Partition -> number of the node that leads it."""
+        known = metadata(self.address, topic)["topics"][0]["partitions"]
+        return {each["partition"]: each["leader"] for each in known}
+
+    def move_leaders(self, topic):
+        """Gives each partition of the topic to its next replica, and waits until it leads. No data
+        moves."""
+        partitions = metadata(self.address, topic)["topics"][0]["partitions"]
+        wanted = {}
+        for each in partitions:
+            replicas = [replica["id"] for replica in each["replicas"]]
+            at = replicas.index(each["leader"]) + 1
+            each["order"] = replicas[at:] + replicas[:at]
+            wanted[each["partition"]] = each["order"][0]
+        plan = self.folder / "plan.json"
+        plan.write_text(json.dumps({"version": 1, "partitions": [
+            {"topic": topic, "partition": each["partition"], "replicas": each["order"]}
+            for each in partitions]}), "utf-8")
+        self.tool("reassign.ReassignPartitionsCommand", "--reassignment-json-file", str(plan), "--execute")
+        plan.write_text(json.dumps({"partitions": [
+            {"topic": topic, "partition": number} for number in wanted]}), "utf-8")
+        self.tool("LeaderElectionCommand", "--election-type", "preferred", "--path-to-json-file", str(plan))
+        self.wait_until(lambda: self.leaders(topic) == wanted, f"leaders {wanted} of {topic}")
+
+    @staticmethod
+    def wait_until(found, what):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (result := found()):
+            assert time.monotonic() < deadline, f"not seen: {what}"
+            time.sleep(0.1)
+        return result
+
+
+def _runs(pid):
+    """Whether the process is there; one that ended and that nobody waited for does not run."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
