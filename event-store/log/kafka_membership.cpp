@@ -1,0 +1,167 @@
+#include "event-store/log/kafka_membership.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "event-store/log/kafka_record.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kPollFor{100};
+constexpr milliseconds kAskExecutorEvery{1'000};
+
+}  // namespace
+
+std::shared_ptr<KafkaMember> KafkaMember::start(const KafkaEventLogOptions& options,
+                                                const std::string& group, Executor& where,
+                                                MembershipSink& sink) {
+  std::shared_ptr<KafkaMember> member(new KafkaMember(options, group, where, sink));
+  // The thread keeps what it works on, also when nobody waits for it any more.
+  member->thread_ = std::thread([member] { member->run(); });
+  return member;
+}
+
+KafkaMember::KafkaMember(const KafkaEventLogOptions& options, const std::string& group,
+                         Executor& where, MembershipSink& sink)
+    : kafka_(options.kafka),
+      session_timeout_(options.session_timeout),
+      silence_max_(options.executor_silence_max),
+      group_(options.kafka.topic_prefix + "." + group),
+      where_(&where),
+      sink_(sink) {}
+
+void KafkaMember::leave() {
+  const std::lock_guard lock(mutex_);
+  where_ = nullptr;
+}
+
+bool KafkaMember::wait_until_gone(MonotonicTime deadline) {
+  if (gone_.wait_until(deadline) == std::future_status::ready) {
+    thread_.join();
+    return true;
+  }
+  thread_.detach();
+  return false;
+}
+
+bool KafkaMember::has_left() {
+  const std::lock_guard lock(mutex_);
+  return where_ == nullptr;
+}
+
+Result<void> KafkaMember::make_client() {
+  // How soon a member learns that another one came or went.
+  const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", "500"},
+                                                    {"reconnect.backoff.ms", "50"},
+                                                    {"reconnect.backoff.max.ms", "1000"}});
+  auto conf =
+      make_kafka_conf(kafka, {{"group.id", group_},
+                              {"session.timeout.ms", std::to_string(session_timeout_.count())},
+                              {"partition.assignment.strategy", "range"},
+                              {"enable.auto.commit", "false"},
+                              {"enable.auto.offset.store", "false"},
+                              {"auto.offset.reset", "error"}});
+  if (!conf) return tl::unexpected(conf.error());
+  rd_kafka_conf_set_opaque(conf->get(), this);
+  rd_kafka_conf_set_rebalance_cb(
+      conf->get(),
+      [](rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
+         void* opaque) { static_cast<KafkaMember*>(opaque)->on_rebalance(what, partitions); });
+  auto client = make_kafka_client(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!client) return tl::unexpected(client.error());
+  client_ = std::move(*client);
+  rd_kafka_poll_set_consumer(client_.get());
+  return {};
+}
+
+void KafkaMember::run() {
+  pthread_setname_np(pthread_self(), "kafka-group");
+  if (const auto made = make_client(); made) {
+    subscribe();
+    while (!has_left()) {
+      const KafkaMessage message(
+          rd_kafka_consumer_poll(client_.get(), static_cast<int>(kPollFor.count())));
+      watch_revocation();
+      watch_executor();
+    }
+    rd_kafka_consumer_close(client_.get());
+    client_ = nullptr;
+  } else {
+    spdlog::error("group {} cannot be joined: {}", group_, made.error().message);
+  }
+  gone_promise_.set_value();
+}
+
+void KafkaMember::subscribe() {
+  const KafkaPartitionList topics(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(topics.get(), topic_name(kafka_, Topic::inbound).c_str(),
+                                    RD_KAFKA_PARTITION_UA);
+  const auto error = rd_kafka_subscribe(client_.get(), topics.get());
+  subscribed_ = error == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (!subscribed_) spdlog::error("group {} cannot be joined: {}", group_, rd_kafka_err2str(error));
+}
+
+void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
+                               const rd_kafka_topic_partition_list_t* partitions) {
+  const bool is_lost = rd_kafka_assignment_lost(client_.get()) != 0;
+  rd_kafka_assign(client_.get(), nullptr);
+  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    std::vector<Partition> mine;
+    for (int i = 0; i < partitions->cnt; ++i) mine.emplace_back(partitions->elems[i].partition);
+    std::ranges::sort(mine);
+    revoked_at_.reset();
+    tell(std::move(mine));
+  } else if (is_lost) {
+    spdlog::warn(
+        "group {}: this member was not heard of for too long, others may own its partitions",
+        group_);
+    revoked_at_.reset();
+    tell({});
+  } else {
+    revoked_at_ = steady_clock::now();
+  }
+}
+
+void KafkaMember::tell(std::vector<Partition> partitions) {
+  if (partitions.empty() && !assigned_) return;
+  assigned_ = !partitions.empty();
+  const std::lock_guard lock(mutex_);
+  if (where_ == nullptr) return;
+  where_->post([self = shared_from_this(), partitions = std::move(partitions)] {
+    if (!self->has_left()) self->sink_.on_assigned(partitions);
+  });
+}
+
+void KafkaMember::watch_revocation() {
+  if (!revoked_at_ || steady_clock::now() - *revoked_at_ < session_timeout_) return;
+  revoked_at_.reset();
+  tell({});
+}
+
+void KafkaMember::watch_executor() {
+  const MonotonicTime now = steady_clock::now();
+  if (*answered_) {
+    if (!subscribed_) subscribe();
+    if (now - asked_at_ < kAskExecutorEvery) return;
+    asked_at_ = now;
+    *answered_ = false;
+    const std::lock_guard lock(mutex_);
+    if (where_ != nullptr) where_->post([answered = answered_] { *answered = true; });
+  } else if (subscribed_ && now - asked_at_ >= silence_max_) {
+    spdlog::error("group {}: its thread did not come round for {} ms, others take its partitions",
+                  group_, silence_max_.count());
+    rd_kafka_unsubscribe(client_.get());
+    subscribed_ = false;
+    revoked_at_.reset();
+    tell({});
+  }
+}
+
+}  // namespace signalbox::event_store
