@@ -57,6 +57,7 @@ std::vector<ConformanceCheck> conformance_checks(std::initializer_list<Hook> hoo
 TEST_P(EventLogConformance, Holds) {
   const auto& [make_fixture, check] = GetParam();
   const auto fixture = make_fixture();
+  if (!fixture) GTEST_SKIP() << "what this backend runs on cannot be had here";
   check.run(*fixture);
 }
 

@@ -77,6 +77,7 @@ inline void PrintTo(const ConformanceCheck& check, std::ostream* out) { *out << 
 // Those that need no hook or one of these.
 [[nodiscard]] std::vector<ConformanceCheck> conformance_checks(std::initializer_list<Hook> hooks);
 
+// Null where the backend needs something that is not there: the check is skipped.
 using MakeFixture = std::unique_ptr<EventLogFixture> (*)();
 class EventLogConformance
     : public testing::TestWithParam<std::tuple<MakeFixture, ConformanceCheck>> {};

@@ -1,0 +1,47 @@
+// The topics of a new log on a real broker, under a prefix of its own, for as long as the object
+// lives: made with librdkafka's admin requests and given their genesis.
+#pragma once
+
+#include <string>
+
+#include "event-store/kafka/kafka_config.hpp"
+#include "event-store/model/random.hpp"
+
+namespace signalbox::event_store {
+
+struct TestTopicsOptions {
+  std::string brokers{};
+  std::int32_t partitions = 4;
+  int replicas = 1;
+  int min_insync = 1;
+  bool genesis = true;
+};
+
+class KafkaTopicsForTest {
+ public:
+  // Throws where the broker refuses: without topics nothing that follows means anything.
+  explicit KafkaTopicsForTest(TestTopicsOptions options);
+  ~KafkaTopicsForTest();
+  KafkaTopicsForTest(const KafkaTopicsForTest&) = delete;
+  KafkaTopicsForTest& operator=(const KafkaTopicsForTest&) = delete;
+
+  [[nodiscard]] const KafkaOptions& kafka() const { return kafka_; }
+  // By a producer that is none of ours; returns when it is reported.
+  void produce(Topic topic, std::int32_t partition, const char* key, const char* value);
+  void remove(Topic topic);
+  // What retention would take, at once.
+  void delete_records(Topic topic, std::int32_t partition, std::int64_t before);
+
+ private:
+  void create();
+  void write_genesis();
+  void send(Topic topic, std::int32_t partition, const NewRecord& record);
+  [[nodiscard]] KafkaEvent wait_for(rd_kafka_queue_t& queue, const char* what);
+
+  TestTopicsOptions options_;
+  Random random_;
+  KafkaOptions kafka_;
+  KafkaClient client_;
+};
+
+}  // namespace signalbox::event_store
