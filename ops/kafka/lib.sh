@@ -3,15 +3,20 @@
 #   settings         version, brokers, port, secure, as it was made
 #   address          HOST:PORT[,HOST:PORT...] of the brokers while the cluster is up
 #   node-<n>/        server.properties, data/, log.txt and, while it runs, pid
-#   secrets/         of a secure cluster: certificate, truststore, passwords, a client file per role
+#   secrets/         of a secure cluster: certificates, passwords, client files per role (make_secrets.py)
+#   address-for-certificates    of a secure cluster, where clients come by their certificate
 
 kafka_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# Who has rights on a secure cluster (acls); `admin` has all.
+readonly KAFKA_ROLES=(gateway router event-store topics quarantine audit)
+readonly KAFKA_USERS=(admin "${KAFKA_ROLES[@]}")
 
 # Exit codes: 1 it failed, 2 usage, 69 what it is made of cannot be had here.
 readonly KAFKA_UNAVAILABLE=69
 
 die() {
-  printf '%s: %s\n' "${0#"$PWD"/}" "$1" >&2
+  printf 'ops/kafka/%s: %s\n' "${0##*/}" "$1" >&2
   exit "${2-1}"
 }
 

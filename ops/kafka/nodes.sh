@@ -1,16 +1,25 @@
 # The nodes of a cluster: their files, their start, and waiting for them. Sourced by ops/kafka/up after
-# lib.sh, with folder, version, exact, brokers, port, secure and class_path set.
+# lib.sh, with folder, version, exact, brokers, port, secure and class_path set, and a
+# umask that leaves what it writes to its owner.
 #
-# Node n serves clients at port + n - 1 and is a controller at port + brokers + n - 1.
+# Node n serves clients at port + n - 1 and is a controller at port + brokers + n - 1; a secure one
+# serves those with a certificate at port + 2 * brokers + n - 1.
 
 broker_port() { printf '%d' $((port + $1 - 1)); }
 controller_port() { printf '%d' $((port + brokers + $1 - 1)); }
+certificate_port() { printf '%d' $((port + 2 * brokers + $1 - 1)); }
 
-# each_node FORMAT: the line of each node, joined by commas; %n, %b and %c are its number and ports.
+# ports_needed: how many ports in a row.
+ports_needed() {
+  if $secure; then printf '%d' $((3 * brokers)); else printf '%d' $((2 * brokers)); fi
+}
+
+# each_node FORMAT: the line of each node, joined by commas; %n, %b, %c and %s are its number and ports.
 each_node() {
   local node line lines=()
   for ((node = 1; node <= brokers; ++node)); do
     line=${1//%n/$node} line=${line//%b/$(broker_port "$node")} line=${line//%c/$(controller_port "$node")}
+    line=${line//%s/$(certificate_port "$node")}
     lines+=("$line")
   done
   (IFS=, && printf '%s' "${lines[*]}")
@@ -41,7 +50,10 @@ PYTHON
 # check_ports NODE: says who has a port of it before Java does in fifty lines.
 check_ports() {
   local taken
-  for taken in "$(broker_port "$1")" "$(controller_port "$1")"; do
+  local -a ports
+  ports=("$(broker_port "$1")" "$(controller_port "$1")")
+  ! $secure || ports+=("$(certificate_port "$1")")
+  for taken in "${ports[@]}"; do
     if (exec 3<>"/dev/tcp/127.0.0.1/$taken") 2>/dev/null; then
       die "port $taken is taken (node $1 of $folder needs it); choose others with --port"
     fi
@@ -50,14 +62,11 @@ check_ports() {
 
 # write_properties NODE
 write_properties() {
-  local node=$1 insync=$((brokers > 1 ? 2 : 1)) protocol=PLAINTEXT
-  ! $secure || protocol=SASL_SSL
+  local node=$1 insync=$((brokers > 1 ? 2 : 1))
   cat <<PROPERTIES
 process.roles=broker,controller
 node.id=$node
 controller.quorum.voters=$(each_node '%n@127.0.0.1:%c')
-listeners=CLIENTS://127.0.0.1:$(broker_port "$node"),CONTROLLER://127.0.0.1:$(controller_port "$node")
-advertised.listeners=CLIENTS://127.0.0.1:$(broker_port "$node")
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
 log.dirs=$folder/node-$node/data
@@ -71,26 +80,39 @@ transaction.state.log.replication.factor=$brokers
 transaction.state.log.min.isr=$insync
 group.initial.rebalance.delay.ms=0
 PROPERTIES
-  if $secure; then
-    write_secure_properties
-  else
-    printf 'listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT\n'
-  fi
+  if $secure; then write_secure_properties "$node"; else write_open_properties "$node"; fi
+}
+
+write_open_properties() {
+  cat <<PROPERTIES
+listeners=CLIENTS://127.0.0.1:$(broker_port "$1"),CONTROLLER://127.0.0.1:$(controller_port "$1")
+advertised.listeners=CLIENTS://127.0.0.1:$(broker_port "$1")
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+PROPERTIES
+}
+
+# format_node NODE CLUSTER_ID: the arguments in a file, so that no list of processes shows a password.
+format_node() {
+  local home=$folder/node-$1 arguments=$folder/node-$1/format.arguments
+  printf '%s\n' kafka.tools.StorageTool format "--cluster-id=$2" \
+    "--config \"$home/server.properties\"" >"$arguments"
+  ! $secure || scram_arguments >>"$arguments"
+  java -Xmx256m "${kafka_short_lived[@]}" -cp "$class_path" "@$arguments" >"$home/format.txt" 2>&1 ||
+    die "the data folder could not be made: $(tail -n 3 "$home/format.txt")"
+  rm "$arguments"
 }
 
 # make_cluster: the folder of a cluster that never ran. Its settings come last: they say it is whole.
 make_cluster() {
   local node id
-  local -a extra=()
+  ! $secure || make_secrets
   id=$(/usr/bin/python3 -c 'import base64, uuid
 print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))')
   for ((node = 1; node <= brokers; ++node)); do
     rm -rf "$folder/node-$node"
     mkdir "$folder/node-$node"
-    (umask 077 && write_properties "$node" >"$folder/node-$node/server.properties")
-    java -Xmx256m "${kafka_short_lived[@]}" -cp "$class_path" kafka.tools.StorageTool format --cluster-id "$id" "${extra[@]}" \
-      --config "$folder/node-$node/server.properties" >"$folder/node-$node/format.txt" 2>&1 ||
-      die "the data folder could not be made: $(tail -n 3 "$folder/node-$node/format.txt")"
+    write_properties "$node" >"$folder/node-$node/server.properties"
+    format_node "$node" "$id"
   done
   printf 'version=%s\nbrokers=%s\nport=%s\nsecure=%s\n' "$version" "$brokers" "$port" "$secure" \
     >"$folder/settings"
@@ -113,9 +135,11 @@ go_down_with() {
 
 # serves NODE: whether it answers and knows all brokers.
 serves() {
+  local at
   local -a as=()
-  ! $secure || as=(-F "$folder/secrets/admin.kcat")
-  kcat -b "127.0.0.1:$(broker_port "$1")" "${as[@]}" -L -m 2 2>/dev/null | grep -q "^ $brokers brokers:"
+  at=$(broker_port "$1")
+  if $secure; then at=$(certificate_port "$1") as=(-F "$folder/secrets/admin.certificate.conf"); fi
+  kcat -b "127.0.0.1:$at" "${as[@]}" -L -m 2 2>/dev/null | grep -q "^ $brokers brokers:"
 }
 
 wait_until_served() {
@@ -134,5 +158,10 @@ wait_until_served() {
     done
   done
   each_node '127.0.0.1:%b' >"$folder/address"
+  if $secure; then
+    each_node '127.0.0.1:%s' >"$folder/address-for-certificates"
+    printf 'by certificate: %s; client files of each role: %s\n' \
+      "$(<"$folder/address-for-certificates")" "$folder/secrets"
+  fi
   printf 'kafka ready at %s\n' "$(<"$folder/address")"
 }

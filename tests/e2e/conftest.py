@@ -2,7 +2,7 @@
 import pytest
 
 from harness import Service
-from kafka_broker import Kafka, shared_address
+from kafka_broker import kafka_address, make_kafka  # noqa: F401 fixtures
 
 
 def pytest_addoption(parser):
@@ -31,23 +31,3 @@ def make_service(request, tmp_path):
 @pytest.fixture
 def service(make_service):
     return make_service().start()
-
-
-@pytest.fixture
-def kafka_address():
-    """Where the shared broker is; the test is skipped where there is none."""
-    return shared_address()
-
-
-@pytest.fixture
-def make_kafka(tmp_path):
-    """Makes clusters of the test's own, not started yet; they are down at its end."""
-    made = []
-
-    def make(name="kafka", **options):
-        made.append(Kafka(tmp_path / name, **options))
-        return made[-1]
-
-    yield make
-    for kafka in made:
-        kafka.stop()

@@ -1,8 +1,8 @@
 """Apache Kafka for tests from outside, and stock tools that share no code with us.
 
-`shared_address()` is the broker all tests share (fixture kafka_broker of tests/kafka): take topics
-under `fresh_prefix()`, and leave the broker alone. `Kafka` is a cluster of a test's own, which it may
-kill, stop, freeze and move leaders of. Every wait is bounded.
+The fixture `kafka_address` is the broker all tests share (tests/kafka): take topics under
+`fresh_prefix()`, and leave the broker alone. `make_kafka()` makes a `Kafka`, a cluster of the test's
+own, which it may kill, stop, freeze and move leaders of. Every wait is bounded.
 """
 import json
 import os
@@ -26,8 +26,10 @@ def skip_without_kafka(reason):
     pytest.skip(reason)
 
 
-def shared_address():
-    """HOST:PORT[,...] of the shared broker, or of the shared cluster, whichever ctest was told."""
+@pytest.fixture
+def kafka_address():
+    """HOST:PORT[,...] of the shared broker, or of the shared cluster, whichever ctest was told; the
+    test is skipped where there is none."""
     address = os.environ.get("SIGNALBOX_TEST_KAFKA", "")
     path = os.environ.get("SIGNALBOX_TEST_KAFKA_FILE")
     if not address and path and os.path.exists(path):
@@ -84,6 +86,7 @@ class Kafka:
         self.address = None
 
     def start(self):
+        """Starts every node that does not run; what `up` said."""
         done = subprocess.run(self.command, text=True, capture_output=True, timeout=180, check=False)
         if done.returncode == UNAVAILABLE:
             skip_without_kafka(done.stderr.strip().splitlines()[-1])
@@ -91,7 +94,7 @@ class Kafka:
         said = done.stdout.splitlines()[-1]
         assert said.startswith("kafka ready at "), done.stdout
         self.address = said.removeprefix("kafka ready at ")
-        return self
+        return done.stdout
 
     def stop(self):
         subprocess.run([str(ROOT / "ops/kafka/down"), "--dir", str(self.folder)], check=True,
@@ -117,6 +120,16 @@ class Kafka:
 
     def thaw(self, node=1):
         self.signal(node, signal.SIGCONT)
+
+    def apply_acls(self, prefix="signalbox"):
+        """Gives each role its rights on a secure cluster."""
+        subprocess.run([str(ROOT / "ops/kafka/acls"), "--dir", str(self.folder), "--prefix", prefix],
+                       check=True, timeout=180, stdout=subprocess.DEVNULL)
+
+    def certificate(self, role):
+        """What kcat needs to come to a secure cluster as this role: address and arguments."""
+        address = (self.folder / "address-for-certificates").read_text("utf-8").strip()
+        return address, "-F", str(self.folder / "secrets" / f"{role}.certificate.conf")
 
     def tool(self, name, *arguments, role=None, text=None, check=True):
         """What one of Kafka's Java tools printed (its class below org.apache.kafka.tools); with
@@ -173,6 +186,20 @@ class Kafka:
             assert time.monotonic() < deadline, f"not seen: {what}"
             time.sleep(0.1)
         return result
+
+
+@pytest.fixture
+def make_kafka(tmp_path):
+    """Makes clusters of the test's own, not started yet; they are down at its end."""
+    made = []
+
+    def make(name="kafka", **options):
+        made.append(Kafka(tmp_path / name, **options))
+        return made[-1]
+
+    yield make
+    for kafka in made:
+        kafka.stop()
 
 
 def _runs(pid):
