@@ -48,6 +48,21 @@ std::optional<std::vector<std::string>> texts_of(const toml::node& node, Setting
   return items;
 }
 
+// The text of any single value.
+std::optional<std::string> text_of(const toml::node& node) {
+  for (const auto shape : {Setting::Shape::text, Setting::Shape::integer, Setting::Shape::boolean})
+    if (auto texts = texts_of(node, shape)) return texts->front();
+  return std::nullopt;
+}
+
+// `KAFKA_SASL_USERNAME` of the environment as `kafka.sasl.username`.
+std::string key_of_variable(std::string_view name) {
+  std::string key;
+  for (const char c : name.substr(kEnvironmentPrefix.size()))
+    key += c == '_' ? '.' : static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return key;
+}
+
 Result<void> first_of(std::vector<ConfigProblem> problems) {
   if (problems.empty()) return {};
   return tl::unexpected(std::move(problems.front().error));
@@ -91,8 +106,37 @@ void Config::add(Setting setting) {
   SIGNALBOX_ASSERT(added);
 }
 
+void Config::add_open_table(std::string prefix, MakeSetting make) {
+  open_tables_.emplace(std::move(prefix), std::move(make));
+}
+
 void Config::leave_to_others(const Config& other) {
   for (const auto& [key, entry] : other.entries_) others_.insert(key);
+  for (const auto& [prefix, make] : other.open_tables_) open_tables_of_others_.insert(prefix);
+}
+
+bool Config::is_of_others(const std::string& key) const {
+  return others_.contains(key) ||
+         std::ranges::any_of(open_tables_of_others_,
+                             [&](const std::string& prefix) { return key.starts_with(prefix); });
+}
+
+std::optional<Result<void>> Config::set_open(const std::string& key,
+                                             const std::optional<std::string>& text,
+                                             const std::string& origin) {
+  const auto table = std::ranges::find_if(
+      open_tables_, [&](const auto& each) { return key.starts_with(each.first); });
+  if (table == open_tables_.end() || key == table->first) return std::nullopt;
+  if (!text)
+    return failure(Errc::bad_config, origin + ": " + key + " must be a text, number or boolean",
+                   key);
+  auto made = table->second(key, *text);
+  if (!made)
+    return failure(Errc::bad_config, origin + ": " + made.error().message, made.error().field);
+  entries_.erase(key);
+  Entry& entry =
+      entries_.emplace(key, Entry{.setting = *std::move(made), .is_open = true}).first->second;
+  return set(entry, std::vector{*text}, origin);
 }
 
 Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::string>>& texts,
@@ -140,6 +184,8 @@ Result<void> Config::take(const Leaf& leaf) {
   const std::string place = leaf.file + ":" + std::to_string(leaf.line);
   if (leaf.node->is_table() && has_table(leaf.key + ".")) return {};
   const auto found = entries_.find(leaf.key);
+  if (found == entries_.end() || found->second.is_open)
+    if (auto done = set_open(leaf.key, text_of(*leaf.node), place)) return *done;
   if (found == entries_.end() && is_of_others(leaf.key)) return {};
   if (found == entries_.end())
     return failure(Errc::bad_config,
@@ -185,7 +231,11 @@ std::vector<ConfigProblem> Config::take_environment(const char* const* environme
 Result<void> Config::take_variable(const std::string& name, const std::string& text) {
   const auto entry = std::ranges::find_if(
       entries_, [&](const auto& each) { return environment_name(each.first) == name; });
+  const std::string origin = "environment " + name;
+  if (entry == entries_.end() || entry->second.is_open)
+    if (auto done = set_open(key_of_variable(name), text, origin)) return *done;
   if (entry == entries_.end()) {
+    if (is_of_others(key_of_variable(name))) return {};
     if (std::ranges::any_of(others_,
                             [&](const std::string& key) { return environment_name(key) == name; }))
       return {};
@@ -196,7 +246,7 @@ Result<void> Config::take_variable(const std::string& name, const std::string& t
                    "environment: unknown variable " + name + "; allowed: " + allowed, name);
   }
   const bool is_list = entry->second.setting.shape == Setting::Shape::list;
-  return set(entry->second, is_list ? split_list(text) : std::vector{text}, "environment " + name);
+  return set(entry->second, is_list ? split_list(text) : std::vector{text}, origin);
 }
 
 Result<void> Config::set_flag(const std::string& key, const std::string& text) {

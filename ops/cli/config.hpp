@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -29,6 +30,11 @@ class Config {
  public:
   // What the settings refer to must outlive this. A key is added once.
   void add(Setting setting);
+  // A table with keys of somebody else: what makes a setting of one that nobody added, to take that
+  // text. Errors: bad_config, its message beginning with the key. `prefix` ends with a dot.
+  using MakeSetting =
+      std::function<Result<Setting>(const std::string& key, const std::string& text)>;
+  void add_open_table(std::string prefix, MakeSetting make);
   // One file and one environment serve several subcommands: the settings of another one, which is
   // the one to judge them, are skipped unless they are also added here.
   void leave_to_others(const Config& other);
@@ -50,6 +56,7 @@ class Config {
   struct Entry {
     Setting setting;
     std::string origin = "default";
+    bool is_open = false;  // a key of an open table
   };
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
 
@@ -65,10 +72,16 @@ class Config {
   // The keys of the same table, or all where there is no such table.
   [[nodiscard]] std::string keys_beside(const std::string& unknown) const;
 
-  [[nodiscard]] bool is_of_others(const std::string& key) const { return others_.contains(key); }
+  [[nodiscard]] bool is_of_others(const std::string& key) const;
+  // Into the open table the key belongs to; nullopt: to none.
+  [[nodiscard]] std::optional<Result<void>> set_open(const std::string& key,
+                                                     const std::optional<std::string>& text,
+                                                     const std::string& origin);
 
   std::map<std::string, Entry> entries_;
-  std::set<std::string> others_;  // keys
+  std::map<std::string, MakeSetting> open_tables_;  // by prefix
+  std::set<std::string> others_;                    // keys
+  std::set<std::string> open_tables_of_others_;     // prefixes
 };
 
 }  // namespace signalbox::cli

@@ -15,6 +15,7 @@
 #include "ops/cli/run_replay.hpp"
 #include "ops/cli/run_serve.hpp"
 #include "ops/cli/run_token.hpp"
+#include "ops/cli/run_topics.hpp"
 #include "ops/cli/run_watch.hpp"
 
 namespace signalbox::cli {
@@ -56,6 +57,7 @@ Program make_program(const AddAgents& add_agents) {
                                          add_backup(*app),
                                          add_replay(*app, add_agents),
                                          add_watch(*app),
+                                         add_topics(*app),
                                          add_doctor(*app)};
   app->footer(
       "Examples:\n"

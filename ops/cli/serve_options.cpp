@@ -5,6 +5,7 @@
 #include "event-store/contract/write_version.hpp"
 #include "gateway/address_range.hpp"
 #include "gateway/listener.hpp"
+#include "ops/cli/kafka_settings.hpp"
 #include "ops/cli/watch_options.hpp"
 
 namespace signalbox::cli {
@@ -299,6 +300,7 @@ Config describe(ServeOptions& options) {
   add_socket_limits(config, options.limits);
   add_run_limits(config, options.router);
   add_log(config, options);
+  add_kafka(config, options.kafka);
   add_router(config, options.router);
   add_contract(config, options.router.supervisor.write_version);
   WatchOptions of_watch;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "event-store/archive/anchor_writer.hpp"
+#include "event-store/kafka/kafka_options.hpp"
 #include "event-store/log/sqlite_log_options.hpp"
 #include "gateway/address_range.hpp"
 #include "gateway/auth.hpp"
@@ -53,6 +54,7 @@ struct ServeOptions {
   std::chrono::milliseconds expiry_warning{60'000};
   gateway::GatewayLimits limits;
   event_store::SqliteEventLogOptions log;
+  event_store::KafkaOptions kafka;  // without brokers the log is embedded
   router::RouterOptions router;
 };
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <future>
 #include <optional>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -20,6 +19,7 @@
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/system_clock.hpp"
+#include "ops/cli/system_random.hpp"
 #include "replay/audit/audit_api.hpp"
 #include "router/router.hpp"
 
@@ -48,11 +48,6 @@ class Hosted {
   RoleThread& thread_;
   std::unique_ptr<Part> part_;
 };
-
-std::uint64_t system_random() {
-  std::random_device device;
-  return static_cast<std::uint64_t>(device()) << 32 | device();
-}
 
 void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
 
