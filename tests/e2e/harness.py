@@ -23,6 +23,11 @@ WAIT_SECONDS = 30
 TERMINAL = {"agent_completed", "agent_failed", "agent_cancelled"}
 
 
+def clean_environment():
+    """Ours without settings of the program and addresses that only tests know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+
+
 class Service:
     """The program; `data` survives it, so a second start goes on where the first one stopped."""
 
@@ -30,8 +35,7 @@ class Service:
         self.command = [str(program), "serve", "--listen", "127.0.0.1:0",
                         "--data", str(data), "--playbook", str(PLAYBOOK)]
         self.command += ["--dev"] if dev else ["--admin-listen", "127.0.0.1:0"]
-        self.environment = {name: value for name, value in os.environ.items()
-                            if not name.startswith("SIGNALBOX_")}
+        self.environment = clean_environment()
         # Where it is built with AddressSanitizer, memory that was given back is given back.
         self.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.environment |= {f"SIGNALBOX_{name.upper()}": value
