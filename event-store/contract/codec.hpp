@@ -18,6 +18,7 @@
 #include "event-store/model/quarantine.hpp"
 #include "event-store/model/record.hpp"
 #include "event-store/model/result.hpp"
+#include "event-store/model/snapshot_record.hpp"
 
 namespace signalbox::event_store {
 
@@ -50,6 +51,10 @@ void add_chain_hash(NewRecord& record, const Hash& chain_hash);
 [[nodiscard]] Result<Quarantined> decode_quarantined(const Record& record);
 [[nodiscard]] NewRecord encode_quarantine_resolved(const QuarantineResolved& resolved);
 [[nodiscard]] Result<QuarantineResolved> decode_quarantine_resolved(const Record& record);
+
+[[nodiscard]] NewRecord encode_snapshot_record(const SnapshotRecord& snapshot);
+// Whether its SHA-256 is right is not looked at.
+[[nodiscard]] Result<SnapshotRecord> decode_snapshot_record(const Record& record);
 
 // Header values as numbers; nullopt where the header is absent or not plain decimal without sign.
 [[nodiscard]] std::optional<std::int64_t> header_number(const Record& record,

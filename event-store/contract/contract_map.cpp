@@ -39,6 +39,7 @@ constexpr std::array kUses = {
     FieldUse{control, "partition_released", "", "router", "router"},
     FieldUse{quarantine, "quarantined", "", "router", "operator"},
     FieldUse{quarantine, "quarantine_resolved", "", "operator", "operator"},
+    FieldUse{snapshot, "", "", "router", "router"},
     FieldUse{client_frame, "", "", "client", "gateway"},
     FieldUse{server_frame, "", "", "gateway", "client"},
 };

@@ -12,6 +12,7 @@
 #include "event-store/contract/event_contracts.hpp"
 #include "event-store/contract/frame_contracts.hpp"
 #include "event-store/contract/quarantine_contracts.hpp"
+#include "event-store/contract/snapshot_contracts.hpp"
 #include "event-store/contract/write_version.hpp"
 
 namespace signalbox::event_store {
@@ -19,6 +20,7 @@ namespace {
 
 using ProgressData = std::variant<AgentResponding>;
 using QuarantineData = std::variant<QuarantinedData, QuarantineResolvedData>;
+using SnapshotRecordData = std::variant<SnapshotData>;
 
 static_assert(kComplete<EventData>);
 static_assert(kComplete<CommandData>);
@@ -26,6 +28,7 @@ static_assert(kComplete<ProgressData>);
 static_assert(kComplete<ConnectionData>);
 static_assert(kComplete<ControlData>);
 static_assert(kComplete<QuarantineData>);
+static_assert(kComplete<SnapshotRecordData>);
 static_assert(kComplete<ClientFrameData>);
 static_assert(kComplete<ServerFrame>);
 static_assert(kComplete<RecordFrame>);
@@ -60,7 +63,7 @@ std::vector<ContractVersion> all_versions() {
 std::span<const ContractVersion> contract_versions() {
   static const std::vector<ContractVersion> versions =
       all_versions<EventData, CommandData, ProgressData, ConnectionData, ControlData,
-                   QuarantineData, ClientFrameData, ServerFrame, RecordFrame>();
+                   QuarantineData, SnapshotRecordData, ClientFrameData, ServerFrame, RecordFrame>();
   return versions;
 }
 
@@ -78,6 +81,7 @@ Result<void> check_write_version(WriteVersion write) {
   if (done) done = DataCodec<ConnectionData>::check_write_version(write);
   if (done) done = DataCodec<ControlData>::check_write_version(write);
   if (done) done = DataCodec<QuarantineData>::check_write_version(write);
+  if (done) done = DataCodec<SnapshotRecordData>::check_write_version(write);
   return done;
 }
 

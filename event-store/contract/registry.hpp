@@ -14,6 +14,7 @@ enum class ContractKind {
   connection,
   control,
   quarantine,
+  snapshot,
   client_frame,
   server_frame
 };
@@ -27,6 +28,7 @@ enum class ContractKind {
     case ContractKind::connection: return "connection";
     case ContractKind::control: return "control";
     case ContractKind::quarantine: return "quarantine";
+    case ContractKind::snapshot: return "snapshot";
     case ContractKind::client_frame: return "client_frame";
     case ContractKind::server_frame: return "server_frame";
   }

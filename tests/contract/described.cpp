@@ -14,6 +14,7 @@
 #include "event-store/contract/frame_codec.hpp"
 #include "event-store/contract/frame_contracts.hpp"
 #include "event-store/contract/quarantine_contracts.hpp"
+#include "event-store/contract/snapshot_contracts.hpp"
 #include "tests/contract/samples.hpp"
 
 namespace signalbox::event_store {
@@ -190,6 +191,7 @@ std::vector<DescribedContract> described_contracts() {
   DescribeAll<ConnectionData>::to(all);
   DescribeAll<ControlData>::to(all);
   DescribeAll<std::variant<QuarantinedData, QuarantineResolvedData>>::to(all);
+  DescribeAll<std::variant<SnapshotData>>::to(all);
   DescribeAll<ClientFrameData>::to(all);
   DescribeAll<ServerFrame>::to(all);
   DescribeAll<RecordFrame>::to(all);
@@ -213,6 +215,8 @@ std::vector<Golden> current_goldens() {
              encode_quarantined(sample_quarantined()));
   add_record(goldens, ContractKind::quarantine, "quarantine_resolved",
              encode_quarantine_resolved(sample_quarantine_resolved()));
+  add_record(goldens, ContractKind::snapshot, "snapshot",
+             encode_snapshot_record(sample_snapshot_record()));
   add_frames(goldens);
   return goldens;
 }

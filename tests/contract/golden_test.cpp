@@ -24,7 +24,7 @@ NewRecord golden_record(const ContractVersion& contract) {
 
 TEST(Golden, EncodersWriteTheFilesOfTheCurrentVersionsByteForByte) {
   const auto goldens = current_goldens();
-  EXPECT_EQ(goldens.size(), 51u);
+  EXPECT_EQ(goldens.size(), 52u);
   for (const Golden& golden : goldens)
     EXPECT_EQ(to_golden_text(golden.bytes), golden_file(golden.kind, golden.name, golden.version))
         << to_text(golden.kind) << "/" << golden.name;
@@ -58,6 +58,7 @@ std::string reading_failure(const ContractVersion& contract) {
     case ContractKind::quarantine:
       return contract.name == "quarantined" ? complaint(decode_quarantined(record))
                                             : complaint(decode_quarantine_resolved(record));
+    case ContractKind::snapshot: return complaint(decode_snapshot_record(record));
     case ContractKind::client_frame: {
       const auto frame = decode_client_frame(golden.value, FrameLimits{});
       return frame ? "" : frame.error().message;

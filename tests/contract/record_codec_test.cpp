@@ -248,6 +248,31 @@ TEST(QuarantineCodec, ARecordWhoseUserIsInDoubtIsKeptUnderNobody) {
   EXPECT_EQ(decode_quarantined(stored(record, Topic::quarantine))->key, "\xff");
 }
 
+TEST(SnapshotCodec, ARecordComesBackByteForByte) {
+  const SnapshotRecord snapshot = sample_snapshot_record();
+  const NewRecord record = encode_snapshot_record(snapshot);
+  EXPECT_EQ(record.key, snapshot.key);
+  const auto read = decode_snapshot_record(stored(record, Topic::snapshots));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->id, snapshot.id);
+  EXPECT_EQ(read->user, snapshot.user);
+  EXPECT_EQ(read->log_id, snapshot.log_id);
+  EXPECT_EQ(read->order, snapshot.order);
+  EXPECT_EQ(read->fold_version, snapshot.fold_version);
+  EXPECT_EQ(read->zstd, snapshot.zstd);
+  EXPECT_EQ(read->sha256, snapshot.sha256);
+}
+
+TEST(SnapshotCodec, ARecordOfAPartitionNamesNobody) {
+  SnapshotRecord snapshot = sample_snapshot_record();
+  snapshot.key = "!partition/3";
+  snapshot.user.reset();
+  const NewRecord record = encode_snapshot_record(snapshot);
+  EXPECT_FALSE(record.headers.find("ce_subject"));
+  EXPECT_FALSE(record.headers.find("ce_partitionkey"));
+  EXPECT_EQ(decode_snapshot_record(stored(record, Topic::snapshots))->user, std::nullopt);
+}
+
 TEST(QuarantineCodec, AnAnswerComesBackAsItWas) {
   const QuarantineResolved resolved = sample_quarantine_resolved();
   const Record record = stored(encode_quarantine_resolved(resolved), Topic::quarantine);

@@ -176,6 +176,19 @@ QuarantineResolved sample_quarantine_resolved() {
                             "drop"};
 }
 
+SnapshotRecord sample_snapshot_record() {
+  return SnapshotRecord{"1f2e3d4c-5b6a-4798-8a9b-0c1d2e3f4a5b",
+                        kSource,
+                        time_of("2026-11-20T09:31:00Z"),
+                        kUser.value(),
+                        kUser,
+                        LogId(uuid_of("7f6e5d4c-3b2a-4190-8f7e-6d5c4b3a2918")),
+                        200,
+                        4,
+                        std::string("\x28\xb5\x2f\xfd\0", 5),
+                        std::string(64, 'a')};
+}
+
 Record stored(NewRecord record, Topic topic) {
   return Record{TopicPartition{topic, Partition(10)},
                 Offset(7),

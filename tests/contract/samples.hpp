@@ -11,6 +11,7 @@
 #include "event-store/model/frame.hpp"
 #include "event-store/model/progress.hpp"
 #include "event-store/model/quarantine.hpp"
+#include "event-store/model/snapshot_record.hpp"
 
 namespace signalbox::event_store {
 
@@ -31,6 +32,7 @@ namespace signalbox::event_store {
 [[nodiscard]] Progress sample_progress();
 [[nodiscard]] Quarantined sample_quarantined();
 [[nodiscard]] QuarantineResolved sample_quarantine_resolved();
+[[nodiscard]] SnapshotRecord sample_snapshot_record();
 
 // As the log hands it out.
 [[nodiscard]] Record stored(NewRecord record, Topic topic = Topic::events);
