@@ -278,16 +278,6 @@ auto decoded(std::string_view bytes, Decode decode) -> Result<decltype(decode(Js
 
 }  // namespace
 
-std::string partition_snapshot_key(Partition partition) {
-  return "!partition/" + std::to_string(partition.value());
-}
-
-std::string user_snapshot_key(const UserId& user) {
-  // A user may be called "!partition/3": his key gets a second mark in front, as every key with one
-  // does.
-  return user.value().starts_with('!') ? "!" + user.value() : user.value();
-}
-
 std::string encode_user_snapshot(const UserSnapshot& snapshot, std::size_t text_bytes_max) {
   return Json{{"log_id", snapshot.log_id.value().to_string()},
               {"partition", snapshot.partition.value()},

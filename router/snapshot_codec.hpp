@@ -9,14 +9,13 @@
 
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/result.hpp"
+#include "event-store/snapshot/snapshot_key.hpp"
 #include "router/routing_state.hpp"
 
 namespace signalbox::router {
 
-// Keys: `!partition/<p>` and the user id. A user id that begins with `!` gets a second one in
-// front, so that no user can name himself like a partition.
-[[nodiscard]] std::string partition_snapshot_key(Partition partition);
-[[nodiscard]] std::string user_snapshot_key(const UserId& user);
+using event_store::partition_snapshot_key;
+using event_store::user_snapshot_key;
 
 // Texts longer than this are left in the log and named by their offset; of a user who would be too
 // large that way, those longer than the second.
