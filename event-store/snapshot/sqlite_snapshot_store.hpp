@@ -11,6 +11,9 @@
 // pending_bytes_max a put is refused (overloaded) and counted; what was taken is never dropped.
 // When the disk refuses, writing is tried again every second. A file that is damaged, of another
 // format or of another log is moved aside with a warning.
+//
+// Filled from a topic (TravellingSnapshotStore), it also keeps how far each partition was read, in
+// a table of the same file: a place is on disk with all that was put before it was noted, or later.
 #pragma once
 
 #include <condition_variable>
@@ -32,6 +35,7 @@ struct SnapshotStoreOptions {
   std::size_t pending_bytes_max = 64U << 20;   // of keys and snapshots not on disk yet
   std::size_t snapshot_bytes_max = 16U << 20;  // of one; a longer one in the file is damage
   int compression_level = 1;                   // zstd
+  bool keeps_places = false;                   // note_place() is used
   // One sentence for the operator; called on any thread that uses the store.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
 };
@@ -51,6 +55,22 @@ class SqliteSnapshotStore final : public SnapshotStore {
   void refuse(std::string_view key) override;
   [[nodiscard]] Result<void> flush() override;
 
+  // What is under the key may be out of date and its successor cannot be read: from here on it is
+  // as a row that is gone, until the next put() of whatever order.
+  [[nodiscard]] Result<void> lose(std::string_view key);
+  struct Kept {
+    std::int64_t order;
+    int fold_version;
+  };
+  // nullopt: nothing that get() would give. It is not looked at whether the bytes are whole.
+  [[nodiscard]] Result<std::optional<Kept>> find(std::string_view key);
+  // Everything before `next` was put. Kept over a restart.
+  void note_place(Partition partition, Offset next);
+  // As noted by an earlier process.
+  [[nodiscard]] const std::map<Partition, Offset>& places_at_open() const {
+    return places_at_open_;
+  }
+
   // Bytes of keys and snapshots that are not on disk yet.
   [[nodiscard]] std::size_t pending_bytes() const;
   // Puts that found no place, since the start.
@@ -58,22 +78,36 @@ class SqliteSnapshotStore final : public SnapshotStore {
 
  private:
   struct Waiting {
-    std::shared_ptr<const Snapshot> snapshot;
-    bool replaces_refused;  // whatever order the row on disk claims to have
+    std::shared_ptr<const Snapshot> snapshot;  // null: lost
+    bool replaces_refused;                     // whatever order the row on disk claims to have
   };
-  using Group = std::map<std::string, Waiting, std::less<>>;
+  using Rows = std::map<std::string, Waiting, std::less<>>;
+  struct Group {
+    Rows rows{};
+    std::map<Partition, Offset> places{};
+    [[nodiscard]] bool empty() const { return rows.empty() && places.empty(); }
+  };
 
   SqliteSnapshotStore(SqliteDatabase writer, SqliteStatement upsert, SqliteDatabase reader,
-                      SqliteStatement select, SnapshotStoreOptions options);
-  [[nodiscard]] static std::size_t waiting_bytes(const Group::value_type& entry);
+                      SqliteStatement select, std::map<Partition, Offset> places,
+                      SnapshotStoreOptions options);
+  [[nodiscard]] static std::size_t waiting_bytes(const Rows::value_type& entry);
+  // Under mutex_.
+  [[nodiscard]] Result<void> add(std::string_view key, std::shared_ptr<const Snapshot> snapshot,
+                                 bool replaces_refused);
   void write_until_stopped();
   [[nodiscard]] Result<void> write(const Group& group);
-  [[nodiscard]] Result<void> write_rows(const Group& group);
+  [[nodiscard]] Result<void> write_group(const Group& group);
+  [[nodiscard]] Result<void> write_row(const std::string& key, const Waiting& waiting);
   void finish_group(const Result<void>& written);
-  [[nodiscard]] std::shared_ptr<const Snapshot> find_pending(std::string_view key) const;
-  [[nodiscard]] Result<std::optional<Snapshot>> read_row(std::string_view key);
+  [[nodiscard]] std::optional<Waiting> find_pending(std::string_view key) const;
+  // Reads the row with `read`; Errors as get().
+  template <class T, class Read>
+  [[nodiscard]] Result<std::optional<T>> read_row(std::string_view key, Read read);
+  [[nodiscard]] Result<std::optional<Snapshot>> read_snapshot(std::string_view key);
 
   const SnapshotStoreOptions options_;
+  const std::map<Partition, Offset> places_at_open_;
 
   // Writer thread only.
   SqliteDatabase writer_;
