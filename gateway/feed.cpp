@@ -7,32 +7,34 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
+// What all partitions keep together, for the gauges.
+struct FeedSize {
+  std::size_t partitions = 0;
+  std::size_t bytes = 0;
+  std::size_t events = 0;
+  std::size_t progress_bytes = 0;
+  std::size_t streams = 0;
+  std::size_t users = 0;
+
+  void add(const PartitionFeed& one) {
+    ++partitions;
+    bytes += one.window().bytes();
+    events += one.window().size();
+    progress_bytes += one.progress_bytes();
+    streams += one.streams();
+    users += one.users();
+  }
+  void show(GatewayMetrics& metrics) const {
+    metrics.partitions_read.Set(static_cast<double>(partitions));
+    metrics.window_bytes.Set(static_cast<double>(bytes));
+    metrics.window_events.Set(static_cast<double>(events));
+    metrics.progress_bytes.Set(static_cast<double>(progress_bytes));
+    metrics.streams.Set(static_cast<double>(streams));
+    metrics.followed_users.Set(static_cast<double>(users));
+  }
+};
+
 }  // namespace
-
-Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log) {
-  std::vector<PartitionStart> starts;
-  for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
-    auto events = event_store::find_start_position(log, Partition(i));
-    // A row that is not what was written stops its partition alone, which is then read from its
-    // beginning up to that row: from there on the feed tells about it and tries again.
-    if (!events && events.error().code == Errc::corrupt) events = event_store::Position{};
-    if (!events) return tl::unexpected(events.error());
-    const auto progress = log.bounds({Topic::progress, Partition(i)});
-    if (!progress) return tl::unexpected(progress.error());
-    starts.push_back({*events, progress->end});
-  }
-  return starts;
-}
-
-Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log) {
-  std::vector<Offset> ends;
-  for (std::int32_t i = 0; i < log.describe().partitions; ++i) {
-    const auto inbound = log.bounds({Topic::inbound, Partition(i)});
-    if (!inbound) return tl::unexpected(inbound.error());
-    ends.push_back(inbound->end);
-  }
-  return ends;
-}
 
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
@@ -53,10 +55,8 @@ Feed::Feed(Parts parts)
              parts.limits,
              parts.log.describe()} {}
 
-void Feed::open(const std::vector<PartitionStart>& starts) {
-  for (std::size_t i = 0; i < starts.size(); ++i)
-    partitions_.push_back(std::make_unique<PartitionFeed>(
-        parts_, Partition(static_cast<std::int32_t>(i)), starts[i], last_channel_));
+void Feed::open() {
+  partitions_.resize(static_cast<std::size_t>(parts_.description.partitions));
   tick();
 }
 
@@ -67,26 +67,29 @@ void Feed::close() {
   posts_.flush();
 }
 
-PartitionFeed* Feed::partition(Partition partition) {
+PartitionFeed* Feed::find(Partition partition) {
   const auto index = static_cast<std::size_t>(partition.value());
   return index < partitions_.size() ? partitions_[index].get() : nullptr;
 }
 
+PartitionFeed* Feed::find_or_begin(Partition partition) {
+  const auto index = static_cast<std::size_t>(partition.value());
+  if (index >= partitions_.size()) return nullptr;
+  auto& found = partitions_[index];
+  if (!found) found = std::make_unique<PartitionFeed>(parts_, partition, last_channel_);
+  return found.get();
+}
+
 void Feed::tick() {
-  std::size_t bytes = 0;
-  std::size_t events = 0;
-  std::size_t progress_bytes = 0;
-  std::size_t streams = 0;
-  std::size_t users = 0;
+  const MonotonicTime now = parts_.clock.monotonic();
+  FeedSize size;
   std::vector<std::string> stopped;
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (partitions_[i] && partitions_[i]->is_idle(now)) partitions_[i].reset();
+    if (!partitions_[i]) continue;
     PartitionFeed& one = *partitions_[i];
     one.trim();
-    bytes += one.window().bytes();
-    events += one.window().size();
-    progress_bytes += one.progress_bytes();
-    streams += one.streams();
-    users += one.users();
+    size.add(one);
     if (one.stopped())
       stopped.push_back("partition " + std::to_string(i) + ": " + one.stopped()->message);
   }
@@ -95,40 +98,43 @@ void Feed::tick() {
     const std::lock_guard lock(mutex_);
     stopped_ = std::move(stopped);
   }
-  parts_.metrics.window_bytes.Set(static_cast<double>(bytes));
-  parts_.metrics.window_events.Set(static_cast<double>(events));
-  parts_.metrics.progress_bytes.Set(static_cast<double>(progress_bytes));
-  const InboundLag::Lag lag = parts_.inbound_lag.worst(parts_.clock.monotonic());
+  size.show(parts_.metrics);
+  const InboundLag::Lag lag = parts_.inbound_lag.worst(now);
   parts_.metrics.inbound_lag_records.Set(static_cast<double>(lag.records));
   parts_.metrics.inbound_lag_seconds.Set(std::chrono::duration<double>(lag.age).count());
-  parts_.metrics.streams.Set(static_cast<double>(streams));
-  parts_.metrics.followed_users.Set(static_cast<double>(users));
   parts_.metrics.log_scans_waiting.Set(static_cast<double>(scans_.waiting()));
-  timer_ = executor_.call_at(parts_.clock.monotonic() + kTick, [this] { tick(); });
+  timer_ = executor_.call_at(now + kTick, [this] { tick(); });
 }
 
 void Feed::follow(StreamTicket ticket, StreamRequest request) {
   executor_.post([this, ticket, request = std::move(request)]() mutable {
-    if (PartitionFeed* const found = partition(ticket.partition))
+    if (PartitionFeed* const found = find_or_begin(ticket.partition))
       found->follow(ticket, std::move(request));
   });
 }
 
 void Feed::more(StreamTicket ticket) {
   executor_.post([this, ticket] {
-    if (PartitionFeed* const found = partition(ticket.partition)) found->more(ticket);
+    if (PartitionFeed* const found = find(ticket.partition)) found->more(ticket);
   });
 }
 
 void Feed::unfollow(Partition of, SessionId session) {
   executor_.post([this, of, session] {
-    if (PartitionFeed* const found = partition(of)) found->unfollow(session);
+    if (PartitionFeed* const found = find(of)) found->unfollow(session);
+  });
+}
+
+void Feed::keep_reading(Partition partition) {
+  executor_.post([this, partition] {
+    if (PartitionFeed* const found = find_or_begin(partition)) found->stay();
   });
 }
 
 void Feed::tell_positions() {
   executor_.post([this] {
-    for (const auto& one : partitions_) one->tell_positions();
+    for (const auto& one : partitions_)
+      if (one) one->tell_positions();
   });
 }
 

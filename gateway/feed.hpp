@@ -1,6 +1,8 @@
-// Feed: reads every partition of events and progress once for the whole gateway and hands what
-// users' sockets need to the shards. Everything happens on one executor; the functions below may be
-// called from any thread unless they say otherwise, and take effect in the order they were called.
+// Feed: reads each partition of events and progress that one of the gateway's users is in, once for
+// all of them, and hands what their sockets need to the shards. A partition is read from when the
+// first of its users comes until partition_idle_max after the last has gone, so that who comes back
+// finds the window. Everything happens on one executor; the functions below may be called from any
+// thread unless they say otherwise, and take effect in the order they were called.
 #pragma once
 
 #include <functional>
@@ -12,13 +14,6 @@
 #include "gateway/partition_feed.hpp"
 
 namespace signalbox::gateway {
-
-// Where to read each partition from: near its end, at a position that can be trusted, or at its
-// beginning where rows near its end are damaged. Blocking; at start-up. Errors: those of the log,
-// but for corrupt.
-[[nodiscard]] Result<std::vector<PartitionStart>> find_partition_starts(event_store::EventLog& log);
-// Where inbound of each partition ends. Blocking; at start-up. Errors: those of the log.
-[[nodiscard]] Result<std::vector<Offset>> find_inbound_ends(event_store::EventLog& log);
 
 class Feed {
  public:
@@ -38,7 +33,7 @@ class Feed {
   };
   // Made and destroyed anywhere; opened and closed on the executor, in between.
   explicit Feed(Parts parts);
-  void open(const std::vector<PartitionStart>& starts);
+  void open();
   // Stops reading; what is asked afterwards is not answered, but for scans, which are dropped.
   void close();
 
@@ -46,6 +41,8 @@ class Feed {
   void follow(StreamTicket ticket, StreamRequest request);
   void more(StreamTicket ticket);
   void unfollow(Partition partition, SessionId session);
+  // A partition none of whose streams is served is to be read for what it says about inbound.
+  void keep_reading(Partition partition);
   // Every stream is told where it stands.
   void tell_positions();
   // A job in line with the scans of streams (scan_queue.hpp); `dropped` runs on the executor.
@@ -57,14 +54,16 @@ class Feed {
 
  private:
   void tick();
-  [[nodiscard]] PartitionFeed* partition(Partition partition);
+  [[nodiscard]] PartitionFeed* find(Partition partition);
+  // None once the feed is closed.
+  [[nodiscard]] PartitionFeed* find_or_begin(Partition partition);
 
   Executor& executor_;
   ScanQueue scans_;
   StreamPosts posts_;
   const FeedParts parts_;
   std::uint64_t last_channel_ = 0;
-  std::vector<std::unique_ptr<PartitionFeed>> partitions_;
+  std::vector<std::unique_ptr<PartitionFeed>> partitions_;  // null: not read now
   TimerId timer_ = TimerId::none;
   mutable std::mutex mutex_;
   std::vector<std::string> stopped_;  // guarded by mutex_

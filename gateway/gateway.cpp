@@ -109,8 +109,7 @@ struct Gateway::Parts {
   };
 
   Parts(event_store::EventLog& event_log, const Clock& the_clock,
-        prometheus::Registry& prometheus_registry, GatewayOptions given,
-        const std::vector<Offset>& inbound_ends)
+        prometheus::Registry& prometheus_registry, GatewayOptions given)
       : log(event_log),
         clock(the_clock),
         registry(prometheus_registry),
@@ -126,7 +125,7 @@ struct Gateway::Parts {
         metrics(prometheus_registry),
         clients(options.limits.sockets_per_user_max, options.limits.messages, clock),
         connects(options.limits.connects, options.connects_exempt),
-        inbound_lag(options.limits.inbound_lag, inbound_ends),
+        inbound_lag(options.limits.inbound_lag, log.describe().partitions),
         authenticator(clock, options.keys, options.tokens),
         hosts(options.dev ? HostRule::loopback : HostRule::any),
         feed_random(options.seed + 1),
@@ -137,7 +136,7 @@ struct Gateway::Parts {
         history_thread("gateway-http") {}
 
   void make_shards();
-  void make_feed(event_store::UserHistory* history, const std::vector<PartitionStart>& starts);
+  void make_feed(event_store::UserHistory* history);
   void make_routes(event_store::UserHistory* history);
   void make_server();
   Result<void> listen();
@@ -194,8 +193,7 @@ void Gateway::Parts::make_shards() {
   shards[0]->thread.post([this, boot] { shards[0]->journal->note_start(options.instance, boot); });
 }
 
-void Gateway::Parts::make_feed(event_store::UserHistory* history,
-                               const std::vector<PartitionStart>& starts) {
+void Gateway::Parts::make_feed(event_store::UserHistory* history) {
   std::vector<Executor*> helper_executors;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, options.limits.log_scans_max); ++i) {
     helpers.push_back(std::make_unique<IoThread>("gateway-scan-" + std::to_string(i)));
@@ -217,7 +215,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history,
                            .inbound_lag = inbound_lag,
                            .random = feed_random,
                            .limits = options.limits});
-  feed_thread.run_and_wait([&] { feed->open(starts); });
+  feed_thread.run_and_wait([&] { feed->open(); });
   for (std::size_t i = 0; i < shards.size(); ++i)
     shards[i]->sessions.emplace(SessionParts{.shard = i,
                                              .executor = shards[i]->thread,
@@ -380,15 +378,11 @@ Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
         Errc::bad_config,
         "--dev gives tokens to anybody, so it listens on loopback only, not on " + options.listen,
         "listen");
-  const auto starts = find_partition_starts(log);
-  if (!starts) return tl::unexpected(starts.error());
-  const auto inbound_ends = find_inbound_ends(log);
-  if (!inbound_ends) return tl::unexpected(inbound_ends.error());
-  std::unique_ptr<Gateway> gateway(new Gateway(
-      std::make_unique<Parts>(log, clock, registry, std::move(options), *inbound_ends)));
+  std::unique_ptr<Gateway> gateway(
+      new Gateway(std::make_unique<Parts>(log, clock, registry, std::move(options))));
   Parts& parts = *gateway->parts_;
   parts.make_shards();
-  parts.make_feed(history, *starts);
+  parts.make_feed(history);
   parts.make_routes(history);
   parts.make_server();
   if (const auto listening = parts.listen(); !listening) return tl::unexpected(listening.error());

@@ -54,9 +54,8 @@ struct GatewayOptions {
 
 class Gateway {
  public:
-  // Reads where the log stands, opens the listeners and serves; where `history` is null, what is
-  // older than the window is read from the log. Blocking. Errors: bad_config, io_error (address in
-  // use), those of the log.
+  // Opens the listeners and serves; where `history` is null, what is older than the window is read
+  // from the log. Blocking. Errors: bad_config, io_error (address in use).
   [[nodiscard]] static Result<std::unique_ptr<Gateway>> start(event_store::EventLog& log,
                                                               event_store::UserHistory* history,
                                                               const Clock& clock,

@@ -11,25 +11,41 @@ constexpr std::size_t kMarksMax = 1024;
 
 }  // namespace
 
-InboundLag::InboundLag(const InboundLagLimits& limits, const std::vector<Offset>& ends)
-    : limits_(limits) {
-  for (const Offset end : ends) {
-    auto& state = *states_.emplace_back(std::make_unique<State>());
-    state.acked = state.covered = end.value() - 1;
-  }
+InboundLag::InboundLag(const InboundLagLimits& limits, std::int32_t partitions) : limits_(limits) {
+  for (std::int32_t i = 0; i < partitions; ++i) states_.push_back(std::make_unique<State>());
+}
+
+void InboundLag::judge_from(Partition partition, Offset end) {
+  State& state = at(partition);
+  const std::lock_guard lock(state.mutex);
+  state.judged = true;
+  state.covered = end.value() - 1;
+  state.acked = std::max(state.acked, state.covered);
+  state.forget_covered_marks();
+}
+
+void InboundLag::forget(Partition partition) {
+  State& state = at(partition);
+  const std::lock_guard lock(state.mutex);
+  state.judged = state.overloaded = state.covered_known = false;
+}
+
+void InboundLag::State::forget_covered_marks() {
+  while (!marks.empty() && marks.front().offset <= covered) marks.pop_front();
 }
 
 InboundLag::State& InboundLag::at(Partition partition) const {
   return *states_[static_cast<std::size_t>(partition.value())];
 }
 
-void InboundLag::note_acked(Partition partition, Offset offset, MonotonicTime now) {
+bool InboundLag::note_acked(Partition partition, Offset offset, MonotonicTime now) {
   State& state = at(partition);
   const std::lock_guard lock(state.mutex);
   state.acked = std::max(state.acked, offset.value());
-  if (offset.value() <= state.covered) return;
+  if (offset.value() <= state.covered) return state.judged;
   const bool far = state.marks.empty() || now - state.marks.back().at >= kMarkEvery;
   if (far && state.marks.size() < kMarksMax) state.marks.push_back({offset.value(), now});
+  return state.judged;
 }
 
 void InboundLag::note_covered(Partition partition, Offset offset) {
@@ -39,11 +55,11 @@ void InboundLag::note_covered(Partition partition, Offset offset) {
   state.covered = state.covered_known ? std::max(state.covered, offset.value()) : offset.value();
   state.covered_known = true;
   state.acked = std::max(state.acked, state.covered);
-  while (!state.marks.empty() && state.marks.front().offset <= state.covered)
-    state.marks.pop_front();
+  state.forget_covered_marks();
 }
 
 InboundLag::Lag InboundLag::measure(const State& state, MonotonicTime now) const {
+  if (!state.judged) return {};
   Lag lag{state.acked - state.covered};
   if (!state.marks.empty())
     lag.age = std::chrono::floor<std::chrono::milliseconds>(now - state.marks.front().at);

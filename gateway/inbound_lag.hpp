@@ -1,8 +1,9 @@
 // InboundLag: how far the routers are behind what was acknowledged, by partition, from the log
 // itself (contract 11): the last acknowledged offset of inbound against the newest ce_inboundoffset
 // of a valid event, and how long the oldest record between the two has waited. A partition is
-// overloaded from a limit on until the lag is below half of it. Before the first event is read the
-// lag counts from where inbound ended at the start. Any thread.
+// overloaded from a limit on until the lag is below half of it. Only partitions whose events are
+// read are judged; before the first event is read the lag counts from where inbound ended when the
+// reading began. Any thread.
 #pragma once
 
 #include <chrono>
@@ -30,10 +31,15 @@ class InboundLag {
     std::chrono::milliseconds age{0};
   };
 
-  // `ends`: where inbound of each partition ends now.
-  InboundLag(const InboundLagLimits& limits, const std::vector<Offset>& ends);
+  InboundLag(const InboundLagLimits& limits, std::int32_t partitions);
 
-  void note_acked(Partition partition, Offset offset, MonotonicTime now);
+  // The partition's events are read from now on; its inbound ended at `end` before.
+  void judge_from(Partition partition, Offset end);
+  // They are not read any more.
+  void forget(Partition partition);
+
+  // False: the partition is not judged, since nobody reads it.
+  [[nodiscard]] bool note_acked(Partition partition, Offset offset, MonotonicTime now);
   void note_covered(Partition partition, Offset offset);
 
   [[nodiscard]] bool is_overloaded(Partition partition, MonotonicTime now);
@@ -54,6 +60,8 @@ class InboundLag {
     std::int64_t covered = -1;  // newest
     bool covered_known = false;
     std::deque<Mark> marks;  // of what is not covered, some way apart
+    void forget_covered_marks();
+    bool judged = false;
     bool overloaded = false;
   };
   [[nodiscard]] Lag measure(const State& state, MonotonicTime now) const;

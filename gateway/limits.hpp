@@ -31,6 +31,8 @@ struct GatewayLimits {
 
   std::size_t window_bytes_max = 64 << 20;            // per partition; the oldest events leave
   std::chrono::milliseconds window_age_max{600'000};  // the same
+  // A partition none of whose users has a stream is read on for so long; then its window leaves.
+  std::chrono::milliseconds partition_idle_max{600'000};
   std::size_t progress_bytes_max = 8 << 20;   // per partition; the oldest run's pieces leave
   std::size_t page_bytes_max = 32 * 1024;     // of a catch-up; at most two wait for a socket
   std::size_t outbox_bytes_max = 256 * 1024;  // of a socket; it turns to pull mode

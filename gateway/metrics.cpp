@@ -45,6 +45,9 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
       append_failures(counter(r, "append_failures_total", "Commands the log did not take")),
       frames_delivered(counter(r, "frames_delivered_total", "Live frames given to sockets")),
       events_read(counter(r, "events_read_total", "Valid events read")),
+      partitions_read(
+          gauge(r, "partitions_read", "Partitions that are read, as their users are here")),
+      log_bytes_read(counter(r, "log_bytes_read_total", "Bytes of events and progress tailed")),
       slow_consumers(counter(r, "slow_consumers_total", "Sockets closed as too slow")),
       sockets_fell_behind(counter(r, "sockets_fell_behind_total",
                                   "Times a socket read too slowly and turned to pull mode")),

@@ -30,6 +30,8 @@ struct GatewayMetrics {
   prometheus::Counter& append_failures;
   prometheus::Counter& frames_delivered;
   prometheus::Counter& events_read;
+  prometheus::Gauge& partitions_read;
+  prometheus::Counter& log_bytes_read;
   prometheus::Counter& slow_consumers;
   prometheus::Counter& sockets_fell_behind;
   prometheus::Gauge& sockets_pulling;

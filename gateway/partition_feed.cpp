@@ -21,24 +21,22 @@ constexpr std::chrono::milliseconds kFirstRetry{100};
 }  // namespace
 
 PartitionFeed::PartitionFeed(const FeedParts& parts, Partition partition,
-                             const PartitionStart& start, std::uint64_t& last_channel)
+                             std::uint64_t& last_channel)
     : parts_(parts),
       partition_(partition),
       last_channel_(last_channel),
       events_back_off_(parts.random, kFirstRetry, parts.limits.partition_retry_max),
       progress_back_off_(parts.random, kFirstRetry, parts.limits.partition_retry_max),
-      head_(start.events),
-      window_(start.events),
+      used_at_(parts.clock.monotonic()),
       pieces_(parts.limits.progress_bytes_max),
-      batches_(parts.shards.size()),
-      progress_(parts.log.tail({Topic::progress, partition}, start.progress, parts.executor,
-                               static_cast<event_store::TailSink&>(*this))) {
-  open_events();
+      batches_(parts.shards.size()) {
+  find_start();
 }
 
 PartitionFeed::~PartitionFeed() {
   parts_.executor.cancel(events_timer_);
   parts_.executor.cancel(progress_timer_);
+  parts_.inbound_lag.forget(partition_);
 }
 
 // ---- what the log says
@@ -48,7 +46,9 @@ void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records
   std::array<std::size_t, event_store::kVerdictCount> verdicts{};
   covered_.reset();
   const MonotonicTime now = parts_.clock.monotonic();
+  std::size_t bytes = 0;
   for (const event_store::JudgedRecord& judged : records) {
+    bytes += size_bytes(*judged.record);
     const Verdict verdict = judged.judged.verdict;
     ++verdicts[static_cast<std::size_t>(verdict)];
     head_ = judged.after;
@@ -59,41 +59,18 @@ void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records
   post_batches();
   if (covered_) parts_.inbound_lag.note_covered(partition_, *covered_);
   parts_.metrics.count_records(verdicts);
-  serve_those_beyond_head();
+  parts_.metrics.log_bytes_read.Increment(static_cast<double>(bytes));
   trim();
+  serve_those_waiting();
+  serve_those_beyond_head();
 }
 
 void PartitionFeed::on_caught_up(const Position& position) {
   // The log may have holes: the head moves over them without a record.
   if (position.next_offset > head_.next_offset) head_ = position;
   note_readable();
+  serve_those_waiting();
   serve_those_beyond_head();
-}
-
-void PartitionFeed::note_readable() {
-  if (stopped_) spdlog::info("partition {} is read again", partition_.value());
-  stopped_.reset();
-  events_back_off_.reset();
-}
-
-// From the head: what was read before is a prefix of the log and stays true.
-void PartitionFeed::open_events() {
-  reader_ = std::make_unique<event_store::PartitionReader>(
-      parts_.log, parts_.executor, partition_, head_, static_cast<event_store::JudgedSink&>(*this));
-}
-
-void PartitionFeed::on_stopped(const Error& error) {
-  const auto wait = events_back_off_.next();
-  spdlog::error("partition {} cannot be read on from offset {}; tried again in {} ms: {}",
-                partition_.value(), head_.next_offset.value(), wait.count(), error.message);
-  if (!stopped_) parts_.metrics.partitions_stopped.Increment();
-  stopped_ = error;
-  events_timer_ =
-      parts_.executor.call_at(parts_.clock.monotonic() + wait, [this] { open_events(); });
-  std::vector<StreamTicket> all;
-  for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription.ticket);
-  for (const StreamTicket& ticket : all)
-    if (Subscription* const found = find(ticket)) end_unavailable(*found, error);
 }
 
 void PartitionFeed::take_event(const event_store::JudgedRecord& judged, MonotonicTime now) {
@@ -152,7 +129,9 @@ void PartitionFeed::post_batches() {
 
 void PartitionFeed::on_records(std::span<const RecordPtr> records) {
   progress_back_off_.reset();
+  std::size_t bytes = 0;
   for (const RecordPtr& record : records) {
+    bytes += size_bytes(*record);
     if (!pieces_.add(record)) continue;
     const auto found = followers_.find(*record->key);
     if (found == followers_.end() || !found->second->any_live) continue;
@@ -165,31 +144,8 @@ void PartitionFeed::on_records(std::span<const RecordPtr> records) {
                    parts_.make_frame(event_store::encode_progress_frame(*record, dialect),
                                      {.kind = FrameKind::progress}));
   }
+  parts_.metrics.log_bytes_read.Increment(static_cast<double>(bytes));
   post_batches();
-}
-
-void PartitionFeed::on_failed(const Error& error) {
-  // Pieces may be lost; a ring that overtook us is no failure of the partition.
-  spdlog::warn("partition {}: progress is read from its end again: {}", partition_.value(),
-               error.message);
-  open_progress_later();
-}
-
-void PartitionFeed::open_progress_later() {
-  progress_timer_ = parts_.executor.call_at(parts_.clock.monotonic() + progress_back_off_.next(),
-                                            [this] { open_progress_at_end(); });
-}
-
-void PartitionFeed::open_progress_at_end() {
-  parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
-                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-    return [this, bounds = log.bounds(at), alive] {
-      if (alive.expired()) return;
-      if (!bounds) return open_progress_later();
-      progress_ = parts_.log.tail({Topic::progress, partition_}, bounds->end, parts_.executor,
-                                  static_cast<event_store::TailSink&>(*this));
-    };
-  });
 }
 
 void PartitionFeed::trim() {
@@ -202,6 +158,7 @@ void PartitionFeed::trim() {
 void PartitionFeed::tell_positions() {
   for (const auto& [id, subscription] : subscriptions_) {
     const Follower& follower = *subscription.follower;
+    if (subscription.phase == Phase::waiting) continue;  // it stands nowhere yet
     const bool live = subscription.phase == Phase::live;
     const Seq seq = live && follower.chain ? follower.chain->seq : subscription.last_seq;
     post(subscription.ticket,
@@ -231,10 +188,16 @@ void PartitionFeed::follow(const StreamTicket& ticket, StreamRequest request) {
           .try_emplace(ticket.session, Subscription{ticket, &follower, request.dialect, {}})
           .first->second;
   if (stopped_) return end_unavailable(subscription, *stopped_);
+  if (!serves_) return waiting_.push_back({ticket, std::move(request)});
+  begin(subscription, request);
+}
+
+void PartitionFeed::begin(Subscription& subscription, const StreamRequest& request) {
+  subscription.phase = Phase::reading;
   if (request.from == StreamFrom::cursor) return begin_at_cursor(subscription, request.cursor);
   if (request.from == StreamFrom::latest) {
     subscription.position = head_;
-    if (follower.chain) subscription.last_seq = follower.chain->seq;
+    if (subscription.follower->chain) subscription.last_seq = subscription.follower->chain->seq;
   }
   prove(subscription);
   go_on(subscription);
@@ -307,6 +270,7 @@ void PartitionFeed::unfollow(SessionId session) {
   stop_live(found->second);
   std::erase(follower.sessions, session);
   subscriptions_.erase(found);
+  stay();
   if (follower.sessions.empty()) followers_.erase(followers_.find(follower.user.value()));
 }
 

@@ -1,10 +1,12 @@
-// PartitionFeed: one partition of events as the users' sockets see it: its window, the users that
-// are followed, and each socket's way from its cursor to the head. A socket is served from the
-// window, from the user's history when it is older than that, or from the log itself; at the head
-// it becomes live. All it gets goes through posts to its shard in order, so that its stream has no
-// gap and no repeat. A cursor is proven before its stream is said to be ready. A partition that
-// cannot be read closes the streams of its users and is tried again from where it stopped, after
-// waits that grow. Thread: the feed's executor, where it is also made and destroyed.
+// PartitionFeed: one partition of events as the users' sockets see it, from when it is made: its
+// window, the users that are followed, and each socket's way from its cursor to the head. Sockets
+// that come before what was in the log at the beginning is read wait for that, in order. A socket
+// is served from the window, from the user's history when it is older than that, or from the log
+// itself; at the head it becomes live. All it gets goes through posts to its shard in order, so
+// that its stream has no gap and no repeat. A cursor is proven before its stream is said to be
+// ready. A partition that cannot be read closes the streams of its users and is tried again from
+// where it stopped, after waits that grow. Thread: the feed's executor, where it is also made and
+// destroyed.
 #pragma once
 
 #include <array>
@@ -24,6 +26,7 @@
 #include "gateway/hub.hpp"
 #include "gateway/limits.hpp"
 #include "gateway/metrics.hpp"
+#include "gateway/partition_start.hpp"
 #include "gateway/progress_pieces.hpp"
 #include "gateway/scan_queue.hpp"
 #include "gateway/stream_posts.hpp"
@@ -49,23 +52,22 @@ struct FeedParts {
   event_store::LogDescription description;
 };
 
-// Where a partition is read from.
-struct PartitionStart {
-  event_store::Position events;
-  Offset progress;
-};
-
 class PartitionFeed final : private event_store::JudgedSink, private event_store::TailSink {
  public:
-  PartitionFeed(const FeedParts& parts, Partition partition, const PartitionStart& start,
-                std::uint64_t& last_channel);
+  PartitionFeed(const FeedParts& parts, Partition partition, std::uint64_t& last_channel);
   ~PartitionFeed() override;
 
   void follow(const StreamTicket& ticket, StreamRequest request);
   void more(const StreamTicket& ticket);
   void unfollow(SessionId session);
   void tell_positions();
+  // It is not idle from now on.
+  void stay() { used_at_ = parts_.clock.monotonic(); }
 
+  // Nobody has needed it for partition_idle_max.
+  [[nodiscard]] bool is_idle(MonotonicTime now) const {
+    return subscriptions_.empty() && now - used_at_ >= parts_.limits.partition_idle_max;
+  }
   // Why nothing is read, until it is read again; none while all is well.
   [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
   [[nodiscard]] const Window& window() const { return window_; }
@@ -78,7 +80,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
  private:
   static constexpr std::size_t kDialects = 2;
   using LiveCounts = std::array<std::uint32_t, kDialects>;
-  enum class Phase { beyond_head, reading, asking, live };
+  enum class Phase { waiting, beyond_head, reading, asking, live };
 
   struct Follower {
     UserId user;
@@ -94,11 +96,15 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
     event_store::WireDialect dialect;
     event_store::Position position;  // everything of the user before it was posted
     Seq last_seq{0};                 // of the last event posted; 0 = not known
-    Phase phase = Phase::reading;
+    Phase phase = Phase::waiting;
     // At the last event posted from older than the window, whence the next one is judged.
     std::optional<event_store::UserChain> chain{};
     bool proven = false;       // position is more than what a cursor says
     bool seq_claimed = false;  // last_seq is not: no event has borne it out yet
+  };
+  struct Waiting {
+    StreamTicket ticket;
+    StreamRequest request;
   };
   // Where in a user's history a cursor that knows no seq stands.
   struct SeqSearch {
@@ -120,11 +126,17 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void post_batches();
   void serve_those_beyond_head();
   void note_readable();
+  void find_start();
+  void take_start(const PartitionStart& start);
+  // Begins the streams that wait once everything that was there at the beginning is read.
+  void serve_those_waiting();
   void open_events();
+  void open_progress(Offset from);
   void open_progress_later();
   void open_progress_at_end();
 
   Follower& follower_of(const UserId& user);
+  void begin(Subscription& subscription, const StreamRequest& request);
   void begin_at_cursor(Subscription& subscription, const std::string& text);
   void judge_beyond_head(Subscription& subscription);
   // The stream can start where its position says.
@@ -171,8 +183,13 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   std::uint64_t& last_channel_;
   BackOff events_back_off_;
   BackOff progress_back_off_;
+  bool started_ = false;  // where to read from is known
+  bool serves_ = false;   // and what was there at the beginning is read
+  Offset serves_from_{0};
+  std::vector<Waiting> waiting_;
+  MonotonicTime used_at_;
   event_store::Position head_;
-  Window window_;
+  Window window_{head_};
   ProgressPieces pieces_;
   std::optional<Error> stopped_;
   TimerId events_timer_ = TimerId::none;

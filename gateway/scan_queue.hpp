@@ -1,6 +1,6 @@
 // ScanQueue: the helper threads for reads that block, one job each at a time; further jobs wait
-// their turn, those of sockets and those of requests in one line. Thread: the feed's, but the job
-// itself runs on a helper.
+// their turn, those of sockets and those of requests in one line, the gateway's own before them.
+// Thread: the feed's, but the job itself runs on a helper.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,13 @@ class ScanQueue {
     take({socket, std::move(work), {}});
     return true;
   }
-  // A job of the gateway's own, of which there is at most one per partition.
-  void submit(std::function<Task()> work) { take({std::nullopt, std::move(work), {}}); }
+  // A job of the gateway's own, of which there are few per partition: many may wait for what it
+  // finds, so it stands before the others.
+  void submit(std::function<Task()> work) {
+    if (closed_) return;
+    if (!free_.empty()) return begin(std::move(work));
+    own_.push_back(std::move(work));
+  }
   // A job of no socket's: `dropped` runs in its place, at home, when too many wait or the queue
   // closes.
   void submit(std::function<Task()> work, Task dropped) {
@@ -47,6 +52,7 @@ class ScanQueue {
   // No job begins any more.
   void close() {
     closed_ = true;
+    own_.clear();
     for (const Job& job : std::exchange(waiting_, {}))
       if (job.dropped) job.dropped();
   }
@@ -55,7 +61,7 @@ class ScanQueue {
     const auto waiting = find(socket);
     if (waiting != waiting_.end()) waiting_.erase(waiting);
   }
-  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] std::size_t waiting() const { return own_.size() + waiting_.size(); }
 
  private:
   struct Job {
@@ -90,15 +96,24 @@ class ScanQueue {
     });
   }
   void begin_next() {
-    if (waiting_.empty() || free_.empty()) return;
-    auto next = std::move(waiting_.front().work);
-    waiting_.pop_front();
+    if (free_.empty()) return;
+    std::function<Task()> next;
+    if (!own_.empty()) {
+      next = std::move(own_.front());
+      own_.pop_front();
+    } else if (!waiting_.empty()) {
+      next = std::move(waiting_.front().work);
+      waiting_.pop_front();
+    } else {
+      return;
+    }
     begin(std::move(next));
   }
 
   Executor& home_;
   std::vector<Executor*> free_;
   const std::size_t waiting_max_;
+  std::deque<std::function<Task()>> own_;
   Jobs waiting_;
   bool closed_ = false;
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

@@ -340,7 +340,9 @@ void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {
   --unanswered_;
   if (appended) {
     parts_.metrics.acks.Increment();
-    parts_.inbound_lag.note_acked(partition_, *appended, parts_.clock.monotonic());
+    // The socket has no stream, as after a cursor that was refused.
+    if (!parts_.inbound_lag.note_acked(partition_, *appended, parts_.clock.monotonic()))
+      parts_.feed.keep_reading(partition_);
     send(std::move(ack));
   } else {
     parts_.metrics.append_failures.Increment();

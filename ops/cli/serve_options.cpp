@@ -134,6 +134,9 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
                              limits.window_bytes_max, 64 * 1024, 4096 * kMebibyte));
   config.add(duration_setting("limits.window_age_max", "age of recent events kept in memory",
                               limits.window_age_max, seconds(1), hours(24)));
+  config.add(duration_setting("limits.partition_idle_max",
+                              "a partition none of whose users has a socket is read on",
+                              limits.partition_idle_max, seconds(1), hours(24)));
   config.add(integer_setting("limits.progress_bytes_max", "bytes of open answers per partition",
                              limits.progress_bytes_max, 64 * 1024, 1024 * kMebibyte));
   config.add(integer_setting("limits.page_bytes_max", "bytes of a catch-up before it waits",

@@ -302,7 +302,7 @@ TEST(Feed, a_history_that_has_read_further_than_the_gateway_repeats_nothing) {
   limits.window_bytes_max = 1;
   GatewayWorld world({.limits = limits, .with_history = true});
   world.state("ann", 20);
-  world.settle();
+  world.read_partitions();
   for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
     if (record->key) world.history.events.push_back(record);
   // In the archive already, but not yet read by the gateway.
@@ -372,22 +372,6 @@ TEST(Feed, a_gateway_that_was_restarted_serves_cursors_of_before) {
   world.restart_feed();
   auto after = world.connect("ann", StreamFrom::cursor, cursor);
   EXPECT_EQ(after.link->story(), (Story{"connection_ready"} + events(6, 10) + Story{"caught_up"}));
-}
-
-TEST(Feed, a_gateway_starts_over_a_damaged_row_and_the_partition_is_read_from_its_beginning) {
-  GatewayWorld world;
-  world.state("ann", 3);
-  world.put(world.owner.checkpoint(
-      {Offset(after_event(3)), Epoch(1), world.owner.claim(), OwnerSeq(3), Offset(0)}, Offset(0)));
-  world.settle();
-  ASSERT_TRUE(find_partition_starts(*world.log));
-  EXPECT_EQ(find_partition_starts(*world.log)->at(0).events.next_offset, Offset(after_event(3)));
-  world.log->read_error = Error{Errc::corrupt, "offset 4 fails its checksum"};
-  const auto starts = find_partition_starts(*world.log);
-  ASSERT_TRUE(starts);
-  EXPECT_EQ(starts->at(0).events, event_store::Position{});
-  world.log->read_error = Error{Errc::io_error, "the disk does not answer"};
-  EXPECT_FALSE(find_partition_starts(*world.log));
 }
 
 TEST(Feed, a_cursor_ahead_of_what_the_gateway_read_waits_for_it) {
@@ -626,7 +610,7 @@ TEST(Feed, a_record_that_fails_its_checksum_is_the_log_s_fault_and_not_the_curso
   limits.window_bytes_max = 1;
   GatewayWorld world({.limits = limits});
   world.state("ann", 10);
-  world.settle();
+  world.read_partitions();
   const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3, 3);
   world.log->read_error = Error{Errc::corrupt, "offset 7 fails its checksum"};
   auto client = world.connect("ann", StreamFrom::cursor, cursor);
@@ -643,7 +627,7 @@ TEST(Feed, a_cursor_whose_place_is_in_no_log_and_no_archive_any_more_has_expired
   limits.window_bytes_max = 1;
   GatewayWorld world({.limits = limits, .with_history = true});
   world.state("ann", 10);
-  world.settle();
+  world.read_partitions();
   const std::string cursor = cursor_at(world, "ann", after_event(3), 1, 3, 3);
   world.history.fails = true;
   world.log->read_error = Error{Errc::not_found, "the log begins at offset 9"};
@@ -712,7 +696,7 @@ TEST(Feed, a_stream_too_many_that_waits_for_the_log_is_told_to_come_back) {
   limits.log_scans_waiting_max = 2;
   GatewayWorld world({.limits = limits});
   world.state("ann", 3);
-  world.settle();
+  world.read_partitions();
   world.scheduler.pause(world.helper);
   std::vector<GatewayWorld::Client> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(world.connect("ann", StreamFrom::start));
@@ -749,6 +733,7 @@ TEST(Feed, pieces_of_open_runs_sent_on_catch_up_are_at_most_a_page_and_the_oldes
   GatewayWorld world({.limits = limits});
   const std::string older = "00000000-0000-4000-8000-000000000001";
   const std::string newer = "00000000-0000-4000-8000-000000000002";
+  world.read_partitions();
   const auto put = [&](const std::string& run, int count) {
     for (int i = 0; i < count; ++i)
       world.simulated.put({Topic::progress, Partition(0)}, progress_piece(run, 1000));
@@ -981,6 +966,7 @@ TEST_F(FeedOverFailingTails, a_partition_goes_on_where_it_stopped_once_it_can_be
 }
 
 TEST_F(FeedOverFailingTails, it_is_tried_again_after_waits_that_grow_to_a_limit) {
+  world.read_partitions();
   fail_tails(100);
   world.state("ann");
   world.settle();

@@ -4,9 +4,11 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,7 +91,14 @@ class FaultyLog final : public event_store::EventLog {
                                                         Executor& where,
                                                         event_store::TailSink& sink) override {
     ++tails;
-    return log_->tail(at, from, where, sink);
+    return std::make_unique<CountedTail>(*this, at, log_->tail(at, from, where, sink));
+  }
+  // That are read now.
+  [[nodiscard]] std::set<std::int32_t> tailed(Topic topic) const {
+    std::set<std::int32_t> partitions;
+    for (const auto& [at, count] : live_tails)
+      if (at.topic == topic && count > 0) partitions.insert(at.partition.value());
+    return partitions;
   }
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     event_store::ReadLimits limits) override {
@@ -111,8 +120,23 @@ class FaultyLog final : public event_store::EventLog {
   std::optional<Error> bounds_error;
   int reads = 0;
   int tails = 0;  // begun
+  std::map<TopicPartition, int> live_tails;
 
  private:
+  class CountedTail final : public event_store::Tail {
+   public:
+    CountedTail(FaultyLog& log, TopicPartition at, std::unique_ptr<event_store::Tail> tail)
+        : log_(log), at_(at), tail_(std::move(tail)) {
+      ++log_.live_tails[at_];
+    }
+    ~CountedTail() override { --log_.live_tails[at_]; }
+
+   private:
+    FaultyLog& log_;
+    const TopicPartition at_;
+    std::unique_ptr<event_store::Tail> tail_;
+  };
+
   std::unique_ptr<event_store::EventLog> log_;
 };
 
@@ -181,8 +205,7 @@ class GatewayWorld {
         log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
         clients(setup.limits.sockets_per_user_max, setup.limits.messages, scheduler.clock()),
-        inbound_lag(setup.limits.inbound_lag,
-                    std::vector<Offset>(static_cast<std::size_t>(setup.partitions), Offset(0))),
+        inbound_lag(setup.limits.inbound_lag, setup.partitions),
         key(*TokenKey::from_secret(std::nullopt, std::string(32, 'k'))),
         authenticator(scheduler.clock(), *KeySet::make({key}), {}),
         options{.limits = setup.limits,
@@ -211,6 +234,12 @@ class GatewayWorld {
       scheduler.run_until_idle();
     }
     make_feed(history_in_use);
+  }
+
+  // As if users of every partition had been here before.
+  void read_partitions() {
+    for (std::int32_t i = 0; i < log->describe().partitions; ++i) feed->keep_reading(Partition(i));
+    scheduler.run_until_idle();
   }
 
   Offset state(const std::string& user, int count = 1, const std::string& text = "hello") {
@@ -286,7 +315,6 @@ class GatewayWorld {
  private:
   void make_feed(event_store::UserHistory* history_or_none) {
     history_in_use = history_or_none;
-    const auto starts = find_partition_starts(*log);
     const FrameFactory make_frame = [](std::string text, const FramePart& part) -> FramePtr {
       return std::make_shared<const PlainFrame>(std::move(text), part);
     };
@@ -302,7 +330,7 @@ class GatewayWorld {
                              .inbound_lag = inbound_lag,
                              .random = random,
                              .limits = options.limits});
-    scheduler.run_on(feed_thread, [&] { feed->open(*starts); });
+    scheduler.run_on(feed_thread, [&] { feed->open(); });
     session_parts.emplace(SessionParts{.shard = 0,
                                        .executor = shard,
                                        .hub = hub,

@@ -84,11 +84,16 @@ TEST_F(AddressLimitTest, forgets_the_address_seen_longest_ago_when_it_is_full) {
 
 class InboundLagTest : public testing::Test {
  protected:
-  InboundLag lag{{.records_max = 10, .age_max = seconds(30)}, {Offset(100), Offset(0)}};
+  InboundLagTest() {
+    lag.judge_from(kFirst, Offset(100));
+    lag.judge_from(kSecond, Offset(0));
+  }
+  InboundLag lag{{.records_max = 10, .age_max = seconds(30)}, 3};
   static constexpr Partition kFirst{0};
   static constexpr Partition kSecond{1};
+  static constexpr Partition kUnread{2};
   void ack(std::int64_t from, std::int64_t to, MonotonicTime now = kStart) {
-    for (std::int64_t i = from; i <= to; ++i) lag.note_acked(kFirst, Offset(i), now);
+    for (std::int64_t i = from; i <= to; ++i) EXPECT_TRUE(lag.note_acked(kFirst, Offset(i), now));
   }
 };
 
@@ -135,6 +140,29 @@ TEST_F(InboundLagTest, learns_what_was_behind_at_its_start_from_the_first_event)
 TEST_F(InboundLagTest, of_another_gateway_s_messages_is_no_less_than_nothing) {
   lag.note_covered(kFirst, Offset(150));
   EXPECT_EQ(lag.worst(kStart).records, 0);
+}
+
+TEST_F(InboundLagTest, of_a_partition_nobody_reads_is_not_judged) {
+  for (std::int64_t i = 0; i < 20; ++i) EXPECT_FALSE(lag.note_acked(kUnread, Offset(i), kStart));
+  const MonotonicTime later = kStart + seconds(60);
+  EXPECT_FALSE(lag.is_overloaded(kUnread, later));
+  EXPECT_EQ(lag.worst(later).records, 0);
+  EXPECT_THAT(lag.reasons(later), testing::IsEmpty());
+}
+
+TEST_F(InboundLagTest, counts_anew_from_where_inbound_ended_when_the_reading_began) {
+  for (std::int64_t i = 0; i < 20; ++i) EXPECT_FALSE(lag.note_acked(kUnread, Offset(i), kStart));
+  lag.judge_from(kUnread, Offset(15));  // asked before the last five were acknowledged
+  EXPECT_EQ(lag.lag(kUnread, kStart).records, 5);
+  EXPECT_TRUE(lag.note_acked(kUnread, Offset(20), kStart + seconds(1)));
+  EXPECT_EQ(lag.lag(kUnread, kStart + seconds(3)).records, 6);
+  EXPECT_EQ(lag.lag(kUnread, kStart + seconds(3)).age, seconds(2));
+  lag.forget(kUnread);
+  EXPECT_EQ(lag.worst(kStart + seconds(60)).records, 0);
+  lag.judge_from(kUnread, Offset(30));
+  EXPECT_EQ(lag.worst(kStart + seconds(60)).records, 0);
+  lag.note_covered(kUnread, Offset(10));  // the first event tells less than what was assumed
+  EXPECT_EQ(lag.lag(kUnread, kStart).records, 19);
 }
 
 // ---- what clients see of it
