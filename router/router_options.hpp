@@ -20,8 +20,8 @@ namespace signalbox::router {
 
 struct RouterOptions {
   std::string instance = "router";  // names this process in ce_source and in claims, for people
-  std::string group = "signalbox-router";
-  Rules rules{};  // `agents` is filled from the registry
+  std::string group = "router";     // of members; the log makes it its own where it shares brokers
+  Rules rules{};                    // `agents` is filled from the registry
   UserStatesOptions states{};
   OpenListOptions open_list{};
   SupervisorOptions supervisor{};

@@ -33,7 +33,7 @@ KafkaMember::KafkaMember(const KafkaEventLogOptions& options, const std::string&
     : kafka_(options.kafka),
       session_timeout_(options.session_timeout),
       silence_max_(options.executor_silence_max),
-      group_(options.kafka.topic_prefix + "." + group),
+      group_(options.kafka.topic_prefix + "-" + group),
       where_(&where),
       sink_(sink) {}
 
