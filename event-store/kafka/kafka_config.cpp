@@ -1,5 +1,7 @@
 #include "event-store/kafka/kafka_config.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -49,6 +51,16 @@ Result<void> set(rd_kafka_conf_t* conf, std::string_view name, std::string_view 
   return tl::unexpected(refused(name, reason.data()));
 }
 
+// Severities are those of syslog. What librdkafka thinks of the settings was thought of here.
+void log_line(const rd_kafka_t*, int severity, const char* facility, const char* text) {
+  if (std::string_view(facility) == "CONFWARN") return;
+  const auto level = severity <= 3   ? spdlog::level::err
+                     : severity == 4 ? spdlog::level::warn
+                     : severity <= 6 ? spdlog::level::info
+                                     : spdlog::level::debug;
+  spdlog::log(level, "kafka {}: {}", facility, text);
+}
+
 }  // namespace
 
 std::string topic_name(const KafkaOptions& options, Topic topic) {
@@ -57,6 +69,7 @@ std::string topic_name(const KafkaOptions& options, Topic topic) {
 
 Result<KafkaConf> make_kafka_conf(const KafkaOptions& options, KafkaSettings settings) {
   KafkaConf conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_log_cb(conf.get(), log_line);
   for (const auto& [name, value] : options.properties) {
     if (auto done = check_kafka_property(name, value); !done) return tl::unexpected(done.error());
     if (auto done = set(conf.get(), name, value); !done) return tl::unexpected(done.error());

@@ -55,10 +55,10 @@ struct KafkaEventLog::Parts {
   }
 
   // Of a broker that is asked now: as new as anything this process was told.
-  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline) {
+  [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline) {
     while (true) {
-      auto now = reader->bounds(at, deadline);
-      if (!now || now->end >= ends.at_least(at)) return now;
+      auto now = reader->end(at, deadline);
+      if (!now || *now >= ends.at_least(at)) return now;
       if (steady_clock::now() + kAskAgainAfter >= deadline)
         return failure(Errc::unavailable, std::string(to_text(at.topic)) + " partition " +
                                               std::to_string(at.partition.value()) +
@@ -112,14 +112,12 @@ std::unique_ptr<Tail> KafkaEventLog::tail(TopicPartition at, Offset from, Execut
 Result<std::vector<RecordPtr>> KafkaEventLog::read(TopicPartition at, Offset from,
                                                    ReadLimits limits) {
   const MonotonicTime deadline = steady_clock::now() + parts_->options->read_timeout;
-  const auto bounds = parts_->bounds(at, deadline);
-  if (!bounds) return tl::unexpected(bounds.error());
-  if (from >= bounds->end) return std::vector<RecordPtr>();
-  if (from < bounds->first) return tl::unexpected(beyond_reach(at, from, *bounds));
-  auto piece =
-      parts_->reader->read(at, from, bounds->end, limits, KafkaReader::Wait::for_all, deadline);
+  const auto end = parts_->end(at, deadline);
+  if (!end) return tl::unexpected(end.error());
+  if (from >= *end) return std::vector<RecordPtr>();
+  auto piece = parts_->reader->read(at, from, *end, limits, KafkaReader::Wait::for_all, deadline);
   if (!piece) return tl::unexpected(piece.error());
-  if (piece->records.empty() && piece->next < bounds->end)
+  if (piece->records.empty() && piece->next < *end)
     return failure(Errc::unavailable, "no broker gives " + std::string(to_text(at.topic)) +
                                           " partition " + std::to_string(at.partition.value()) +
                                           " from offset " + std::to_string(from.value()));
@@ -127,7 +125,12 @@ Result<std::vector<RecordPtr>> KafkaEventLog::read(TopicPartition at, Offset fro
 }
 
 Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) {
-  return parts_->bounds(at, steady_clock::now() + parts_->options->read_timeout);
+  const MonotonicTime deadline = steady_clock::now() + parts_->options->read_timeout;
+  const auto end = parts_->end(at, deadline);
+  if (!end) return tl::unexpected(end.error());
+  auto bounds = parts_->reader->bounds(at, deadline);
+  if (bounds) bounds->end = std::max(bounds->end, *end);
+  return bounds;
 }
 
 std::unique_ptr<Membership> KafkaEventLog::join(std::string group, Executor& where,

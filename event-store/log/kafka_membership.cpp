@@ -59,6 +59,7 @@ bool KafkaMember::has_left() {
 Result<void> KafkaMember::make_client() {
   // How soon a member learns that another one came or went.
   const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", "500"},
+                                                    {"socket.timeout.ms", "10000"},
                                                     {"reconnect.backoff.ms", "50"},
                                                     {"reconnect.backoff.max.ms", "1000"}});
   auto conf =

@@ -137,6 +137,7 @@ bool KafkaProducer::start_client() {
        {"compression.type", "zstd"},
        {"queue.buffering.max.messages", std::to_string(options_.queue_records_max + 1)},
        {"queue.buffering.max.kbytes", std::to_string((options_.queue_bytes_max >> 9) + 1)},
+       {"socket.timeout.ms", "10000"},
        {"reconnect.backoff.ms", "50"},
        {"reconnect.backoff.max.ms", "1000"}});
   auto conf = make_kafka_conf(kafka, {{"enable.idempotence", "true"},

@@ -59,6 +59,7 @@ Result<std::unique_ptr<KafkaReader>> KafkaReader::open(const KafkaEventLogOption
                                                            {"queued.min.messages", "10000000"},
                                                            {"fetch.wait.max.ms", kFetchWaitMs},
                                                            {"fetch.error.backoff.ms", "50"},
+                                                           {"socket.timeout.ms", "10000"},
                                                            {"reconnect.backoff.ms", "50"},
                                                            {"reconnect.backoff.max.ms", "1000"}});
   auto conf = make_kafka_conf(kafka, {{"auto.offset.reset", "error"},
@@ -218,14 +219,31 @@ Result<KafkaReader::Piece> KafkaReader::failed(const TopicPartition& at, Offset 
 }
 
 Result<LogBounds> KafkaReader::bounds(const TopicPartition& at, MonotonicTime deadline) {
+  const auto first = ask_offset(at, RD_KAFKA_OFFSET_BEGINNING, deadline);
+  if (!first) return tl::unexpected(first.error());
+  const auto end = ask_offset(at, RD_KAFKA_OFFSET_END, deadline);
+  if (!end) return tl::unexpected(end.error());
+  return LogBounds{*first, *end};
+}
+
+Result<Offset> KafkaReader::end(const TopicPartition& at, MonotonicTime deadline) {
+  return ask_offset(at, RD_KAFKA_OFFSET_END, deadline);
+}
+
+// rd_kafka_query_watermark_offsets() would wait for longer than it is told to.
+Result<Offset> KafkaReader::ask_offset(const TopicPartition& at, std::int64_t which,
+                                       MonotonicTime deadline) {
   const std::string name = topic_name(options_.kafka, at.topic);
+  const KafkaPartitionList places(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_t* const place =
+      rd_kafka_topic_partition_list_add(places.get(), name.c_str(), at.partition.value());
   while (true) {
-    std::int64_t first = 0;
-    std::int64_t end = 0;
-    const auto error =
-        rd_kafka_query_watermark_offsets(client_.get(), name.c_str(), at.partition.value(), &first,
-                                         &end, std::max(milliseconds_until(deadline), 1));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return LogBounds{Offset(first), Offset(end)};
+    place->offset = which;
+    place->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    auto error = rd_kafka_offsets_for_times(client_.get(), places.get(),
+                                            std::max(milliseconds_until(deadline), 1));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = place->err;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && place->offset >= 0) return Offset(place->offset);
     if (is_refusal(error) || steady_clock::now() + kAskAgainAfter >= deadline)
       return failure(Errc::unavailable,
                      name + " partition " + std::to_string(at.partition.value()) +

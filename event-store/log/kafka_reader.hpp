@@ -41,6 +41,7 @@ class KafkaReader {
                                    ReadLimits limits, Wait wait, MonotonicTime deadline);
   // As the leader has them now. Errors: unavailable, where it does not say so before the deadline.
   [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline);
+  [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline);
   // Closes partitions that nobody has read for a while.
   void close_resting();
 
@@ -59,6 +60,8 @@ class KafkaReader {
 
   [[nodiscard]] std::shared_ptr<Place> place(const TopicPartition& at);
   [[nodiscard]] rd_kafka_topic_t* topic(Topic which) const;
+  [[nodiscard]] Result<Offset> ask_offset(const TopicPartition& at, std::int64_t which,
+                                          MonotonicTime deadline);
   // The place's mutex is held for all of these.
   void close(Place& place);
   [[nodiscard]] Result<void> seek(Place& place, Offset to);

@@ -50,6 +50,7 @@ Result<std::unique_ptr<KafkaTails>> KafkaTails::open(const KafkaEventLogOptions&
                       {"queued.min.messages", "10000000"},
                       {"fetch.wait.max.ms", std::to_string(options.fetch_wait.count())},
                       {"fetch.error.backoff.ms", "50"},
+                      {"socket.timeout.ms", "10000"},
                       {"reconnect.backoff.ms", "50"},
                       {"reconnect.backoff.max.ms", "1000"}});
   auto conf = make_kafka_conf(kafka, {{"auto.offset.reset", "error"},

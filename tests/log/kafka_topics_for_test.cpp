@@ -34,17 +34,20 @@ KafkaTopicsForTest::KafkaTopicsForTest(TestTopicsOptions options)
     : options_(std::move(options)),
       random_(std::random_device()()),
       kafka_{.brokers = options_.brokers,
-             .topic_prefix = "test-" + random_.uuid().to_string().substr(0, 13)} {
+             .topic_prefix = options_.prefix.empty()
+                                 ? "test-" + random_.uuid().to_string().substr(0, 13)
+                                 : options_.prefix} {
   auto conf = make_kafka_conf(kafka_, {{"message.timeout.ms", "30000"}});
   check(conf.has_value(), "no configuration");
   auto client = make_kafka_client(RD_KAFKA_PRODUCER, std::move(*conf));
   check(client.has_value(), "no client");
   client_ = std::move(*client);
-  create();
+  if (!options_.exist) create();
   if (options_.genesis) write_genesis();
 }
 
 KafkaTopicsForTest::~KafkaTopicsForTest() {
+  if (options_.exist) return;
   std::vector<DeleteTopic> topics;
   for (int i = 0; i < kTopicCount; ++i)
     topics.emplace_back(

@@ -15,6 +15,8 @@ struct TestTopicsOptions {
   int replicas = 1;
   int min_insync = 1;
   bool genesis = true;
+  std::string prefix{};  // empty: one of its own
+  bool exist = false;    // they are there and stay: a mock cluster knows no admin requests
 };
 
 class KafkaTopicsForTest {

@@ -1,0 +1,352 @@
+// What the log on Kafka does when brokers misbehave in ways that a real one cannot be told to, on
+// librdkafka's mock cluster: leaders move, brokers go and come, requests are refused, producers
+// break. What is asked every time: each append is answered once, what was reported ok is there once
+// and in call order, and tails deliver everything in order.
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/log/conformance_support.hpp"
+#include "tests/log/kafka_fixture.hpp"
+
+namespace signalbox::event_store {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kPrefix = "mock";
+constexpr int kBrokers = 3;
+constexpr int kPartitions = 4;
+constexpr std::int16_t kProduceRequest = 0;
+constexpr std::int16_t kFetchRequest = 1;
+constexpr TopicPartition kInbound{Topic::inbound, Partition(2)};
+constexpr TopicPartition kEvents{Topic::events, Partition(1)};
+
+class MockCluster {
+ public:
+  MockCluster() {
+    client_ = std::move(*make_kafka_client(RD_KAFKA_PRODUCER, KafkaConf(rd_kafka_conf_new())));
+    cluster_ = rd_kafka_mock_cluster_new(client_.get(), kBrokers);
+    for (int topic = 0; topic < kTopicCount; ++topic)
+      rd_kafka_mock_topic_create(cluster_, name(static_cast<Topic>(topic)).c_str(), kPartitions,
+                                 kBrokers);
+  }
+  ~MockCluster() { rd_kafka_mock_cluster_destroy(cluster_); }
+  MockCluster(const MockCluster&) = delete;
+  MockCluster& operator=(const MockCluster&) = delete;
+
+  static std::string name(Topic topic) {
+    return topic_name(KafkaOptions{.topic_prefix = kPrefix}, topic);
+  }
+  [[nodiscard]] std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
+  void go_down() { rd_kafka_mock_broker_set_down(cluster_, -1); }
+  void come_up() { rd_kafka_mock_broker_set_up(cluster_, -1); }
+  void move_leader(const TopicPartition& at, std::int32_t broker) {
+    rd_kafka_mock_partition_set_leader(cluster_, name(at.topic).c_str(), at.partition.value(),
+                                       broker);
+  }
+  void refuse(std::int16_t request, std::vector<rd_kafka_resp_err_t> with) {
+    rd_kafka_mock_push_request_errors_array(cluster_, request, with.size(), with.data());
+  }
+
+ private:
+  KafkaClient client_;
+  rd_kafka_mock_cluster_t* cluster_ = nullptr;
+};
+
+KafkaEventLogOptions quick() {
+  KafkaEventLogOptions options;
+  // The mock cluster gives an empty answer only after the whole wait.
+  options.fetch_wait = milliseconds(5);
+  options.read_timeout = milliseconds(10'000);
+  return options;
+}
+
+// Appends one after the other from one thread, and what was answered.
+class Appends {
+ public:
+  Appends(KafkaFixture& fixture, TopicPartition at) : fixture_(fixture), at_(at) {}
+
+  void append(int count) {
+    fixture_.run_on(0, [&] {
+      for (int i = 0; i < count; ++i) {
+        const int number = next_++;
+        fixture_.log().append(at_, make_record("anna", std::to_string(number)),
+                              fixture_.executor(0), [told = told_, number](Result<Offset> answer) {
+                                const std::lock_guard lock(told->mutex);
+                                if (!told->answers.emplace(number, std::move(answer)).second)
+                                  told->twice.insert(number);
+                              });
+      }
+    });
+  }
+  [[nodiscard]] std::size_t answered() const {
+    const std::lock_guard lock(told_->mutex);
+    return told_->answers.size();
+  }
+  [[nodiscard]] std::size_t count(Errc code) const {
+    const std::lock_guard lock(told_->mutex);
+    return static_cast<std::size_t>(std::ranges::count_if(told_->answers, [code](const auto& one) {
+      return !one.second && one.second.error().code == code;
+    }));
+  }
+  [[nodiscard]] std::size_t ok() const {
+    const std::lock_guard lock(told_->mutex);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        told_->answers, [](const auto& one) { return one.second.has_value(); }));
+  }
+  [[nodiscard]] bool wait_for_all() {
+    return fixture_.wait_until([this] { return answered() == static_cast<std::size_t>(next_); });
+  }
+  // The log, and what a tail from `from` on was given, against what was answered.
+  void expect_kept(const std::vector<RecordPtr>& records) const {
+    const std::lock_guard lock(told_->mutex);
+    EXPECT_TRUE(told_->twice.empty()) << told_->twice.size() << " were answered twice";
+    std::map<Offset, std::string> stored;
+    std::map<std::string, int> copies;
+    for (const RecordPtr& record : records) {
+      EXPECT_TRUE(stored.emplace(record->offset, record->value).second) << "a repeat";
+      ++copies[record->value];
+    }
+    Offset previous(-1);
+    for (const auto& [number, answer] : told_->answers) {
+      if (!answer) continue;
+      EXPECT_GT(*answer, previous) << "call order is log order";
+      previous = *answer;
+      EXPECT_EQ(stored[*answer], std::to_string(number));
+      EXPECT_EQ(copies[std::to_string(number)], 1) << number << " is there twice";
+    }
+  }
+
+ private:
+  struct Told {
+    std::mutex mutex;
+    std::map<int, Result<Offset>> answers;
+    std::set<int> twice;
+  };
+  KafkaFixture& fixture_;
+  TopicPartition at_;
+  int next_ = 0;
+  std::shared_ptr<Told> told_ = std::make_shared<Told>();
+};
+
+class KafkaMock : public testing::Test {
+ protected:
+  void open(KafkaEventLogOptions options = quick()) {
+    fixture = std::make_unique<KafkaFixture>(TestTopicsOptions{.brokers = cluster.brokers(),
+                                                               .partitions = kPartitions,
+                                                               .prefix = kPrefix,
+                                                               .exist = true},
+                                             std::move(options));
+  }
+  // Everything that is there was delivered, and in order.
+  void expect_delivered(const Collector& collector, const TopicPartition& at, Offset from) {
+    const auto bounds = fixture->log().bounds(at);
+    ASSERT_TRUE(bounds) << bounds.error().message;
+    ASSERT_TRUE(fixture->wait_until([&] { return collector.caught_up() >= bounds->end; }));
+    const auto stored = read_all(fixture->log(), at, from);
+    const auto delivered = collector.records();
+    ASSERT_EQ(delivered.size(), stored.size());
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      ASSERT_EQ(delivered[i]->offset, stored[i]->offset);
+      ASSERT_EQ(delivered[i]->value, stored[i]->value);
+    }
+    EXPECT_FALSE(collector.failed());
+  }
+
+  MockCluster cluster;
+  std::unique_ptr<KafkaFixture> fixture;
+};
+
+TEST_F(KafkaMock, LeadersMoveUnderAppendsAndTails) {
+  open();
+  for (const TopicPartition& at : {kInbound, kEvents}) {
+    const Offset from(at.topic == Topic::events ? 1 : 0);
+    Appends appends(*fixture, at);
+    Collector collector;
+    const TailOn tail(*fixture, at, from, collector, 1);
+    for (std::int32_t broker : {1, 2, 3, 1}) {
+      appends.append(50);
+      cluster.move_leader(at, broker);
+      appends.append(50);
+      ASSERT_TRUE(appends.wait_for_all());
+    }
+    EXPECT_EQ(appends.ok(), 400u) << "a leader that moves is no failure";
+    appends.expect_kept(read_all(fixture->log(), at, from));
+    expect_delivered(collector, at, from);
+  }
+}
+
+TEST_F(KafkaMock, RefusedRequestsAreTriedAgain) {
+  open();
+  Appends appends(*fixture, kEvents);
+  Collector collector;
+  const TailOn tail(*fixture, kEvents, Offset(1), collector, 1);
+  cluster.refuse(kProduceRequest,
+                 {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+                  RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS});
+  cluster.refuse(kFetchRequest,
+                 {RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                  RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE});
+  appends.append(100);
+  ASSERT_TRUE(appends.wait_for_all());
+  EXPECT_EQ(appends.ok(), 100u);
+  appends.expect_kept(read_all(fixture->log(), kEvents, Offset(1)));
+  expect_delivered(collector, kEvents, Offset(1));
+}
+
+TEST_F(KafkaMock, WhatRoutersAppendWaitsForTheBrokers) {
+  KafkaEventLogOptions options = quick();
+  options.append_timeout = milliseconds(300);
+  open(std::move(options));
+  Appends appends(*fixture, kEvents);
+  Appends commands(*fixture, kInbound);
+  Collector collector;
+  const TailOn tail(*fixture, kEvents, Offset(1), collector, 1);
+  appends.append(20);
+  commands.append(1);
+  ASSERT_TRUE(appends.wait_for_all() && commands.wait_for_all());
+  cluster.go_down();
+  appends.append(100);
+  commands.append(10);
+  // Those of gateways are given up meanwhile.
+  ASSERT_TRUE(commands.wait_for_all());
+  EXPECT_EQ(commands.count(Errc::log_unavailable), 10u);
+  EXPECT_LT(appends.answered(), 120u);
+  EXPECT_FALSE(collector.failed()) << "a tail waits for its brokers";
+  cluster.come_up();
+  ASSERT_TRUE(appends.wait_for_all());
+  EXPECT_EQ(appends.ok(), 120u);
+  appends.expect_kept(read_all(fixture->log(), kEvents, Offset(1)));
+  expect_delivered(collector, kEvents, Offset(1));
+  commands.append(10);
+  ASSERT_TRUE(commands.wait_for_all());
+  EXPECT_EQ(commands.ok(), 11u);
+  commands.expect_kept(read_all(fixture->log(), kInbound));
+}
+
+TEST_F(KafkaMock, ReadsSayThatNoBrokerAnswers) {
+  KafkaEventLogOptions options = quick();
+  options.read_timeout = milliseconds(300);
+  open(std::move(options));
+  Appends appends(*fixture, kInbound);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  cluster.go_down();
+  const auto read = fixture->log().read(kInbound, Offset(0), {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Errc::unavailable);
+  const auto bounds = fixture->log().bounds(kInbound);
+  ASSERT_FALSE(bounds);
+  EXPECT_EQ(bounds.error().code, Errc::unavailable);
+  cluster.come_up();
+  EXPECT_TRUE(fixture->wait_until([&] { return fixture->log().bounds(kInbound).has_value(); }));
+}
+
+TEST_F(KafkaMock, AFullQueueRefuses) {
+  KafkaEventLogOptions options = quick();
+  options.queue_records_max = 10;
+  open(std::move(options));
+  Appends warm(*fixture, kEvents);
+  warm.append(1);
+  ASSERT_TRUE(warm.wait_for_all());
+  cluster.go_down();
+  Appends appends(*fixture, {Topic::events, Partition(3)});
+  appends.append(30);
+  ASSERT_TRUE(fixture->wait_until([&] { return appends.answered() >= 20; }));
+  EXPECT_EQ(appends.count(Errc::overloaded), 20u);
+  EXPECT_EQ(fixture->kafka().statistics().queue_records, 10u);
+  cluster.come_up();
+  ASSERT_TRUE(appends.wait_for_all());
+  EXPECT_EQ(appends.ok(), 10u);
+  EXPECT_EQ(fixture->kafka().statistics().queue_records, 0u);
+}
+
+TEST_F(KafkaMock, ATooLargeRecordIsRefusedBeforeItIsSent) {
+  KafkaEventLogOptions options = quick();
+  options.record_bytes_max = 1000;
+  open(std::move(options));
+  const Answers answers =
+      append_all(*fixture, kInbound, {make_record("anna", std::string(1001, 'x'))});
+  ASSERT_FALSE(answers.front());
+  EXPECT_EQ(answers.front().error().code, Errc::too_large);
+  EXPECT_EQ(fixture->log().bounds(kInbound)->end, Offset(0));
+}
+
+// The broker refuses one of the router's for good, and all that is not answered goes with it; the
+// owner sends its whole list again until it is answered in full.
+TEST_F(KafkaMock, ABrokenProducerIsReplacedAndNothingIsPastTheFailure) {
+  open();
+  Appends appends(*fixture, kEvents);
+  appends.append(10);
+  ASSERT_TRUE(appends.wait_for_all());
+  for (const auto error :
+       {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS,
+        RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER}) {
+    const auto rebuilt = fixture->kafka().statistics().producers_rebuilt;
+    const std::size_t ok = appends.ok();
+    cluster.refuse(kProduceRequest, {error});
+    appends.append(1);
+    ASSERT_TRUE(appends.wait_for_all());
+    EXPECT_EQ(appends.ok(), ok) << rd_kafka_err2name(error);
+    EXPECT_TRUE(fixture->wait_until([&] {
+      return fixture->kafka().statistics().producers_rebuilt > rebuilt;
+    })) << rd_kafka_err2name(error);
+    appends.append(50);
+    ASSERT_TRUE(appends.wait_for_all());
+    EXPECT_EQ(appends.ok(), ok + 50) << rd_kafka_err2name(error);
+  }
+  EXPECT_EQ(appends.count(Errc::log_unavailable), 3u);
+  appends.expect_kept(read_all(fixture->log(), kEvents, Offset(1)));
+}
+
+TEST_F(KafkaMock, ClosingAnswersEverything) {
+  KafkaEventLogOptions options = quick();
+  options.close_timeout = milliseconds(200);
+  open(std::move(options));
+  Appends kept(*fixture, kEvents);
+  kept.append(500);  // and closed before they can be reported
+  fixture->close();
+  fixture->run_on(0, [] {});
+  EXPECT_EQ(kept.answered(), 500u);
+  EXPECT_EQ(kept.ok() + kept.count(Errc::stopped), 500u);
+  fixture->open();
+  kept.expect_kept(read_all(fixture->log(), kEvents, Offset(1)));
+  Appends lost(*fixture, kInbound);
+  lost.append(1);
+  ASSERT_TRUE(lost.wait_for_all());
+  cluster.go_down();
+  lost.append(5);
+  fixture->close();
+  fixture->run_on(0, [] {});
+  EXPECT_EQ(lost.answered(), 6u);
+  EXPECT_EQ(lost.count(Errc::stopped), 5u);
+}
+
+TEST_F(KafkaMock, OpeningNamesWhatIsWrong) {
+  cli::SystemClock clock;
+  Random random(1);
+  KafkaEventLogOptions options = quick();
+  options.open_timeout = milliseconds(500);
+  options.kafka = {.brokers = cluster.brokers(), .topic_prefix = "elsewhere"};
+  const auto missing = KafkaEventLog::open(options, clock, random);
+  ASSERT_FALSE(missing);
+  options.kafka.topic_prefix = kPrefix;
+  const auto empty = KafkaEventLog::open(options, clock, random);
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, Errc::not_found) << empty.error().message;
+  EXPECT_NE(empty.error().message.find("signalbox topics create"), std::string::npos)
+      << empty.error().message;
+  options.kafka.brokers = "127.0.0.1:1";
+  const auto nobody = KafkaEventLog::open(options, clock, random);
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().code, Errc::unavailable);
+  EXPECT_NE(nobody.error().message.find("127.0.0.1:1"), std::string::npos)
+      << nobody.error().message;
+}
+
+}  // namespace
+}  // namespace signalbox::event_store
