@@ -112,14 +112,19 @@ void KafkaMember::subscribe() {
 void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
                                const rd_kafka_topic_partition_list_t* partitions) {
   const bool is_lost = rd_kafka_assignment_lost(client_.get()) != 0;
-  rd_kafka_assign(client_.get(), nullptr);
   if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    // Nothing to fetch; without a list it would be a revocation, and the group joined again.
+    const KafkaPartitionList none(rd_kafka_topic_partition_list_new(0));
+    rd_kafka_assign(client_.get(), none.get());
     std::vector<Partition> mine;
     for (int i = 0; i < partitions->cnt; ++i) mine.emplace_back(partitions->elems[i].partition);
     std::ranges::sort(mine);
     revoked_at_.reset();
     tell(std::move(mine));
-  } else if (is_lost) {
+    return;
+  }
+  rd_kafka_assign(client_.get(), nullptr);
+  if (is_lost) {
     spdlog::warn(
         "group {}: this member was not heard of for too long, others may own its partitions",
         group_);
