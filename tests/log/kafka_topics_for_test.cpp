@@ -132,12 +132,27 @@ void KafkaTopicsForTest::produce(Topic topic, std::int32_t partition, const char
   check(rd_kafka_flush(client_.get(), kWaitMs) == RD_KAFKA_RESP_ERR_NO_ERROR, "not produced");
 }
 
-void KafkaTopicsForTest::remove(Topic topic) {
-  const DeleteTopic gone(rd_kafka_DeleteTopic_new(topic_name(kafka_, topic).c_str()));
-  rd_kafka_DeleteTopic_t* raw = gone.get();
-  const KafkaQueue queue(rd_kafka_queue_new(client_.get()));
-  rd_kafka_DeleteTopics(client_.get(), &raw, 1, nullptr, queue.get());
-  static_cast<void>(wait_for(*queue, "DeleteTopics"));
+void KafkaTopicsForTest::produce_in_transaction(Topic topic, std::int32_t partition,
+                                                const char* value) {
+  const auto done = [](rd_kafka_error_t* raw) {
+    const KafkaError error(raw);
+    check(error == nullptr, error ? rd_kafka_error_string(error.get()) : "");
+  };
+  if (!transactional_) {
+    auto conf = make_kafka_conf(kafka_, {{"transactional.id", kafka_.topic_prefix}});
+    auto client = make_kafka_client(RD_KAFKA_PRODUCER, std::move(*conf));
+    check(client.has_value(), "no client");
+    transactional_ = std::move(*client);
+    done(rd_kafka_init_transactions(transactional_.get(), kWaitMs));
+  }
+  done(rd_kafka_begin_transaction(transactional_.get()));
+  const std::string bytes(value);
+  const auto error = rd_kafka_producev(
+      transactional_.get(), RD_KAFKA_V_TOPIC(topic_name(kafka_, topic).c_str()),
+      RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+      RD_KAFKA_V_VALUE(const_cast<char*>(bytes.data()), bytes.size()), RD_KAFKA_V_END);
+  check(error == RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_err2str(error));
+  done(rd_kafka_commit_transaction(transactional_.get(), kWaitMs));
 }
 
 void KafkaTopicsForTest::delete_records(Topic topic, std::int32_t partition, std::int64_t before) {

@@ -30,7 +30,8 @@ class KafkaTopicsForTest {
   [[nodiscard]] const KafkaOptions& kafka() const { return kafka_; }
   // By a producer that is none of ours; returns when it is reported.
   void produce(Topic topic, std::int32_t partition, const char* key, const char* value);
-  void remove(Topic topic);
+  // The same in a transaction that is committed.
+  void produce_in_transaction(Topic topic, std::int32_t partition, const char* value);
   // What retention would take, at once.
   void delete_records(Topic topic, std::int32_t partition, std::int64_t before);
 
@@ -44,6 +45,7 @@ class KafkaTopicsForTest {
   Random random_;
   KafkaOptions kafka_;
   KafkaClient client_;
+  KafkaClient transactional_;
 };
 
 }  // namespace signalbox::event_store
