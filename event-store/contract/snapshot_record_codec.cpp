@@ -20,12 +20,13 @@ NewRecord encode_snapshot_record(const SnapshotRecord& snapshot) {
 
 Result<SnapshotRecord> decode_snapshot_record(const Record& record) {
   if (!record.key) return failure(Errc::malformed, "is missing", "key");
-  auto envelope = read_envelope(record, kEventTypePrefix);
+  const auto headers = record.headers.split();
+  auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(std::move(envelope).error());
   const auto entry =
       find_entry<DataCodec<std::variant<SnapshotData>>>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());
-  const auto user = optional_id_header<UserId>(record, "ce_subject");
+  const auto user = optional_id_header<UserId>(headers, "ce_subject");
   if (!user) return tl::unexpected(user.error());
   auto data = decode_object<SnapshotData>(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
