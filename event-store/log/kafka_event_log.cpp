@@ -58,7 +58,11 @@ struct KafkaEventLog::Parts {
   [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline) {
     while (true) {
       auto now = reader->end(at, deadline);
-      if (!now || *now >= ends.at_least(at)) return now;
+      if (!now) return now;
+      if (*now >= ends.at_least(at)) {
+        ends.raise(at, *now);
+        return now;
+      }
       if (steady_clock::now() + kAskAgainAfter >= deadline)
         return failure(Errc::unavailable, std::string(to_text(at.topic)) + " partition " +
                                               std::to_string(at.partition.value()) +
@@ -112,16 +116,24 @@ std::unique_ptr<Tail> KafkaEventLog::tail(TopicPartition at, Offset from, Execut
 Result<std::vector<RecordPtr>> KafkaEventLog::read(TopicPartition at, Offset from,
                                                    ReadLimits limits) {
   const MonotonicTime deadline = steady_clock::now() + parts_->options->read_timeout;
-  const auto end = parts_->end(at, deadline);
-  if (!end) return tl::unexpected(end.error());
-  if (from >= *end) return std::vector<RecordPtr>();
-  auto piece = parts_->reader->read(at, from, *end, limits, KafkaReader::Wait::for_all, deadline);
-  if (!piece) return tl::unexpected(piece.error());
-  if (piece->records.empty() && piece->next < *end)
-    return failure(Errc::unavailable, "no broker gives " + std::string(to_text(at.topic)) +
-                                          " partition " + std::to_string(at.partition.value()) +
-                                          " from offset " + std::to_string(from.value()));
-  return std::move(piece->records);
+  // What is known to be there needs no broker to say so; that there is nothing does.
+  Offset end = parts_->ends.at_least(at);
+  while (true) {
+    if (from >= end) {
+      const auto asked = parts_->end(at, deadline);
+      if (!asked) return tl::unexpected(asked.error());
+      end = *asked;
+    }
+    if (from >= end) return std::vector<RecordPtr>();
+    auto piece = parts_->reader->read(at, from, end, limits, KafkaReader::Wait::for_all, deadline);
+    if (!piece) return tl::unexpected(piece.error());
+    if (!piece->records.empty()) return std::move(piece->records);
+    if (piece->next < end)
+      return failure(Errc::unavailable, "no broker gives " + std::string(to_text(at.topic)) +
+                                            " partition " + std::to_string(at.partition.value()) +
+                                            " from offset " + std::to_string(piece->next.value()));
+    from = piece->next;  // a hole
+  }
 }
 
 Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) {

@@ -10,7 +10,8 @@
 // partition; refusals (overloaded, too_large) at once.
 // Tails: one consumer follows the heads of the partitions that have tails and no others ("kafka-
 // tail"); those that are behind it read through a second one ("kafka-read"), as read() does. A
-// broker that is away is waited for. Offsets may have holes.
+// broker that is away is waited for. Offsets may have holes. read() may give less than the limits
+// allow where this process knows of no more: only an empty answer says that there is nothing.
 //
 // Errors of append: also stopped. Of read() and bounds(): unavailable, where no broker answers in
 // read_timeout; they block on it.
