@@ -96,5 +96,8 @@ struct TokenClaims {
 // The key of `--dev`: 32 random bytes in `file`, made with mode 0600 when absent. Errors:
 // bad_config (not 32 bytes, or readable by others), io_error.
 [[nodiscard]] Result<TokenKey> load_dev_key(const std::string& file);
+// The same where the log is on Kafka: HMAC-SHA256("signalbox-dev", log_id), so that every gateway
+// agrees. Whoever can read the log can make it.
+[[nodiscard]] TokenKey dev_key_of(const LogId& log);
 
 }  // namespace signalbox::gateway

@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "event-store/model/assert.hpp"
 #include "event-store/sqlite/durable_file.hpp"
 #include "gateway/auth.hpp"
 
@@ -63,6 +66,18 @@ Result<TokenKey> load_dev_key(const std::string& file) {
   if (::read(opened.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(kSecretBytes))
     return failed(Errc::bad_config, file, "does not hold exactly 32 bytes");
   return TokenKey::from_secret(std::nullopt, std::string(bytes.data(), kSecretBytes));
+}
+
+TokenKey dev_key_of(const LogId& log) {
+  static constexpr std::string_view kKey = "signalbox-dev";
+  const std::string text = log.value().to_string();
+  std::string secret(kSecretBytes, '\0');
+  unsigned size = 0;
+  const auto* const made = HMAC(EVP_sha256(), kKey.data(), static_cast<int>(kKey.size()),
+                                reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                                reinterpret_cast<unsigned char*>(secret.data()), &size);
+  SIGNALBOX_ASSERT(made != nullptr && size == kSecretBytes);
+  return *TokenKey::from_secret(std::nullopt, std::move(secret));
 }
 
 }  // namespace signalbox::gateway

@@ -23,6 +23,7 @@ void Router::start() {
 }
 
 void Router::on_assigned(std::span<const Partition> partitions) {
+  if (draining_) return;
   assigned_ = {partitions.begin(), partitions.end()};
   own_assigned();
   for (auto& [partition, worker] : workers_) {
@@ -51,20 +52,27 @@ void Router::share_users_max() {
   for (auto& [partition, worker] : workers_) worker->set_users_max(share);
 }
 
+// It leaves last: who is given a partition before it is released claims it in the middle of a step.
 void Router::drain(std::function<void()> done) {
-  membership_.reset();
+  draining_ = true;
   assigned_.clear();
   releasing_ = workers_.size();
-  if (releasing_ == 0) return services_.executor.post(std::move(done));
+  if (releasing_ == 0) {
+    membership_.reset();
+    return services_.executor.post(std::move(done));
+  }
   for (auto& [partition, worker] : workers_)
     worker->release([this, done, alive = std::weak_ptr<bool>(alive_)] {
-      if (!alive.expired() && --releasing_ == 0) done();
+      if (alive.expired() || --releasing_ != 0) return;
+      membership_.reset();
+      done();
     });
 }
 
 void Router::refresh_status() {
   std::vector<std::string> not_ready;
   std::map<Partition, Offset> floors;
+  if (draining_) not_ready.push_back("router: draining");
   if (workers_.empty()) not_ready.push_back("router: no partition is assigned");
   for (const auto& [partition, worker] : workers_) {
     floors.emplace(partition, worker->inbound_resume());

@@ -24,7 +24,8 @@ class Router final : private event_store::MembershipSink {
   ~Router() override;
 
   void start();
-  // Releases every partition, then calls back. Once; not when it is destroyed before.
+  // Releases every partition, leaves the group, then calls back. Once; not when it is destroyed
+  // before.
   void drain(std::function<void()> done);
 
   [[nodiscard]] const RouterCounters& counters() const { return counters_; }
@@ -47,6 +48,7 @@ class Router final : private event_store::MembershipSink {
   std::set<Partition> assigned_;  // by the group's newest word
   std::map<Partition, std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<event_store::Membership> membership_;
+  bool draining_ = false;
   std::size_t releasing_ = 0;
   TimerId status_timer_ = TimerId::none;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

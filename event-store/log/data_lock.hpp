@@ -1,5 +1,6 @@
 // DataLock: holds <dir>/lock for one writing process, released by the kernel however the process
-// ends. Start-up only; any thread. Private to this folder, but for lock_holder().
+// ends. Start-up only; any thread. For the embedded log, and for who keeps caches of a log
+// elsewhere.
 #pragma once
 
 #include <sys/types.h>

@@ -50,15 +50,11 @@ Program make_program(const AddAgents& add_agents) {
       "Routes chat messages to agents and records every fact in one durable log.", "signalbox");
   app->require_subcommand(1);
   app->set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
-  std::vector<Subcommand> subcommands = {add_serve(*app, add_agents),
-                                         add_token(*app),
-                                         add_contract(*app),
-                                         add_bench(*app),
-                                         add_backup(*app),
-                                         add_replay(*app, add_agents),
-                                         add_watch(*app),
-                                         add_topics(*app),
-                                         add_doctor(*app)};
+  std::vector<Subcommand> subcommands = add_roles(*app, add_agents);
+  for (Subcommand& subcommand : std::vector<Subcommand>{
+           add_token(*app), add_contract(*app), add_bench(*app), add_backup(*app),
+           add_replay(*app, add_agents), add_watch(*app), add_topics(*app), add_doctor(*app)})
+    subcommands.push_back(std::move(subcommand));
   app->footer(
       "Examples:\n"
       "  signalbox serve --dev\n"

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ops/cli/config_sources.hpp"
 #include "ops/cli/exit_code.hpp"
@@ -28,13 +29,14 @@ constexpr std::chrono::milliseconds kReadyPoll{10};
 constexpr std::chrono::milliseconds kReasonShown{10'000};
 
 struct ServeArguments {
+  std::string name;  // of the subcommand
   ServeOptions options;
   Config config = describe(options);
   ConfigSources sources;
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox serve: %s\n", error.message.c_str());
+int refuse(const ServeArguments& arguments, const Error& error) {
+  std::fprintf(stderr, "signalbox %s: %s\n", arguments.name.c_str(), error.message.c_str());
   return exit_code_of(error.code);
 }
 
@@ -81,12 +83,13 @@ void tell_address(const std::string& url, const std::vector<std::string>& waits_
 }
 
 int run_serve(ServeArguments& arguments) {
-  if (auto done = arguments.sources.read(arguments.config); !done) return refuse(done.error());
+  if (auto done = arguments.sources.read(arguments.config); !done)
+    return refuse(arguments, done.error());
   if (arguments.sources.print_config()) {
     std::fputs(arguments.config.print().c_str(), stdout);
     return kExitOk;
   }
-  if (auto done = check(arguments.options); !done) return refuse(done.error());
+  if (auto done = check(arguments.options); !done) return refuse(arguments, done.error());
 
   ShutdownSignal shutdown;
   log_as_json_lines();
@@ -94,10 +97,12 @@ int run_serve(ServeArguments& arguments) {
   const auto on_stopped = [&](const Error& error) { partition_stopped(shutdown, error); };
   auto service = Service::start(arguments.options,
                                 {.log_ended = stop_at_once, .partition_stopped = on_stopped});
-  if (!service) return refuse(service.error());
-  const std::string scheme = arguments.options.tls_certificate ? "https://" : "http://";
+  if (!service) return refuse(arguments, service.error());
+  const bool is_tls = arguments.options.roles.gateway && arguments.options.tls_certificate;
+  const std::string scheme = is_tls ? "https://" : "http://";
   tell_address(scheme + (*service)->address(), wait_until_ready(**service, shutdown));
-  spdlog::info("serving on {} with data in {}", (*service)->address(), arguments.options.data);
+  spdlog::info("{} on {} with data in {}", arguments.name, (*service)->address(),
+               arguments.options.data);
 
   const ShutdownSignal::Reason reason = shutdown.wait([&] {
     spdlog::info("SIGHUP: keys, revocations and certificate are read anew");
@@ -111,25 +116,51 @@ int run_serve(ServeArguments& arguments) {
   return reason.exit_code;
 }
 
-}  // namespace
-
-Subcommand add_serve(CLI::App& program, const AddAgents& add_agents) {
+Subcommand add_role(CLI::App& program, const AddAgents& add_agents, const std::string& name,
+                    const Roles& roles, const std::string& about, const std::string& examples) {
   const auto arguments = std::make_shared<ServeArguments>();
+  arguments->name = name;
+  arguments->options.roles = roles;
   arguments->options.add_agents = add_agents;
-  for (std::string& name : names_of(add_agents))
-    arguments->options.agents.push_back(std::move(name));
-  CLI::App* app = program.add_subcommand(
-      "serve", "Gateway, router and event store in one process, with an embedded log.");
+  for (std::string& agent : names_of(add_agents))
+    arguments->options.agents.push_back(std::move(agent));
+  CLI::App* app = program.add_subcommand(name, about);
   arguments->sources.add_to(*app, arguments->config);
   app->footer(
       "Every setting may also stand in the environment: gateway.listen is "
       "SIGNALBOX_GATEWAY_LISTEN.\n\n"
-      "Examples:\n"
-      "  signalbox serve --dev\n"
-      "  signalbox serve --dev --listen 127.0.0.1:9000 --data box --playbook dialogues.jsonl\n"
-      "  signalbox serve --listen 0.0.0.0:8080 --config box.toml\n"
-      "  signalbox serve --config box.toml --print-config");
+      "Examples:\n" +
+      examples);
   return {app, [arguments] { return run_serve(*arguments); }};
+}
+
+}  // namespace
+
+std::vector<Subcommand> add_roles(CLI::App& program, const AddAgents& add_agents) {
+  return {
+      add_role(program, add_agents, "serve", {},
+               "Gateway, router and event store in one process, with an embedded log or on Kafka.",
+               "  signalbox serve --dev\n"
+               "  signalbox serve --dev --listen 127.0.0.1:9000 --data box --playbook "
+               "dialogues.jsonl\n"
+               "  signalbox serve --listen 0.0.0.0:8080 --config box.toml\n"
+               "  signalbox serve --dev --kafka 127.0.0.1:9092\n"
+               "  signalbox serve --config box.toml --print-config"),
+      add_role(
+          program, add_agents, "gateway", {.router = false, .event_store = false},
+          "Holds clients' sockets, over a log on Kafka; keeps nothing on its disk.",
+          "  signalbox gateway --dev --kafka 127.0.0.1:9092\n"
+          "  signalbox gateway --kafka k1:9092,k2:9092 --listen 0.0.0.0:8080 --config box.toml"),
+      add_role(program, add_agents, "router", {.gateway = false, .event_store = false},
+               "Runs agents for its share of the partitions of a log on Kafka. HTTP: /healthz, "
+               "/readyz, /metrics.",
+               "  signalbox router --kafka 127.0.0.1:9092 --listen 127.0.0.1:8090 --data router-1"),
+      add_role(program, add_agents, "event-store", {.gateway = false, .router = false},
+               "Keeps the archive of partitions of a log on Kafka. HTTP: the audit, /healthz, "
+               "/readyz, /metrics.",
+               "  signalbox event-store --kafka 127.0.0.1:9092 --listen 127.0.0.1:8091 --data "
+               "store-1\n"
+               "  signalbox event-store --kafka 127.0.0.1:9092 --partitions 0-5 --data store-2")};
 }
 
 }  // namespace signalbox::cli

@@ -13,12 +13,16 @@ namespace signalbox::cli {
 
 ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsParts& parts)
     : registry_(registry) {
-  add_log(parts.log);
-  add_router(parts.router.counters());
-  add_archive(parts.archive);
-  add_anchors(parts.archive, parts.clock);
-  add_gauge("signalbox_snapshots_pending_bytes", "Snapshots that are not on disk yet",
-            [&store = parts.snapshots] { return static_cast<double>(store.pending_bytes()); });
+  if (parts.embedded != nullptr) add_log(*parts.embedded);
+  if (parts.kafka != nullptr) add_kafka_log(*parts.kafka);
+  if (parts.router != nullptr) add_router(parts.router->counters());
+  if (parts.archive != nullptr) {
+    add_archive(*parts.archive);
+    add_anchors(*parts.archive, parts.clock);
+  }
+  if (parts.snapshots != nullptr)
+    add_gauge("signalbox_snapshots_pending_bytes", "Snapshots that are not on disk yet",
+              [store = parts.snapshots] { return static_cast<double>(store->pending_bytes()); });
   for (const auto& [name, thread] : parts.threads)
     add_gauge("signalbox_thread_queued_tasks", "Tasks posted to a thread and not yet begun",
               [thread = thread] { return static_cast<double>(thread->queued()); },
@@ -74,6 +78,34 @@ void ServeMetrics::add_log(const event_store::SqliteEventLog& log) {
               read(&Statistics::groups_refused));
   add_counter("signalbox_log_checkpoints_total", "Moves of the write-ahead log into the file",
               read(&Statistics::checkpoints));
+}
+
+void ServeMetrics::add_kafka_log(const event_store::KafkaEventLog& log) {
+  using Statistics = event_store::KafkaEventLogStatistics;
+  const auto read = [&log](auto Statistics::*figure) {
+    return [&log, figure] { return static_cast<double>(log.statistics().*figure); };
+  };
+  add_gauge("signalbox_log_queue_records", "Appends that are not durable yet",
+            read(&Statistics::queue_records));
+  add_gauge("signalbox_log_queue_bytes", "Bytes of appends that are not durable yet",
+            read(&Statistics::queue_bytes));
+  add_gauge("signalbox_kafka_oldest_append_seconds", "How long the oldest append waits", [&log] {
+    return std::chrono::duration<double>(log.statistics().oldest_append).count();
+  });
+  add_gauge("signalbox_kafka_partitions_followed", "Partitions read at their head",
+            read(&Statistics::partitions_followed));
+  add_counter("signalbox_kafka_appended_total", "Records the brokers have taken",
+              read(&Statistics::appended));
+  add_counter("signalbox_kafka_append_failures_total", "Appends reported as failed, or given up",
+              read(&Statistics::append_failures));
+  add_counter("signalbox_kafka_producers_rebuilt_total", "Producers made anew after an error",
+              read(&Statistics::producers_rebuilt));
+  add_counter("signalbox_kafka_fetched_records_total", "Records read at the head",
+              read(&Statistics::records_fetched));
+  add_counter("signalbox_kafka_fetched_bytes_total", "Bytes read at the head",
+              read(&Statistics::bytes_fetched));
+  add_counter("signalbox_kafka_read_records_total", "Records read behind the head",
+              read(&Statistics::records_read));
 }
 
 void ServeMetrics::add_router(const router::RouterCounters& counters) {

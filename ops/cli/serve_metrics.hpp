@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "event-store/archive/archive.hpp"
+#include "event-store/log/kafka_event_log.hpp"
 #include "event-store/log/sqlite_event_log.hpp"
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "ops/cli/role_thread.hpp"
@@ -20,12 +21,14 @@
 
 namespace signalbox::cli {
 
+// Null: the process has no such part.
 struct ServeMetricsParts {
-  const event_store::SqliteEventLog& log;
-  const event_store::SqliteSnapshotStore& snapshots;
-  const event_store::ArchiveWriter& archive;
+  const event_store::SqliteEventLog* embedded;  // one of the two logs
+  const event_store::KafkaEventLog* kafka;
+  const event_store::SqliteSnapshotStore* snapshots;
+  const event_store::ArchiveWriter* archive;
   const Clock& clock;
-  const router::Router& router;
+  const router::Router* router;
   std::vector<std::pair<std::string, const RoleThread*>> threads;  // by name
 };
 
@@ -47,6 +50,7 @@ class ServeMetrics {
                  const prometheus::Labels& labels = {});
   void add_counter(const std::string& name, const std::string& help, Read read);
   void add_log(const event_store::SqliteEventLog& log);
+  void add_kafka_log(const event_store::KafkaEventLog& log);
   void add_router(const router::RouterCounters& counters);
   void add_archive(const event_store::ArchiveWriter& archive);
   void add_anchors(const event_store::ArchiveWriter& archive, const Clock& clock);

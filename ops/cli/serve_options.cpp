@@ -6,6 +6,7 @@
 #include "gateway/address_range.hpp"
 #include "gateway/listener.hpp"
 #include "ops/cli/kafka_settings.hpp"
+#include "ops/cli/role_settings.hpp"
 #include "ops/cli/watch_options.hpp"
 
 namespace signalbox::cli {
@@ -31,7 +32,9 @@ void add_program(Config& config, ServeOptions& options) {
 }
 
 void add_gateway(Config& config, ServeOptions& options) {
-  config.add(address_setting("gateway.listen", "where clients connect, HOST:PORT", options.listen)
+  config.add(address_setting("gateway.listen",
+                             "where clients connect; of a router or event store its HTTP",
+                             options.listen)
                  .with_flag("--listen"));
   config.add(optional_address_setting("gateway.admin_listen",
                                       "where operators and auditors connect, HOST:PORT",
@@ -265,8 +268,31 @@ void check_limits(const ServeOptions& options, Problems& problems) {
                "contract.write");
 }
 
+// What works over Kafka only.
+void check_roles(const ServeOptions& options, Problems& problems) {
+  const Roles& roles = options.roles;
+  if (!options.kafka.brokers.empty()) {
+    if (options.partitions != 0)
+      problems.add(
+          "log.partitions is of an embedded log; topics on Kafka get theirs by "
+          "`signalbox topics create --partitions`",
+          "log.partitions");
+    return;
+  }
+  if (!roles.gateway || !roles.router || !roles.event_store)
+    problems.add(
+        "kafka.brokers: a role of its own meets the others in Kafka: name the cluster with "
+        "--kafka HOST:PORT, or run all roles in one process with `signalbox serve`",
+        "kafka.brokers");
+  if (!options.archived.empty())
+    problems.add(
+        "event_store.partitions: an embedded log has one event store, which keeps them all",
+        "event_store.partitions");
+}
+
 // Who signs the tokens, and whom that lets in.
 void check_sign_in(const ServeOptions& options, Problems& problems) {
+  if (!options.roles.gateway && !options.roles.event_store) return;  // nobody signs in
   if (!options.dev) {
     if (!options.jwks)
       problems.add(
@@ -304,6 +330,7 @@ Config describe(ServeOptions& options) {
   add_run_limits(config, options.router);
   add_log(config, options);
   add_kafka(config, options.kafka);
+  add_role_settings(config, options);
   add_router(config, options.router);
   add_contract(config, options.router.supervisor.write_version);
   WatchOptions of_watch;
@@ -317,6 +344,7 @@ std::vector<Error> problems_of(const ServeOptions& options) {
     problems.add("tls.certificate and tls.key belong together",
                  options.tls_key ? "tls.certificate" : "tls.key");
   problems.add(gateway::parse_ranges(options.trusted_proxies), "gateway.trusted_proxies");
+  check_roles(options, problems);
   check_sign_in(options, problems);
   check_limits(options, problems);
   return problems.take();

@@ -11,6 +11,7 @@
 #include "event-store/archive/anchor_writer.hpp"
 #include "event-store/kafka/kafka_options.hpp"
 #include "event-store/log/sqlite_log_options.hpp"
+#include "event-store/model/ids.hpp"
 #include "gateway/address_range.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
@@ -24,8 +25,16 @@ namespace signalbox::cli {
 // Where operators and auditors connect when nothing else is said (contract 12: loopback).
 inline constexpr const char* kAdminListen = "127.0.0.1:8081";
 
+// What one process does of it all; on Kafka each may be a process of its own.
+struct Roles {
+  bool gateway = true;
+  bool router = true;
+  bool event_store = true;
+};
+
 struct ServeOptions {
   AddAgents add_agents{};  // of the embedding program; none of the settings
+  Roles roles{};           // by the subcommand; none of the settings
   bool dev = false;
   std::string data = "signalbox-data";  // folder, made where it does not exist
   std::optional<std::string> playbook;  // recorded dialogues; without it no agent `playbook`
@@ -37,11 +46,14 @@ struct ServeOptions {
   std::vector<std::string> connects_exempt{"127.0.0.0/8", "::1"};
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> agents{"assistant", "playbook"};
-  std::size_t io_threads = 0;   // 0: one per core
-  std::int32_t partitions = 0;  // of a new log; 0: its default
+  std::string gateway_instance;  // in records; empty: `gateway`, on Kafka HOST:PID
+  std::size_t io_threads = 0;    // 0: one per core
+  std::int32_t partitions = 0;   // of a new log; 0: its default
 
   std::optional<std::string> tls_certificate;  // PEM files; both or none
   std::optional<std::string> tls_key;
+
+  std::vector<Partition> archived;  // partitions that the event store keeps; none named: all
 
   std::optional<std::string> anchor_dir;  // none: DATA/anchors
   event_store::AnchorOptions anchors;     // its folder: anchor_dir
@@ -55,6 +67,7 @@ struct ServeOptions {
   gateway::GatewayLimits limits;
   event_store::SqliteEventLogOptions log;
   event_store::KafkaOptions kafka;  // without brokers the log is embedded
+  std::string router_instance;      // as gateway_instance
   router::RouterOptions router;
 };
 

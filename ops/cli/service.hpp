@@ -1,5 +1,6 @@
-// Service: gateway, router and event store in one process over the embedded log, built bottom-up
-// and taken down in the opposite order. Made, drained and destroyed by the main thread.
+// Service: the roles of one process over one log, all of them or some: gateway, router and event
+// store, built bottom-up and taken down in the opposite order. Made, drained and destroyed by the
+// main thread.
 #pragma once
 
 #include <chrono>
@@ -31,8 +32,7 @@ class Service {
 
   // HOST:PORT as bound.
   [[nodiscard]] const std::string& address() const;
-  [[nodiscard]] const std::string& admin_address() const;  // empty: none
-  // Why partitions are not served; none once each of them is.
+  // Why this process is not ready; none once it is.
   [[nodiscard]] std::vector<std::string> not_ready() const;
   // Reads keys and revocations anew, soon, and the certificate at once. Blocking.
   void reload();

@@ -46,7 +46,7 @@ def test_wrong_usage_is_exit_code_2(signalbox):
 
 
 def test_an_unknown_subcommand_is_named_with_those_there_are(signalbox):
-    for words in (["router"], ["gateway", "--help"]):
+    for words in (["routers"], ["gatway", "--help"]):
         code, _, said = signalbox(*words)
         assert code == 2
         assert f"no subcommand '{words[0]}'" in said and "serve" in said, said

@@ -1,0 +1,83 @@
+#include "ops/cli/role_settings.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::int64_t kPartitionsMax = 1 << 20;
+
+// `0-5,8` as 0, 1, 2, 3, 4, 5, 8; nullopt for anything else.
+std::optional<std::vector<Partition>> parse_partitions(const std::vector<std::string>& ranges) {
+  std::set<Partition> all;
+  for (const std::string& range : ranges) {
+    const std::size_t dash = range.find('-');
+    const auto first = parse_integer(range.substr(0, dash));
+    const auto last =
+        dash == std::string::npos ? first : parse_integer(std::string_view(range).substr(dash + 1));
+    if (!first || !last || *first < 0 || *last < *first || *last > kPartitionsMax)
+      return std::nullopt;
+    for (std::int64_t p = *first; p <= *last; ++p) all.insert(Partition(static_cast<int>(p)));
+  }
+  return std::vector<Partition>(all.begin(), all.end());
+}
+
+Setting partitions_setting(std::string key, std::string help, std::vector<Partition>& value) {
+  Setting setting;
+  setting.key = std::move(key);
+  setting.help = std::move(help);
+  setting.shape = Setting::Shape::list;
+  setting.allowed = "must be a list of numbers and ranges, like 0-5 and 8; empty means all";
+  setting.set = [&value](const std::vector<std::string>& texts) {
+    auto parsed = parse_partitions(texts);
+    if (parsed) value = *std::move(parsed);
+    return parsed.has_value();
+  };
+  setting.show = [&value] {
+    std::string shown = "[";
+    for (const Partition partition : value)
+      shown += (shown.size() > 1 ? ", " : "") + toml_text(std::to_string(partition.value()));
+    return shown + "]";
+  };
+  return setting;
+}
+
+// What a process calls itself in records: part of a path of ce_source.
+Setting instance_setting(std::string key, std::string help, std::string& value) {
+  Setting setting = text_setting(std::move(key), std::move(help), value);
+  setting.allowed =
+      "must be up to 64 of A-Z, a-z, 0-9, `.`, `_`, `:` and `-`; empty means `gateway` or "
+      "`router`, on Kafka HOST:PID";
+  setting.set = [&value](const std::vector<std::string>& texts) {
+    const std::string& text = texts.front();
+    const bool is_good = text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+                           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                  (c >= '0' && c <= '9') || c == '.' || c == '_' || c == ':' ||
+                                  c == '-';
+                         });
+    if (is_good) value = text;
+    return is_good;
+  };
+  return setting;
+}
+
+}  // namespace
+
+void add_role_settings(Config& config, ServeOptions& options) {
+  config.add(instance_setting("gateway.instance", "names this gateway in records",
+                              options.gateway_instance));
+  config.add(instance_setting("router.instance", "names this router in claims and records",
+                              options.router_instance));
+  config.add(partitions_setting("event_store.partitions",
+                                "partitions this event store keeps, like 0-5,8; none: all",
+                                options.archived)
+                 .with_flag("--partitions"));
+}
+
+}  // namespace signalbox::cli

@@ -1,0 +1,138 @@
+#include <prometheus/text_serializer.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/caller.hpp"
+#include "gateway/tls_context.hpp"
+#include "gateway/web_pages.hpp"
+#include "ops/cli/service_parts.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
+
+}  // namespace
+
+Result<void> Service::Parts::make_keys(const ServeOptions& options) {
+  if (!options.dev) {
+    auto opened = gateway::KeyWatch::open({.jwks = options.jwks.value_or(""),
+                                           .revoked_file = options.revoked_file.value_or(""),
+                                           .ca_file = options.ca_file.value_or(""),
+                                           .address_interval = options.refetch,
+                                           .warn = warn});
+    if (!opened) return tl::unexpected(opened.error());
+    key_watch = *std::move(opened);
+    keys = key_watch->keys();
+    return {};
+  }
+  if (log->kafka() != nullptr) {
+    dev_key = gateway::dev_key_of(log->log().describe().log_id);
+  } else {
+    auto loaded = gateway::load_dev_key(options.data + "/dev.key");
+    if (!loaded) return tl::unexpected(loaded.error());
+    dev_key = *std::move(loaded);
+  }
+  auto set = gateway::KeySet::make({*dev_key});
+  if (!set) return tl::unexpected(set.error());
+  keys = *std::move(set);
+  return {};
+}
+
+Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
+  if (auto made = make_keys(options); !made) return made;
+  std::shared_ptr<asio::ssl::context> tls;
+  if (options.tls_certificate) {
+    auto loaded = gateway::load_tls_context(*options.tls_certificate, *options.tls_key);
+    if (!loaded) return tl::unexpected(loaded.error());
+    tls = *std::move(loaded);
+    tls_files = {*options.tls_certificate, *options.tls_key};
+  }
+  auto started = gateway::Gateway::start(
+      log->log(), history ? &*history : nullptr, clock, registry,
+      gateway::GatewayOptions{
+          .listen = options.listen,
+          .admin_listen =
+              options.dev ? options.admin_listen : options.admin_listen.value_or(kAdminListen),
+          .dev = options.dev,
+          .shards = options.io_threads,
+          .instance = instance_name(options, options.gateway_instance, "gateway"),
+          .seed = system_random(),
+          .agents = options.agents,
+          .origins = options.origins,
+          .connects_exempt = *gateway::parse_ranges(options.connects_exempt),
+          .trusted_proxies = *gateway::parse_ranges(options.trusted_proxies),
+          .tls = std::move(tls),
+          .limits = options.limits,
+          .keys = *keys,
+          .tokens = options.tokens,
+          .expiry_warning = options.expiry_warning,
+          .dev_key = dev_key,
+          .audit_routes =
+              [this](const HttpAuthorizer& authorize) {
+                return audit ? audit->routes(authorize) : std::vector<HttpRoute>();
+              },
+          .not_ready = [this] { return not_ready(); }});
+  if (!started) return tl::unexpected(started.error());
+  gateway = *std::move(started);
+  watch_keys();
+  return {};
+}
+
+// Where there is no gateway: what a process tells of itself, and of an event store the audit.
+Result<void> Service::Parts::start_http(const ServeOptions& options) {
+  std::vector<HttpRoute> routes{
+      gateway::make_health_route(),
+      {"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }},
+      {"GET", "/metrics", [this](const HttpRequest&) {
+         return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                             .body = prometheus::TextSerializer().Serialize(registry.Collect())};
+       }}};
+  if (audit) {
+    if (auto made = make_keys(options); !made) return made;
+    auditors.emplace(clock, *keys, options.tokens);
+    for (HttpRoute& route : audit->routes(gateway::authorizer_of(*auditors, "auditor")))
+      routes.push_back(std::move(route));
+    for (HttpRoute& route : gateway::make_audit_page_routes(false))
+      routes.push_back(std::move(route));
+    watch_keys();
+  }
+  auto started = gateway::HttpServer::start({.listen = options.listen, .dev = options.dev}, routes);
+  if (!started) return tl::unexpected(started.error());
+  http = *std::move(started);
+  return {};
+}
+
+void Service::Parts::watch_keys() {
+  if (!key_watch) return;
+  const auto revoke = [this](gateway::Revocations revoked) {
+    gateway ? gateway->replace_revocations(std::move(revoked))
+            : auditors->replace_revocations(std::move(revoked));
+  };
+  revoke(key_watch->revocations());
+  key_watch->start(
+      [this](gateway::KeySet set) {
+        gateway ? gateway->replace_keys(std::move(set)) : auditors->replace_keys(std::move(set));
+      },
+      revoke);
+}
+
+HttpResponse Service::Parts::readiness() const {
+  const std::vector<std::string> reasons = not_ready();
+  nlohmann::json body{{"ready", reasons.empty()}, {"reasons", reasons}};
+  if (router)
+    for (const auto& [partition, next] : router->inbound_floors())
+      body["router"]["partitions"][std::to_string(partition.value())] = {
+          {"inbound_next", next.value()}};
+  if (archive)
+    for (const event_store::ArchiveStatus& status : archive->status())
+      body["event_store"]["partitions"][std::to_string(status.partition.value())] = {
+          {"complete_to", status.complete_to.next_offset.value()}};
+  return {.status = reasons.empty() ? 200 : 503, .body = body.dump() + "\n"};
+}
+
+}  // namespace signalbox::cli

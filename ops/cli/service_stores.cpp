@@ -1,0 +1,140 @@
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/cli/service_parts.hpp"
+
+namespace signalbox::cli {
+namespace {
+
+constexpr std::chrono::seconds kProgressLine{1};
+
+void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
+
+std::string archive_folder(const ServeOptions& options) { return options.data + "/archive"; }
+
+std::string anchor_folder(const ServeOptions& options) {
+  return options.anchor_dir.value_or(options.data + "/anchors");
+}
+
+Result<std::vector<Partition>> kept_partitions(const ServeOptions& options, std::int32_t count) {
+  std::vector<Partition> kept = options.archived;
+  if (kept.empty())
+    for (std::int32_t p = 0; p < count; ++p) kept.emplace_back(p);
+  if (kept.back().value() < count) return kept;
+  return failure(Errc::bad_config,
+                 "event_store.partitions names partition " + std::to_string(kept.back().value()) +
+                     ", and the log has 0 to " + std::to_string(count - 1),
+                 "event_store.partitions");
+}
+
+// Says how far a rebuild of the archive is, at most once a second; nothing where there is little.
+class RebuildProgress {
+ public:
+  explicit RebuildProgress(const Clock& clock) : clock_(clock), said_at_(clock.monotonic()) {}
+  void operator()(const event_store::ArchiveProgress& progress) {
+    const bool is_due = clock_.monotonic() - said_at_ >= kProgressLine;
+    if (!is_due && (progress.done < progress.total || !said_)) return;
+    spdlog::info("archive: {} of {} records read", progress.done, progress.total);
+    said_at_ = clock_.monotonic();
+    said_ = true;
+  }
+
+ private:
+  const Clock& clock_;
+  MonotonicTime said_at_;
+  bool said_ = false;
+};
+
+}  // namespace
+
+Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alarms& alarms) {
+  auto opened = ServiceLog::open(options, clock, log_random, alarms.log_ended);
+  if (!opened) return tl::unexpected(opened.error());
+  log = *std::move(opened);
+  if (!options.roles.router) return {};
+  auto store = event_store::SqliteSnapshotStore::open(options.data + "/snapshots.db",
+                                                      log->log().describe().log_id, {.warn = warn});
+  if (!store) return tl::unexpected(store.error());
+  snapshots = *std::move(store);
+  return {};
+}
+
+Result<void> Service::Parts::open_archive(const ServeOptions& options) {
+  const event_store::LogDescription description = log->log().describe();
+  const std::string folder = archive_folder(options);
+  const std::int32_t partitions = description.partitions;
+  const auto kept = kept_partitions(options, partitions);
+  if (!kept) return tl::unexpected(kept.error());
+  event_store::AnchorOptions anchor_options = options.anchors;
+  anchor_options.folder = anchor_folder(options);
+  if (!options.anchor_dir && !options.dev)
+    warn("the anchors lie beside the log they speak of, in " + anchor_options.folder +
+         ": whoever can change the one can remove the other; name a folder on another disk or host "
+         "in audit.anchor_dir");
+  auto anchors = event_store::Anchoring::open(options.data + "/anchor.key", description.log_id,
+                                              std::move(anchor_options));
+  if (!anchors) return tl::unexpected(anchors.error());
+  Result<void> opened;
+  archive_thread.run([&] {
+    auto writer = event_store::ArchiveWriter::open(
+        log->log(), archive_thread, clock, folder, *kept,
+        {.anchors = *std::move(anchors), .warn = warn, .progress = RebuildProgress(clock)});
+    if (writer)
+      archive.part() = *std::move(writer);
+    else
+      opened = tl::unexpected(writer.error());
+  });
+  if (!opened) return opened;
+  history.emplace(folder, partitions, history_thread,
+                  event_store::LocalUserHistoryOptions{
+                      .on_damage = [this](Partition partition, const Error& error) {
+                        archive->rebuild(partition, error.message);
+                      }});
+  return {};
+}
+
+Result<void> Service::Parts::start_router(const ServeOptions& options, const Alarms& alarms) {
+  auto made =
+      make_agents({.playbook = options.playbook,
+                   .history = history ? &*history : nullptr,
+                   .playbook_latency_scale = static_cast<double>(options.playbook_latency_scale)},
+                  options.add_agents);
+  if (!made) return tl::unexpected(made.error());
+  agents.emplace(*std::move(made));
+  router::RouterOptions of_router = options.router;
+  of_router.instance = instance_name(options, options.router_instance, "router");
+  // Routers of other logs on the same cluster are in groups of their own.
+  if (log->kafka() != nullptr) of_router.group = options.kafka.topic_prefix + "-router";
+  router_thread.run([&] {
+    router.part() = std::make_unique<router::Router>(
+        router::RouterServices{log->log(), *snapshots, clock, router_thread, router_random,
+                               *agents},
+        of_router, alarms.partition_stopped);
+    router->start();
+  });
+  return {};
+}
+
+void Service::Parts::make_audit(const ServeOptions& options) {
+  audit.emplace(replay::AuditSources{.log = log->log(),
+                                     .data = options.data,
+                                     .archive_folder = archive_folder(options),
+                                     .anchor_folder = anchor_folder(options),
+                                     .on_damage =
+                                         [this](Partition partition, const Error& error) {
+                                           archive->rebuild(partition, error.message);
+                                         }},
+                replay::AuditApi::Parts{audit_thread,
+                                        audit_scan_thread,
+                                        {&verify_threads[0], &verify_threads[1]},
+                                        clock,
+                                        system_random()},
+                replay::AuditApi::Options{
+                    .source = "/signalbox/" + log->log().describe().log_id.value().to_string() +
+                              "/event-store/audit"});
+}
+
+}  // namespace signalbox::cli
