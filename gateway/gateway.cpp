@@ -260,6 +260,9 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   if (options.audit_routes)
     for (HttpRoute& route : options.audit_routes(authorizer_of(authenticator, "auditor")))
       admin.push_back(std::move(route));
+  if (options.service_routes)
+    for (HttpRoute& route : options.service_routes(authorizer_of(authenticator, "service")))
+      admin.push_back(std::move(route));
   admin.push_back({"GET", "/metrics", [this](const HttpRequest&) {
                      return HttpResponse{
                          .content_type = "text/plain; version=0.0.4; charset=utf-8",

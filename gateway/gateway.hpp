@@ -48,6 +48,8 @@ struct GatewayOptions {
   std::vector<HttpRoute> admin_routes{};             // beside /metrics
   // Made with who lets auditors in; on the admin port.
   std::function<std::vector<HttpRoute>(const HttpAuthorizer&)> audit_routes{};
+  // Made with who lets other services in; on the admin port.
+  std::function<std::vector<HttpRoute>(const HttpAuthorizer&)> service_routes{};
   // Reasons of other parts of the process why it is not ready. Any thread.
   std::function<std::vector<std::string>()> not_ready{};
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "event-store/contract/base64.hpp"
+#include "event-store/contract/record_json.hpp"
 #include "event-store/contract/write_version.hpp"
 #include "event-store/log/validity_fold.hpp"
 
@@ -19,26 +19,7 @@ Hash leaf_of(const Record& event, const event_store::ContentHash& content) {
 
 }  // namespace
 
-std::string record_line(const Record& event) {
-  JsonWriter json;
-  json.reserve(2 * event.value.size() + event.headers.bytes().size() + 256);
-  json.begin_object();
-  json.key("offset");
-  json.integer(event.offset.value());
-  json.key("key");
-  json.string(event.key.value_or(""));
-  json.key("headers");
-  json.begin_object();
-  for (const Header& header : event.headers.split()) {
-    json.key(header.name);
-    json.string(header.value);
-  }
-  json.end_object();
-  json.key("value");
-  json.string(event_store::to_base64(event.value));
-  json.end_object();
-  return json.take() + '\n';
-}
+std::string record_line(const Record& event) { return event_store::record_json(event) + '\n'; }
 
 Result<void> PartitionPass::run(std::int64_t passed, std::int64_t passes, const Visit& visit) {
   event_store::Position position;

@@ -140,6 +140,15 @@ tl::expected<std::int64_t, HttpResponse> read_number_parameter(std::string_view 
   return number;
 }
 
+tl::expected<UserId, HttpResponse> read_user_of_path(std::string_view path,
+                                                     std::string_view prefix) {
+  path.remove_prefix(std::min(path.size(), prefix.size()));
+  const auto decoded = percent_decode(path.substr(0, path.find('/')));
+  auto user = parse_id<UserId>(decoded.value_or(""), "id");
+  if (!user) return tl::unexpected(bad_parameter("id", user.error().message));
+  return *std::move(user);
+}
+
 tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view query) {
   return read_number_parameter(query, "limit", 1, kLimitMax, kLimit).map([](std::int64_t limit) {
     return static_cast<std::size_t>(limit);

@@ -41,6 +41,10 @@ namespace signalbox::event_store {
                                                                              std::int64_t smallest,
                                                                              std::int64_t largest,
                                                                              std::int64_t without);
+// The user whose percent-encoded id follows `prefix` in the path, which a route has matched; or the
+// 400 that names `id`.
+[[nodiscard]] tl::expected<UserId, HttpResponse> read_user_of_path(std::string_view path,
+                                                                   std::string_view prefix);
 // `limit` of a page (contract 12): 1 to 1000, 100 where it is absent.
 [[nodiscard]] tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view query);
 // `thread_id`; none where it is absent.

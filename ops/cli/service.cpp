@@ -63,7 +63,9 @@ Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Service::~Service() {
   parts_->archive_thread.run([this] { parts_->archive_thread.cancel(parts_->housekeeping); });
-  if (parts_->audit) parts_->audit->stop();  // its answers need the server
+  // Their answers need the server.
+  if (parts_->audit) parts_->audit->stop();
+  if (parts_->history_api) parts_->history_api->stop();
 }
 
 Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Alarms alarms) {

@@ -76,6 +76,10 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
               [this](const HttpAuthorizer& authorize) {
                 return audit ? audit->routes(authorize) : std::vector<HttpRoute>();
               },
+          .service_routes =
+              [this](const HttpAuthorizer& authorize) {
+                return history_api ? history_api->routes(authorize) : std::vector<HttpRoute>();
+              },
           .not_ready = [this] { return not_ready(); }});
   if (!started) return tl::unexpected(started.error());
   gateway = *std::move(started);
@@ -96,6 +100,8 @@ Result<void> Service::Parts::start_http(const ServeOptions& options) {
     if (auto made = make_keys(options); !made) return made;
     auditors.emplace(clock, *keys, options.tokens);
     for (HttpRoute& route : audit->routes(gateway::authorizer_of(*auditors, "auditor")))
+      routes.push_back(std::move(route));
+    for (HttpRoute& route : history_api->routes(gateway::authorizer_of(*auditors, "service")))
       routes.push_back(std::move(route));
     for (HttpRoute& route : gateway::make_audit_page_routes(false))
       routes.push_back(std::move(route));

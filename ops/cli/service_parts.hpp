@@ -14,6 +14,7 @@
 
 #include "event-store/archive/archive.hpp"
 #include "event-store/archive/archive_reader.hpp"
+#include "event-store/archive/user_history_api.hpp"
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/http_server.hpp"
@@ -65,6 +66,7 @@ struct Service::Parts {
   std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
   std::optional<event_store::LocalUserHistory> history;
+  std::optional<event_store::UserHistoryApi> history_api;
   std::optional<router::AgentRegistry> agents;
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};

@@ -93,6 +93,7 @@ Result<void> Service::Parts::open_archive(const ServeOptions& options) {
                       .on_damage = [this](Partition partition, const Error& error) {
                         archive->rebuild(partition, error.message);
                       }});
+  history_api.emplace(*history, log->log().describe(), history_thread);
   return {};
 }
 

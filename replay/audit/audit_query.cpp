@@ -15,7 +15,6 @@ namespace {
 using event_store::bad_parameter;
 using event_store::check_parameters;
 using event_store::has_query_parameter;
-using event_store::percent_decode;
 using event_store::percent_encode;
 using event_store::query_value;
 using event_store::read_limit_parameter;
@@ -98,12 +97,7 @@ std::string parameter_text(std::string_view query, std::string_view name) {
 }  // namespace
 
 Asked<UserId> asked_user(const HttpRequest& request) {
-  std::string_view path = request.path;
-  path.remove_prefix(std::min(path.size(), kUsers.size()));
-  const auto decoded = percent_decode(path.substr(0, path.find('/')));
-  auto user = parse_id<UserId>(decoded.value_or(""), "id");
-  if (!user) return tl::unexpected(bad_parameter("id", user.error().message));
-  return *std::move(user);
+  return event_store::read_user_of_path(request.path, kUsers);
 }
 
 std::string view_query(const HttpRequest& request) {
