@@ -11,6 +11,12 @@ namespace signalbox::router {
 using event_store::JudgedRecord;
 using event_store::Verdict;
 
+namespace {
+
+constexpr std::chrono::milliseconds kSnapshotsLook{20};  // how often it is looked whether they came
+
+}  // namespace
+
 PartitionWorker::PartitionWorker(RouterServices services, const RouterOptions& options,
                                  RouterCounters& counters, Partition partition,
                                  std::function<void(Partition, const Error&)> on_stopped)
@@ -31,13 +37,26 @@ PartitionWorker::~PartitionWorker() {
 
 void PartitionWorker::set_users_max(std::size_t users_max) {
   users_max_ = users_max;
-  states_->set_users_max(users_max);
+  if (states_) states_->set_users_max(users_max);
+}
+
+// With those that are on their way less has to be folded; without them nothing is wrong.
+bool PartitionWorker::wait_for_snapshots() {
+  const MonotonicTime now = services_.clock.monotonic();
+  if (!waiting_until_) waiting_until_ = now + options_.snapshots_patience;
+  if (services_.snapshots.behind(partition_) > 0 && now < *waiting_until_) {
+    claim_timer_ = services_.executor.call_at(now + kSnapshotsLook, [this] { follow(); });
+    return true;
+  }
+  waiting_until_.reset();
+  return false;
 }
 
 // Begins at the newest partition snapshot, or at offset 0, with nothing else in memory.
 void PartitionWorker::follow() {
   phase_ = Phase::following;
-  restarting_ = false;
+  restarting_ = wait_for_snapshots();
+  if (restarting_) return;
   claim_id_.reset();
   fold_ = {};
   open_users_.clear();
@@ -233,7 +252,7 @@ void PartitionWorker::finish_release() {
 std::string PartitionWorker::why_not_serving() const {
   if (is_serving()) return {};
   switch (phase_) {
-    case Phase::following: return "reading the log";
+    case Phase::following: return waiting_until_ ? "waiting for snapshots" : "reading the log";
     case Phase::claiming: return "claiming ownership";
     case Phase::owning: return "taking over, or appends are in doubt";
     case Phase::releasing:

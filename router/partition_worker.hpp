@@ -40,6 +40,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   enum class Phase { following, claiming, owning, releasing, released, stopped };
 
   void follow();
+  [[nodiscard]] bool wait_for_snapshots();
   void claim();
   void append_claim();
   void fold_one(const event_store::JudgedRecord& judged);
@@ -75,6 +76,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   std::optional<Error> stopped_;
   std::vector<std::function<void()>> released_;  // who wants to know
   TimerId claim_timer_ = TimerId::none;
+  std::optional<MonotonicTime> waiting_until_;  // for snapshots
   std::unique_ptr<event_store::PartitionReader> reader_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -31,7 +31,9 @@ struct RouterOptions {
   std::chrono::seconds checkpoint_interval{30};  // of activity
   std::chrono::seconds snapshot_interval{60};    // of activity, per partition
   std::chrono::seconds housekeeping{5};          // how often quiet users are looked for
-  std::chrono::seconds release_grace{20};      // for steps under way when the partition is released
+  std::chrono::seconds release_grace{20};  // for steps under way when the partition is released
+  // For snapshots that others have put and that are not here yet, before a partition is followed.
+  std::chrono::milliseconds snapshots_patience{3000};
   std::chrono::milliseconds claim_retry{500};  // plus up to as much again, by chance
 };
 

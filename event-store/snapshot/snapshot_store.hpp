@@ -37,6 +37,10 @@ class SnapshotStore {
   virtual void refuse(std::string_view key) = 0;
   // Waits until everything put so far is on disk.
   [[nodiscard]] virtual Result<void> flush() = 0;
+  // How much others have put that get() does not see yet, in records or more, as of the newest
+  // look; a store of one process is never behind. What is written down is no less right for it,
+  // only older.
+  [[nodiscard]] virtual std::uint64_t behind(Partition) const { return 0; }
 };
 
 }  // namespace signalbox::event_store

@@ -66,8 +66,10 @@ class RouterOnLog {
     EXPECT_TRUE(opened) << opened.error().message;
     return opened ? std::move(*opened) : nullptr;
   }
+  [[nodiscard]] std::string folder() const { return folder_.string(); }
   [[nodiscard]] std::string snapshot_file() const { return (folder_ / "snapshots.db").string(); }
   event_store::SnapshotStore& snapshot_store() {
+    if (other_snapshots != nullptr) return *other_snapshots;
     if (file_snapshots_) return *file_snapshots_;
     return snapshots;
   }
@@ -189,6 +191,7 @@ class RouterOnLog {
 
   RouterOptions options{};
   event_store::MemorySnapshotStore snapshots;
+  event_store::SnapshotStore* other_snapshots = nullptr;  // instead of these; outlives the router
   std::shared_ptr<testing::SlowToolCalls> calls = std::make_shared<testing::SlowToolCalls>();
   std::string fatal;
   [[nodiscard]] Router& router() { return *router_; }

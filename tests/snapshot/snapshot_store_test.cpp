@@ -15,6 +15,7 @@
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
 #include "tests/contract/described.hpp"
 #include "tests/snapshot/memory_snapshot_store.hpp"
+#include "tests/snapshot/travelling_on_embedded_log.hpp"
 #include "tests/support/file_modes.hpp"
 #include "tests/support/sql_dump.hpp"
 
@@ -132,12 +133,15 @@ TEST_P(EverySnapshotStore, SeesEveryPutMadeBeforeWhileManyAreWritten) {
 
 INSTANTIATE_TEST_SUITE_P(
     Backends, EverySnapshotStore,
-    testing::Values(Backend{"memory",
-                            [](const Folder&) { return std::make_unique<MemorySnapshotStore>(); }},
-                    Backend{"sqlite",
-                            [](const Folder& folder) -> std::unique_ptr<SnapshotStore> {
-                              return open(folder);
-                            }}),
+    testing::Values(
+        Backend{"memory", [](const Folder&) { return std::make_unique<MemorySnapshotStore>(); }},
+        Backend{
+            "sqlite",
+            [](const Folder& folder) -> std::unique_ptr<SnapshotStore> { return open(folder); }},
+        Backend{"travelling",
+                [](const Folder& folder) -> std::unique_ptr<SnapshotStore> {
+                  return std::make_unique<TravellingOnEmbeddedLog>(folder.path().string());
+                }}),
     [](const auto& backend) { return std::string(backend.param.name); });
 
 TEST(SqliteSnapshotStore, KeepsSnapshotsOverARestartAlsoWithoutAFlush) {
