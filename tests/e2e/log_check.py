@@ -1,6 +1,7 @@
-"""An auditor's check of an embedded log: `log_check.py DATA [--complete]`.
+"""An auditor's check of a log: `log_check.py DATA [--complete]`, or of one on Kafka:
+`log_check.py --kafka HOST:PORT --topic-prefix signalbox [--complete]`.
 
-Reads the SQLite file of a data directory, read-only, and verifies with an implementation of its
+Reads the SQLite file of a data directory, read-only, or the topics through kcat, and verifies with an implementation of its
 own (contract 4 to 8) what must hold: the validity fold, each user's seq and chain, ids and
 partitions, one outcome event for every inbound record in inbound order, resume points, and what a
 run may look like. With --complete nothing may be open: every command answered, every run ended.
@@ -13,6 +14,7 @@ import json
 import sys
 
 import contract
+import kafka_reader
 import log_reader
 
 TYPE_PREFIX = "dev.signalbox."
@@ -273,8 +275,13 @@ class Report:
 
 def check(data, complete=False):
     """Checks the log in data directory `data`."""
+    return check_log(log_reader.LogReader(data), complete)
+
+
+def check_log(reader, complete=False):
+    """Checks what a LogReader or a KafkaReader reads."""
     report = Report([], collections.Counter(), 0, {}, {})
-    with log_reader.LogReader(data) as log:
+    with reader as log:
         for partition in range(log.partitions):
             part = PartitionCheck(partition, log.partitions, log.records("inbound", partition))
             for record in log.records("events", partition):
@@ -291,10 +298,16 @@ def check(data, complete=False):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("data", help="data directory of signalbox serve")
+    parser.add_argument("data", nargs="?", help="data directory of signalbox serve")
+    parser.add_argument("--kafka", help="a broker's HOST:PORT, in place of a data directory")
+    parser.add_argument("--topic-prefix", default="signalbox")
     parser.add_argument("--complete", action="store_true", help="nothing may be open")
     arguments = parser.parse_args()
-    report = check(arguments.data, arguments.complete)
+    if (arguments.data is None) == (arguments.kafka is None):
+        parser.error("either a data directory or --kafka")
+    reader = kafka_reader.KafkaReader(arguments.kafka, arguments.topic_prefix) if arguments.kafka \
+        else log_reader.LogReader(arguments.data)
+    report = check_log(reader, arguments.complete)
     for fault in report.faults:
         print(f"fault: {fault}")
     verdicts = ", ".join(f"{count} {name}" for name, count in sorted(report.verdicts.items()))
