@@ -1,4 +1,4 @@
-"""A running `signalbox serve` and its clients, for tests from outside.
+"""A running `signalbox serve`, or one of its roles, and its clients, for tests from outside.
 
 Service starts the program on a free port with a data directory of its own; Client is one socket of
 signalbox.v1 that keeps every frame and every byte it was sent. Every wait is bounded.
@@ -31,9 +31,11 @@ def clean_environment():
 class Service:
     """The program; `data` survives it, so a second start goes on where the first one stopped."""
 
-    def __init__(self, program, data, dev=True, **settings):
-        self.command = [str(program), "serve", "--listen", "127.0.0.1:0",
+    def __init__(self, program, data, dev=True, role="serve", kafka=None, **settings):
+        self.command = [str(program), role, "--listen", "127.0.0.1:0",
                         "--data", str(data), "--playbook", str(PLAYBOOK)]
+        if kafka:  # (address, topic prefix)
+            self.command += ["--kafka", kafka[0], "--topic-prefix", kafka[1]]
         self.command += ["--dev"] if dev else ["--admin-listen", "127.0.0.1:0"]
         self.environment = clean_environment()
         # Where it is built with AddressSanitizer, memory that was given back is given back.
