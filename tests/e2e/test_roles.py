@@ -13,8 +13,6 @@ from kafka_broker import Kafka, fresh_prefix
 PARTITIONS = 6
 # A tool of the playbook takes 0.3 to 2.4 s, so that a router can end in the middle of a run.
 SLOW = {"playbook_latency_scale": "300"}
-# As short as a broker allows, for tests that wait for it.
-SESSION = {"kafka_session_timeout_ms": "6000"}
 
 
 def topics(program, verb, log, *arguments):
@@ -122,8 +120,8 @@ def test_all_roles_in_one_process_work_on_kafka_too(start):
 
 def test_routers_share_the_partitions_and_hand_them_over_when_one_ends(start):
     gateway = start("gateway", "gateway")
-    first = start("router", "router-1", **SLOW, **SESSION)
-    second = start("router", "router-2", may_wait=True, **SLOW, **SESSION)
+    first = start("router", "router-1", **SLOW)
+    second = start("router", "router-2", may_wait=True, **SLOW)
     wait_until(lambda: share_all(first, second), "two routers with a share each")
 
     async def chat():
@@ -151,8 +149,8 @@ def test_routers_share_the_partitions_and_hand_them_over_when_one_ends(start):
 
 def test_a_killed_routers_runs_go_on_at_another(start):
     gateway = start("gateway", "gateway")
-    routers = [start("router", "router-1", **SLOW, **SESSION),
-               start("router", "router-2", may_wait=True, **SLOW, **SESSION)]
+    routers = [start("router", "router-1", **SLOW),
+               start("router", "router-2", may_wait=True, **SLOW)]
     wait_until(lambda: share_all(*routers), "two routers with a share each")
 
     async def chat():
