@@ -27,6 +27,7 @@ ARROWS = {
     "event-store/log": ["event-store/model", "event-store/contract", "event-store/sqlite",
                         "event-store/kafka", "event-store/log"],
     "event-store/snapshot": ["event-store/model", "event-store/contract", "event-store/sqlite",
+                             "event-store/log",
                              "event-store/snapshot"],
     "event-store/archive": ["event-store/model", "event-store/contract", "event-store/sqlite",
                             "event-store/log", "event-store/archive"],
