@@ -128,15 +128,13 @@ void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
     spdlog::warn(
         "group {}: this member was not heard of for too long, others may own its partitions",
         group_);
-    revoked_at_.reset();
-    tell({});
+    tell_lost();
   } else {
     revoked_at_ = steady_clock::now();
   }
 }
 
 void KafkaMember::tell(std::vector<Partition> partitions) {
-  if (partitions.empty() && !assigned_) return;
   assigned_ = !partitions.empty();
   const std::lock_guard lock(mutex_);
   if (where_ == nullptr) return;
@@ -145,10 +143,14 @@ void KafkaMember::tell(std::vector<Partition> partitions) {
   });
 }
 
+void KafkaMember::tell_lost() {
+  revoked_at_.reset();
+  if (assigned_) tell({});
+}
+
 void KafkaMember::watch_revocation() {
   if (!revoked_at_ || steady_clock::now() - *revoked_at_ < session_timeout_) return;
-  revoked_at_.reset();
-  tell({});
+  tell_lost();
 }
 
 void KafkaMember::watch_executor() {
@@ -165,8 +167,7 @@ void KafkaMember::watch_executor() {
                   group_, silence_max_.count());
     rd_kafka_unsubscribe(client_.get());
     subscribed_ = false;
-    revoked_at_.reset();
-    tell({});
+    tell_lost();
   }
 }
 

@@ -50,6 +50,7 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
   void subscribe();
   void on_rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions);
   void tell(std::vector<Partition> partitions);
+  void tell_lost();
   void watch_revocation();
   void watch_executor();
 
