@@ -294,6 +294,8 @@ void LogTails::serve_lagging(const SubscriptionPtr& reader) {
   PostBatch posts(gate_);
   {
     const std::lock_guard lock(mutex_);
+    // A tail that ended meanwhile may have taken its executor with it.
+    if (reader->closed) return;
     if (rows)
       deliver(reader, std::move(*rows), posts);
     else
