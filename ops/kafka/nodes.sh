@@ -127,10 +127,12 @@ start_node() {
   printf '%d\n' $! >"$home/pid"
 }
 
-# go_down_with PID: nobody has to end what a test that was killed left behind.
+# go_down_with PID: nobody has to end what a test that was killed left behind. Nodes that somebody
+# started since are left alone.
 go_down_with() {
-  setsid bash -c 'tail --pid="$1" -f /dev/null; exec "$2" --dir "$3"' \
-    bash "$1" "$kafka_folder/down" "$folder" </dev/null >/dev/null 2>&1 &
+  setsid bash -c 'tail --pid="$1" -f /dev/null
+    [[ $(cat "$3"/node-*/pid) != "$4" ]] || exec "$2" --dir "$3"' \
+    bash "$1" "$kafka_folder/down" "$folder" "$(cat "$folder"/node-*/pid)" </dev/null >/dev/null 2>&1 &
 }
 
 # serves NODE: whether it answers and knows all brokers.

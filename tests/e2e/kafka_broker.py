@@ -65,9 +65,9 @@ def consume(address, topic, *arguments, partition=None):
     return [json.loads(line) for line in printed.splitlines()]
 
 
-def metadata(address, topic=None):
+def metadata(address, topic=None, *arguments):
     """The cluster as kcat prints it: brokers, topics with their partitions."""
-    return json.loads(kcat(address, "-L", "-J", *(["-t", topic] if topic else [])))
+    return json.loads(kcat(address, "-L", "-J", *(["-t", topic] if topic else []), *arguments))
 
 
 class Kafka:
@@ -83,6 +83,7 @@ class Kafka:
         self.command = [str(ROOT / "ops/kafka/up"), "--dir", str(self.folder), "--port", "0",
                         "--brokers", str(brokers), "--version", version, "--while", str(os.getpid())]
         self.command += ["--secure"] if secure else []
+        self.secure = secure
         self.address = None
 
     def start(self):
@@ -111,7 +112,7 @@ class Kafka:
         pid = self.pid(node)
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + WAIT_SECONDS
-        while _runs(pid):
+        while _state(pid) not in ("", "Z"):
             assert time.monotonic() < deadline, f"node {node} survived kill -9"
             time.sleep(0.02)
 
@@ -145,24 +146,39 @@ class Kafka:
         return done.stdout
 
     def create_topic(self, name, partitions=1, **config):
+        """And waits until every node that answers knows it."""
         options = [word for key, value in config.items()
                    for word in ("--config", f"{key.replace('_', '.')}={value}")]
         self.tool("TopicCommand", "--create", "--topic", name, "--partitions", str(partitions), *options)
+        self.wait_until(lambda: all(
+            len(self.partitions(name, node)) == partitions and -1 not in self.leaders(name, node).values()
+            for node in self.answering()), f"topic {name}")
+
+    def answering(self):
+        """The nodes that are neither dead nor frozen."""
+        return [node for node in self.nodes if _state(self.pid(node)) not in ("", "Z", "T")]
+
+    def partitions(self, topic, node=None):
+        """Those of a topic as kcat prints them, as this node knows them: nodes learn one by one."""
+        address, who = self.address, []
+        if self.secure:
+            address, *who = self.certificate("admin")
+        at = address.split(",")[node - 1 if node else self.answering()[0] - 1]
+        return metadata(at, topic, *who)["topics"][0]["partitions"]
+
+    def leaders(self, topic, node=None):
+        """Partition -> number of the node that leads it, as this node knows it."""
+        return {each["partition"]: each["leader"] for each in self.partitions(topic, node)}
 
     def console_consumer(self, topic, count, *arguments):
         """The first records of a topic as the Java console consumer prints them, a line each."""
         return self.tool("consumer.ConsoleConsumer", "--topic", topic, "--from-beginning",
                          "--max-messages", str(count), "--timeout-ms", "30000", *arguments)
 
-    def leaders(self, topic):
-        """Partition -> number of the node that leads it."""
-        known = metadata(self.address, topic)["topics"][0]["partitions"]
-        return {each["partition"]: each["leader"] for each in known}
-
     def move_leaders(self, topic):
         """Gives each partition of the topic to its next replica, and waits until it leads. No data
-        moves."""
-        partitions = metadata(self.address, topic)["topics"][0]["partitions"]
+        moves. All nodes answer."""
+        partitions = self.partitions(topic)
         wanted = {}
         for each in partitions:
             replicas = [replica["id"] for replica in each["replicas"]]
@@ -177,7 +193,8 @@ class Kafka:
         plan.write_text(json.dumps({"partitions": [
             {"topic": topic, "partition": number} for number in wanted]}), "utf-8")
         self.tool("LeaderElectionCommand", "--election-type", "preferred", "--path-to-json-file", str(plan))
-        self.wait_until(lambda: self.leaders(topic) == wanted, f"leaders {wanted} of {topic}")
+        self.wait_until(lambda: all(self.leaders(topic, node) == wanted for node in self.nodes),
+                        f"leaders {wanted} of {topic}")
 
     @staticmethod
     def wait_until(found, what):
@@ -202,9 +219,10 @@ def make_kafka(tmp_path):
         kafka.stop()
 
 
-def _runs(pid):
-    """Whether the process is there; one that ended and that nobody waited for does not run."""
+def _state(pid):
+    """The letter of a process: Z for one that ended and that nobody waited for, T for a stopped one,
+    nothing where there is none."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+        return pathlib.Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
-        return False
+        return ""

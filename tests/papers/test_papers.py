@@ -13,6 +13,7 @@ from sandbox import Sandbox
 NOT_RUN = {
     ("README.md", "ops/test"): "it is what runs this test",
     ("README.md", "cmake --preset dev"): "builds everything, as this test's own build did",
+    ("ops/kafka/README.md", "ops/kafka/up"): "downloads what it runs; tests/kafka runs it on free ports",
     ("ops/embedding.md", "cmake --preset release"): "builds; dice_box is built by this build",
 }
 
