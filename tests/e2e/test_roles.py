@@ -242,7 +242,8 @@ def test_an_event_store_keeps_the_partitions_it_is_given(start):
 
 
 def test_topics_that_would_lose_data_keep_every_role_from_starting(tmp_path, request):
-    kafka = Kafka(tmp_path / "kafka").start()
+    kafka = Kafka(tmp_path / "kafka")
+    kafka.start()
     try:
         log = kafka.address, fresh_prefix()
         kafka.create_topic(f"{log[1]}.inbound", partitions=2, cleanup_policy="compact")

@@ -32,7 +32,8 @@ def genesis_of(address, prefix):
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory):
     """A broker whose topics a test may change by Kafka's own tools."""
-    cluster = Kafka(tmp_path_factory.mktemp("kafka") / "data").start()
+    cluster = Kafka(tmp_path_factory.mktemp("kafka") / "data")
+    cluster.start()
     yield cluster
     cluster.stop()
 
