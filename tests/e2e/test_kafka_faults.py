@@ -1,0 +1,337 @@
+"""Roles on Kafka while brokers, routers and records fail: what was acknowledged is answered exactly
+once, every stream is whole, and a checker that shares no code with us finds the log whole."""
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+import contract
+import log_check
+from harness import TERMINAL, Client, assert_gapless, clean_environment
+from kafka_broker import fresh_prefix, kcat
+from kafka_reader import KafkaReader
+
+PARTITIONS = 4
+USERS = ["105945141827451681156", "ann", "ben", "cleo", "dora"]
+RETRY_SECONDS = 0.2
+
+
+def make_log(request, address):
+    """(address, prefix) of a fresh log."""
+    made = address, fresh_prefix()
+    subprocess.run([request.config.getoption("--program"), "topics", "create", "--kafka", made[0],
+                    "--topic-prefix", made[1], "--partitions", str(PARTITIONS)], check=True,
+                   timeout=60, env=clean_environment(), stdout=subprocess.DEVNULL)
+    return made
+
+
+@pytest.fixture
+def log(kafka_address, request):
+    """On the shared broker, which no test may harm."""
+    return make_log(request, kafka_address)
+
+
+@pytest.fixture
+def own(make_kafka, request):
+    """own(brokers) -> (a cluster to harm, a log on it)."""
+
+    def make(brokers=1):
+        kafka = make_kafka(brokers=brokers)
+        kafka.start()
+        return kafka, make_log(request, kafka.address)
+
+    return make
+
+
+@pytest.fixture
+def start(make_service):
+    """start(log, role, name, setting="value"), and waits until it is ready."""
+
+    def begin(log, role, name, may_wait=False, **settings):
+        return make_service(name, role=role, kafka=log, **settings).start(may_wait=may_wait)
+
+    return begin
+
+
+class Talker:
+    """A user who sends question after question until told to stop, and connects again whenever he is
+    cut off, each time with his cursor."""
+
+    def __init__(self, gateways, user):
+        self.gateways, self.user = gateways, user
+        self.acknowledged = {}  # message id -> run id
+        self.refused = []  # codes of errors
+        self.events = []
+        self.stop = False
+        self.sent = 0
+
+    async def run(self):
+        cursor = None
+        while not self.stop:
+            for gateway in self.gateways:
+                client = Client(gateway, self.user,
+                                **({"cursor": cursor} if cursor else {"from_": "start"}))
+                with contextlib.suppress(OSError, AssertionError, asyncio.TimeoutError, Exception):
+                    await client.connect()
+                    await client.wait_for(type="connection_ready")
+                    await self.talk(client)
+                if client.events() or cursor is None:
+                    self.events += client.events()
+                    with contextlib.suppress(StopIteration):
+                        cursor = client.last_cursor()
+                with contextlib.suppress(Exception):
+                    await client.close()
+                if self.stop:
+                    return
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def talk(self, client):
+        while not self.stop and client.close_code is None:
+            self.sent += 1
+            message = f"m-{self.sent}"
+            await client.send({"type": "user_message", "id": message, "message_id": message,
+                               "thread_id": "t", "content": f"what is {self.sent} * 3?"})
+            answer = await client.wait_until(lambda at=message: client.find(id=at), "answer")
+            if answer["type"] == "ack":
+                self.acknowledged[message] = answer["run_id"]
+                await asyncio.sleep(0.05)
+            else:
+                self.refused.append(answer["code"])
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def talk_while(gateways, harm, users=USERS, then_seconds=3):
+    """The users' talkers, after harm() has run on a thread of its own while they talked, and a while
+    after it."""
+    talkers = [Talker(gateways, user) for user in users]
+    tasks = [asyncio.create_task(talker.run()) for talker in talkers]
+    await asyncio.sleep(2)
+    await asyncio.to_thread(harm)
+    before = [len(talker.acknowledged) for talker in talkers]
+    deadline = time.monotonic() + 60
+    while any(len(t.acknowledged) <= had + 2 for t, had in zip(talkers, before, strict=True)):
+        assert time.monotonic() < deadline, f"no acks after it: {[t.refused[-3:] for t in talkers]}"
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(then_seconds)
+    for talker in talkers:
+        talker.stop = True
+    await asyncio.gather(*tasks)
+    return talkers
+
+
+async def all_is_answered(gateway, talkers):
+    """Every acknowledged message has its run, ended once, in a whole stream from the start."""
+    for talker in talkers:
+        assert_gapless(talker.events)  # over all cuts, by cursors
+        async with Client(gateway, talker.user, from_="start") as client:
+            def ended():
+                return {event["run_id"] for event in client.events() if event["type"] in TERMINAL}
+            runs = set(talker.acknowledged.values())
+            await client.wait_until(lambda runs=runs: runs <= ended(), "end of every run")
+            assert_gapless(client.events())
+            ends = [event["run_id"] for event in client.events() if event["type"] in TERMINAL]
+            assert len(ends) == len(set(ends))
+
+
+def is_whole(log, talkers):
+    """Waits until nothing is open any more, then checks all of the log."""
+    deadline = time.monotonic() + 30
+    while (report := log_check.check_log(KafkaReader(*log), complete=True)).faults:
+        assert time.monotonic() < deadline, report.faults[:5]
+        time.sleep(1)
+    for talker in talkers:
+        for message, run in talker.acknowledged.items():
+            assert report.messages[(talker.user, message)] == run
+    return report
+
+
+def test_a_broker_killed_and_started_again(own, start):
+    kafka, log = own()
+    start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        kafka.kill()
+        kafka.start()
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    is_whole(log, asyncio.run(story()))
+
+
+def test_all_brokers_gone_for_30_seconds(own, start):
+    kafka, log = own()
+    start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        kafka.kill()
+        time.sleep(30)
+        kafka.start()
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        assert {code for talker in talkers for code in talker.refused} <= {"log_unavailable", "overloaded"}
+        assert any("log_unavailable" in talker.refused for talker in talkers)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    is_whole(log, asyncio.run(story()))
+
+
+def test_a_broker_frozen_for_40_seconds_marks_nobody_damaged(own, start):
+    kafka, log = own()
+    router = start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        kafka.freeze()
+        time.sleep(40)
+        kafka.thaw()
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        assert not any("history_damaged" in talker.refused for talker in talkers)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    is_whole(log, asyncio.run(story()))
+    assert 'verdict="corrupt"} 0' in router.get("/metrics")[1]
+
+
+def test_leaders_that_move(own, start):
+    kafka, log = own(brokers=3)
+    start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        for topic in ("inbound", "events"):
+            kafka.move_leaders(f"{log[1]}.{topic}")
+        kafka.kill(kafka.leaders(f"{log[1]}.events")[0])
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    is_whole(log, asyncio.run(story()))
+
+
+def test_a_router_that_was_stopped_past_its_session_counts_for_nobody(log, start):
+    routers = [start(log, "router", "router-1"), start(log, "router", "router-2", may_wait=True)]
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        routers[0].process.send_signal(signal.SIGSTOP)
+        time.sleep(16)  # its session is of 10 s
+        routers[0].process.send_signal(signal.SIGCONT)
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    report = is_whole(log, asyncio.run(story()))
+    assert report.verdicts["corrupt"] == 0
+
+
+def test_a_rebalance_every_2_seconds_for_a_minute(log, start):
+    start(log, "router", "router-1")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        end = time.monotonic() + 60
+        for number in range(100):
+            if time.monotonic() > end:
+                break
+            other = start(log, "router", f"guest-{number}", may_wait=True)
+            time.sleep(2)
+            if number % 2:
+                other.kill()
+            else:
+                assert other.stop() == 0
+            time.sleep(2)
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    is_whole(log, asyncio.run(story()))
+
+
+def test_records_nobody_can_parse_harm_nobody(log, start):
+    address, prefix = log
+    start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+
+    def harm():
+        for partition in range(PARTITIONS):
+            for topic in ("inbound", "events"):
+                kcat(address, "-P", "-t", f"{prefix}.{topic}", "-p", str(partition), text="{\n")
+        kcat(address, "-P", "-t", f"{prefix}.inbound", "-p",
+             str(contract.partition_of("ann", PARTITIONS)), "-k", "ann",
+             "-H", "ce_type=dev.signalbox.command.user_message", text="[1, 2\n")
+
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    talkers = asyncio.run(story())
+    rejected = [event for talker in talkers if talker.user == "ann" for event in talker.events
+                if event["type"] == "message_rejected"]
+    assert [event["data"]["code"] for event in rejected] == ["malformed"]
+    with KafkaReader(*log) as reader:
+        quarantined = [record for partition in range(PARTITIONS)
+                       for record in reader.records("quarantine", partition)]
+        assert len(quarantined) == PARTITIONS + 1
+        for record in quarantined:
+            assert json.loads(record.value)["reason"] == "malformed"
+
+
+def test_a_cursor_below_what_retention_left_is_told_the_oldest(own, start, tmp_path):
+    kafka, log = own()
+    router = start(log, "router", "router")
+    first = start(log, "gateway", "gateway-1")
+
+    async def talk(gateway, number, **query):
+        async with Client(gateway, "ann", **query) as client:
+            await client.wait_for_end(await client.say(f"m-{number}", f"what is {number} + 1?"))
+            return client.find(type="connection_ready")["cursor"]
+
+    oldest = asyncio.run(talk(first, 1, from_="start"))
+    for number in (2, 3):
+        assert router.stop() == 0  # its last checkpoint states a position that can be trusted
+        router.start()
+        asyncio.run(talk(first, number))
+    first.stop()
+    second = start(log, "gateway", "gateway-2")
+    partition = contract.partition_of("ann", PARTITIONS)
+    with KafkaReader(*log) as reader:
+        cut = next(record.offset for record in reader.records("events", partition)
+                   if b'"epoch":2' in record.value)
+    plan = tmp_path / "delete.json"
+    plan.write_text(json.dumps({"version": 1, "partitions": [
+        {"topic": f"{log[1]}.events", "partition": partition, "offset": cut}]}), "utf-8")
+    kafka.tool("DeleteRecordsCommand", "--offset-json-file", str(plan))
+
+    async def come_back():
+        client = Client(second, "ann", cursor=oldest)
+        await client.connect()
+        refusal = await client.wait_for(type="error", code="cursor_invalid")
+        assert refusal["reason"] == "expired", refusal
+        await client.send({"type": "resume", "cursor": refusal["oldest_cursor"]})
+        await client.wait_for(type="caught_up")
+        seqs = [event["seq"] for event in client.events()]
+        assert seqs and seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        await client.close()
+
+    asyncio.run(come_back())
