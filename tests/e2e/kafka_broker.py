@@ -85,17 +85,18 @@ class Kafka:
         self.command += ["--secure"] if secure else []
         self.secure = secure
         self.address = None
+        self.said = ""
 
     def start(self):
-        """Starts every node that does not run; what `up` said."""
+        """Starts every node that does not run; `said` is what `up` printed."""
         done = subprocess.run(self.command, text=True, capture_output=True, timeout=180, check=False)
         if done.returncode == UNAVAILABLE:
             skip_without_kafka(done.stderr.strip().splitlines()[-1])
         assert done.returncode == 0, done.stdout + done.stderr
         said = done.stdout.splitlines()[-1]
         assert said.startswith("kafka ready at "), done.stdout
-        self.address = said.removeprefix("kafka ready at ")
-        return done.stdout
+        self.address, self.said = said.removeprefix("kafka ready at "), done.stdout
+        return self
 
     def stop(self):
         subprocess.run([str(ROOT / "ops/kafka/down"), "--dir", str(self.folder)], check=True,

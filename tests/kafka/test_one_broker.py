@@ -47,7 +47,7 @@ def test_a_topic_that_nobody_made_is_not_made(broker):
 
 def test_up_again_leaves_it_alone_and_says_so(broker):
     pid = broker.pid()
-    assert "kafka runs already" in broker.start()
+    assert "kafka runs already" in broker.start().said
     assert broker.pid() == pid
 
 

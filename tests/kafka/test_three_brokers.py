@@ -26,7 +26,7 @@ def test_three_brokers_go_on_when_one_is_killed_and_when_one_is_frozen(make_kafk
     produce(kafka.address, TOPIC, ["two"], "-p", "0")
     assert payloads(kafka) == ["one", "two"]
 
-    assert f"node {victim};" in kafka.start(), "only the dead one is started again"
+    assert f"node {victim};" in kafka.start().said, "only the dead one is started again"
     kafka.wait_until(lambda: in_sync(kafka) == 3, "three replicas in sync")
 
     frozen = kafka.leaders(TOPIC)[0]
