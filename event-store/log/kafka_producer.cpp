@@ -28,6 +28,14 @@ Error not_appended(const TopicPartition& at, const std::string& reason) {
                                      reason};
 }
 
+// "It was there before": a broker says so too where it met a later record of this producer first,
+// and then the record is nowhere. Only a record whose place is known is in the log.
+rd_kafka_resp_err_t outcome_of(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset < 0)
+    return RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+  return message.err;
+}
+
 Error error_of(const TopicPartition& at, rd_kafka_resp_err_t error) {
   if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
     return {Errc::too_large, std::string(to_text(at.topic)) +
@@ -227,18 +235,19 @@ void KafkaProducer::take_reports(rd_kafka_event_t& event, PostBatch& posts) {
   const std::lock_guard lock(mutex_);
   while (const rd_kafka_message_t* const message = rd_kafka_event_message_next(&event)) {
     auto& pending = *static_cast<Pending*>(message->_private);
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if ((kind_ == Kind::gapless || message->err == RD_KAFKA_RESP_ERR__FATAL) && !broken_)
-        broken_ = not_appended(pending.at, rd_kafka_err2str(message->err));
+    const auto outcome = outcome_of(*message);
+    if (outcome != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if ((kind_ == Kind::gapless || outcome == RD_KAFKA_RESP_ERR__FATAL) && !broken_)
+        broken_ = not_appended(pending.at, rd_kafka_err2str(outcome));
       // Answered with all the others when the client is given up.
-      if (broken_ && message->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) continue;
+      if (broken_ && outcome != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) continue;
     }
     PendingList reported;
     reported.splice(reported.end(), unanswered_, pending.self);
     --records_;
     bytes_ -= pending.bytes;
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      const Error why = error_of(pending.at, message->err);
+    if (outcome != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const Error why = error_of(pending.at, outcome);
       answer(std::move(reported), why, posts);
       continue;
     }
