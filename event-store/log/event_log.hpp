@@ -1,6 +1,6 @@
 // EventLog: the one door to what happened (seam 1). Topics with partitions of records, offsets
 // counted from 0, asynchronous durable appends, tails. Two implementations in the product,
-// sqlite_event_log; simulated_event_log in tests can lie.
+// sqlite_event_log and kafka_event_log; simulated_event_log in tests can lie.
 // tests/log/conformance_suite.hpp runs on each.
 //
 // Threads: every function may be called from any thread; every callback runs on the executor it was
@@ -81,7 +81,8 @@ class EventLog {
   [[nodiscard]] virtual LogDescription describe() const = 0;
 
   // Appends of one partition made by one thread are appended in call order, each once if it is
-  // reported ok. `done` runs on `where`, in call order per thread; results come in groups.
+  // reported ok. `done` runs on `where`, in call order per thread (on Kafka: and partition);
+  // results come in groups.
   virtual void append(TopicPartition at, NewRecord record, Executor& where, AppendDone done) = 0;
 
   // Delivers records from `from` on, and new ones as they come.
