@@ -8,7 +8,7 @@ import pytest
 
 from contract import partition_of
 from harness import TERMINAL, WAIT_SECONDS, Client, assert_gapless, clean_environment
-from kafka_broker import Kafka, fresh_prefix
+from kafka_broker import fresh_prefix
 
 PARTITIONS = 6
 # A tool of the playbook takes 0.3 to 2.4 s, so that a router can end in the middle of a run.
@@ -241,18 +241,14 @@ def test_an_event_store_keeps_the_partitions_it_is_given(start):
     assert store.stop() == 0
 
 
-def test_topics_that_would_lose_data_keep_every_role_from_starting(tmp_path, request):
-    kafka = Kafka(tmp_path / "kafka")
+def test_topics_that_would_lose_data_keep_every_role_from_starting(make_kafka, tmp_path, request):
+    kafka = make_kafka()
     kafka.start()
-    try:
-        log = kafka.address, fresh_prefix()
-        kafka.create_topic(f"{log[1]}.inbound", partitions=2, cleanup_policy="compact")
-        program = request.config.getoption("--program")
-        assert topics(program, "create", log).returncode == 3
-        for role in ("gateway", "router", "event-store", "serve"):
-            code, said = refused(request, log, role, "--data", str(tmp_path / role))
-            assert code == 2
-            assert f"{log[1]}.inbound: cleanup.policy is compact, must be delete" in said
-            assert f"--entity-name {log[1]}.inbound --add-config cleanup.policy=delete" in said
-    finally:
-        kafka.stop()
+    log = kafka.address, fresh_prefix()
+    kafka.create_topic(f"{log[1]}.inbound", partitions=2, cleanup_policy="compact")
+    assert topics(request.config.getoption("--program"), "create", log).returncode == 3
+    for role in ("gateway", "router", "event-store", "serve"):
+        code, said = refused(request, log, role, "--data", str(tmp_path / role))
+        assert code == 2
+        assert f"{log[1]}.inbound: cleanup.policy is compact, must be delete" in said
+        assert f"--entity-name {log[1]}.inbound --add-config cleanup.policy=delete" in said
