@@ -114,7 +114,7 @@ def test_commands_in_a_sentence_are_commands_we_have(request):
                     unknown.append(f"{name}: `{command}`: there is no {path}")
                 continue
             verbs = []
-            while words and re.fullmatch(r"[a-z]+", words[0]) and f"\n  {words[0]} " in help_of(
+            while words and re.fullmatch(r"[a-z][a-z-]*", words[0]) and f"\n  {words[0]} " in help_of(
                     tuple(verbs)) + " ":
                 verbs.append(words.pop(0))
             said = help_of(tuple(verbs))
