@@ -1,5 +1,8 @@
 """Gateways, routers and event stores as processes of their own over one log on a real broker."""
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import subprocess
 import time
@@ -104,6 +107,22 @@ def test_three_processes_serve_a_client_and_an_auditor(start):
         assert "signalbox_kafka_appended_total" in process.get("/metrics")[1]
     assert router.get("/ws")[0] == 404
     assert [process.stop() for process in (gateway, router, store)] == [0, 0, 0]
+
+
+def test_the_key_of_dev_follows_from_the_log(start, log, request):
+    said = topics(request.config.getoption("--program"), "check", log).stdout
+    log_id = said.split()[1].rstrip(",")
+    key = hmac.digest(b"signalbox-dev", log_id.encode(), "sha256")
+
+    def part(value):
+        return base64.urlsafe_b64encode(value).rstrip(b"=")
+
+    claims = {"sub": "alice", "aud": "signalbox", "exp": int(time.time()) + 600}
+    text = part(b'{"alg":"HS256"}') + b"." + part(json.dumps(claims).encode())
+    token = (text + b"." + part(hmac.new(key, text, hashlib.sha256).digest())).decode()
+    gateway = start("gateway", "gateway")
+    assert gateway.get("/v1/threads", token)[0] == 200
+    assert gateway.get("/v1/threads", token[:-8] + "AAAAAAAA")[0] == 403
 
 
 def test_all_roles_in_one_process_work_on_kafka_too(start):
