@@ -297,6 +297,27 @@ TEST(Feed, a_history_that_fails_is_replaced_by_the_log) {
   EXPECT_EQ(client.link->story(), (Story{"connection_ready"} + events(1, 20) + Story{"caught_up"}));
 }
 
+TEST(Feed, a_history_that_fails_under_way_is_followed_by_the_log_from_where_it_came_to) {
+  GatewayLimits limits;
+  limits.window_bytes_max = 1;
+  for (int answers = 1; answers <= 4; ++answers) {
+    GatewayWorld world({.limits = limits, .with_history = true});
+    world.state("ann", 20);
+    world.state("bob", 3);
+    world.settle();
+    for (const RecordPtr& record : world.simulated.records({Topic::events, Partition(0)}))
+      if (record->key) world.history.events.push_back(record);
+    world.history.complete_to = {Offset(after_event(20)), Epoch(1), std::nullopt, OwnerSeq(20)};
+    world.history.page_events = 5;
+    world.history.fails_after = answers;
+    auto client = world.connect("ann", StreamFrom::start);
+    EXPECT_EQ(client.link->story(),
+              (Story{"connection_ready"} + events(1, 20) + Story{"caught_up"}));
+    EXPECT_GT(world.metrics.caught_up_from_history.Value(), 0);
+    EXPECT_GT(world.metrics.caught_up_from_log.Value(), 0);
+  }
+}
+
 TEST(Feed, a_history_that_has_read_further_than_the_gateway_repeats_nothing) {
   GatewayLimits limits;
   limits.window_bytes_max = 1;

@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -146,7 +147,8 @@ class FakeHistory final : public event_store::UserHistory {
   void read(event_store::HistoryQuery query, Executor& where,
             std::function<void(Result<event_store::HistoryPage>)> done) override {
     ++reads;
-    if (fails) return where.post([done] { done(failure(Errc::unavailable, "not now")); });
+    if (fails || reads > fails_after)
+      return where.post([done] { done(failure(Errc::unavailable, "not now")); });
     std::vector<RecordPtr> wanted;
     for (const RecordPtr& event : events) {
       if (*event->key != query.user.value()) continue;
@@ -175,6 +177,7 @@ class FakeHistory final : public event_store::UserHistory {
   int reads = 0;
   std::size_t events_given = 0;
   bool fails = false;
+  int fails_after = std::numeric_limits<int>::max();  // so many reads
 };
 
 // Of a client that says nothing but the protocol.
