@@ -110,6 +110,12 @@ Result<void> TravellingSnapshotStore::flush() {
   return file_->flush();
 }
 
+std::uint64_t TravellingSnapshotStore::behind() const {
+  std::uint64_t sum = 0;
+  for (const SnapshotFollower& follower : followers_) sum += follower.lag();
+  return sum;
+}
+
 std::uint64_t TravellingSnapshotStore::behind(Partition partition) const {
   // Nothing is known of the end yet.
   if (!following_) return std::numeric_limits<std::uint64_t>::max();

@@ -53,6 +53,8 @@ class TravellingSnapshotStore final : public SnapshotStore {
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] std::uint64_t behind(Partition partition) const override;
 
+  // Of all partitions together; those nothing is known of yet do not count.
+  [[nodiscard]] std::uint64_t behind() const;
   [[nodiscard]] const SnapshotFollowerCounters& counters() const { return counters_; }
   [[nodiscard]] const SnapshotOutbox& outbox() const { return *outbox_; }
   [[nodiscard]] const SqliteSnapshotStore& file() const { return *file_; }

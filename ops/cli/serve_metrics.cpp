@@ -23,11 +23,30 @@ ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsPar
   if (parts.snapshots != nullptr)
     add_gauge("signalbox_snapshots_pending_bytes", "Snapshots that are not on disk yet",
               [store = parts.snapshots] { return static_cast<double>(store->pending_bytes()); });
+  if (parts.travelling != nullptr) add_travelling(*parts.travelling);
   for (const auto& [name, thread] : parts.threads)
     add_gauge("signalbox_thread_queued_tasks", "Tasks posted to a thread and not yet begun",
               [thread = thread] { return static_cast<double>(thread->queued()); },
               {{"thread", name}});
   update();
+}
+
+void ServeMetrics::add_travelling(const event_store::TravellingSnapshotStore& store) {
+  add_gauge("signalbox_snapshots_behind", "Offsets of the topic snapshots that are not here yet",
+            [&store] { return static_cast<double>(store.behind()); });
+  add_gauge("signalbox_snapshots_unsent_bytes", "Snapshots that are not in the log yet",
+            [&store] { return static_cast<double>(store.outbox().bytes()); });
+  add_counter("signalbox_snapshots_sent_total", "Snapshots written to the log",
+              [&store] { return static_cast<double>(store.outbox().appended()); });
+  const auto& counters = store.counters();
+  add_counter("signalbox_snapshots_taken_total", "Snapshots of others taken from the log",
+              [&counters] { return static_cast<double>(counters.taken); });
+  add_counter("signalbox_snapshots_unusable_total",
+              "Records of the topic snapshots that were damaged or belong elsewhere",
+              [&counters] { return static_cast<double>(counters.refused); });
+  add_counter("signalbox_snapshots_rewritten_total",
+              "Snapshots written again because an older one landed behind them",
+              [&counters] { return static_cast<double>(counters.rewritten); });
 }
 
 void ServeMetrics::add_limits(const Config& config) {

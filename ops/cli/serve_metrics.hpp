@@ -16,6 +16,7 @@
 #include "event-store/log/kafka_event_log.hpp"
 #include "event-store/log/sqlite_event_log.hpp"
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
+#include "event-store/snapshot/travelling_snapshot_store.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "router/router.hpp"
 
@@ -26,6 +27,7 @@ struct ServeMetricsParts {
   const event_store::SqliteEventLog* embedded;  // one of the two logs
   const event_store::KafkaEventLog* kafka;
   const event_store::SqliteSnapshotStore* snapshots;
+  const event_store::TravellingSnapshotStore* travelling;  // over `snapshots`
   const event_store::ArchiveWriter* archive;
   const Clock& clock;
   const router::Router* router;
@@ -51,6 +53,7 @@ class ServeMetrics {
   void add_counter(const std::string& name, const std::string& help, Read read);
   void add_log(const event_store::SqliteEventLog& log);
   void add_kafka_log(const event_store::KafkaEventLog& log);
+  void add_travelling(const event_store::TravellingSnapshotStore& store);
   void add_router(const router::RouterCounters& counters);
   void add_archive(const event_store::ArchiveWriter& archive);
   void add_anchors(const event_store::ArchiveWriter& archive, const Clock& clock);

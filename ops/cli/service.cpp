@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <future>
+#include <thread>
 #include <utility>
 
 #include "gateway/tls_context.hpp"
@@ -12,6 +13,7 @@ namespace signalbox::cli {
 namespace {
 
 constexpr std::chrono::seconds kHousekeeping{1};
+constexpr std::chrono::milliseconds kSnapshotsLook{10};
 
 }  // namespace
 
@@ -20,11 +22,13 @@ void Service::Parts::start_metrics(const ServeOptions& options) {
     metrics.part() = std::make_unique<ServeMetrics>(
         registry, ServeMetricsParts{.embedded = log->embedded(),
                                     .kafka = log->kafka(),
-                                    .snapshots = snapshots.get(),
+                                    .snapshots = travelling ? &travelling->file() : snapshots.get(),
+                                    .travelling = travelling.get(),
                                     .archive = archive.get(),
                                     .clock = clock,
                                     .router = router.get(),
                                     .threads = {{"router", &router_thread},
+                                                {"standby", &standby_thread},
                                                 {"archive", &archive_thread},
                                                 {"history", &history_thread},
                                                 {"audit", &audit_thread},
@@ -102,6 +106,7 @@ void Service::reload() {
 }
 
 void Service::drain(std::chrono::milliseconds grace) {
+  const MonotonicTime until = parts_->clock.monotonic() + grace;
   if (parts_->gateway) parts_->gateway->drain(grace);
   if (!parts_->router) return;
   // Shared with the router, which may finish after the wait was given up.
@@ -112,6 +117,10 @@ void Service::drain(std::chrono::milliseconds grace) {
     spdlog::warn(
         "the partitions were not released in time; their next owner takes over as after "
         "a crash");
+  // The next owner folds less with the last ones.
+  while (parts_->travelling && parts_->travelling->outbox().bytes() > 0 &&
+         parts_->clock.monotonic() < until)
+    std::this_thread::sleep_for(kSnapshotsLook);
 }
 
 }  // namespace signalbox::cli

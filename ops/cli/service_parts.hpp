@@ -16,6 +16,7 @@
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/archive/user_history_api.hpp"
 #include "event-store/snapshot/sqlite_snapshot_store.hpp"
+#include "event-store/snapshot/travelling_snapshot_store.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/http_server.hpp"
 #include "gateway/key_watch.hpp"
@@ -31,10 +32,14 @@
 namespace signalbox::cli {
 
 struct Service::Parts {
-  Parts() : log_random(system_random()), router_random(system_random()) {}
+  Parts()
+      : log_random(system_random()),
+        router_random(system_random()),
+        standby_random(system_random()) {}
 
   // service_stores.cpp
   Result<void> open_stores(const ServeOptions& options, const Alarms& alarms);
+  Result<void> open_snapshots(const ServeOptions& options);
   Result<void> open_archive(const ServeOptions& options);
   Result<void> start_router(const ServeOptions& options, const Alarms& alarms);
   void make_audit(const ServeOptions& options);
@@ -54,8 +59,10 @@ struct Service::Parts {
   SystemClock clock;
   Random log_random;
   Random router_random;
+  Random standby_random;
   prometheus::Registry registry;
   RoleThread router_thread{"router"};
+  RoleThread standby_thread{"standby"};
   RoleThread archive_thread{"archive"};
   RoleThread history_thread{"history"};
   RoleThread audit_thread{"audit"};
@@ -63,7 +70,8 @@ struct Service::Parts {
   std::array<RoleThread, 2> verify_threads{RoleThread{"audit-verify-0"},
                                            RoleThread{"audit-verify-1"}};
   std::unique_ptr<ServiceLog> log;
-  std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;
+  std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;              // of one process, or
+  Hosted<event_store::TravellingSnapshotStore> travelling{standby_thread};  // of a cluster
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
   std::optional<event_store::LocalUserHistory> history;
   std::optional<event_store::UserHistoryApi> history_api;

@@ -1,5 +1,6 @@
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@ namespace signalbox::cli {
 namespace {
 
 constexpr std::chrono::seconds kProgressLine{1};
+// Of the ids in a partition's snapshot that has to fit a record.
+constexpr std::size_t kTravellingIdsMax = std::size_t{512} << 10;
 
 void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
 
@@ -54,9 +57,22 @@ Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alar
   auto opened = ServiceLog::open(options, clock, log_random, alarms.log_ended);
   if (!opened) return tl::unexpected(opened.error());
   log = *std::move(opened);
-  if (!options.roles.router) return {};
-  auto store = event_store::SqliteSnapshotStore::open(options.data + "/snapshots.db",
-                                                      log->log().describe().log_id, {.warn = warn});
+  return options.roles.router ? open_snapshots(options) : Result<void>();
+}
+
+Result<void> Service::Parts::open_snapshots(const ServeOptions& options) {
+  const std::string path = options.data + "/snapshots.db";
+  if (log->kafka() != nullptr) {
+    auto store = event_store::TravellingSnapshotStore::open(
+        path, log->log(), standby_thread, clock, standby_random,
+        {.instance = instance_name(options, options.router_instance, "router"), .warn = warn});
+    if (!store) return tl::unexpected(store.error());
+    travelling.part() = *std::move(store);
+    standby_thread.run([this] { travelling->start(); });
+    return {};
+  }
+  auto store =
+      event_store::SqliteSnapshotStore::open(path, log->log().describe().log_id, {.warn = warn});
   if (!store) return tl::unexpected(store.error());
   snapshots = *std::move(store);
   return {};
@@ -109,10 +125,15 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
   of_router.instance = instance_name(options, options.router_instance, "router");
   // Routers of other logs on the same cluster are in groups of their own.
   if (log->kafka() != nullptr) of_router.group = options.kafka.topic_prefix + "-router";
+  event_store::SnapshotStore* store = snapshots.get();
+  if (travelling) {
+    store = &*travelling;
+    of_router.states.open_users_bytes_max =
+        std::min(of_router.states.open_users_bytes_max, kTravellingIdsMax);
+  }
   router_thread.run([&] {
     router.part() = std::make_unique<router::Router>(
-        router::RouterServices{log->log(), *snapshots, clock, router_thread, router_random,
-                               *agents},
+        router::RouterServices{log->log(), *store, clock, router_thread, router_random, *agents},
         of_router, alarms.partition_stopped);
     router->start();
   });
