@@ -12,6 +12,7 @@
 #include "ops/cli/run_bench.hpp"
 #include "ops/cli/run_contract.hpp"
 #include "ops/cli/run_doctor.hpp"
+#include "ops/cli/run_quarantine.hpp"
 #include "ops/cli/run_replay.hpp"
 #include "ops/cli/run_serve.hpp"
 #include "ops/cli/run_token.hpp"
@@ -51,9 +52,10 @@ Program make_program(const AddAgents& add_agents) {
   app->require_subcommand(1);
   app->set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
   std::vector<Subcommand> subcommands = add_roles(*app, add_agents);
-  for (Subcommand& subcommand : std::vector<Subcommand>{
-           add_token(*app), add_contract(*app), add_bench(*app), add_backup(*app),
-           add_replay(*app, add_agents), add_watch(*app), add_topics(*app), add_doctor(*app)})
+  for (Subcommand& subcommand :
+       std::vector<Subcommand>{add_token(*app), add_contract(*app), add_bench(*app),
+                               add_backup(*app), add_quarantine(*app), add_replay(*app, add_agents),
+                               add_watch(*app), add_topics(*app), add_doctor(*app)})
     subcommands.push_back(std::move(subcommand));
   app->footer(
       "Examples:\n"
