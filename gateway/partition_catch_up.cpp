@@ -221,23 +221,30 @@ void PartitionFeed::read_log(Subscription& subscription) {
       subscription.ticket.session,
       [this, &log = parts_.log, scan = std::move(scan), ticket = subscription.ticket,
        alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-        return [this, ticket, alive, result = scan_log(log, scan)] {
-          if (alive.expired()) return;
-          Subscription* const found = find(ticket);
-          if (found == nullptr) return;
-          parts_.metrics.caught_up_from_log.Increment();
-          if (result.misfit) return refuse(*found, event_store::CursorFault::damaged);
-          if (result.error && result.error->code == Errc::not_found)
-            return refuse(*found, event_store::CursorFault::expired);
-          if (result.error) return end_unavailable(*found, *result.error);
-          if (found->seq_claimed && !result.events.empty() &&
-              !follows_on(found->last_seq, seq_of(*result.events.front())))
-            return refuse(*found, event_store::CursorFault::damaged);
-          prove(*found);
-          const bool posted = post_older(*found, result.events);
-          found->position = result.reached;
-          if (!posted) go_on(*found);
-        };
+        auto result = scan_log(log, scan);
+        const bool is_cut = result.error && result.error->code == Errc::not_found;
+        auto oldest = is_cut ? find_oldest_position(log, scan.partition) : Result<Position>();
+        return
+            [this, ticket, alive, is_cut, result = std::move(result), oldest = std::move(oldest)] {
+              if (alive.expired()) return;
+              Subscription* const found = find(ticket);
+              if (found == nullptr) return;
+              parts_.metrics.caught_up_from_log.Increment();
+              if (result.misfit) return refuse(*found, event_store::CursorFault::damaged);
+              // Events are kept for ever, but an operator may have cut them. What the window begins
+              // with can be read in any case.
+              if (is_cut)
+                return refuse(*found, event_store::CursorFault::expired,
+                              oldest ? *oldest : window_.start());
+              if (result.error) return end_unavailable(*found, *result.error);
+              if (found->seq_claimed && !result.events.empty() &&
+                  !follows_on(found->last_seq, seq_of(*result.events.front())))
+                return refuse(*found, event_store::CursorFault::damaged);
+              prove(*found);
+              const bool posted = post_older(*found, result.events);
+              found->position = result.reached;
+              if (!posted) go_on(*found);
+            };
       });
   if (!submitted) return end_overloaded(subscription);
   parts_.metrics.log_scans_waiting.Set(static_cast<double>(parts_.scans.waiting()));
@@ -356,10 +363,10 @@ void PartitionFeed::stop_live(Subscription& subscription) {
       });
 }
 
-void PartitionFeed::refuse(Subscription& subscription, event_store::CursorFault reason) {
-  // Events are kept for ever, so the oldest cursor is the one before everything.
+void PartitionFeed::refuse(Subscription& subscription, event_store::CursorFault reason,
+                           const Position& oldest) {
   post(subscription.ticket,
-       StreamRefused{reason, cursor_text(Position{}, Seq(0), subscription.follower->user)});
+       StreamRefused{reason, cursor_text(oldest, Seq(0), subscription.follower->user)});
   unfollow(subscription.ticket.session);
 }
 

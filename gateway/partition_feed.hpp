@@ -166,7 +166,9 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   bool judge_next(Subscription& subscription, std::optional<event_store::UserChain>& chain,
                   const Record& event, Seq seq);
   void tell_damage(const Subscription& subscription, std::string what);
-  void refuse(Subscription& subscription, event_store::CursorFault reason);
+  // With the oldest position that is left, where that is not the beginning.
+  void refuse(Subscription& subscription, event_store::CursorFault reason,
+              const event_store::Position& oldest = {});
   void end_overloaded(const Subscription& subscription);
   void end_unavailable(Subscription& subscription, const Error& error);
 

@@ -12,6 +12,8 @@ namespace {
 // An owner that left in order stated a checkpoint last; after a crash it is further back.
 constexpr std::int64_t kReadBackFirst = 16;
 constexpr std::int64_t kReadBackMax = 1000;
+// A checkpoint is stated every 1,000 records (contract 8), so this is many of them.
+constexpr std::size_t kOldestSearchBytes = std::size_t{64} << 20;
 
 // A fold_at speaks of a prefix that was read back before its checkpoint was written; anything else
 // was not written by us.
@@ -122,6 +124,28 @@ Result<Position> find_start_position(EventLog& log, Partition partition, Offset 
     to = from;
   }
   return Position{};
+}
+
+Result<Position> find_oldest_position(EventLog& log, Partition partition) {
+  const TopicPartition at{Topic::events, partition};
+  const auto bounds = log.bounds(at);
+  if (!bounds) return tl::unexpected(bounds.error());
+  if (bounds->first == Offset(0)) return Position{};
+  const LogId log_id = log.describe().log_id;
+  std::size_t bytes = 0;
+  for (Offset from = bounds->first; from < bounds->end && bytes < kOldestSearchBytes;) {
+    const auto records = log.read(at, from, {});
+    if (!records) return tl::unexpected(records.error());
+    if (records->empty()) break;
+    for (const RecordPtr& record : *records) {
+      bytes += size_bytes(*record);
+      const auto found = position_of(log_id, *record);
+      if (found && found->next_offset >= bounds->first) return *found;
+    }
+    from = records->back()->offset.next();
+  }
+  return failure(Errc::not_found, "events partition " + std::to_string(partition.value()) +
+                                      ": nothing near its first offset states a position");
 }
 
 }  // namespace signalbox::event_store

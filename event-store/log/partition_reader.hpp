@@ -61,5 +61,8 @@ class PartitionReader final : private TailSink {
 [[nodiscard]] Result<Position> find_start_position(EventLog& log, Partition partition);
 // The same near `end`, an offset within the partition: a position at or before it.
 [[nodiscard]] Result<Position> find_start_position(EventLog& log, Partition partition, Offset end);
+// Where a cut log can be read from: the oldest position that what is left states, offset 0 where
+// nothing was cut. Blocking. Error not_found also: within its first 64 MiB none is stated.
+[[nodiscard]] Result<Position> find_oldest_position(EventLog& log, Partition partition);
 
 }  // namespace signalbox::event_store

@@ -2,7 +2,7 @@
 // `snapshots` of the log and into a file of this process; what others put is read from the topic
 // into the same file (SqliteSnapshotStore's), a warm standby: whoever takes a partition over finds
 // the states there by key. It may be behind; then a router folds more from the log, no less right
-// (ops/decisions/0022).
+// (ops/decisions/0024).
 //
 // Lifetime: made anywhere; started and destroyed on its executor, which the log and it outlive.
 // Threads: get(), put(), refuse(), flush() and figures any; the work of following is the

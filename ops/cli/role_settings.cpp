@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "ops/cli/event_store_client.hpp"
+
 namespace signalbox::cli {
 namespace {
 
@@ -78,6 +80,7 @@ void add_role_settings(Config& config, ServeOptions& options) {
                                 "partitions this event store keeps, like 0-5,8; none: all",
                                 options.archived)
                  .with_flag("--partitions"));
+  add_event_store(config, options.event_stores);
 }
 
 }  // namespace signalbox::cli

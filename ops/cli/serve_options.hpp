@@ -16,6 +16,7 @@
 #include "gateway/auth.hpp"
 #include "gateway/limits.hpp"
 #include "ops/cli/config.hpp"
+#include "ops/cli/event_store_client.hpp"
 #include "ops/cli/own_agents.hpp"
 #include "ops/cli/setting.hpp"
 #include "router/router_options.hpp"
@@ -46,6 +47,7 @@ struct ServeOptions {
   std::vector<std::string> connects_exempt{"127.0.0.0/8", "::1"};
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> agents{"assistant", "playbook"};
+  EventStoreSettings event_stores{};  // elsewhere, of a gateway that keeps no archive itself
   std::string gateway_instance;  // in records; empty: `gateway`, on Kafka HOST:PID
   std::size_t io_threads = 0;    // 0: one per core
   std::int32_t partitions = 0;   // of a new log; 0: its default

@@ -52,8 +52,16 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
     tls = *std::move(loaded);
     tls_files = {*options.tls_certificate, *options.tls_key};
   }
+  event_store::UserHistory* older = history ? &*history : nullptr;
+  if (!history) {
+    auto remote =
+        make_remote_history(options.event_stores, log->log().describe(), dev_key, clock, warn);
+    if (!remote) return tl::unexpected(remote.error());
+    remote_history = *std::move(remote);
+    older = remote_history.get();
+  }
   auto started = gateway::Gateway::start(
-      log->log(), history ? &*history : nullptr, clock, registry,
+      log->log(), older, clock, registry,
       gateway::GatewayOptions{
           .listen = options.listen,
           .admin_listen =

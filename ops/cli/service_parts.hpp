@@ -75,6 +75,7 @@ struct Service::Parts {
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
   std::optional<event_store::LocalUserHistory> history;
   std::optional<event_store::UserHistoryApi> history_api;
+  std::unique_ptr<event_store::RemoteUserHistory> remote_history;  // of a gateway without `history`
   std::optional<router::AgentRegistry> agents;
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};

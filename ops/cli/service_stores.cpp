@@ -123,8 +123,6 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
   agents.emplace(*std::move(made));
   router::RouterOptions of_router = options.router;
   of_router.instance = instance_name(options, options.router_instance, "router");
-  // Routers of other logs on the same cluster are in groups of their own.
-  if (log->kafka() != nullptr) of_router.group = options.kafka.topic_prefix + "-router";
   event_store::SnapshotStore* store = snapshots.get();
   if (travelling) {
     store = &*travelling;

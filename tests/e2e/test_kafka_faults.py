@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+import websockets
 
 import contract
 import log_check
@@ -18,6 +19,8 @@ from kafka_reader import KafkaReader
 PARTITIONS = 4
 USERS = ["105945141827451681156", "ann", "ben", "cleo", "dora"]
 RETRY_SECONDS = 0.2
+# No connection, one that ended, no answer in time.
+CUT_OFF = (OSError, asyncio.TimeoutError, AssertionError, websockets.WebSocketException)
 
 
 def make_log(request, address):
@@ -68,6 +71,7 @@ class Talker:
         self.events = []
         self.stop = False
         self.sent = 0
+        self.last = None  # what cut him off
 
     async def run(self):
         cursor = None
@@ -75,16 +79,14 @@ class Talker:
             for gateway in self.gateways:
                 client = Client(gateway, self.user,
                                 **({"cursor": cursor} if cursor else {"from_": "start"}))
-                with contextlib.suppress(OSError, AssertionError, asyncio.TimeoutError, Exception):
-                    await client.connect()
-                    await client.wait_for(type="connection_ready")
-                    await self.talk(client)
-                if client.events() or cursor is None:
-                    self.events += client.events()
-                    with contextlib.suppress(StopIteration):
-                        cursor = client.last_cursor()
-                with contextlib.suppress(Exception):
-                    await client.close()
+                try:
+                    async with client:
+                        await self.talk(client)
+                except CUT_OFF as why:
+                    self.last = why
+                self.events += client.events()
+                with contextlib.suppress(StopIteration):
+                    cursor = client.last_cursor()
                 if self.stop:
                     return
             await asyncio.sleep(RETRY_SECONDS)
@@ -97,11 +99,16 @@ class Talker:
                                "thread_id": "t", "content": f"what is {self.sent} * 3?"})
             answer = await client.wait_until(lambda at=message: client.find(id=at), "answer")
             if answer["type"] == "ack":
-                self.acknowledged[message] = answer["run_id"]
-                await asyncio.sleep(0.05)
+                run = self.acknowledged[message] = answer["run_id"]
+                # One at a time, so that no queue is ever full.
+                await client.wait_until(lambda at=run: ended(client.run_events(at)), "end of the run")
             else:
                 self.refused.append(answer["code"])
                 await asyncio.sleep(RETRY_SECONDS)
+
+
+def ended(events):
+    return [event["type"] for event in events if event["type"] in TERMINAL]
 
 
 async def talk_while(gateways, harm, users=USERS, then_seconds=3):
@@ -114,7 +121,7 @@ async def talk_while(gateways, harm, users=USERS, then_seconds=3):
     before = [len(talker.acknowledged) for talker in talkers]
     deadline = time.monotonic() + 60
     while any(len(t.acknowledged) <= had + 2 for t, had in zip(talkers, before, strict=True)):
-        assert time.monotonic() < deadline, f"no acks after it: {[t.refused[-3:] for t in talkers]}"
+        assert time.monotonic() < deadline, f"no acks after it: {[t.last for t in talkers]}"
         await asyncio.sleep(0.1)
     await asyncio.sleep(then_seconds)
     for talker in talkers:
@@ -128,13 +135,11 @@ async def all_is_answered(gateway, talkers):
     for talker in talkers:
         assert_gapless(talker.events)  # over all cuts, by cursors
         async with Client(gateway, talker.user, from_="start") as client:
-            def ended():
-                return {event["run_id"] for event in client.events() if event["type"] in TERMINAL}
             runs = set(talker.acknowledged.values())
-            await client.wait_until(lambda runs=runs: runs <= ended(), "end of every run")
+            await client.wait_until(lambda all_of=client, runs=runs: all(
+                ended(all_of.run_events(run)) for run in runs), "end of every run")
             assert_gapless(client.events())
-            ends = [event["run_id"] for event in client.events() if event["type"] in TERMINAL]
-            assert len(ends) == len(set(ends))
+            assert all(len(ended(client.run_events(run))) == 1 for run in runs)
 
 
 def is_whole(log, talkers):

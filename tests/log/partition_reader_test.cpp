@@ -133,10 +133,13 @@ TEST_F(PartitionReaderTest, AStartBeyondTheEndIsToldAsStopped) {
 
 class FindStartPosition : public PartitionReaderTest {
  protected:
-  FoldPoint now() {
-    Position position;
+  FoldPoint now() { return now_after({}); }
+  // Folded from there on, where what lies before it is gone.
+  FoldPoint now_after(const FoldPoint& start) {
+    Position position{start.offset, start.epoch, start.claim_id, start.owner_seq};
     InboundResume resume;
     for (const RecordPtr& record : log_.records(kEvents)) {
+      if (record->offset < position.next_offset) continue;
       const Judged judged = fold(position, *record);
       fold_resume(resume, position, judged, *record);
     }
@@ -157,6 +160,28 @@ TEST_F(FindStartPosition, IsTheFactACheckpointStatesHoweverFarBack) {
   for (int i = 1; i < 2500; ++i) log_.put(kEvents, first_.event("anna", Offset(i)));
   EXPECT_EQ(find_start_position(*session_, kPartition),
             (Position{fact.offset, fact.epoch, fact.claim_id, fact.owner_seq}));
+}
+
+TEST_F(FindStartPosition, TheOldestOfACutLogIsTheFirstThatLiesInWhatIsLeft) {
+  log_.put(kEvents, first_.owned());
+  log_.put(kEvents, first_.event("anna", Offset(0)));
+  const FoldPoint cut_away = now();
+  log_.put(kEvents, first_.event("anna", Offset(1)));
+  log_.put(kEvents, first_.event("anna", Offset(2)));
+  const FoldPoint left = now();
+  EXPECT_EQ(find_oldest_position(*session_, kPartition), Position{});
+
+  log_.forget_oldest(kEvents, 3);
+  log_.put(kEvents, first_.checkpoint(cut_away, Offset(1)));
+  const auto none = find_oldest_position(*session_, kPartition);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::not_found);
+
+  log_.put(kEvents, first_.checkpoint(left, Offset(3)));
+  log_.put(kEvents, first_.event("anna", Offset(3)));
+  log_.put(kEvents, first_.checkpoint(now_after(left), Offset(4)));
+  EXPECT_EQ(find_oldest_position(*session_, kPartition),
+            (Position{left.offset, left.epoch, left.claim_id, left.owner_seq}));
 }
 
 TEST_F(FindStartPosition, MayComeFromAZombiesCheckpointThatLandedLate) {
