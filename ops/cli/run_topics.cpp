@@ -99,8 +99,16 @@ Subcommand add_topics(CLI::App& program) {
   app->require_subcommand(1);
   const auto create =
       add_verb(*app, "create", "Makes the topics that are missing, then checks them all.");
+  create->app->footer(
+      "Examples:\n"
+      "  signalbox topics create --kafka 127.0.0.1:9092\n"
+      "  signalbox topics create --kafka k1:9092,k2:9092 --topic-prefix box --partitions 240");
   const auto check = add_verb(
       *app, "check", "Tells every setting that is not as it should be, and what mends it.");
+  check->app->footer(
+      "Examples:\n"
+      "  signalbox topics check --kafka 127.0.0.1:9092\n"
+      "  signalbox topics check --kafka 127.0.0.1:9092 --replication 3 --config box.toml");
   app->footer(
       "Both end with 3 where something is not as it should be.\n\n"
       "Examples:\n"
