@@ -197,6 +197,7 @@ int resolve(const QuarantineArguments& arguments, bool retry) {
 
 std::shared_ptr<QuarantineArguments> add_verb(CLI::App& quarantine, const std::string& name,
                                               const std::string& about, bool takes_id) {
+  const std::string example = name + (takes_id ? " 941da0c4-33b9-5660-b5c3-43f551525f11" : "");
   auto arguments = std::make_shared<QuarantineArguments>();
   arguments->app = quarantine.add_subcommand(name, about);
   arguments->sources.add_to(*arguments->app, arguments->config);
@@ -208,6 +209,13 @@ std::shared_ptr<QuarantineArguments> add_verb(CLI::App& quarantine, const std::s
     arguments->app->add_flag("--all", arguments->all, "also what is resolved");
     arguments->app->add_flag("--json", arguments->json, "one JSON object a line");
   }
+  arguments->app->footer(
+      "Examples:\n"
+      "  signalbox quarantine " +
+      example +
+      " --data signalbox-data\n"
+      "  signalbox quarantine " +
+      example + " --kafka k1:9092,k2:9092 --topic-prefix box");
   return arguments;
 }
 
