@@ -118,7 +118,9 @@ class Kafka:
             time.sleep(0.02)
 
     def freeze(self, node=1):
+        """SIGSTOP, and waits until it stands."""
         self.signal(node, signal.SIGSTOP)
+        self.wait_until(lambda: _state(self.pid(node)) == "T", f"node {node} standing")
 
     def thaw(self, node=1):
         self.signal(node, signal.SIGCONT)
@@ -160,12 +162,18 @@ class Kafka:
         return [node for node in self.nodes if _state(self.pid(node)) not in ("", "Z", "T")]
 
     def partitions(self, topic, node=None):
-        """Those of a topic as kcat prints them, as this node knows them: nodes learn one by one."""
+        """Those of a topic as kcat prints them, as this node knows them: nodes learn one by one. It is
+        asked again where the client went on to a frozen one."""
         address, who = self.address, []
         if self.secure:
             address, *who = self.certificate("admin")
-        at = address.split(",")[node - 1 if node else self.answering()[0] - 1]
-        return metadata(at, topic, *who)["topics"][0]["partitions"]
+
+        def ask():
+            at = address.split(",")[(node or self.answering()[0]) - 1]
+            asked = kcat(at, *who, "-L", "-J", "-t", topic, check=False)
+            return asked.stdout if asked.returncode == 0 else ""
+
+        return json.loads(self.wait_until(ask, f"what node {node} knows of {topic}"))["topics"][0]["partitions"]
 
     def leaders(self, topic, node=None):
         """Partition -> number of the node that leads it, as this node knows it."""
