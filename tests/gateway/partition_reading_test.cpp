@@ -147,7 +147,7 @@ TEST_F(PartitionReading, goes_on_from_the_log_for_who_comes_back_late) {
 
 TEST_F(PartitionReading, begins_at_what_was_there_and_not_before_for_who_wants_the_latest) {
   const std::string user = user_in(3, 12);
-  world.state(user, 20);
+  world.state(user, 600);  // more than a batch of the tail
   // The tail brings what was before while the partition is opened.
   world.simulated.set_lies({.tail_delay_max = std::chrono::milliseconds(50)});
   const auto client = world.connect(user);
@@ -155,7 +155,7 @@ TEST_F(PartitionReading, begins_at_what_was_there_and_not_before_for_who_wants_t
   world.scheduler.advance(seconds(1));
   world.state(user, 2);
   world.scheduler.advance(seconds(1));
-  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up"} + events(21, 22)));
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up"} + events(601, 602)));
 }
 
 // Whoever comes while it opens, from wherever, has no gap and no repeat.
