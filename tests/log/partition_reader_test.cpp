@@ -133,10 +133,9 @@ TEST_F(PartitionReaderTest, AStartBeyondTheEndIsToldAsStopped) {
 
 class FindStartPosition : public PartitionReaderTest {
  protected:
-  FoldPoint now() { return now_after({}); }
+  FoldPoint now() { return now_from(Position{}); }
   // Folded from there on, where what lies before it is gone.
-  FoldPoint now_after(const FoldPoint& start) {
-    Position position{start.offset, start.epoch, start.claim_id, start.owner_seq};
+  FoldPoint now_from(Position position) {
     InboundResume resume;
     for (const RecordPtr& record : log_.records(kEvents)) {
       if (record->offset < position.next_offset) continue;
@@ -179,9 +178,9 @@ TEST_F(FindStartPosition, TheOldestOfACutLogIsTheFirstThatLiesInWhatIsLeft) {
 
   log_.put(kEvents, first_.checkpoint(left, Offset(3)));
   log_.put(kEvents, first_.event("anna", Offset(3)));
-  log_.put(kEvents, first_.checkpoint(now_after(left), Offset(4)));
-  EXPECT_EQ(find_oldest_position(*session_, kPartition),
-            (Position{left.offset, left.epoch, left.claim_id, left.owner_seq}));
+  const Position oldest{left.offset, left.epoch, left.claim_id, left.owner_seq};
+  log_.put(kEvents, first_.checkpoint(now_from(oldest), Offset(4)));
+  EXPECT_EQ(find_oldest_position(*session_, kPartition), oldest);
 }
 
 TEST_F(FindStartPosition, MayComeFromAZombiesCheckpointThatLandedLate) {
