@@ -170,7 +170,7 @@ TEST_F(FindStartPosition, TheOldestOfACutLogIsTheFirstThatLiesInWhatIsLeft) {
   const FoldPoint left = now();
   EXPECT_EQ(find_oldest_position(*session_, kPartition), Position{});
 
-  log_.forget_oldest(kEvents, 3);
+  log_.forget_oldest(kEvents, 4);
   log_.put(kEvents, first_.checkpoint(cut_away, Offset(1)));
   const auto none = find_oldest_position(*session_, kPartition);
   ASSERT_FALSE(none);
