@@ -270,6 +270,8 @@ void PartitionFeed::unfollow(SessionId session) {
   stop_live(found->second);
   std::erase(follower.sessions, session);
   subscriptions_.erase(found);
+  // Who comes and goes while the partition opens leaves nothing behind.
+  std::erase_if(waiting_, [&](const Waiting& one) { return one.ticket.session == session; });
   stay();
   if (follower.sessions.empty()) followers_.erase(followers_.find(follower.user.value()));
 }

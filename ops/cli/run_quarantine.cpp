@@ -1,5 +1,6 @@
 #include "ops/cli/run_quarantine.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -30,6 +31,7 @@ namespace {
 using event_store::QuarantineDesk;
 using event_store::QuarantineEntry;
 
+constexpr std::chrono::seconds kAnswerPatience{30};
 constexpr std::size_t kShownCharacters = 160;  // of one field of a line
 
 // Of one verb.
@@ -94,7 +96,12 @@ class Desk {
     const auto answer = std::make_shared<std::promise<Result<Offset>>>();
     log_->append(at, std::move(record), thread_,
                  [answer](const Result<Offset>& appended) { answer->set_value(appended); });
-    return answer->get_future().get();
+    // A router's kind of append is tried for ever; who waits at a prompt is not.
+    auto appended = answer->get_future();
+    if (appended.wait_for(kAnswerPatience) == std::future_status::ready) return appended.get();
+    return failure(Errc::log_unavailable,
+                   "the log did not answer in time; it may still take the record: `signalbox "
+                   "quarantine list` tells");
   }
 
  private:

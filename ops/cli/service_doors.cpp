@@ -97,6 +97,10 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
 
 // Where there is no gateway: what a process tells of itself, and of an event store the audit.
 Result<void> Service::Parts::start_http(const ServeOptions& options) {
+  if (options.tls_certificate)
+    warn(
+        "[tls] is for the gateway's public port: this role answers without TLS, put it behind a "
+        "proxy or in a network of its own");
   std::vector<HttpRoute> routes{
       gateway::make_health_route(),
       {"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }},

@@ -3,6 +3,7 @@ import pytest
 
 from harness import Service
 from kafka_broker import kafka_address, make_kafka  # noqa: F401 fixtures
+from skipped_is_told import pytest_sessionfinish  # noqa: F401 a hook
 
 
 def pytest_addoption(parser):

@@ -13,7 +13,7 @@ import pytest
 import contract
 import log_check
 from harness import ROOT, Client, Service, assert_gapless, clean_environment
-from kafka_broker import Kafka, consume, fresh_prefix
+from kafka_broker import Kafka, consume, fresh_prefix, skip_without_kafka
 from kafka_reader import KafkaReader, as_record
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -93,7 +93,7 @@ def test_the_cloudevents_sdk_takes_every_record(kafka, box):
     _, prefix = box
     npm = os.environ.get("SIGNALBOX_NPM", "")
     if not pathlib.Path(npm, "node_modules", "cloudevents").is_dir():
-        pytest.skip("needs the npm package cloudevents, which install.sh could not install")
+        skip_without_kafka("needs the npm package cloudevents, which install.sh could not install")
     for topic in TOPICS:
         printed = printed_records(kafka, prefix, topic)
         done = subprocess.run(["node", str(ROOT / "tests/e2e/interop/cloud_events.mjs")], text=True,

@@ -213,6 +213,50 @@ def test_a_killed_gateways_client_goes_on_at_another_with_its_cursor(start):
     assert not any(event["type"] == "run_resumed" for event in events)
 
 
+def counter(process, name):
+    """The sum of a metric over its labels."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in process.get("/metrics")[1].splitlines()
+               if line.startswith(name))
+
+
+def without_cursors(events):
+    return [{name: value for name, value in event.items() if name != "cursor"} for event in events]
+
+
+def test_a_gateway_that_came_later_gets_older_events_from_an_event_store_or_the_log(start):
+    router = start("router", "router")
+    store, first = start("event-store", "store"), start("gateway", "gateway-1")
+
+    async def talk(gateway, numbers):
+        async with Client(gateway, "alice", from_="start") as client:
+            for number in numbers:
+                await client.wait_for_end(await client.say(f"m-{number}", f"what is {number} + 1?"))
+            return without_cursors(client.events())
+
+    async def read_all(gateway, count):
+        async with Client(gateway, "alice", from_="start") as client:
+            await client.wait_for(type="caught_up")
+            assert_gapless(client.events())
+            assert len(client.events()) == count
+            return without_cursors(client.events())
+
+    said = asyncio.run(talk(first, range(5)))
+    auditor = first.token("carol", ["auditor"])
+    wait_until(lambda: len(json.loads(store.get("/v1/audit/users/alice/events", auditor)[1])
+                           .get("events", [])) == len(said), "all of it in the archive")
+    # Its last checkpoint is where whoever reads the partition from now on begins.
+    assert router.stop() == 0
+    router.start()
+    settings = {"event_store_urls": f"http://{store.address}"}
+    second = start("gateway", "gateway-2", **settings)
+    assert asyncio.run(read_all(second, len(said))) == said
+    assert counter(second, 'signalbox_gateway_catch_up_pages_total{source="history"}') > 0
+    store.kill()
+    third = start("gateway", "gateway-3", **settings)
+    assert asyncio.run(read_all(third, len(said))) == said
+    assert counter(third, 'signalbox_gateway_catch_up_pages_total{source="log"}') > 0
+
+
 def refused(request, log, role, *arguments):
     """How a role that cannot start ends: (exit code, what it said)."""
     address, prefix = log

@@ -17,6 +17,6 @@ READS = {
     "router": {"inbound", "events", "snapshots"},
     "event-store": {"events"},
     "topics": {"events"},
-    "quarantine": {"quarantine"},
+    "quarantine": {"events", "quarantine"},  # whose log it is stands in log_genesis
     "audit": set(TOPICS) - {"progress"},
 }
