@@ -125,6 +125,14 @@ async def receive_until(ws, kind, seconds=20):
     return frames
 
 
+async def come_and_go(server, *users):
+    """From now on the gateway reads their partitions, for as long as it keeps a window of them."""
+    for user in users:
+        ws = await server.connect(user)
+        await receive_until(ws, "caught_up")
+        await ws.close()
+
+
 async def closed(ws, seconds=20):
     """The close code, once whatever else came is read."""
     try:
@@ -616,6 +624,7 @@ class SlowSockets(WithServer):
 
     def test_a_hundred_thousand_events_from_the_start_come_at_the_pace_of_the_reader(self):
         async def story():
+            await come_and_go(self.server, "hal")
             read = self.metric("events_read_total")
             self.server.tell("state hal 100000 100")
             # Once they are read all of them are in the window.
@@ -855,6 +864,7 @@ class TheTestServerItself(unittest.TestCase):
     def test_states_all_it_is_told_to_no_faster_than_the_log_takes_it(self):
         server = Server("log_queue_records_max=200")
         self.addCleanup(server.data.cleanup)
+        run(come_and_go(server, *(f"ann{number}" for number in range(7))))
         server.tell("spread ann 7 300 10")
         wait_for(lambda: server.metric("events_read_total") == 2100)
         self.assertEqual(server.stop(), 0)
@@ -924,6 +934,7 @@ class Http(WithServer):
                              (status, code, field), text)
 
     def test_a_gateway_without_an_event_store_reads_history_from_the_log(self):
+        run(come_and_go(self.server, "ann", "bob"))
         for user, count in ("ann", 5), ("bob", 3), ("ann", 4):
             self.server.tell(f"state {user} {count} 10")
         wait_for(lambda: self.server.metric("events_read_total") == 12)
