@@ -127,6 +127,10 @@ std::optional<Result<void>> Config::set_open(const std::string& key,
   const auto table = std::ranges::find_if(
       open_tables_, [&](const auto& each) { return key.starts_with(each.first); });
   if (table == open_tables_.end() || key == table->first) return std::nullopt;
+  // Nothing lies below a setting of ours: a table in its place is no property.
+  const bool is_below_one = std::ranges::any_of(
+      entries_, [&](const auto& entry) { return key.starts_with(entry.first + "."); });
+  if (is_below_one) return std::nullopt;
   if (!text)
     return failure(Errc::bad_config, origin + ": " + key + " must be a text, number or boolean",
                    key);

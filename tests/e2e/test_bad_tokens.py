@@ -343,7 +343,9 @@ def test_a_bad_token_as_refresh_is_one_error_and_the_socket_goes_on(strict, keys
             for number, (name, text) in enumerate(good_ones(keys)):
                 await client.send({"type": "refresh_token", "id": f"good {number}", "token": text})
                 assert (await client.wait_for(id=f"good {number}"))["type"] == "ack", name
-            assert len(client.frames) == 2 + len(cases) + len(list(good_ones(keys)))
+            # Beside them there may be the last events of a run of the test before.
+            answers = [frame for frame in client.frames if "id" in frame]
+            assert len(answers) == len(cases) + len(list(good_ones(keys)))
             await client.say("m", "1+1")
     asyncio.run(play())
 
