@@ -1,7 +1,6 @@
 #include "gateway/gateway.hpp"
 
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include "gateway/feed.hpp"
 #include "gateway/history_api.hpp"
 #include "gateway/http_routes.hpp"
+#include "gateway/http_server.hpp"
 #include "gateway/hub.hpp"
 #include "gateway/listener.hpp"
 #include "gateway/log_history.hpp"
@@ -247,9 +247,7 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
       {"GET", "/contract/asyncapi.json", [document = make_asyncapi_document()](const HttpRequest&) {
          return HttpResponse{.body = document};
        }});
-  public_routes.add({"GET", "/healthz", [](const HttpRequest&) {
-                       return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
-                     }});
+  public_routes.add(make_health_route());
   public_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
   public_routes.add(options.public_routes);
   if (options.dev && options.dev_key)
@@ -263,17 +261,11 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   if (options.service_routes)
     for (HttpRoute& route : options.service_routes(authorizer_of(authenticator, "service")))
       admin.push_back(std::move(route));
-  admin.push_back({"GET", "/metrics", [this](const HttpRequest&) {
-                     return HttpResponse{
-                         .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                         .body = prometheus::TextSerializer().Serialize(registry.Collect())};
-                   }});
+  admin.push_back(make_metrics_route(registry));
   const bool is_one_port = options.dev && !options.admin_listen;
   for (HttpRoute& route : make_audit_page_routes(is_one_port)) admin.push_back(std::move(route));
   admin_routes.add(admin);
-  admin_routes.add({"GET", "/healthz", [](const HttpRequest&) {
-                      return HttpResponse{.body = "{\"status\":\"ok\"}\n"};
-                    }});
+  admin_routes.add(make_health_route());
   admin_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
   if (is_one_port) public_routes.add(admin);
 }

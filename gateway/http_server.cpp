@@ -1,5 +1,7 @@
 #include "gateway/http_server.hpp"
 
+#include <prometheus/text_serializer.h>
+
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -79,6 +81,13 @@ const std::string& HttpServer::address() const { return parts_->listener->addres
 HttpRoute make_health_route() {
   return {"GET", "/healthz",
           [](const HttpRequest&) { return HttpResponse{.body = "{\"status\":\"ok\"}\n"}; }};
+}
+
+HttpRoute make_metrics_route(prometheus::Registry& registry) {
+  return {"GET", "/metrics", [&registry](const HttpRequest&) {
+            return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                .body = prometheus::TextSerializer().Serialize(registry.Collect())};
+          }};
 }
 
 }  // namespace signalbox::gateway

@@ -4,6 +4,8 @@
 // what the routes refer to outlives it; the destructor ends what is left.
 #pragma once
 
+#include <prometheus/registry.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,5 +40,7 @@ class HttpServer {
 
 // What every process answers, whatever its role (contract 12).
 [[nodiscard]] HttpRoute make_health_route();
+// What /metrics tells; the registry outlives it. Any thread.
+[[nodiscard]] HttpRoute make_metrics_route(prometheus::Registry& registry);
 
 }  // namespace signalbox::gateway

@@ -1,4 +1,3 @@
-#include <prometheus/text_serializer.h>
 #include <spdlog/spdlog.h>
 
 #include <nlohmann/json.hpp>
@@ -104,10 +103,7 @@ Result<void> Service::Parts::start_http(const ServeOptions& options) {
   std::vector<HttpRoute> routes{
       gateway::make_health_route(),
       {"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }},
-      {"GET", "/metrics", [this](const HttpRequest&) {
-         return HttpResponse{.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                             .body = prometheus::TextSerializer().Serialize(registry.Collect())};
-       }}};
+      gateway::make_metrics_route(registry)};
   if (audit) {
     if (auto made = make_keys(options); !made) return made;
     auditors.emplace(clock, *keys, options.tokens);
