@@ -166,6 +166,22 @@ def is_whole(log, talkers):
     return report
 
 
+def endure(gateway, harm):
+    """The talkers, once all they were promised has come to them."""
+    async def story():
+        talkers = await talk_while([gateway], harm)
+        await all_is_answered(gateway, talkers)
+        return talkers
+
+    return asyncio.run(story())
+
+
+def survive(log, gateway, harm):
+    """The talkers, and the checker's report on a whole log."""
+    talkers = endure(gateway, harm)
+    return talkers, is_whole(log, talkers)
+
+
 def test_a_broker_killed_and_started_again(own, start):
     kafka, log = own()
     start(log, "router", "router")
@@ -175,12 +191,7 @@ def test_a_broker_killed_and_started_again(own, start):
         kafka.kill()
         kafka.start()
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    is_whole(log, asyncio.run(story()))
+    survive(log, gateway, harm)
 
 
 def test_all_brokers_gone_for_30_seconds(own, start):
@@ -193,14 +204,9 @@ def test_all_brokers_gone_for_30_seconds(own, start):
         time.sleep(30)
         kafka.start()
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        assert {code for talker in talkers for code in talker.refused} <= {"log_unavailable", "overloaded"}
-        assert any("log_unavailable" in talker.refused for talker in talkers)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    is_whole(log, asyncio.run(story()))
+    talkers, _ = survive(log, gateway, harm)
+    assert {code for talker in talkers for code in talker.refused} <= {"log_unavailable", "overloaded"}
+    assert any("log_unavailable" in talker.refused for talker in talkers)
 
 
 def test_a_broker_frozen_for_40_seconds_marks_nobody_damaged(own, start):
@@ -213,13 +219,8 @@ def test_a_broker_frozen_for_40_seconds_marks_nobody_damaged(own, start):
         time.sleep(40)
         kafka.thaw()
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        assert not any("history_damaged" in talker.told for talker in talkers)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    report = is_whole(log, asyncio.run(story()))
+    talkers, report = survive(log, gateway, harm)
+    assert not any("history_damaged" in talker.told for talker in talkers)
     assert report.verdicts["corrupt"] == 0
 
 
@@ -233,12 +234,7 @@ def test_leaders_that_move(own, start):
             kafka.move_leaders(f"{log[1]}.{topic}")
         kafka.kill(kafka.leaders(f"{log[1]}.events")[0])
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    is_whole(log, asyncio.run(story()))
+    survive(log, gateway, harm)
 
 
 def owned(router):
@@ -260,13 +256,7 @@ def test_a_router_that_was_stopped_past_its_session_counts_for_nobody(log, start
         time.sleep(3)
         routers[0].process.send_signal(signal.SIGCONT)
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    talkers = asyncio.run(story())
-    report = is_whole(log, talkers)
+    talkers, report = survive(log, gateway, harm)
     assert report.verdicts["corrupt"] == 0
     # Two shares, each claimed once, and at least the stopped one's again.
     assert report.verdicts["control"] > PARTITIONS
@@ -292,12 +282,7 @@ def test_a_rebalance_every_2_seconds_for_a_minute(log, start):
                 assert other.stop() == 0
             time.sleep(2)
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    is_whole(log, asyncio.run(story()))
+    survive(log, gateway, harm)
 
 
 def test_records_nobody_can_parse_harm_nobody(log, start):
@@ -313,12 +298,7 @@ def test_records_nobody_can_parse_harm_nobody(log, start):
              str(contract.partition_of("ann", PARTITIONS)), "-k", "ann",
              "-H", "ce_type=dev.signalbox.command.user_message", text="[1, 2\n")
 
-    async def story():
-        talkers = await talk_while([gateway], harm)
-        await all_is_answered(gateway, talkers)
-        return talkers
-
-    talkers = asyncio.run(story())
+    talkers = endure(gateway, harm)
     rejected = [event for talker in talkers if talker.user == "ann" for event in talker.events
                 if event["type"] == "message_rejected"]
     assert [event["data"]["code"] for event in rejected] == ["malformed"]
