@@ -15,6 +15,7 @@
 #include "gateway/auth_emitter.hpp"
 #include "gateway/caller.hpp"
 #include "gateway/client_registry.hpp"
+#include "gateway/fallback_history.hpp"
 #include "gateway/feed.hpp"
 #include "gateway/history_api.hpp"
 #include "gateway/http_routes.hpp"
@@ -168,7 +169,8 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<IoThread>> helpers;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::optional<Feed> feed;
-  std::optional<LogHistory> log_history;  // where there is no event store
+  std::optional<LogHistory> log_history;  // where there is no event store, or none answers
+  std::optional<FallbackHistory> fallback_history;
   std::optional<HistoryApi> history_api;
   std::optional<WebsocketServer> server;
   std::vector<std::unique_ptr<Listener>> listeners;  // public, then admin
@@ -236,7 +238,9 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history) {
 
 void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   history_thread.start();
-  if (history == nullptr) history = &log_history.emplace(log, *feed, clock, LogHistory::Options{});
+  log_history.emplace(log, *feed, clock, LogHistory::Options{});
+  if (history != nullptr) history = &fallback_history.emplace(*history, *log_history);
+  if (history == nullptr) history = &*log_history;
   history_api.emplace(
       HistoryApi::Parts{log, *history, authenticator, history_thread, clock, callbacks, metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max,

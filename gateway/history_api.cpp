@@ -126,12 +126,29 @@ void HistoryApi::begin(Query query, const HttpAnswer& answer) {
   parts_.callbacks.begin();
   parts_.executor.post([this, request] {
     const Partition partition = event_store::partition_of(request->query.user, log_.partitions);
-    const auto bounds = parts_.log.bounds({Topic::events, partition});
-    if (!bounds)
-      return finish(request, unavailable("log_unavailable", "the log cannot be asked now"));
-    request->until = bounds->end;
+    // Who waited behind a partition that nobody answers for is not made to wait longer.
+    const auto end = parts_.clock.monotonic() < request->give_up
+                         ? end_of(partition)
+                         : failure(Errc::unavailable, "no time is left");
+    if (!end) return finish(request, unavailable("log_unavailable", "the log cannot be asked now"));
+    request->until = *end;
     ask(request);
   });
+}
+
+Result<Offset> HistoryApi::end_of(Partition partition) {
+  const auto unasked = unasked_until_.find(partition);
+  if (unasked != unasked_until_.end()) {
+    if (parts_.clock.monotonic() < unasked->second)
+      return failure(Errc::unavailable, "nobody answered a moment ago");
+    unasked_until_.erase(unasked);
+  }
+  const auto bounds = parts_.log.bounds({Topic::events, partition});
+  if (!bounds) {
+    unasked_until_[partition] = parts_.clock.monotonic() + options_.unasked;
+    return tl::unexpected(bounds.error());
+  }
+  return bounds->end;
 }
 
 template <class Query>

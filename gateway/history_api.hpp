@@ -20,6 +20,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -52,6 +53,9 @@ class HistoryApi {
     std::chrono::milliseconds patience{2'000};
     std::chrono::milliseconds look_again{50};
     std::size_t page_bytes_max = 1 << 20;
+    // Whose end no broker said is not asked for again for so long: a partition without a leader
+    // takes the executor's time from all others. Short, as the answer says to come back in 1 s.
+    std::chrono::milliseconds unasked{2'000};
     // How much of the log may be looked through for events that are not in the archive yet.
     std::size_t scan_bytes_max = 8 << 20;
   };
@@ -74,6 +78,8 @@ class HistoryApi {
       const UserId& user);
   template <class Query>
   void begin(Query query, const HttpAnswer& answer);
+  // Of the partition; blocks. Errors: unavailable, at once where it was so a moment ago.
+  [[nodiscard]] Result<Offset> end_of(Partition partition);
   template <class Query>
   void ask(const RequestPtr<Query>& request);
   template <class Query, class Page>
@@ -89,6 +95,7 @@ class HistoryApi {
   const Options options_;
   const event_store::LogDescription log_;
   std::shared_ptr<Slots> slots_;
+  std::map<Partition, MonotonicTime> unasked_until_;  // on the executor
 };
 
 }  // namespace signalbox::gateway

@@ -123,6 +123,14 @@ void AnchorCheck::compare_archive(Place& place, const SeenEvent& event, Findings
   place.archived.reset();
 }
 
+// A tree is made of all events or of none.
+void AnchorCheck::on_cut(const LogCut& cut) {
+  Place& place = places_[cut.at.partition];
+  place.notes.reset();
+  place.archived.reset();
+  summary_.missing = "no anchor can be compared with what is left: " + to_text(cut);
+}
+
 void AnchorCheck::on_end(const std::vector<event_store::Position>& /*ends*/, Findings& findings) {
   for (Finding& finding : unreadable_) findings.add(std::move(finding));
   unreadable_.clear();

@@ -47,6 +47,7 @@ class AnchorCheck final : public ValidEventObserver {
               const event_store::LogDescription& log, std::optional<UserId> user);
 
   void on_valid(const SeenEvent& event, Findings& findings) override;
+  void on_cut(const LogCut& cut) override;
   void on_end(const std::vector<event_store::Position>& ends, Findings& findings) override;
 
   [[nodiscard]] const AnchorSummary& summary() const { return summary_; }

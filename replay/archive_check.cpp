@@ -62,6 +62,8 @@ bool ArchiveCheck::is_of_interest(std::string_view user) const {
 void ArchiveCheck::name_extra(const ArchivedEvent& event, Partition partition,
                               Findings& findings) const {
   if (!is_of_interest(event.user)) return;
+  if (const auto cut = cuts_.find(partition); cut != cuts_.end() && event.offset < cut->second)
+    return;
   findings.add(finding_at(DamageKind::archive_has_more, partition, event.offset, event.user,
                           event.seq,
                           "the archive has an event that the log has not: one of them was changed, "
@@ -110,6 +112,8 @@ void ArchiveCheck::on_valid(const SeenEvent& event, Findings& findings) {
   }
   file->drop();
 }
+
+void ArchiveCheck::on_cut(const LogCut& cut) { cuts_.emplace(cut.at.partition, cut.first); }
 
 void ArchiveCheck::on_end(const std::vector<event_store::Position>& ends, Findings& findings) {
   for (const Finding& finding : unreadable_) findings.add(finding);

@@ -21,6 +21,7 @@ class ArchiveCheck final : public ValidEventObserver {
                std::optional<UserId> user);
 
   void on_valid(const SeenEvent& event, Findings& findings) override;
+  void on_cut(const LogCut& cut) override;
   void on_end(const std::vector<event_store::Position>& ends, Findings& findings) override;
 
   [[nodiscard]] std::int64_t compared() const { return compared_; }
@@ -38,6 +39,7 @@ class ArchiveCheck final : public ValidEventObserver {
   const std::optional<UserId> user_;
   std::vector<Finding> unreadable_;  // when they were opened
   std::map<Partition, File> files_;
+  std::map<Partition, Offset> cuts_;  // what is before is the archive's alone
   std::int64_t compared_ = 0;
   int files_missing_ = 0;
 };

@@ -16,7 +16,10 @@ constexpr std::string_view kSnapshots =
 ErrorHelp help_of(DamageKind kind) {
   switch (kind) {
     case DamageKind::file_unreadable:
-      return {"SQLite cannot read on in the log", "look at the disk (`dmesg`), restore a backup"};
+      return {
+          "the log cannot be read on",
+          "an embedded log: look at the disk (`dmesg`), restore a backup; one on Kafka: look at "
+          "the broker that leads the partition"};
     case DamageKind::row_changed: return {"a row does not match its checksum", kRestore};
     case DamageKind::row_unreadable:
       return {"a row matches its checksum, but its headers are none", kRestore};
@@ -62,6 +65,10 @@ ErrorHelp help_of(DamageKind kind) {
     case DamageKind::snapshot_disagrees:
       return {"a snapshot says something else than the log it was folded from", kSnapshots};
     case DamageKind::snapshot_ahead: return {"a snapshot holds more than the log", kSnapshots};
+    case DamageKind::log_cut:
+      return {"the oldest events of a partition are gone from the log",
+              "`signalbox topics check` names the setting that deletes them; keep the archive and "
+              "the anchors, which still know of them"};
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return {};

@@ -5,11 +5,12 @@
 
 #include "event-store/contract/identity.hpp"
 #include "replay/export_manifest.hpp"
+#include "replay/log_cut.hpp"
 
 namespace signalbox::replay {
 namespace {
 
-using event_store::LogReader;
+using event_store::HistoryLog;
 
 // What both kinds of exports begin with.
 struct Begin {
@@ -19,11 +20,12 @@ struct Begin {
   std::string without_anchors{};
 };
 
-Result<Begin> begin(LogReader& log, const UserId& user, const std::string& anchor_dir) {
+Result<Begin> begin(HistoryLog& log, const UserId& user, const std::string& anchor_dir) {
   Begin made{{Topic::events, event_store::partition_of(user, log.describe().partitions)},
              Offset(0)};
   const auto bounds = log.bounds(made.at);
   if (!bounds) return tl::unexpected(bounds.error());
+  if (bounds->first > Offset(0)) return tl::unexpected(lost_history({made.at, bounds->first}));
   made.end = bounds->end;
   if (auto opened = AnchorNotes::open(anchor_dir, log.describe().log_id, made.at.partition); opened)
     made.notes = *std::move(opened);
@@ -36,8 +38,9 @@ Result<Begin> begin(LogReader& log, const UserId& user, const std::string& ancho
 
 }  // namespace
 
-Result<ExportReport> write_export(LogReader& log, const UserId& user, const std::string& anchor_dir,
-                                  const Watch& watch, const ExportSink& sink) {
+Result<ExportReport> write_export(HistoryLog& log, const UserId& user,
+                                  const std::string& anchor_dir, const Watch& watch,
+                                  const ExportSink& sink) {
   auto begun = begin(log, user, anchor_dir);
   if (!begun) return tl::unexpected(begun.error());
   PartitionPass pass(log, begun->at, begun->end, watch);
@@ -58,7 +61,7 @@ Result<ExportReport> write_export(LogReader& log, const UserId& user, const std:
   return maker.report();
 }
 
-Result<ExportPart> make_export_part(LogReader& log, const UserId& user,
+Result<ExportPart> make_export_part(HistoryLog& log, const UserId& user,
                                     const std::string& anchor_dir, Seq first, std::size_t bytes_max,
                                     const Watch& watch) {
   auto begun = begin(log, user, anchor_dir);

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "event-store/log/log_reader.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/model/ids.hpp"
 #include "replay/watch.hpp"
 
@@ -39,7 +39,7 @@ using ExportSink = std::function<Result<void>(std::string_view)>;
 
 // Errors: not_found (no event of this user), corrupt (a damaged row), stopped, io_error, those of
 // the sink.
-[[nodiscard]] Result<ExportReport> write_export(event_store::LogReader& log, const UserId& user,
+[[nodiscard]] Result<ExportReport> write_export(event_store::HistoryLog& log, const UserId& user,
                                                 const std::string& anchor_dir, const Watch& watch,
                                                 const ExportSink& sink);
 
@@ -53,7 +53,7 @@ struct ExportPart {
 };
 // From `first` on, as many records as there is room for in bytes_max, at least one. Errors: as
 // write_export; not_found where nothing is left from there on.
-[[nodiscard]] Result<ExportPart> make_export_part(event_store::LogReader& log, const UserId& user,
+[[nodiscard]] Result<ExportPart> make_export_part(event_store::HistoryLog& log, const UserId& user,
                                                   const std::string& anchor_dir, Seq first,
                                                   std::size_t bytes_max, const Watch& watch);
 

@@ -47,7 +47,7 @@ Result<void> PartitionPass::run(std::int64_t passed, std::int64_t passes, const 
   return {};
 }
 
-ManifestMaker::ManifestMaker(const event_store::LogReader& log, const UserId& user,
+ManifestMaker::ManifestMaker(const event_store::HistoryLog& log, const UserId& user,
                              Partition partition, std::optional<AnchorNotes> notes,
                              ExportRange range, Line line)
     : log_(log.describe().log_id),

@@ -12,7 +12,7 @@
 
 #include "event-store/archive/merkle_tree.hpp"
 #include "event-store/contract/json_writer.hpp"
-#include "event-store/log/log_reader.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/log/user_chain.hpp"
 #include "replay/anchor_notes.hpp"
 #include "replay/export.hpp"
@@ -25,7 +25,7 @@ namespace signalbox::replay {
 // The valid events of a partition before `end`, in order. Errors: those of the log or of `visit`.
 class PartitionPass {
  public:
-  PartitionPass(event_store::LogReader& log, const TopicPartition& at, Offset end,
+  PartitionPass(event_store::HistoryLog& log, const TopicPartition& at, Offset end,
                 const Watch& watch)
       : log_(log), at_(at), end_(end), watch_(watch) {}
 
@@ -35,7 +35,7 @@ class PartitionPass {
   [[nodiscard]] Result<void> run(std::int64_t passed, std::int64_t passes, const Visit& visit);
 
  private:
-  event_store::LogReader& log_;
+  event_store::HistoryLog& log_;
   const TopicPartition at_;
   const Offset end_;
   const Watch& watch_;
@@ -54,7 +54,7 @@ class ManifestMaker {
  public:
   using Line = std::function<Result<void>(std::string)>;
   // `line` gets each record of the export as it stands there; none: the range has no end.
-  ManifestMaker(const event_store::LogReader& log, const UserId& user, Partition partition,
+  ManifestMaker(const event_store::HistoryLog& log, const UserId& user, Partition partition,
                 std::optional<AnchorNotes> notes, ExportRange range, Line line);
 
   // Errors: io_error, those of `line`.

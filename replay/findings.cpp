@@ -33,6 +33,7 @@ std::string_view to_text(DamageKind kind) {
     case DamageKind::snapshot_unreadable: return "snapshot_unreadable";
     case DamageKind::snapshot_disagrees: return "snapshot_disagrees";
     case DamageKind::snapshot_ahead: return "snapshot_ahead";
+    case DamageKind::log_cut: return "log_cut";
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return "";

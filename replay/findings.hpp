@@ -17,7 +17,7 @@ namespace signalbox::replay {
 
 // Printed by name; append only.
 enum class DamageKind {
-  file_unreadable,          // SQLite cannot read on
+  file_unreadable,          // the log cannot be read on
   row_changed,              // a row does not match its checksum
   row_unreadable,           // it does, but its headers are none
   row_missing,              // no row where one must be
@@ -43,6 +43,7 @@ enum class DamageKind {
   snapshot_unreadable,      // a snapshot, or their file, cannot be read
   snapshot_disagrees,       // a snapshot says something else than the log it was folded from
   snapshot_ahead,           // a snapshot holds more than the log
+  log_cut,                  // the oldest events of a partition are gone
 };
 [[nodiscard]] std::string_view to_text(DamageKind kind);
 

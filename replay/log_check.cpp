@@ -37,8 +37,9 @@ DamageKind kind_of(ChainBreak::Kind kind) {
 
 }  // namespace
 
-LogCheck::LogCheck(event_store::LogReader& log, const VerifyOptions& options, VerifyReport& report)
+LogCheck::LogCheck(event_store::HistoryLog& log, const VerifyOptions& options, VerifyReport& report)
     : log_(log),
+      file_(log.file()),
       options_(options),
       report_(report),
       log_id_(log.describe().log_id),
@@ -88,11 +89,21 @@ void LogCheck::begin_at(Partition partition, const event_store::Position& from) 
   fold.begins_later = from.next_offset > Offset(0);
 }
 
+void LogCheck::begin_behind(const LogCut& cut) {
+  begin_at(cut.at.partition, {.next_offset = cut.first});
+  folds_[static_cast<std::size_t>(cut.at.partition.value())].is_damaged = true;
+  report_.findings.add({.kind = DamageKind::log_cut,
+                        .at = cut.at,
+                        .offset = cut.first,
+                        .what = to_text(cut) + "; what follows is verified from here on"});
+  for (ValidEventObserver* const observer : options_.observers) observer->on_cut(cut);
+}
+
 void LogCheck::check(const StoredRow& row) {
   ++report_.rows;
   Place* const place = place_of(row);
   if (place == nullptr || !follows(*place, row)) return;
-  if (!event_store::is_as_written(row)) {
+  if (file_ != nullptr && !event_store::is_as_written(row)) {
     report_.findings.add(at_row(DamageKind::row_changed, place->at, row,
                                 "the stored row does not match its checksum: a byte of its key, "
                                 "headers, value, place, time or checksum was changed"));
@@ -132,10 +143,23 @@ void LogCheck::name_gap(Place& place, Offset found) {
     const auto bounds = log_.bounds(place.at);
     if (bounds && bounds->first >= found) return;  // deleted by age while this is reading
   }
-  if (place.at.topic == Topic::events)
-    folds_[static_cast<std::size_t>(place.at.partition.value())].is_damaged = true;
+  PartitionFold* const fold = place.at.topic == Topic::events
+                                  ? &folds_[static_cast<std::size_t>(place.at.partition.value())]
+                                  : nullptr;
+  if (fold != nullptr) fold->is_damaged = true;
+  if (file_ != nullptr) return name_row_missing(place, found);
+  // Brokers leave holes where nothing is lost; whether something is, the next event tells.
+  if (fold != nullptr && !fold->gap)
+    fold->gap = {.kind = DamageKind::row_missing,
+                 .at = place.at,
+                 .offset = place.next,
+                 .what = "events are missing; the next record there has offset " +
+                         std::to_string(found.value())};
+}
+
+void LogCheck::name_row_missing(Place& place, Offset found) {
   for (Offset missing = place.next; missing < found; ++missing) {
-    const auto lies_later = log_.has_row(place.at, missing);
+    const auto lies_later = file_->has_row(place.at, missing);
     if (lies_later && *lies_later && place.late.size() < kLateRowsMax) {
       place.late.push_back(missing);
       report_.findings.add({.kind = DamageKind::row_out_of_order,
@@ -239,9 +263,11 @@ void LogCheck::check_hole(PartitionFold& partition) {
 
 // What came between was lost with the damage: from here on as this event states.
 void LogCheck::resume_behind_damage(PartitionFold& partition, event_store::Position before) {
+  if (partition.gap) report_.findings.add(*std::exchange(partition.gap, std::nullopt));
+  const auto stated = stated_before(record_);
   partition.position = before;
-  partition.position.epoch = Epoch(*event_store::header_number(record_, "ce_ownerepoch"));
-  partition.position.owner_seq = OwnerSeq(*event_store::header_number(record_, "ce_ownerseq") - 1);
+  partition.position.epoch = stated->epoch;
+  partition.position.owner_seq = stated->owner_seq;
   if (event_store::fold(partition.position, record_).verdict == Verdict::valid)
     check_valid(partition);
 }
@@ -267,8 +293,18 @@ void LogCheck::check_user(bool is_new) {
             std::to_string(event_store::partition_of_key(*record_.key, partitions_).value()));
 }
 
+event_store::Followed LogCheck::follow(const PartitionFold& partition, bool is_new,
+                                       event_store::UserChain& chain) const {
+  const auto stated =
+      is_new && partition.begins_later ? event_store::stated_chain(record_) : std::nullopt;
+  if (!stated || stated->seq <= Seq(1)) return event_store::follow_hashed(chain, record_);
+  chain = *stated;
+  return {event_store::content_hash(record_.headers, record_.value), std::nullopt};
+}
+
 void LogCheck::check_valid(PartitionFold& partition) {
   partition.is_damaged = false;
+  partition.gap.reset();
   if (partition.first_hole && partition.position.owner_seq >= partition.last_hole)
     partition.first_hole.reset();
   if (!record_.key || !is_opaque_id(*record_.key)) {
@@ -283,13 +319,7 @@ void LogCheck::check_valid(PartitionFold& partition) {
     found =
         chains_.emplace(*record_.key, event_store::start_of_chain(log_id_, UserId(*record_.key)))
             .first;
-  if (is_new && partition.begins_later)
-    if (const auto stated = event_store::stated_chain(record_); stated && stated->seq > Seq(1)) {
-      found->second = *stated;
-      report_.events += is_his ? 1 : 0;
-      return;
-    }
-  const event_store::Followed followed = event_store::follow_hashed(found->second, record_);
+  const event_store::Followed followed = follow(partition, is_new, found->second);
   if (is_his) {
     ++report_.events;
     report_.users += is_new ? 1 : 0;

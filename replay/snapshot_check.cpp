@@ -71,7 +71,8 @@ void SnapshotCheck::take_user(const std::string& key, const std::string& bytes,
   ++compared_;
   const event_store::UserChain& chain = snapshot->state.chain;
   if (chain.seq == Seq(0)) return;
-  users_.emplace(user.value(), OfUser{chain.seq, chain.hash, snapshot->at.next_offset});
+  users_.emplace(user.value(),
+                 OfUser{snapshot->partition, chain.seq, chain.hash, snapshot->at.next_offset});
 }
 
 void SnapshotCheck::take_partition(const std::string& key, const std::string& bytes,
@@ -109,10 +110,18 @@ void SnapshotCheck::on_valid(const SeenEvent& event, Findings& findings) {
                         std::string(kRemedy)});
 }
 
+void SnapshotCheck::on_cut(const LogCut& cut) { cuts_.emplace(cut.at.partition, cut.first); }
+
+// All it was folded from is gone.
+bool SnapshotCheck::is_before_cut(const OfUser& snapshot) const {
+  const auto cut = cuts_.find(snapshot.partition);
+  return cut != cuts_.end() && snapshot.next_offset <= cut->second;
+}
+
 void SnapshotCheck::on_end(const std::vector<event_store::Position>& ends, Findings& findings) {
   for (Finding& finding : at_opening_) findings.add(std::move(finding));
   for (const auto& [user, snapshot] : users_)
-    if (!snapshot.is_met)
+    if (!snapshot.is_met && !is_before_cut(snapshot))
       findings.add({.kind = DamageKind::snapshot_ahead,
                     .user = user,
                     .seq = snapshot.seq,

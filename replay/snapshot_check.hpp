@@ -27,12 +27,14 @@ class SnapshotCheck final : public ValidEventObserver {
                 std::optional<UserId> user);
 
   void on_valid(const SeenEvent& event, Findings& findings) override;
+  void on_cut(const LogCut& cut) override;
   void on_end(const std::vector<event_store::Position>& ends, Findings& findings) override;
 
   [[nodiscard]] std::int64_t compared() const { return compared_; }
 
  private:
   struct OfUser {
+    Partition partition;
     Seq seq;
     event_store::Hash chain_hash;
     Offset next_offset;  // it holds all before this
@@ -47,12 +49,14 @@ class SnapshotCheck final : public ValidEventObserver {
                  const event_store::LogDescription& log);
   void take_partition(const std::string& key, const std::string& bytes,
                       const event_store::LogDescription& log);
+  [[nodiscard]] bool is_before_cut(const OfUser& snapshot) const;
   void name(DamageKind kind, const std::string& key, const std::string& what);
 
   const std::optional<UserId> user_;
   std::vector<Finding> at_opening_;
   std::unordered_map<std::string, OfUser> users_;
   std::vector<OfPartition> partitions_;
+  std::map<Partition, Offset> cuts_;
   std::int64_t compared_ = 0;
 };
 

@@ -16,7 +16,7 @@
 namespace signalbox::replay {
 namespace {
 
-using event_store::LogReader;
+using event_store::HistoryLog;
 using event_store::Position;
 
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
@@ -72,7 +72,7 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
   return reached;
 }
 
-Result<KnownState> fold_until(LogReader& log, event_store::ArchiveReader& archive,
+Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archive,
                               const Start& start, const Instant& at, const Watch& watch) {
   const UserId& user = start.state.routing.user_id;
   auto reached = fold_archive(start, archive, user, at, watch);
@@ -108,7 +108,7 @@ bool fits_archive(event_store::ArchiveReader& archive, const UserId& user,
 }
 
 // The user's snapshot, if it can be begun with; else why not.
-Result<router::UserSnapshot> usable_snapshot(LogReader& log, event_store::ArchiveReader& archive,
+Result<router::UserSnapshot> usable_snapshot(HistoryLog& log, event_store::ArchiveReader& archive,
                                              const std::string& path, const UserId& user,
                                              const Instant& at) {
   const LogId& log_id = log.describe().log_id;
@@ -165,15 +165,16 @@ bool is_within(const Instant& instant, const Record& event) {
   return !time || *time <= *instant.time;
 }
 
-Result<KnownState> read_state(LogReader& log, const std::string& archive_folder, const UserId& user,
-                              const Instant& at, const Watch& watch, std::size_t bytes_max) {
+Result<KnownState> read_state(HistoryLog& log, const std::string& archive_folder,
+                              const UserId& user, const Instant& at, const Watch& watch,
+                              std::size_t bytes_max) {
   event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
   return fold_until(log, archive,
                     {.state = KnownState(log.describe().log_id, user), .bytes_max = bytes_max}, at,
                     watch);
 }
 
-Result<OpenState> read_open_state(LogReader& log, const StateFiles& files, const UserId& user,
+Result<OpenState> read_open_state(HistoryLog& log, const StateFiles& files, const UserId& user,
                                   const Instant& at, const Watch& watch) {
   const Start nothing{KnownState(log.describe().log_id, user)};
   Start start = nothing;

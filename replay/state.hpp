@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "event-store/log/log_reader.hpp"
+#include "event-store/log/history_log.hpp"
 #include "replay/known_state.hpp"
 #include "replay/watch.hpp"
 
@@ -29,7 +29,7 @@ struct Instant {
 
 // `bytes_max`: of the values of his events up to there, all of which a state may hold.
 [[nodiscard]] Result<KnownState> read_state(
-    event_store::LogReader& log, const std::string& archive_folder, const UserId& user,
+    event_store::HistoryLog& log, const std::string& archive_folder, const UserId& user,
     const Instant& at, const Watch& watch,
     std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
@@ -42,7 +42,7 @@ struct StateFiles {
   std::string archive_folder;
   std::string snapshots;  // the file
 };
-[[nodiscard]] Result<OpenState> read_open_state(event_store::LogReader& log,
+[[nodiscard]] Result<OpenState> read_open_state(event_store::HistoryLog& log,
                                                 const StateFiles& files, const UserId& user,
                                                 const Instant& at, const Watch& watch);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "event-store/contract/identity.hpp"
+#include "event-store/log/log_reader.hpp"
 
 namespace signalbox::replay {
 namespace {
@@ -15,45 +16,56 @@ Error told_what_to_do(Error error) {
 
 }  // namespace
 
-Result<ValidEvents> ValidEvents::open(event_store::LogReader& log, std::optional<UserId> user,
+Result<void> ValidEvents::add_stretch(const TopicPartition& at) {
+  const auto bounds = log_->bounds(at);
+  if (!bounds) return tl::unexpected(bounds.error());
+  if (bounds->first > Offset(0)) {
+    cuts_.push_back({at, bounds->first});
+    unproven_.insert(at.partition);
+  }
+  stretches_.push_back({at, bounds->first, bounds->end});
+  done_ += bounds->first.value();
+  total_ += bounds->end.value();
+  return {};
+}
+
+Result<ValidEvents> ValidEvents::open(event_store::HistoryLog& log, std::optional<UserId> user,
                                       const Watch& watch) {
   ValidEvents events(log, std::move(user), watch);
-  if (!events.user_) {
-    const auto rows = log.rows_written();
+  const std::int32_t partitions = log.describe().partitions;
+  if (!events.user_ && log.file() != nullptr) {
+    const auto rows = log.file()->rows_written();
     if (!rows) return tl::unexpected(rows.error());
     events.total_ = *rows;
     return events;
   }
-  events.only_ = TopicPartition{
-      Topic::events, event_store::partition_of(*events.user_, log.describe().partitions)};
-  const auto bounds = log.bounds(*events.only_);
-  if (!bounds) return tl::unexpected(bounds.error());
-  events.total_ = bounds->end.value();
+  for (std::int32_t number = partitions - 1; number >= 0; --number) {
+    const Partition partition(number);
+    if (events.user_ && event_store::partition_of(*events.user_, partitions) != partition) continue;
+    if (auto added = events.add_stretch({Topic::events, partition}); !added)
+      return tl::unexpected(added.error());
+  }
   return events;
 }
 
-Result<ValidEvents> ValidEvents::open_at(event_store::LogReader& log, UserId user,
+Result<ValidEvents> ValidEvents::open_at(event_store::HistoryLog& log, UserId user,
                                          const event_store::Position& from, const Watch& watch) {
   auto events = open(log, std::move(user), watch);
   if (!events) return events;
+  Stretch& stretch = events->stretches_.front();
+  if (from.next_offset < stretch.next)
+    return tl::unexpected(lost_history({stretch.at, stretch.next}));
+  stretch.next = from.next_offset;
+  events->cuts_.clear();
+  events->unproven_.clear();
   events->done_ = from.next_offset.value();
-  events->positions_[events->only_->partition] = from;
+  events->positions_[stretch.at.partition] = from;
   return events;
 }
 
-Result<bool> ValidEvents::fill() {
-  batch_.clear();
-  next_ = 0;
-  if (!(*watch_)({done_, total_})) return failure(Errc::stopped, "interrupted");
+Result<bool> ValidEvents::fill_in_file_order() {
   if (done_ >= total_) return false;
-  if (only_) {
-    auto read = log_->read(*only_, Offset(done_), {});
-    if (!read) return tl::unexpected(told_what_to_do(std::move(read).error()));
-    batch_ = std::move(*read);
-    if (!batch_.empty()) done_ = batch_.back()->offset.next().value();
-    return !batch_.empty();
-  }
-  auto read = log_->read_events(done_, {});
+  auto read = log_->file()->read_events(done_, {});
   if (!read) return tl::unexpected(told_what_to_do(std::move(read).error()));
   if (read->empty()) {
     done_ = total_;
@@ -64,6 +76,40 @@ Result<bool> ValidEvents::fill() {
   return true;
 }
 
+Result<bool> ValidEvents::fill() {
+  batch_.clear();
+  next_ = 0;
+  if (!(*watch_)({done_, total_})) return failure(Errc::stopped, "interrupted");
+  if (!user_ && log_->file() != nullptr) return fill_in_file_order();
+  while (!stretches_.empty()) {
+    Stretch& stretch = stretches_.back();
+    if (stretch.next < stretch.end) {
+      auto read = log_->read(stretch.at, stretch.next, {});
+      if (!read) return tl::unexpected(told_what_to_do(std::move(read).error()));
+      batch_ = std::move(*read);
+    }
+    const Offset reached = batch_.empty() ? stretch.end : batch_.back()->offset.next();
+    done_ += reached.value() - stretch.next.value();
+    stretch.next = reached;
+    if (!batch_.empty()) return true;
+    stretches_.pop_back();
+  }
+  return false;
+}
+
+event_store::Verdict ValidEvents::judge(const Record& record) {
+  using event_store::Verdict;
+  event_store::Position& position = positions_[record.at.partition];
+  Verdict verdict = event_store::fold(position, record).verdict;
+  if (unproven_.empty() || !unproven_.contains(record.at.partition)) return verdict;
+  if (verdict == Verdict::corrupt || verdict == Verdict::hole) {
+    position = stated_before(record).value_or(position);
+    verdict = event_store::fold(position, record).verdict;
+  }
+  if (verdict == Verdict::valid) unproven_.erase(record.at.partition);
+  return verdict;
+}
+
 Result<std::optional<ValidEvent>> ValidEvents::next() {
   for (;;) {
     if (next_ == batch_.size()) {
@@ -72,15 +118,15 @@ Result<std::optional<ValidEvent>> ValidEvents::next() {
       if (!*filled) return std::optional<ValidEvent>();
     }
     RecordPtr record = std::move(batch_[next_++]);
-    event_store::Position& position = positions_[record->at.partition];
-    const auto judged = event_store::fold(position, *record);
-    if (judged.verdict == event_store::Verdict::corrupt)
+    const auto verdict = judge(*record);
+    if (verdict == event_store::Verdict::corrupt)
       return tl::unexpected(
           told_what_to_do({Errc::corrupt, event_store::name_place(record->at, record->offset) +
                                               ": an event of an epoch that nobody has claimed"}));
-    if (judged.verdict != event_store::Verdict::valid) continue;
+    if (verdict != event_store::Verdict::valid) continue;
     if (user_ && record->key != user_->value()) continue;
-    return std::optional(ValidEvent{std::move(record), position});
+    const Partition partition = record->at.partition;
+    return std::optional(ValidEvent{std::move(record), positions_[partition]});
   }
 }
 

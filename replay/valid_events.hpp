@@ -1,16 +1,21 @@
-// ValidEvents: the events that count, of one user's partition or of the whole log, in the order
-// they were written, up to what was there when it was made. Memory: one batch, whatever the length.
-// Thread: one. Errors: corrupt (a damaged row, or an epoch nobody claimed; told with what to do),
-// stopped, io_error.
+// ValidEvents: the events that count, of one user's partition or of the whole log, up to what was
+// there when it was made. In the order they were written; of the whole of a log that is not one
+// file, partition by partition. Memory: one batch, whatever the length. Thread: one.
+//
+// Behind a cut it begins at the oldest record that is left, at what that states of itself; cuts()
+// names where. Errors: corrupt (a damaged row, or an epoch nobody claimed; told with what to do),
+// not_found (a position before the oldest record), stopped, io_error, unavailable.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
-#include "event-store/log/log_reader.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/log/validity_fold.hpp"
+#include "replay/log_cut.hpp"
 #include "replay/watch.hpp"
 
 namespace signalbox::replay {
@@ -23,33 +28,46 @@ struct ValidEvent {
 class ValidEvents {
  public:
   // Of all users, or of the partition of this one; `log` and `watch` outlive it.
-  [[nodiscard]] static Result<ValidEvents> open(event_store::LogReader& log,
+  [[nodiscard]] static Result<ValidEvents> open(event_store::HistoryLog& log,
                                                 std::optional<UserId> user, const Watch& watch);
 
   // Of this user, from a position of his partition that can be trusted.
-  [[nodiscard]] static Result<ValidEvents> open_at(event_store::LogReader& log, UserId user,
+  [[nodiscard]] static Result<ValidEvents> open_at(event_store::HistoryLog& log, UserId user,
                                                    const event_store::Position& from,
                                                    const Watch& watch);
 
   // The next one; of a user only his. nullopt at the end.
   [[nodiscard]] Result<std::optional<ValidEvent>> next();
   [[nodiscard]] Progress progress() const { return {done_, total_}; }
+  // Of the partitions it reads.
+  [[nodiscard]] const std::vector<LogCut>& cuts() const { return cuts_; }
 
  private:
-  ValidEvents(event_store::LogReader& log, std::optional<UserId> user, const Watch& watch)
+  // Of one partition, what is still to be read.
+  struct Stretch {
+    TopicPartition at;
+    Offset next;
+    Offset end;
+  };
+  ValidEvents(event_store::HistoryLog& log, std::optional<UserId> user, const Watch& watch)
       : log_(&log), user_(std::move(user)), watch_(&watch) {}
+  [[nodiscard]] Result<void> add_stretch(const TopicPartition& at);
   // False: the end.
   [[nodiscard]] Result<bool> fill();
+  [[nodiscard]] Result<bool> fill_in_file_order();
+  [[nodiscard]] event_store::Verdict judge(const Record& record);
 
-  event_store::LogReader* log_;
+  event_store::HistoryLog* log_;
   std::optional<UserId> user_;
   const Watch* watch_;
-  std::optional<TopicPartition> only_{};  // where the user's events are
-  std::int64_t done_ = 0;                 // rows, or records of his partition
+  std::vector<Stretch> stretches_;  // the last one is read first
+  std::vector<LogCut> cuts_;
+  std::int64_t done_ = 0;  // rows of a file, or records of the stretches
   std::int64_t total_ = 0;
   std::vector<RecordPtr> batch_;
   std::size_t next_ = 0;  // of batch_
   std::unordered_map<Partition, event_store::Position> positions_;
+  std::unordered_set<Partition> unproven_;  // behind a cut, before the first valid event
 };
 
 }  // namespace signalbox::replay

@@ -2,6 +2,8 @@
 // read once: its checksum, its place, the validity fold of its partition, the chain of its user,
 // and beside it whatever else observes the valid events (the archive; anchors). Memory: a position
 // per partition and a chain per user, nothing per event.
+// Of a log that is not one file: the events of one partition after the other; whoever keeps the
+// records has checked their bytes. Where their first ones are gone, it begins at the oldest left.
 //
 // After damage it goes on from what the records state, so that each is named once and what follows
 // is still judged. What it cannot show without an anchor: that the newest events, or all of a user,
@@ -16,9 +18,10 @@
 #include <vector>
 
 #include "event-store/contract/chain.hpp"
-#include "event-store/log/log_reader.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "replay/findings.hpp"
+#include "replay/log_cut.hpp"
 #include "replay/watch.hpp"
 
 namespace signalbox::replay {
@@ -37,6 +40,8 @@ class ValidEventObserver {
  public:
   virtual ~ValidEventObserver() = default;
   virtual void on_valid(const SeenEvent& event, Findings& findings) = 0;
+  // Before the first event of a partition that has lost those before.
+  virtual void on_cut(const LogCut& cut) = 0;
   // All is read; `ends`: where each partition of events ends, by its number.
   virtual void on_end(const std::vector<event_store::Position>& ends, Findings& findings) = 0;
 };
@@ -58,7 +63,7 @@ struct VerifyReport {
 
 // Errors: stopped, and what keeps the log from being opened at all. What is wrong inside is in the
 // report.
-[[nodiscard]] Result<VerifyReport> verify_log(event_store::LogReader& log,
+[[nodiscard]] Result<VerifyReport> verify_log(event_store::HistoryLog& log,
                                               const VerifyOptions& options, const Watch& watch);
 
 }  // namespace signalbox::replay

@@ -1,5 +1,7 @@
 #include "router/inbound_source.hpp"
 
+#include <utility>
+
 namespace signalbox::router {
 
 InboundSource::InboundSource(event_store::EventLog& log, Executor& executor, Partition partition,
@@ -33,7 +35,9 @@ void InboundSource::on_records(std::span<const RecordPtr> records) {
   if (was_empty) on_ready_();
 }
 
-void InboundSource::on_caught_up(Offset) {}
+void InboundSource::on_caught_up(Offset) {
+  if (!std::exchange(has_met_end_, true)) on_ready_();
+}
 
 void InboundSource::on_failed(const Error& error) { on_failed_(error); }
 

@@ -1,6 +1,7 @@
 // InboundSource: the commands of one partition in offset order, read ahead a little. What is not
 // taken yet waits in the log: beyond 1,024 records or 4 MiB the tail is dropped and opened again
-// later. Thread: the router's; `on_ready` is called there when records came after there were none.
+// later. Thread: the router's; `on_ready` is called there when records came after there were none,
+// and when it has met the end of the partition.
 #pragma once
 
 #include <deque>
@@ -19,6 +20,8 @@ class InboundSource final : private event_store::TailSink {
   // The next record, or null when there is none now.
   [[nodiscard]] RecordPtr front() const { return ahead_.empty() ? nullptr : ahead_.front(); }
   void pop();
+  // It has given everything that was there when it was opened.
+  [[nodiscard]] bool has_met_end() const { return has_met_end_; }
   [[nodiscard]] std::size_t ahead() const { return ahead_.size(); }
 
  private:
@@ -38,6 +41,7 @@ class InboundSource final : private event_store::TailSink {
   std::function<void(const Error&)> on_failed_;
   std::deque<RecordPtr> ahead_;
   std::size_t ahead_bytes_ = 0;
+  bool has_met_end_ = false;
   std::unique_ptr<event_store::Tail> tail_;
 };
 

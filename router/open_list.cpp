@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "event-store/model/assert.hpp"
 
 namespace signalbox::router {
@@ -49,6 +51,7 @@ void OpenList::note_reported(OwnerSeq owner_seq) {
     return;  // read back already
   Entry& entry = entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)];
   entry.reported = true;
+  resend_wait_ = {};
   entry.since = clock_.monotonic();
 }
 
@@ -63,7 +66,9 @@ void OpenList::doubt() {
   if (in_doubt_ || entries_.empty()) return;
   in_doubt_ = true;
   ++generation_;
-  timer_ = executor_.call_at(clock_.monotonic() + options_.resend_after, [this] { resend(); });
+  // A log that takes nothing more is not helped by being given the same again and again.
+  resend_wait_ = std::clamp(2 * resend_wait_, options_.resend_after, options_.resend_most);
+  timer_ = executor_.call_at(clock_.monotonic() + resend_wait_, [this] { resend(); });
 }
 
 void OpenList::resend() {

@@ -16,8 +16,10 @@
 namespace signalbox::router {
 
 struct OpenListOptions {
-  std::size_t events_max = 256;                 // contract: unconfirmed records per partition
-  std::chrono::milliseconds resend_after{100};  // from a failure to the next try
+  std::size_t events_max = 256;  // contract: unconfirmed records per partition
+  std::chrono::milliseconds resend_after{
+      100};  // from a failure to the next try; then twice as long
+  std::chrono::milliseconds resend_most{5000};  // and so on, until an append is reported
   // Reported as appended, yet not read back: send again. Not reported at all: only not ready, for a
   // log that takes its time is no reason to give it more to do (ownership rule 20).
   std::chrono::seconds doubt_after{10};
@@ -64,7 +66,8 @@ class OpenList {
   OpenListOptions options_;
   std::deque<Entry> entries_;
   bool in_doubt_ = false;
-  std::uint64_t generation_ = 0;  // of sends: a failure of an earlier one is old news
+  std::chrono::milliseconds resend_wait_{0};  // before the last resend; 0: appends are reported
+  std::uint64_t generation_ = 0;              // of sends: a failure of an earlier one is old news
   bool is_slow_ = false;
   std::atomic<std::uint64_t>& resends_;
   TimerId timer_ = TimerId::none;

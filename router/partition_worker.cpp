@@ -26,12 +26,17 @@ PartitionWorker::PartitionWorker(RouterServices services, const RouterOptions& o
       log_(services.log.describe()),
       partition_(partition),
       report_stopped_(std::move(on_stopped)),
-      users_max_(options.states.users_max) {
-  follow();
+      users_max_(options.states.users_max),
+      patience_(partition, options.patience, services.random) {
+  // Posted: it asks the log, and whoever gains several partitions has others to release meanwhile.
+  services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.expired() && phase_ == Phase::following) follow();
+  });
 }
 
 PartitionWorker::~PartitionWorker() {
-  services_.executor.cancel(claim_timer_);
+  services_.executor.cancel(timer_);
+  if (term_) services_.snapshots.set_owned(partition_, false);
   term_.reset();
 }
 
@@ -40,43 +45,40 @@ void PartitionWorker::set_users_max(std::size_t users_max) {
   if (states_) states_->set_users_max(users_max);
 }
 
+void PartitionWorker::call_at(MonotonicTime when, std::function<void()> task) {
+  services_.executor.cancel(timer_);
+  timer_ = services_.executor.call_at(when, std::move(task));
+}
+
 // With those that are on their way less has to be folded; without them nothing is wrong.
 bool PartitionWorker::wait_for_snapshots() {
   const MonotonicTime now = services_.clock.monotonic();
-  if (!waiting_until_) waiting_until_ = now + options_.snapshots_patience;
-  if (services_.snapshots.behind(partition_) > 0 && now < *waiting_until_) {
-    claim_timer_ = services_.executor.call_at(now + kSnapshotsLook, [this] { follow(); });
+  const std::uint64_t behind = services_.snapshots.behind(partition_);
+  if (!snapshots_wait_)
+    snapshots_wait_ = SnapshotsWait{behind, now, now + options_.snapshots_wait_max};
+  if (behind < snapshots_wait_->least)
+    snapshots_wait_ = SnapshotsWait{behind, now, snapshots_wait_->until};
+  const MonotonicTime until =
+      std::min(snapshots_wait_->came_at + options_.snapshots_patience, snapshots_wait_->until);
+  if (behind > 0 && now < until) {
+    call_at(now + kSnapshotsLook, [this] { follow(); });
     return true;
   }
-  waiting_until_.reset();
+  snapshots_wait_.reset();
   return false;
 }
 
 // Begins at the newest partition snapshot, or at offset 0, with nothing else in memory.
 void PartitionWorker::follow() {
+  SIGNALBOX_ASSERT(!term_);  // it holds on to the states that are made anew here
   phase_ = Phase::following;
   restarting_ = wait_for_snapshots();
   if (restarting_) return;
   claim_id_.reset();
+  caught_up_ = false;
   fold_ = {};
   open_users_.clear();
-  if (auto stored = services_.snapshots.get(partition_snapshot_key(partition_)); !stored) {
-    spdlog::warn("the snapshot of partition {} is not used: {}", partition_.value(),
-                 stored.error().message);
-  } else if (*stored && (*stored)->fold_version == kFoldVersion) {
-    auto snapshot = decode_partition_snapshot((*stored)->bytes);
-    const auto bounds = services_.log.bounds({Topic::events, partition_});
-    if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_ &&
-        bounds && snapshot->at.next_offset <= bounds->end) {
-      fold_ = {.position = snapshot->at, .inbound = snapshot->inbound};
-      open_users_ = std::move(snapshot->open_users);
-    } else {
-      services_.snapshots.refuse(partition_snapshot_key(partition_));
-      spdlog::warn(
-          "the snapshot of partition {} is not used: it is not of this log, or ahead of it",
-          partition_.value());
-    }
-  }
+  if (const auto begun = begin_at_snapshot(); !begun) return begin_again(begun.error());
   states_ = std::make_unique<UserStates>(services_.log, services_.snapshots, services_.clock,
                                          log_.log_id, partition_, fold_.position.next_offset,
                                          options_.rules.limits, options_.states, counters_.states);
@@ -84,6 +86,31 @@ void PartitionWorker::follow() {
   event_store::JudgedSink& sink = *this;
   reader_ = std::make_unique<event_store::PartitionReader>(services_.log, services_.executor,
                                                            partition_, fold_.position, sink);
+}
+
+// Errors: the log's, retryable: then nothing is known of the snapshot. One that is of no use is no
+// error.
+Result<void> PartitionWorker::begin_at_snapshot() {
+  const auto stored = services_.snapshots.get(partition_snapshot_key(partition_));
+  if (!stored) {
+    spdlog::warn("the snapshot of partition {} is not used: {}", partition_.value(),
+                 stored.error().message);
+    return {};
+  }
+  if (!*stored || (*stored)->fold_version != kFoldVersion) return {};
+  auto snapshot = decode_partition_snapshot((*stored)->bytes);
+  const auto bounds = services_.log.bounds({Topic::events, partition_});
+  if (!bounds && is_retryable(bounds.error().code)) return tl::unexpected(bounds.error());
+  if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_ && bounds &&
+      snapshot->at.next_offset <= bounds->end) {
+    fold_ = {.position = snapshot->at, .inbound = snapshot->inbound};
+    open_users_ = std::move(snapshot->open_users);
+    return {};
+  }
+  services_.snapshots.refuse(partition_snapshot_key(partition_));
+  spdlog::warn("the snapshot of partition {} is not used: it is not of this log, or ahead of it",
+               partition_.value());
+  return {};
 }
 
 // ---- reading
@@ -98,12 +125,15 @@ void PartitionWorker::on_judged(std::span<const JudgedRecord> records) {
 void PartitionWorker::fold_one(const JudgedRecord& judged) {
   const FoldState before = fold_;
   fold_.position = judged.after;
+  states_->note_end(fold_.position.next_offset);
   event_store::fold_resume(fold_.inbound, fold_.position, judged.judged, *judged.record);
   ++counters_.verdicts[static_cast<std::size_t>(judged.judged.verdict)];
   switch (judged.judged.verdict) {
     case Verdict::valid: return on_valid(judged, before);
     case Verdict::control: return on_control(judged, before);
+    case Verdict::released: return on_word_of_owner();
     case Verdict::repeat:
+      on_word_of_owner();
       if (const auto* checkpoint = std::get_if<PartitionCheckpoint>(&*judged.judged.control))
         if (term_ && checkpoint->epoch == term_->epoch()) term_->on_checkpoint(*checkpoint);
       return;
@@ -118,21 +148,66 @@ void PartitionWorker::on_valid(const JudgedRecord& judged, const FoldState& befo
   if (term_ && judged.after.epoch == term_->epoch())
     return term_->on_counted(*judged.record, before, fold_);
   if (const auto folded = states_->fold(*judged.record, before, fold_); !folded)
-    stop(folded.error());
+    return stop(folded.error());
+  on_word_of_owner();
 }
 
 void PartitionWorker::on_control(const JudgedRecord& judged, const FoldState& before) {
   const auto& owned = std::get<PartitionOwned>(*judged.judged.control);
   if (phase_ == Phase::claiming && claim_id_ && owned.claim_id == *claim_id_)
     return become_owner(owned, before);
-  if (term_ || phase_ == Phase::claiming) lose();
+  if (term_ || phase_ == Phase::claiming) return lose();
+  if (phase_ == Phase::waiting) wait_for_release();  // of another owner now
 }
 
 void PartitionWorker::on_caught_up(const event_store::Position&) {
-  if (phase_ == Phase::following && !restarting_) claim();
+  if (phase_ != Phase::following || restarting_) return;
+  caught_up_ = true;
+  patience_.over();
+  if (is_held())
+    wait_for_release();
+  else
+    claim();
 }
 
-void PartitionWorker::on_stopped(const Error& error) { stop(error); }
+void PartitionWorker::on_stopped(const Error& error) {
+  if (!restarting_) stop(error);  // else the next follow-up meets it again
+}
+
+// ---- waiting for the owner before
+
+bool PartitionWorker::is_held() const {
+  return fold_.position.epoch > Epoch(0) && fold_.inbound.released != fold_.position.epoch &&
+         options_.release_patience.count() > 0;
+}
+
+// An owner that lives finishes its steps and releases; one that was killed says nothing. Waiting
+// decides only when rule 1 is applied.
+void PartitionWorker::wait_for_release() {
+  phase_ = Phase::waiting;
+  heard_at_ = services_.clock.monotonic();
+  waits_until_ = heard_at_ + options_.release_grace + options_.release_patience;
+  look_for_release();
+}
+
+void PartitionWorker::look_for_release() {
+  const MonotonicTime until = std::min(heard_at_ + options_.release_patience, waits_until_);
+  if (services_.clock.monotonic() < until) return call_at(until, [this] { look_for_release(); });
+  // On a busy thread the owner's words may still wait behind the timer that was due.
+  services_.executor.post([this, heard_at = heard_at_, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.expired() || phase_ != Phase::waiting) return;
+    if (heard_at_ == heard_at || services_.clock.monotonic() >= waits_until_) return claim();
+    look_for_release();
+  });
+}
+
+void PartitionWorker::on_word_of_owner() {
+  if (phase_ != Phase::waiting) return;
+  heard_at_ = services_.clock.monotonic();
+  if (is_held()) return;
+  services_.executor.cancel(timer_);
+  claim();
+}
 
 // ---- owning
 
@@ -163,27 +238,18 @@ void PartitionWorker::append_claim() {
         const auto wait = options_.claim_retry +
                           std::chrono::milliseconds(services_.random.below(
                               static_cast<std::uint64_t>(options_.claim_retry.count()) + 1));
-        claim_timer_ = services_.executor.call_at(services_.clock.monotonic() + wait, [this] {
+        call_at(services_.clock.monotonic() + wait, [this] {
           if (phase_ == Phase::claiming) append_claim();
         });
       });
 }
 
 void PartitionWorker::become_owner(const PartitionOwned& owned, const FoldState& before) {
-  const auto bounds = services_.log.bounds({Topic::inbound, partition_});
-  if (!bounds) return stop(bounds.error());
-  if (fold_.inbound.next < bounds->first)
-    return stop({Errc::corrupt, "commands were lost: inbound begins at offset " +
-                                    std::to_string(bounds->first.value()) + ", work goes on at " +
-                                    std::to_string(fold_.inbound.next.value())});
-  if (fold_.inbound.next > bounds->end)
-    return stop({Errc::corrupt, "the log regressed: inbound ends at offset " +
-                                    std::to_string(bounds->end.value()) + ", work goes on at " +
-                                    std::to_string(fold_.inbound.next.value())});
   phase_ = Phase::owning;
+  services_.snapshots.set_owned(partition_, true);
   const Epoch predecessor = before.position.epoch;
   term_ = std::make_unique<Term>(
-      services_, options_, counters_, log_, partition_, *states_, fold_,
+      services_, options_, counters_, log_, partition_, *states_, fold_, patience_,
       Takeover{.epoch = owned.epoch,
                .claim_id = owned.claim_id,
                .predecessor_lost = predecessor > Epoch(0) && before.inbound.released != predecessor,
@@ -205,24 +271,42 @@ void PartitionWorker::lose() {
     return finish_release();  // somebody else has it: nothing to give up
   spdlog::warn("partition {} was taken by epoch {}", partition_.value(),
                fold_.position.epoch.value());
+  // What is still reported of the claim is of one that is over.
+  phase_ = Phase::following;
+  claim_id_.reset();
   restarting_ = true;
-  services_.executor.cancel(claim_timer_);
   const auto wait = std::chrono::milliseconds(
       services_.random.below(static_cast<std::uint64_t>(options_.claim_retry.count()) + 1));
+  end_term();
+  call_at(services_.clock.monotonic() + wait, [this] { follow(); });
+}
+
+void PartitionWorker::end_term() {
+  services_.snapshots.set_owned(partition_, false);
   term_.reset();
-  claim_timer_ =
-      services_.executor.call_at(services_.clock.monotonic() + wait, [this] { follow(); });
+}
+
+// What the log did not answer is asked for by a follow-up that begins anew, and an ownership that
+// is claimed anew: nothing in memory is relied on.
+void PartitionWorker::begin_again(const Error& why) {
+  if (phase_ == Phase::releasing) return finish_release();
+  if (phase_ == Phase::released) return;
+  phase_ = Phase::following;
+  restarting_ = true;
+  end_term();
+  call_at(services_.clock.monotonic() + patience_.next(why), [this] { follow(); });
 }
 
 void PartitionWorker::stop(const Error& error) {
   if (phase_ == Phase::stopped) return;
+  if (is_retryable(error.code)) return begin_again(error);
   spdlog::error("partition {} stops: {}", partition_.value(), error.message);
   const bool was_releasing = phase_ == Phase::releasing;
-  services_.executor.cancel(claim_timer_);
+  services_.executor.cancel(timer_);
   stopped_ = error;
   if (was_releasing) finish_release();
   phase_ = Phase::stopped;
-  term_.reset();
+  end_term();
   report_stopped_(partition_, error);
 }
 
@@ -230,7 +314,7 @@ void PartitionWorker::release(std::function<void()> done) {
   // Asked again while it is under way: both are told.
   released_.push_back(std::move(done));
   if (phase_ == Phase::releasing) return;
-  services_.executor.cancel(claim_timer_);
+  services_.executor.cancel(timer_);
   if (!term_) return finish_release();
   phase_ = Phase::releasing;
   term_->release([this, alive = std::weak_ptr<bool>(alive_)] {
@@ -240,6 +324,7 @@ void PartitionWorker::release(std::function<void()> done) {
 
 void PartitionWorker::finish_release() {
   restarting_ = true;  // what the reader still delivers is nobody's
+  services_.snapshots.set_owned(partition_, false);
   if (phase_ != Phase::stopped) phase_ = Phase::released;
   // Posted: this may run inside a call of the term, and whoever is told may destroy this worker.
   for (auto& done : std::exchange(released_, {})) services_.executor.post(std::move(done));
@@ -251,8 +336,11 @@ void PartitionWorker::finish_release() {
 
 std::string PartitionWorker::why_not_serving() const {
   if (is_serving()) return {};
+  if (patience_.why() && phase_ != Phase::stopped)
+    return "waits for the log: " + patience_.why()->message;
   switch (phase_) {
-    case Phase::following: return waiting_until_ ? "waiting for snapshots" : "reading the log";
+    case Phase::following: return snapshots_wait_ ? "waiting for snapshots" : "reading the log";
+    case Phase::waiting: return "waiting for the owner before to release it";
     case Phase::claiming: return "claiming ownership";
     case Phase::owning: return "taking over, or appends are in doubt";
     case Phase::releasing:

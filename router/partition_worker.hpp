@@ -1,7 +1,7 @@
 // PartitionWorker: one partition as this router sees it. It follows the events of the partition,
 // claims it when the group says so, works as its owner for a term, and begins anew when the
-// ownership is lost. The log alone decides who owns (ownership rules 1 to 4); the group is only a
-// hint. Thread: the router's.
+// ownership is lost, or after a wait when the log does not answer. The log alone decides who owns
+// (ownership rules 1 to 4); the group is only a hint. Thread: the router's.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "event-store/log/partition_reader.hpp"
+#include "router/log_patience.hpp"
 #include "router/router_options.hpp"
 #include "router/term.hpp"
 
@@ -34,22 +35,41 @@ class PartitionWorker final : private event_store::JudgedSink {
   [[nodiscard]] std::string why_not_serving() const;
   // The first inbound offset without an outcome, as read back: everything below may be forgotten.
   [[nodiscard]] Offset inbound_resume() const { return fold_.inbound.next; }
+  // It has read its own claim, and neither lost the partition nor given it up.
+  [[nodiscard]] bool is_owner() const { return term_ != nullptr; }
+  // That inbound_resume() is of a log read to its end, not of a follow-up under way.
+  [[nodiscard]] bool has_caught_up() const { return caught_up_; }
   [[nodiscard]] Epoch epoch() const { return fold_.position.epoch; }
 
  private:
-  enum class Phase { following, claiming, owning, releasing, released, stopped };
+  enum class Phase { following, waiting, claiming, owning, releasing, released, stopped };
+  struct SnapshotsWait {
+    std::uint64_t least;    // so many were missing
+    MonotonicTime came_at;  // since then no fewer
+    MonotonicTime until;    // at most
+  };
 
+  // In place of what it was to be called for before.
+  void call_at(MonotonicTime when, std::function<void()> task);
   void follow();
   [[nodiscard]] bool wait_for_snapshots();
+  [[nodiscard]] bool is_held() const;
+  void wait_for_release();
+  void look_for_release();
+  void on_word_of_owner();
   void claim();
   void append_claim();
   void fold_one(const event_store::JudgedRecord& judged);
   void on_control(const event_store::JudgedRecord& judged, const FoldState& before);
   void on_valid(const event_store::JudgedRecord& judged, const FoldState& before);
   void become_owner(const PartitionOwned& owned, const FoldState& before);
+  [[nodiscard]] Result<void> begin_at_snapshot();
   void lose();
+  void end_term();
   void finish_release();
+  // The partition cannot be served; begins again after a while where that may pass.
   void stop(const Error& error);
+  void begin_again(const Error& why);
 
   // JudgedSink
   void on_judged(std::span<const event_store::JudgedRecord> records) override;
@@ -66,6 +86,8 @@ class PartitionWorker final : private event_store::JudgedSink {
 
   Phase phase_ = Phase::following;
   bool restarting_ = false;  // what the reader still delivers is of a follow-up that is over
+  bool caught_up_ = false;   // this follow-up, once
+  LogPatience patience_;
   FoldState fold_;
   std::vector<UserId> open_users_;  // of the partition snapshot the follow-up began with
   std::unique_ptr<UserStates> states_;
@@ -75,8 +97,10 @@ class PartitionWorker final : private event_store::JudgedSink {
   std::unique_ptr<Term> ended_;  // released; its own call may still be on the stack
   std::optional<Error> stopped_;
   std::vector<std::function<void()>> released_;  // who wants to know
-  TimerId claim_timer_ = TimerId::none;
-  std::optional<MonotonicTime> waiting_until_;  // for snapshots
+  TimerId timer_ = TimerId::none;
+  std::optional<SnapshotsWait> snapshots_wait_;
+  MonotonicTime waits_until_{};  // for the release, whatever its owner says
+  MonotonicTime heard_at_{};     // its owner, last
   std::unique_ptr<event_store::PartitionReader> reader_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

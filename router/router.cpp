@@ -1,5 +1,7 @@
 #include "router/router.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace signalbox::router {
@@ -24,8 +26,11 @@ void Router::start() {
 
 void Router::on_assigned(std::span<const Partition> partitions) {
   if (draining_) return;
+  group_trouble_.clear();
   assigned_ = {partitions.begin(), partitions.end()};
-  own_assigned();
+  spdlog::info("assigned partitions: {}", assigned_.size());
+  is_assigned_ = true;
+  // First what others wait for.
   for (auto& [partition, worker] : workers_) {
     if (assigned_.contains(partition)) continue;
     worker->release([this, gone = partition, alive = std::weak_ptr<bool>(alive_)] {
@@ -34,6 +39,7 @@ void Router::on_assigned(std::span<const Partition> partitions) {
       own_assigned();  // it may have come back meanwhile
     });
   }
+  own_assigned();
 }
 
 void Router::own_assigned() {
@@ -52,30 +58,34 @@ void Router::share_users_max() {
   for (auto& [partition, worker] : workers_) worker->set_users_max(share);
 }
 
-// It leaves last: who is given a partition before it is released claims it in the middle of a step.
+// Others are given the partitions while the last steps are finished here; they wait for the
+// release.
 void Router::drain(std::function<void()> done) {
   draining_ = true;
+  membership_.reset();
   assigned_.clear();
   releasing_ = workers_.size();
-  if (releasing_ == 0) {
-    membership_.reset();
-    return services_.executor.post(std::move(done));
-  }
+  if (releasing_ == 0) return services_.executor.post(std::move(done));
   for (auto& [partition, worker] : workers_)
     worker->release([this, done, alive = std::weak_ptr<bool>(alive_)] {
-      if (alive.expired() || --releasing_ != 0) return;
-      membership_.reset();
-      done();
+      if (!alive.expired() && --releasing_ == 0) done();
     });
 }
 
 void Router::refresh_status() {
   std::vector<std::string> not_ready;
   std::map<Partition, Offset> floors;
+  std::map<Partition, PartitionShare> shares;
   if (draining_) not_ready.push_back("router: draining");
-  if (workers_.empty()) not_ready.push_back("router: no partition is assigned");
+  if (!is_assigned_) not_ready.push_back("router: no partition is assigned");
+  if (!group_trouble_.empty()) not_ready.push_back("router: " + group_trouble_);
   for (const auto& [partition, worker] : workers_) {
-    floors.emplace(partition, worker->inbound_resume());
+    const Offset next = worker->inbound_resume();
+    floors.emplace(partition, next);
+    shares.emplace(partition,
+                   PartitionShare{.is_owned = worker->is_owner(),
+                                  .inbound_next = worker->has_caught_up() ? std::optional(next)
+                                                                          : std::nullopt});
     if (!worker->is_serving())
       not_ready.push_back("partition " + std::to_string(partition.value()) + ": " +
                           worker->why_not_serving());
@@ -84,6 +94,7 @@ void Router::refresh_status() {
     const std::lock_guard lock(status_mutex_);
     not_ready_ = std::move(not_ready);
     floors_ = std::move(floors);
+    shares_ = std::move(shares);
   }
   status_timer_ = services_.executor.call_at(services_.clock.monotonic() + kStatusInterval,
                                              [this] { refresh_status(); });
@@ -97,6 +108,11 @@ std::vector<std::string> Router::not_ready() const {
 std::map<Partition, Offset> Router::inbound_floors() const {
   const std::lock_guard lock(status_mutex_);
   return floors_;
+}
+
+std::map<Partition, PartitionShare> Router::shares() const {
+  const std::lock_guard lock(status_mutex_);
+  return shares_;
 }
 
 }  // namespace signalbox::router

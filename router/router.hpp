@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,12 @@
 
 namespace signalbox::router {
 
+// A partition as this process has it.
+struct PartitionShare {
+  bool is_owned = false;               // not while it only waits for the owner before
+  std::optional<Offset> inbound_next;  // first inbound offset without an outcome; none: not read
+};
+
 class Router final : private event_store::MembershipSink {
  public:
   // `on_fatal`: a partition can no longer be served by this process (unsupported_version: exit 75).
@@ -24,7 +31,7 @@ class Router final : private event_store::MembershipSink {
   ~Router() override;
 
   void start();
-  // Releases every partition, leaves the group, then calls back. Once; not when it is destroyed
+  // Leaves the group, releases every partition, then calls back. Once; not when it is destroyed
   // before.
   void drain(std::function<void()> done);
 
@@ -34,9 +41,12 @@ class Router final : private event_store::MembershipSink {
   [[nodiscard]] std::vector<std::string> not_ready() const;
   // The lowest inbound offset still needed, per owned partition: what is below may be deleted.
   [[nodiscard]] std::map<Partition, Offset> inbound_floors() const;
+  // Of every partition it is given. Any thread; as of the last second.
+  [[nodiscard]] std::map<Partition, PartitionShare> shares() const;
 
  private:
   void on_assigned(std::span<const Partition> partitions) override;
+  void on_trouble(const Error& error) override { group_trouble_ = error.message; }
   void own_assigned();
   void share_users_max();
   void refresh_status();
@@ -46,8 +56,11 @@ class Router final : private event_store::MembershipSink {
   std::function<void(const Error&)> on_fatal_;
   RouterCounters counters_;
   std::set<Partition> assigned_;  // by the group's newest word
+  std::string group_trouble_;     // why it gives none; empty once it has spoken
   std::map<Partition, std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<event_store::Membership> membership_;
+  bool is_assigned_ =
+      false;  // the group has said something, were it that it needs no further owner
   bool draining_ = false;
   std::size_t releasing_ = 0;
   TimerId status_timer_ = TimerId::none;
@@ -56,6 +69,7 @@ class Router final : private event_store::MembershipSink {
   mutable std::mutex status_mutex_;
   std::vector<std::string> not_ready_{"router: not started"};  // GUARDED_BY(status_mutex_)
   std::map<Partition, Offset> floors_;                         // GUARDED_BY(status_mutex_)
+  std::map<Partition, PartitionShare> shares_;                 // GUARDED_BY(status_mutex_)
 };
 
 }  // namespace signalbox::router

@@ -11,6 +11,7 @@
 #include "event-store/model/clock.hpp"
 #include "event-store/model/random.hpp"
 #include "event-store/snapshot/snapshot_store.hpp"
+#include "router/log_patience.hpp"
 #include "router/open_list.hpp"
 #include "router/routing_state.hpp"
 #include "router/supervisor.hpp"
@@ -24,6 +25,7 @@ struct RouterOptions {
   Rules rules{};                    // `agents` is filled from the registry
   UserStatesOptions states{};
   OpenListOptions open_list{};
+  LogPatienceOptions patience{};  // with a log that does not answer
   SupervisorOptions supervisor{};
   std::size_t started_runs_max = 256;  // per partition; further ones wait, oldest message first
   std::int32_t poison_count = 4;       // after 3 owners lost over one record the 4th quarantines it
@@ -32,8 +34,15 @@ struct RouterOptions {
   std::chrono::seconds snapshot_interval{60};    // of activity, per partition
   std::chrono::seconds housekeeping{5};          // how often quiet users are looked for
   std::chrono::seconds release_grace{20};  // for steps under way when the partition is released
-  // For snapshots that others have put and that are not here yet, before a partition is followed.
+  // While it goes on, how often the owner says so in the log: who waits for it claims later.
+  std::chrono::milliseconds release_sign{100};
+  // For a word of an owner that has not released the partition; then it counts as gone. With words
+  // of it, at most release_grace longer. 0: it is known that there is none.
+  std::chrono::milliseconds release_patience{300};
+  // For snapshots that others have put and that are not here yet, before a partition is followed:
+  // without any that comes, and in all.
   std::chrono::milliseconds snapshots_patience{3000};
+  std::chrono::milliseconds snapshots_wait_max{30'000};
   std::chrono::milliseconds claim_retry{500};  // plus up to as much again, by chance
 };
 

@@ -13,7 +13,8 @@ namespace signalbox::router {
 
 Term::Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
            event_store::LogDescription log, Partition partition, UserStates& states,
-           const FoldState& fold, Takeover takeover, std::function<void(const Error&)> stop)
+           const FoldState& fold, LogPatience& patience, Takeover takeover,
+           std::function<void(const Error&)> stop)
     : services_(services),
       options_(options),
       counters_(counters),
@@ -21,6 +22,7 @@ Term::Term(RouterServices services, const RouterOptions& options, RouterCounters
       partition_(partition),
       states_(states),
       fold_(fold),
+      patience_(patience),
       takeover_(std::move(takeover)),
       stop_(std::move(stop)),
       factory_(services.agents, services.clock, options.supervisor),
@@ -50,7 +52,7 @@ Term::Term(RouterServices services, const RouterOptions& options, RouterCounters
 
 Term::~Term() {
   counters_.runs_open -= static_cast<std::int64_t>(supervisors_.size());
-  for (const TimerId timer : {house_timer_, retry_timer_, release_timer_})
+  for (const TimerId timer : {house_timer_, retry_timer_, release_timer_, log_timer_})
     services_.executor.cancel(timer);
 }
 
@@ -59,6 +61,7 @@ void Term::pump() {
   if (pumping_) return;
   pumping_ = true;
   if (resting_ && open_.empty()) snapshot_partition();
+  if (!blocked_ && stage_ == Stage::checking) check_inbound();
   if (!blocked_ && stage_ == Stage::loading) load_users();
   if (!blocked_ && stage_ == Stage::trying) try_oldest();
   if (!blocked_ && stage_ == Stage::resuming) resume_runs();
@@ -69,14 +72,45 @@ void Term::pump() {
   pumping_ = false;
 }
 
+void Term::wait_for_log(const Error& why) {
+  if (!is_retryable(why.code)) return stop_(why);
+  blocked_ = true;
+  log_timer_ =
+      services_.executor.call_at(services_.clock.monotonic() + patience_.next(why), [this] {
+        log_timer_ = TimerId::none;
+        blocked_ = false;
+        pump();
+      });
+}
+
 // ---- taking over
+
+// Ownership rule 18.
+void Term::check_inbound() {
+  const auto bounds = services_.log.bounds({Topic::inbound, partition_});
+  if (!bounds) return wait_for_log(bounds.error());
+  if (next_inbound_ < bounds->first)
+    return stop_({Errc::corrupt, "commands were lost: inbound begins at offset " +
+                                     std::to_string(bounds->first.value()) + ", work goes on at " +
+                                     std::to_string(next_inbound_.value())});
+  if (next_inbound_ > bounds->end)
+    return stop_({Errc::corrupt, "the log regressed: inbound ends at offset " +
+                                     std::to_string(bounds->end.value()) + ", work goes on at " +
+                                     std::to_string(next_inbound_.value())});
+  stage_ = Stage::loading;
+}
 
 // The users whose runs may be open, so that everything after this finds them in memory.
 void Term::load_users() {
-  for (; !to_load_.empty(); to_load_.pop_front())
-    static_cast<void>(states_.acquire(to_load_.front()));  // if not, it is one to rebuild
+  for (; !to_load_.empty(); to_load_.pop_front()) {
+    const auto held = states_.acquire(to_load_.front());  // null: he is one to rebuild
+    if (!held) return wait_for_log(held.error());
+  }
   if (!states_.unfolded_users(1).empty()) return rebuild();
   stage_ = Stage::trying;
+  inbound_ = std::make_unique<InboundSource>(
+      services_.log, services_.executor, partition_, next_inbound_, [this] { pump(); },
+      [this](const Error& error) { stop_(error); });
 }
 
 // All that are known to need it, in one pass; they come back to load_users() or take().
@@ -87,38 +121,27 @@ void Term::rebuild(const UserId* wanted) {
                partition_.value());
   counters_.rebuilds += users.size();
   blocked_ = true;
-  rebuild_ = std::make_unique<UserRebuild>(services_.log, log_.log_id, partition_, users,
-                                           options_.rules.limits);
-  rebuild_piece();
+  rebuild_ = std::make_unique<UserRebuild>(log_.log_id, users, options_.rules.limits);
+  rebuild_->start(
+      services_.log, services_.executor, partition_, [this] { return fold_.position.next_offset; },
+      [this](const Result<void>& result) { adopt_rebuilt(result); });
 }
 
-void Term::rebuild_piece() {
-  const auto complete = rebuild_->advance(fold_.position.next_offset);
-  if (!complete) return stop_(complete.error());
-  if (*complete) {
-    for (auto& [state, damage] : rebuild_->take()) states_.adopt(std::move(state), damage, fold_);
-    rebuild_.reset();
-    blocked_ = false;
-  }
-  // Posted, so that other partitions get their turn between two pieces.
-  services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
-    if (alive.expired()) return;
-    if (rebuild_)
-      rebuild_piece();
-    else
-      pump();
-  });
+void Term::adopt_rebuilt(const Result<void>& result) {
+  const auto rebuilt = std::move(rebuild_);
+  if (!result) return stop_(result.error());
+  for (auto& [state, damage] : rebuilt->take()) states_.adopt(std::move(state), damage, fold_);
+  blocked_ = false;
+  pump();
 }
 
 // Poison (design 3): the record at the resume point of an owner that was lost may be what killed
 // it, so it is taken alone, and the log says so before it is.
 void Term::try_oldest() {
   if (!tried_ && takeover_.predecessor_lost) {
-    const auto oldest =
-        services_.log.read({Topic::inbound, partition_}, next_inbound_, {.records_max = 1});
-    if (!oldest) return stop_(oldest.error());
-    if (!oldest->empty()) {
-      tried_ = oldest->front();
+    tried_ = inbound_->front();
+    if (!tried_ && !inbound_->has_met_end()) return;
+    if (tried_) {
       const auto& before = takeover_.inbound.trying;
       try_count_ = before && before->offset == tried_->offset ? before->count + 1 : 1;
       try_stated_ = try_count_ >= options_.poison_count;
@@ -181,9 +204,8 @@ void Term::resume_runs() {
     to_resume_.pop_front();
   }
   stage_ = Stage::serving;
-  inbound_ = std::make_unique<InboundSource>(
-      services_.log, services_.executor, partition_, next_inbound_, [this] { pump(); },
-      [this](const Error& error) { stop_(error); });
+  patience_.over();
+  spdlog::info("partition {} is served in epoch {}", partition_.value(), takeover_.epoch.value());
 }
 
 // ---- read back
@@ -256,7 +278,10 @@ void Term::keep_house() {
   house_timer_ = services_.executor.call_at(now + options_.housekeeping, [this] { keep_house(); });
 }
 
+// Until all of them are loaded, the to-do list of a take-over stands only in the snapshot it began
+// with.
 void Term::snapshot_partition() {
+  if (!to_load_.empty()) return;
   active_since_snapshot_ = !states_.snapshot_partition(fold_);
   snapshot_at_ = services_.clock.monotonic();
   resting_ = states_.must_rest();
@@ -267,14 +292,26 @@ void Term::release(std::function<void()> done) {
   released_ = std::move(done);
   stage_ = Stage::releasing;
   inbound_.reset();
+  // Whoever is next asks for himself what this term still waits for.
+  if (log_timer_ != TimerId::none || rebuild_) blocked_ = false;
+  services_.executor.cancel(std::exchange(log_timer_, TimerId::none));
+  rebuild_.reset();
   for (auto& [run_id, supervisor] : supervisors_) supervisor->halt();
-  release_timer_ =
-      services_.executor.call_at(services_.clock.monotonic() + options_.release_grace, [this] {
-        release_timer_ = TimerId::none;
-        release_forced_ = true;
-        pump();
-      });
+  release_until_ = services_.clock.monotonic() + options_.release_grace;
   pump();
+  say_releasing();
+}
+
+// Whoever waits for the partition takes silence for an end.
+void Term::say_releasing() {
+  release_timer_ = TimerId::none;
+  if (!gate_) return;  // released
+  const MonotonicTime now = services_.clock.monotonic();
+  release_forced_ = now >= release_until_;
+  if (release_forced_) return pump();
+  append_checkpoint({});
+  release_timer_ = services_.executor.call_at(std::min(now + options_.release_sign, release_until_),
+                                              [this] { say_releasing(); });
 }
 
 void Term::try_release() {
@@ -288,7 +325,7 @@ void Term::try_release() {
   supervisors_.clear();
   // Not in order: no release record.
   if (!open_.empty() || blocked_) return services_.executor.post(released_);
-  states_.snapshot_partition(fold_);
+  snapshot_partition();
   append_checkpoint({});
   append_control(PartitionReleased{.epoch = takeover_.epoch, .claim_id = takeover_.claim_id},
                  released_);

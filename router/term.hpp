@@ -1,8 +1,9 @@
 // Term: one ownership of one partition, from the accepted claim to its loss or release, and all
 // that exists only within it: the events stated and not read back, the commands taken, the
 // supervisors, the emitters' gate. It is destroyed whole when the term ends, so nothing of it can
-// survive into another one (ownership rules 3 and 4). Order of work of a new owner: poison check,
-// users to rebuild, open runs, then inbound. Thread: the router's.
+// survive into another one (ownership rules 3 and 4). Order of work of a new owner: whether inbound
+// still holds the resume point, users to load and rebuild, poison check, open runs, then inbound. A
+// log that does not answer is waited for at each of them. Thread: the router's.
 #pragma once
 
 #include <deque>
@@ -18,6 +19,7 @@
 #include "event-store/model/control.hpp"
 #include "router/inbound_judge.hpp"
 #include "router/inbound_source.hpp"
+#include "router/log_patience.hpp"
 #include "router/open_list.hpp"
 #include "router/router_options.hpp"
 #include "router/supervisor.hpp"
@@ -37,11 +39,11 @@ struct Takeover {
 
 class Term {
  public:
-  // `stop`: the partition cannot be served on, with the reason. It is called posted, never inside a
-  // call.
+  // `stop`: the partition cannot be served on, with the reason. It may be called inside any call.
   Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
        event_store::LogDescription log, Partition partition, UserStates& states,
-       const FoldState& fold, Takeover takeover, std::function<void(const Error&)> stop);
+       const FoldState& fold, LogPatience& patience, Takeover takeover,
+       std::function<void(const Error&)> stop);
   ~Term();
 
   [[nodiscard]] Epoch epoch() const { return takeover_.epoch; }
@@ -56,19 +58,26 @@ class Term {
   void release(std::function<void()> done);
 
   // True once commands are taken and nothing is in doubt.
-  [[nodiscard]] bool is_serving() const { return stage_ == Stage::serving && open_.is_healthy(); }
+  [[nodiscard]] bool is_serving() const {
+    return stage_ == Stage::serving && open_.is_healthy() && log_timer_ == TimerId::none &&
+           !rebuild_;
+  }
   // First inbound offset that has not been taken.
   [[nodiscard]] Offset inbound_next() const { return next_inbound_; }
   [[nodiscard]] std::size_t open_runs() const { return supervisors_.size(); }
 
  private:
-  enum class Stage { loading, trying, resuming, serving, releasing };
+  enum class Stage { checking, loading, trying, resuming, serving, releasing };
   using Held = UserStates::Held;
 
   // Goes on with whatever the stage is waiting for; called whenever something changed.
   void pump();
 
+  // Blocks the term until the log is to be asked again; errors that do not pass stop the partition.
+  void wait_for_log(const Error& why);
+
   // taking over (term.cpp)
+  void check_inbound();
   void load_users();
   void try_oldest();
   [[nodiscard]] Unusable poison_of(const Record& record) const;
@@ -76,10 +85,11 @@ class Term {
   void resume_runs();
   // `wanted`: who is waited for.
   void rebuild(const UserId* wanted = nullptr);
-  void rebuild_piece();
+  void adopt_rebuilt(const Result<void>& result);
 
   // inbound (term_inbound.cpp)
   void serve();
+  [[nodiscard]] Held* acquire(const UserId& user);
   bool take(const Record& record);
   bool take_unusable(const Record& record, const Unusable& bad);
   void quarantine(const Record& record, const Unusable& bad, std::size_t size = 0);
@@ -96,6 +106,7 @@ class Term {
 
   // runs (term_runs.cpp)
   void start_runs(Held& held);
+  void wait_for_turn(const Held& held);
   void start_next_runs(Held& held);
   void start_waiting_runs();
   void supervise(Held& held, const RunId& run_id);
@@ -110,6 +121,7 @@ class Term {
   void keep_house();
   void snapshot_partition();
   void try_release();
+  void say_releasing();
 
   RouterServices services_;
   const RouterOptions& options_;
@@ -118,18 +130,19 @@ class Term {
   Partition partition_;
   UserStates& states_;
   const FoldState& fold_;
+  LogPatience& patience_;
   Takeover takeover_;
   std::function<void(const Error&)> stop_;
   SupervisorFactory factory_;
   std::string source_;
 
-  Stage stage_ = Stage::loading;
+  Stage stage_ = Stage::checking;
   OwnerSeq owner_seq_{0};
   OpenList open_;
   Offset next_inbound_;
-  std::unique_ptr<InboundSource> inbound_;
-  bool pumping_ = false;  // pump() is on the stack
-  bool blocked_ = false;  // a quarantine or a rebuild must end before anything else is taken
+  std::unique_ptr<InboundSource> inbound_;  // once the users are loaded
+  bool pumping_ = false;                    // pump() is on the stack
+  bool blocked_ = false;  // by a quarantine, a rebuild or the log: nothing else is taken before
   std::deque<UserId> to_load_;
   std::deque<UserId> to_resume_;
   RecordPtr tried_;  // taken alone, before any run is resumed
@@ -141,8 +154,9 @@ class Term {
   std::map<RunId, std::unique_ptr<Supervisor>> supervisors_;
   std::deque<std::pair<UserExecutionContext, EventData>> deferred_;  // while the open list is full
   std::size_t started_ = 0;                                          // runs in phase running
-  // With runs that wait for a place among started_runs_max, in the open list, or for serving.
-  std::set<UserId> waiting_users_;
+  // Users with runs that wait for a place among started_runs_max, in the open list, or for serving,
+  // by the oldest message queued when the wait began.
+  std::set<std::pair<Offset, UserId>> waiting_;
 
   std::int32_t records_since_checkpoint_ = 0;
   bool checkpoint_due_ = false;
@@ -153,7 +167,9 @@ class Term {
   TimerId house_timer_ = TimerId::none;
   TimerId retry_timer_ = TimerId::none;
   TimerId release_timer_ = TimerId::none;
+  TimerId log_timer_ = TimerId::none;  // set: the term waits for the log
   std::function<void()> released_;
+  MonotonicTime release_until_{};
   bool release_forced_ = false;
   std::shared_ptr<TermGate> gate_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -34,16 +34,28 @@ void Term::serve() {
   }
 }
 
+// Null when he is not there yet: then the term is blocked until he is, or the log answers.
+Term::Held* Term::acquire(const UserId& user) {
+  const auto held = states_.acquire(user);
+  if (!held) {
+    wait_for_log(held.error());
+    return nullptr;
+  }
+  if (*held == nullptr) {
+    rebuild(&user);
+  } else {
+    patience_.over();
+  }
+  return *held;
+}
+
 // False when the record could not be taken yet; pump() comes back to it.
 bool Term::take(const Record& record) {
   const InboundVerdict verdict = judge_inbound(record, log_.partitions);
   if (const auto* bad = std::get_if<Unusable>(&verdict)) return take_unusable(record, *bad);
   const auto& command = std::get<Command>(verdict);
-  Held* held = states_.acquire(command.user_id);
-  if (held == nullptr) {
-    rebuild(&command.user_id);
-    return false;
-  }
+  Held* const held = acquire(command.user_id);
+  if (held == nullptr) return false;
   ++counters_.commands;
   for (Statement& statement : decide(held->state, command, {record.offset}, options_.rules))
     state(*held, std::move(statement));
@@ -53,10 +65,7 @@ bool Term::take(const Record& record) {
 }
 
 bool Term::take_unusable(const Record& record, const Unusable& bad) {
-  if (bad.user && states_.acquire(*bad.user) == nullptr) {
-    rebuild(&*bad.user);
-    return false;
-  }
+  if (bad.user && acquire(*bad.user) == nullptr) return false;
   ++counters_.commands;
   ++counters_.quarantined;
   // Without the detail, which may quote what its client wrote; he is told it.
@@ -97,12 +106,12 @@ void Term::quarantine(const Record& record, const Unusable& bad, std::size_t siz
 void Term::after_quarantine(const Record& record, const Unusable& bad) {
   blocked_ = false;
   if (bad.refusal) {
-    Held* held = states_.acquire(*bad.user);
+    Held* const held = acquire(*bad.user);
     if (held == nullptr) {
-      // He was evicted meanwhile and his snapshot is refused. The record is taken once more when he
-      // is there; its quarantine record then comes again, with the same id.
+      // He was evicted meanwhile. The record is taken once more when he is there; its quarantine
+      // record then comes again, with the same id.
       try_taken_ = false;
-      return rebuild(&*bad.user);
+      return;
     }
     Refusal refusal = *bad.refusal;
     if (held->state.damaged_at) refusal.code = RejectCode::history_damaged;

@@ -15,6 +15,14 @@ namespace {
 // Places in the open list kept free for the answers to commands, so that runs cannot hold them up.
 constexpr std::size_t kAnswerReserve = 4;
 
+std::optional<Offset> oldest_queued(const RoutingState& state) {
+  std::optional<Offset> oldest;
+  for (const auto& [run_id, run] : state.runs)
+    if (run.phase == RunPhase::queued && (!oldest || run.inbound_offset < *oldest))
+      oldest = run.inbound_offset;
+  return oldest;
+}
+
 }  // namespace
 
 std::size_t Term::room() const {
@@ -127,35 +135,33 @@ void Term::start_runs(Held& held) {
   const std::size_t free =
       options_.started_runs_max > started_ ? options_.started_runs_max - started_ : 0;
   const std::size_t possible = std::min(free, room());
-  if (starts.size() > possible) {
-    starts.erase(starts.begin() + static_cast<std::ptrdiff_t>(possible), starts.end());
-    waiting_users_.insert(held.state.user_id);
-  } else {
-    waiting_users_.erase(held.state.user_id);
-  }
+  const bool must_wait = starts.size() > possible;
+  if (must_wait) starts.erase(starts.begin() + static_cast<std::ptrdiff_t>(possible), starts.end());
   for (Statement& start : starts) state(held, std::move(start));
+  if (must_wait) wait_for_turn(held);
+}
+
+void Term::wait_for_turn(const Held& held) {
+  if (const auto oldest = oldest_queued(held.state)) waiting_.emplace(*oldest, held.state.user_id);
 }
 
 // Of a user who may have been resumed already while others still wait for it: his turn is kept.
 void Term::start_next_runs(Held& held) {
   if (stage_ == Stage::serving) return start_runs(held);
-  waiting_users_.insert(held.state.user_id);
+  wait_for_turn(held);
 }
 
 // Oldest message first.
 void Term::start_waiting_runs() {
-  while (!waiting_users_.empty() && started_ < options_.started_runs_max && room() > 0) {
-    Held* oldest = nullptr;
-    Offset oldest_offset(std::numeric_limits<std::int64_t>::max());
-    for (const UserId& user : waiting_users_) {
-      Held* held = states_.find(user);
-      if (held == nullptr) continue;
-      for (const auto& [run_id, run] : held->state.runs)
-        if (run.phase == RunPhase::queued && run.inbound_offset < oldest_offset)
-          oldest = held, oldest_offset = run.inbound_offset;
-    }
-    if (oldest == nullptr) return waiting_users_.clear();
-    start_runs(*oldest);
+  while (!waiting_.empty() && started_ < options_.started_runs_max && room() > 0) {
+    const auto [since, user] = *waiting_.begin();
+    waiting_.erase(waiting_.begin());
+    Held* const held = states_.find(user);
+    if (held == nullptr) continue;
+    if (oldest_queued(held->state) == since)
+      start_runs(*held);
+    else
+      wait_for_turn(*held);
   }
 }
 

@@ -1,25 +1,50 @@
 #include "router/user_rebuild.hpp"
 
+#include <utility>
+
 #include "router/user_fold.hpp"
 #include "router/user_states.hpp"
 
 namespace signalbox::router {
 
-UserRebuild::UserRebuild(event_store::EventLog& log, LogId log_id, Partition partition,
-                         std::span<const UserId> users, RoutingLimits limits)
-    : log_(log), partition_(partition), limits_(limits) {
+UserRebuild::UserRebuild(LogId log_id, std::span<const UserId> users, RoutingLimits limits)
+    : limits_(limits) {
   for (const UserId& user : users)
     users_.emplace(user, Rebuilt{RoutingState(user, event_store::start_of_chain(log_id, user))});
 }
 
-Result<bool> UserRebuild::advance(Offset target) {
-  const auto piece = log_.read({Topic::events, partition_}, position_.next_offset, {});
-  if (!piece) return tl::unexpected(piece.error());
-  for (const RecordPtr& record : *piece) {
-    if (record->offset >= target) return true;
-    if (const auto folded = fold_record(*record); !folded) return tl::unexpected(folded.error());
+void UserRebuild::start(event_store::EventLog& log, Executor& executor, Partition partition,
+                        std::function<Offset()> target, std::function<void(Result<void>)> done) {
+  target_ = std::move(target);
+  done_ = std::move(done);
+  event_store::TailSink& sink = *this;
+  tail_ = log.tail({Topic::events, partition}, position_.next_offset, executor, sink);
+}
+
+void UserRebuild::on_records(std::span<const RecordPtr> records) {
+  const Offset target = target_();
+  if (auto folded = fold(records, target); !folded) return finish(std::move(folded));
+  if (records.back()->offset.next() >= target) finish({});
+}
+
+void UserRebuild::on_caught_up(Offset end) {
+  if (end >= target_()) finish({});
+}
+
+void UserRebuild::on_failed(const Error& error) { finish(tl::unexpected(error)); }
+
+void UserRebuild::finish(Result<void> result) {
+  tail_.reset();
+  const auto done = std::exchange(done_, nullptr);
+  if (done) done(std::move(result));
+}
+
+Result<void> UserRebuild::fold(std::span<const RecordPtr> records, Offset target) {
+  for (const RecordPtr& record : records) {
+    if (record->offset >= target) return {};
+    if (auto folded = fold_record(*record); !folded) return folded;
   }
-  return piece->empty() || position_.next_offset >= target;
+  return {};
 }
 
 Result<void> UserRebuild::fold_record(const Record& record) {

@@ -13,6 +13,13 @@ namespace signalbox::router {
 
 using event_store::start_of_chain;
 
+namespace {
+
+// With more users busy than may be held, an event must not cost a look at each of them.
+constexpr std::size_t kStayingPerEvent = 16;
+
+}  // namespace
+
 std::optional<UserId> user_of(const Record& event) {
   if (!event.key || !is_opaque_id(*event.key)) return std::nullopt;
   return UserId(*event.key);
@@ -37,7 +44,7 @@ UserStates::Held* UserStates::find(const UserId& user) {
   return found == users_.end() ? nullptr : &found->second;
 }
 
-UserStates::Held* UserStates::acquire(const UserId& user) {
+Result<UserStates::Held*> UserStates::acquire(const UserId& user) {
   if (Held* held = find(user)) {
     touch(*held);
     return held;
@@ -46,7 +53,7 @@ UserStates::Held* UserStates::acquire(const UserId& user) {
   return load(user);
 }
 
-UserStates::Held* UserStates::load(const UserId& user) {
+Result<UserStates::Held*> UserStates::load(const UserId& user) {
   auto stored = snapshots_.get(user_snapshot_key(user));
   // Whoever has events before `fold_from` was given a snapshot, and the store knows of every one.
   if (stored && !*stored) return insert(RoutingState(user, start_of_chain(log_id_, user)));
@@ -67,8 +74,12 @@ UserStates::Held* UserStates::load(const UserId& user) {
   if (snapshot->log_id != log_id_ || snapshot->partition != partition_ ||
       snapshot->state.user_id != user)
     return refuse("it is of another log, partition or user");
-  if (snapshot->at.next_offset > log_end()) return refuse("it is ahead of the log");
-  if (!refill(snapshot->state)) return refuse("the log no longer has a text it refers to");
+  const auto is_within = is_within_log(snapshot->at.next_offset);
+  if (!is_within) return tl::unexpected(is_within.error());
+  if (!*is_within) return refuse("it is ahead of the log");
+  const auto is_whole = refill(snapshot->state);
+  if (!is_whole) return tl::unexpected(is_whole.error());
+  if (!*is_whole) return refuse("the log no longer has a text it refers to");
   Held* held = insert(std::move(snapshot->state));
   held->covered_to = snapshot->at.next_offset;
   return held;
@@ -113,33 +124,43 @@ void UserStates::mark_unfolded(const UserId& user) {
 
 // His snapshot is not needed where his whole history comes by: so a change of the fold costs the
 // one pass over the partition that is on anyhow.
-UserStates::Held* UserStates::acquire_for(const UserId& user, const Record& event) {
+Result<UserStates::Held*> UserStates::acquire_for(const UserId& user, const Record& event) {
   const bool is_behind = unfolded_.contains(user);
-  Held* held = acquire(user);
+  auto held = acquire(user);
+  if (!held) return held;
   const bool is_first = event_store::header_number(event, "ce_userseq") == 1;
-  if (held != nullptr || is_behind || !is_first || fold_from_ > Offset(0)) return held;
+  if (*held != nullptr || is_behind || !is_first || fold_from_ > Offset(0)) return held;
   unfolded_.erase(user);
   return insert(RoutingState(user, start_of_chain(log_id_, user)));
 }
 
 // A log that was restored from an older copy ends before what a snapshot of its later life holds.
-Offset UserStates::log_end() {
+Result<bool> UserStates::is_within_log(Offset next_offset) {
+  if (next_offset <= known_end_) return true;
   const auto bounds = log_.bounds({Topic::events, partition_});
-  return bounds ? bounds->end : Offset(0);
+  if (!bounds) return tl::unexpected(bounds.error());
+  note_end(bounds->end);
+  return next_offset <= known_end_;
 }
 
-bool UserStates::refill(RoutingState& state) {
-  return load_texts(state, [this](Offset offset) -> RecordPtr {
+Result<bool> UserStates::refill(RoutingState& state) {
+  std::optional<Error> unanswered;
+  const bool is_whole = load_texts(state, [this, &unanswered](Offset offset) -> RecordPtr {
     const auto read = log_.read({Topic::events, partition_}, offset, {.records_max = 1});
+    if (!read && is_retryable(read.error().code)) unanswered = read.error();
     return read && !read->empty() ? read->front() : nullptr;
   });
+  if (unanswered) return tl::unexpected(*unanswered);
+  return is_whole;
 }
 
 Result<void> UserStates::fold(const Record& record, const FoldState& before,
                               const FoldState& after) {
   const auto user = user_of(record);
   if (!user) return {};
-  Held* held = acquire_for(*user, record);
+  const auto acquired = acquire_for(*user, record);
+  if (!acquired) return tl::unexpected(acquired.error());
+  Held* const held = *acquired;
   if (held == nullptr || record.offset < held->covered_to) return {};
   const auto folded = fold_event(held->state, record, limits_);
   if (!folded) return tl::unexpected(folded.error());
@@ -157,7 +178,7 @@ Result<void> UserStates::fold(const Record& record, const FoldState& before,
   if (!held->dirty_since) held->dirty_since = before;
   ++held->events_since_snapshot;
   held->last_event = clock_.monotonic();
-  if (users_.size() > options_.users_max) evict(after);
+  if (users_.size() > options_.users_max) evict(after, kStayingPerEvent);
   return {};
 }
 
@@ -173,7 +194,7 @@ void UserStates::confirm(const Event& event, const FoldState& before, const Fold
   if ((held->events_since_snapshot >= options_.snapshot_events || held->in_the_way > 0) &&
       held->open_events == 0)
     write_snapshot(*held, after);
-  if (users_.size() > options_.users_max) evict(after);
+  if (users_.size() > options_.users_max) evict(after, kStayingPerEvent);
 }
 
 bool UserStates::write_snapshot(Held& held, const FoldState& now) {
@@ -223,7 +244,7 @@ void UserStates::tick(const FoldState& now) {
   for (auto& [user, held] : users_)
     if (held.dirty_since && held.open_events == 0 && held.last_event <= quiet_since)
       if (!write_snapshot(held, now) && !store_takes_) break;  // nor would it take another one
-  if (users_.size() > options_.users_max) evict(now);
+  if (users_.size() > options_.users_max) evict(now, users_.size());
 }
 
 bool UserStates::snapshot_partition(const FoldState& now) {
@@ -276,16 +297,17 @@ std::vector<UserId> UserStates::unfolded_users(std::size_t users_max, const User
   return users;
 }
 
-void UserStates::evict(const FoldState& now) {
-  for (auto it = by_use_.begin(); it != by_use_.end() && users_.size() > options_.users_max;) {
-    Held& held = users_.at(*it);
-    const bool stays = held.open_events > 0 || !held.state.runs.empty();
-    if (stays) {
-      ++it;
+void UserStates::evict(const FoldState& now, std::size_t staying_max) {
+  while (users_.size() > options_.users_max) {
+    Held& held = users_.at(by_use_.front());
+    if (held.open_events > 0 || !held.state.runs.empty()) {
+      if (staying_max == 0) return;
+      --staying_max;
+      touch(held);
       continue;
     }
     const bool is_kept = !held.dirty_since || write_snapshot(held, now);
-    const UserId user = *it++;
+    const UserId user = by_use_.front();
     if (is_kept) {
       by_use_.erase(held.used);
       users_.erase(user);

@@ -80,14 +80,16 @@ class UserStates {
 
   // The user's state: from memory, from his snapshot, or new. Null when his snapshot is refused or
   // his history does not fit it: he must be folded again from the log (UserRebuild), then given to
-  // adopt().
-  [[nodiscard]] Held* acquire(const UserId& user);
+  // adopt(). Errors, all retryable: the log does not say what is needed to judge or to fill his
+  // snapshot; nothing is refused for that.
+  [[nodiscard]] Result<Held*> acquire(const UserId& user);
   [[nodiscard]] Held* find(const UserId& user);
   // `damage`: why he was frozen, if he was; told as when it is met by fold().
   void adopt(RoutingState rebuilt, const std::optional<std::string>& damage, const FoldState& now);
 
   // A valid event that was read and is not of the term that is on: folds it. `before` is the fold
-  // just before it. Error unsupported_version: this build cannot fold the partition.
+  // just before it. Errors: unsupported_version: this build cannot fold the partition; those of
+  // acquire(): whoever follows the partition begins again, for nothing of the event was kept.
   [[nodiscard]] Result<void> fold(const Record& event, const FoldState& before,
                                   const FoldState& after);
 
@@ -106,6 +108,10 @@ class UserStates {
   // again the partition gets no snapshot.
   [[nodiscard]] bool must_rebuild() const { return store_takes_ && dropped_users_; }
 
+  // The events of the partition reach at least to here, as whoever follows it has read: what a
+  // snapshot speaks of below it needs no question to the log.
+  void note_end(Offset end) { known_end_ = std::max(known_end_, end); }
+
   // From the next event or tick() on.
   void set_users_max(std::size_t users_max) { options_.users_max = users_max; }
 
@@ -118,12 +124,13 @@ class UserStates {
   [[nodiscard]] std::size_t size() const { return users_.size(); }
 
  private:
-  Held* load(const UserId& user);
+  [[nodiscard]] Result<Held*> load(const UserId& user);
   // As acquire(), of one whose event was read.
-  Held* acquire_for(const UserId& user, const Record& event);
+  [[nodiscard]] Result<Held*> acquire_for(const UserId& user, const Record& event);
   Held* insert(RoutingState state);
-  [[nodiscard]] Offset log_end();
-  bool refill(RoutingState& state);
+  [[nodiscard]] Result<bool> is_within_log(Offset next_offset);
+  // False: the log no longer has a text. Errors: retryable ones alone.
+  [[nodiscard]] Result<bool> refill(RoutingState& state);
   void touch(Held& held);
   void report_damage(Offset at, const std::string& what);
   void mark_unfolded(const UserId& user);
@@ -131,7 +138,8 @@ class UserStates {
   bool write_snapshot(Held& held, const FoldState& now);
   bool give_to_store(const std::string& key, std::int64_t order, std::string bytes);
   void note_too_large(Held& held, std::size_t bytes);
-  void evict(const FoldState& now);
+  // Meets at most so many who must stay; they then count as used.
+  void evict(const FoldState& now, std::size_t staying_max);
 
   event_store::EventLog& log_;
   event_store::SnapshotStore& snapshots_;
@@ -142,6 +150,7 @@ class UserStates {
   RoutingLimits limits_;
   UserStatesOptions options_;
   std::unordered_map<UserId, Held> users_;
+  Offset known_end_{0};
   std::list<UserId> by_use_;  // least recently used first
   std::unordered_set<UserId> unfolded_;
   std::string refused_because_;  // of the last snapshot that was not used

@@ -317,8 +317,12 @@ Result<RecordPtr> ArchiveIndex::File::viewing_event(std::int64_t user, Seq seq) 
   return event;
 }
 
-ArchiveIndex::ArchiveIndex(std::string folder, std::int32_t partitions, OnDamage on_damage)
-    : folder_(std::move(folder)), partitions_(partitions), on_damage_(std::move(on_damage)) {}
+ArchiveIndex::ArchiveIndex(std::string folder, std::int32_t partitions,
+                           const std::set<Partition>& kept, OnDamage on_damage)
+    : folder_(std::move(folder)), partitions_(partitions), on_damage_(std::move(on_damage)) {
+  for (std::int32_t p = 0; p < partitions; ++p)
+    if (kept.empty() || kept.contains(Partition(p))) kept_.emplace_back(p);
+}
 
 ArchiveIndex::~ArchiveIndex() = default;
 
@@ -344,12 +348,12 @@ Result<Answer> ArchiveIndex::ask(Partition partition, const Ask& question) {
 }
 
 Result<UserPage> ArchiveIndex::find_users(const UserSearch& search) {
-  UserPage page{{}, false, {}};
-  for (std::int32_t p = 0; p < partitions_; ++p) {
-    auto position = ask<Position>(Partition(p),
-                                  [&](File& file) { return file.find_users(search, page.users); });
+  UserPage page{{}, false, std::vector<Position>(static_cast<std::size_t>(partitions_))};
+  for (const Partition partition : kept_) {
+    auto position =
+        ask<Position>(partition, [&](File& file) { return file.find_users(search, page.users); });
     if (!position) return tl::unexpected<Error>(position.error());
-    page.complete_to.push_back(*std::move(position));
+    page.complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
   }
   std::sort(page.users.begin(), page.users.end(),
             [](const UserSummary& a, const UserSummary& b) { return a.id < b.id; });
@@ -376,12 +380,12 @@ Result<bool> ArchiveIndex::is_damaged(const UserId& user) {
 }
 
 Result<ViewPage> ArchiveIndex::views(const ViewQuery& query) {
-  ViewPage page{{}, false, {}};
-  for (std::int32_t p = 0; p < partitions_; ++p) {
+  ViewPage page{{}, false, std::vector<Position>(static_cast<std::size_t>(partitions_))};
+  for (const Partition partition : kept_) {
     auto position =
-        ask<Position>(Partition(p), [&](File& file) { return file.views(query, page.views); });
+        ask<Position>(partition, [&](File& file) { return file.views(query, page.views); });
     if (!position) return tl::unexpected<Error>(position.error());
-    page.complete_to.push_back(*std::move(position));
+    page.complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
   }
   std::sort(page.views.begin(), page.views.end(),
             [](const View& a, const View& b) { return a.place > b.place; });

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,7 @@ struct UserSummary {
 struct UserPage {
   std::vector<UserSummary> users;  // by id
   bool more;
-  std::vector<Position> complete_to;  // by partition
+  std::vector<Position> complete_to;  // by partition; of one that is not kept: the beginning
 };
 
 struct RunQuery {
@@ -73,8 +74,10 @@ struct ViewPage {
 class ArchiveIndex {
  public:
   using OnDamage = std::function<void(Partition, const Error&)>;
-  // `partitions`: of every topic of the log. `on_damage` is called where corrupt is answered.
-  ArchiveIndex(std::string folder, std::int32_t partitions, OnDamage on_damage);
+  // `partitions`: of every topic of the log; `kept`: those that lists are made of, none named: all.
+  // `on_damage` is called where corrupt is answered.
+  ArchiveIndex(std::string folder, std::int32_t partitions, const std::set<Partition>& kept,
+               OnDamage on_damage);
   ~ArchiveIndex();
   ArchiveIndex(const ArchiveIndex&) = delete;
   ArchiveIndex& operator=(const ArchiveIndex&) = delete;
@@ -100,6 +103,7 @@ class ArchiveIndex {
 
   const std::string folder_;
   const std::int32_t partitions_;
+  std::vector<Partition> kept_;
   const OnDamage on_damage_;
   std::map<Partition, std::unique_ptr<File>> files_;
 };

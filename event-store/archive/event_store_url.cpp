@@ -1,27 +1,10 @@
 #include "event-store/archive/event_store_url.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
+#include <utility>
 
 namespace signalbox::event_store {
 namespace {
-
-std::optional<std::int32_t> parse_number(std::string_view text) {
-  std::int32_t number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || number < 0)
-    return std::nullopt;
-  return number;
-}
-
-std::optional<EventStoreUrl::Range> parse_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = parse_number(text.substr(0, dash));
-  const auto last = dash == text.npos ? first : parse_number(text.substr(dash + 1));
-  if (!first || !last || *last < *first) return std::nullopt;
-  return EventStoreUrl::Range{*first, *last};
-}
 
 // HOST or HOST:PORT, and nothing a request could be led astray by.
 bool is_host(std::string_view text) {
@@ -34,7 +17,8 @@ bool is_host(std::string_view text) {
 }  // namespace
 
 bool EventStoreUrl::serves(Partition partition) const {
-  return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+  return ranges.empty() ||
+         std::any_of(ranges.begin(), ranges.end(), [&](const PartitionRange& range) {
            return partition.value() >= range.first && partition.value() <= range.last;
          });
 }
@@ -54,15 +38,10 @@ Result<EventStoreUrl> parse_event_store_url(std::string_view text) {
         "partitions");
   EventStoreUrl url{std::string(base)};
   if (text.find('#') == text.npos) return url;
-  std::string_view left = text.substr(text.find('#') + 1);
-  while (true) {
-    const std::string_view one = left.substr(0, left.find(','));
-    const auto range = parse_range(one);
-    if (!range) return bad("must name partitions behind # as in 0-5,9");
-    url.ranges.push_back(*range);
-    if (one.size() == left.size()) return url;
-    left.remove_prefix(one.size() + 1);
-  }
+  auto ranges = parse_partition_ranges(text.substr(text.find('#') + 1));
+  if (!ranges) return bad("must name partitions behind # as in 0-5,9");
+  url.ranges = *std::move(ranges);
+  return url;
 }
 
 }  // namespace signalbox::event_store

@@ -6,19 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "event-store/archive/partition_ranges.hpp"
 #include "event-store/model/ids.hpp"
 #include "event-store/model/result.hpp"
 
 namespace signalbox::event_store {
 
 struct EventStoreUrl {
-  struct Range {
-    std::int32_t first;
-    std::int32_t last;
-    friend bool operator==(const Range&, const Range&) = default;
-  };
-  std::string base;             // without a slash at its end
-  std::vector<Range> ranges{};  // empty: every partition
+  std::string base;                      // without a slash at its end
+  std::vector<PartitionRange> ranges{};  // empty: every partition
 
   [[nodiscard]] bool serves(Partition partition) const;
 };

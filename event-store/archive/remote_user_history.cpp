@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -32,7 +34,8 @@ struct FreeHeaders {
 using MonotonicClock = std::chrono::steady_clock;
 
 constexpr long kOk = 200;
-constexpr long kBusy = 503;  // it lives, but has no answer now
+constexpr long kBusy = 503;       // it lives, but has no answer now
+constexpr long kElsewhere = 421;  // it does not keep the partition
 constexpr int kPollMs = 1000;
 
 // A cursor may say any seq; what is smaller than none is none.
@@ -51,11 +54,15 @@ std::string users_path(const UserId& user, std::string_view what) {
 // One thread that asks for all.
 class RemoteUserHistory::Client {
  public:
+  struct Judged {
+    Task give;
+    Offset complete_to;
+  };
   struct Question {
     std::string path;
     Partition partition;
     // Judges a body: what to do with the page, or why it is none.
-    std::function<Result<Task>(std::string_view)> judge;
+    std::function<Result<Judged>(std::string_view)> judge;
     std::function<Task(Error)> give_up;
     Executor& where;
   };
@@ -65,17 +72,25 @@ class RemoteUserHistory::Client {
   void ask(Question question);
 
  private:
+  // How far a store said it has a partition; below any offset: it does not keep it.
+  struct Known {
+    Offset complete_to;
+    MonotonicClock::time_point until;
+  };
   struct Store {
     EventStoreUrl url;
     MonotonicClock::time_point rests_until{};
+    std::map<Partition, Known> known{};
   };
   struct Try {
     Question question;
     std::vector<std::size_t> asked{};  // stores, in order
+    std::size_t elsewhere = 0;         // of them those that do not keep the partition
     std::unique_ptr<CURL, FreeRequest> request{};
     std::unique_ptr<curl_slist, FreeHeaders> headers{};
     std::string body{};
     std::size_t bytes_max = 0;
+    Task fallback{};  // gives an answer of a store that is behind another one
   };
   using Tries = std::list<Try>;
 
@@ -84,6 +99,13 @@ class RemoteUserHistory::Client {
   // At the next store, or gives up.
   void begin(Tries::iterator one, std::string why);
   [[nodiscard]] std::optional<std::size_t> choose(const Try& one) const;
+  // What a store has of a partition, as far as it said; nothing known is more than anything.
+  [[nodiscard]] static Offset expected_of(const Store& store, Partition partition);
+  // A store that may still be asked is known to have more than this.
+  [[nodiscard]] bool is_behind(const Try& one, Offset complete_to) const;
+  [[nodiscard]] bool may_ask(const Try& one) const {
+    return one.asked.size() - one.elsewhere < options_.tries_max;
+  }
   [[nodiscard]] Result<void> send(Try& one, const Store& store);
   void take_answers();
   void take_answer(Tries::iterator one, CURLcode done);
@@ -152,15 +174,37 @@ void RemoteUserHistory::Client::begin_waiting() {
 
 std::optional<std::size_t> RemoteUserHistory::Client::choose(const Try& one) const {
   const auto now = MonotonicClock::now();
-  for (std::size_t i = 0; i < stores_.size(); ++i)
-    if (stores_[i].url.serves(one.question.partition) && stores_[i].rests_until <= now &&
-        std::find(one.asked.begin(), one.asked.end(), i) == one.asked.end())
-      return i;
-  return std::nullopt;
+  std::optional<std::size_t> best;
+  Offset most(0);
+  for (std::size_t i = 0; i < stores_.size(); ++i) {
+    if (!stores_[i].url.serves(one.question.partition) || stores_[i].rests_until > now ||
+        std::find(one.asked.begin(), one.asked.end(), i) != one.asked.end())
+      continue;
+    const Offset expected = expected_of(stores_[i], one.question.partition);
+    if (best && expected <= most) continue;
+    best = i;
+    most = expected;
+  }
+  return best;
+}
+
+Offset RemoteUserHistory::Client::expected_of(const Store& store, Partition partition) {
+  const auto known = store.known.find(partition);
+  return known != store.known.end() && known->second.until > MonotonicClock::now()
+             ? known->second.complete_to
+             : Offset(std::numeric_limits<std::int64_t>::max());
+}
+
+bool RemoteUserHistory::Client::is_behind(const Try& one, Offset complete_to) const {
+  if (!may_ask(one)) return false;
+  const auto next = choose(one);
+  if (!next) return false;
+  const Offset expected = expected_of(stores_[*next], one.question.partition);
+  return expected > complete_to && expected < Offset(std::numeric_limits<std::int64_t>::max());
 }
 
 void RemoteUserHistory::Client::begin(Tries::iterator one, std::string why) {
-  while (one->asked.size() < options_.tries_max) {
+  while (may_ask(*one)) {
     const auto chosen = choose(*one);
     if (!chosen) break;
     one->asked.push_back(*chosen);
@@ -169,7 +213,9 @@ void RemoteUserHistory::Client::begin(Tries::iterator one, std::string why) {
     why = sent.error().message;
     let_rest(stores_[*chosen], why);
   }
-  one->question.where.post(one->question.give_up({Errc::unavailable, std::move(why)}));
+  one->question.where.post(one->fallback
+                               ? std::move(one->fallback)
+                               : one->question.give_up({Errc::unavailable, std::move(why)}));
   tries_.erase(one);
 }
 
@@ -236,13 +282,26 @@ void RemoteUserHistory::Client::take_answer(Tries::iterator one, CURLcode done) 
   } else if (status != kOk) {
     why = "answers with HTTP status " + std::to_string(status);
   } else if (auto judged = one->question.judge(one->body)) {
-    one->question.where.post(*std::move(judged));
+    const auto until = MonotonicClock::now() + options_.remember;
+    store.known.insert_or_assign(one->question.partition, Known{judged->complete_to, until});
+    if (is_behind(*one, judged->complete_to)) {
+      one->fallback = std::move(judged->give);
+      return begin(one, "");
+    }
+    one->question.where.post(std::move(judged->give));
     tries_.erase(one);
     return;
   } else {
     why = "answers something else than was asked: " + judged.error().message;
   }
-  if (done != CURLE_OK || status != kBusy) let_rest(store, why);
+  if (done == CURLE_OK && status == kElsewhere) {
+    ++one->elsewhere;
+    store.known.insert_or_assign(
+        one->question.partition,
+        Known{Offset(-1), MonotonicClock::now() + options_.remember_elsewhere});
+  } else if (done != CURLE_OK || status != kBusy) {
+    let_rest(store, why);
+  }
   begin(one, store.url.base + " " + why);
 }
 
@@ -262,18 +321,20 @@ void RemoteUserHistory::ask(Query query, std::string path, Executor& where,
                             Result<Page> (*decode)(std::string_view, const PageOrigin&,
                                                    const Query&)) {
   const PageOrigin origin{log_.log_id, partition_of(query.user, log_.partitions)};
-  client_->ask({.path = std::move(path),
-                .partition = origin.partition,
-                .judge = [origin, decode, done,
-                          query = std::move(query)](std::string_view body) -> Result<Task> {
-                  auto page = decode(body, origin, query);
-                  if (!page) return tl::unexpected(page.error());
-                  return Task([done, page = *std::move(page)] { done(page); });
-                },
-                .give_up = [done](Error error) -> Task {
-                  return [done, error = std::move(error)] { done(tl::unexpected(error)); };
-                },
-                .where = where});
+  client_->ask(
+      {.path = std::move(path),
+       .partition = origin.partition,
+       .judge = [origin, decode, done,
+                 query = std::move(query)](std::string_view body) -> Result<Client::Judged> {
+         auto page = decode(body, origin, query);
+         if (!page) return tl::unexpected(page.error());
+         const Offset complete_to = page->complete_to.next_offset;
+         return Client::Judged{[done, page = *std::move(page)] { done(page); }, complete_to};
+       },
+       .give_up = [done](Error error) -> Task {
+         return [done, error = std::move(error)] { done(tl::unexpected(error)); };
+       },
+       .where = where});
 }
 
 void RemoteUserHistory::read(HistoryQuery query, Executor& where,

@@ -36,13 +36,8 @@ Asked<HistoryQuery> read_events_query(const HttpRequest& request, std::int64_t b
   const std::string_view query = request.query;
   if (auto known = check_parameters(query, kEventsParameters); !known)
     return tl::unexpected(std::move(known.error()));
-  const auto after = read_number_parameter(query, "after_seq", 0, kSeqMax, 0);
-  if (!after) return tl::unexpected(after.error());
-  const auto before = read_number_parameter(query, "before_seq", 0, kSeqMax, kSeqMax);
-  if (!before) return tl::unexpected(before.error());
-  const bool forward = has_query_parameter(query, "after_seq");
-  if (forward && has_query_parameter(query, "before_seq"))
-    return tl::unexpected(bad_parameter("after_seq", "must not stand beside before_seq"));
+  const auto bound = read_seq_bound(query);
+  if (!bound) return tl::unexpected(bound.error());
   const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   auto thread = read_thread_parameter(query);
@@ -50,12 +45,11 @@ Asked<HistoryQuery> read_events_query(const HttpRequest& request, std::int64_t b
   const auto bytes = read_number_parameter(query, "bytes_max", 1, bytes_most, bytes_most);
   if (!bytes) return tl::unexpected(bytes.error());
   HistoryQuery read{.user = *std::move(user),
-                    .after = std::nullopt,
-                    .before = std::nullopt,
+                    .after = bound->after,
+                    .before = bound->before,
                     .thread = *std::move(thread),
                     .events_max = *limit,
                     .bytes_max = static_cast<std::size_t>(*bytes)};
-  (forward ? read.after : read.before) = Seq(forward ? *after : *before);
   return read;
 }
 
@@ -81,6 +75,12 @@ std::string next_link(const std::string& path, const HistoryQuery& query, Seq la
 
 }  // namespace
 
+HttpResponse kept_elsewhere(Partition partition) {
+  return http_error(421, "other_event_store",
+                    "the user is in partition " + std::to_string(partition.value()) +
+                        ", which another event store keeps");
+}
+
 struct UserHistoryApi::State {
   std::mutex mutex;
   std::condition_variable none_asking;
@@ -94,7 +94,7 @@ UserHistoryApi::UserHistoryApi(UserHistory& history, const LogDescription& log, 
     : history_(history),
       log_(log),
       executor_(executor),
-      options_(options),
+      options_(std::move(options)),
       state_(std::make_shared<State>()) {}
 
 UserHistoryApi::~UserHistoryApi() { stop(); }
@@ -141,9 +141,14 @@ PageOrigin UserHistoryApi::origin_of(const UserId& user) const {
   return {log_.log_id, partition_of(user, log_.partitions)};
 }
 
+bool UserHistoryApi::keeps(const UserId& user) const {
+  return options_.kept.empty() || options_.kept.contains(origin_of(user).partition);
+}
+
 void UserHistoryApi::answer_events(const HttpRequest& request, const HttpAnswer& answer) {
   auto query = read_events_query(request, static_cast<std::int64_t>(options_.page_bytes_max));
   if (!query) return answer(std::move(query.error()));
+  if (!keeps(query->user)) return answer(kept_elsewhere(origin_of(query->user).partition));
   auto slot = begin(answer);
   if (!slot) return;
   history_.read(
@@ -165,6 +170,7 @@ void UserHistoryApi::answer_events(const HttpRequest& request, const HttpAnswer&
 void UserHistoryApi::answer_threads(const HttpRequest& request, const HttpAnswer& answer) {
   auto query = read_threads_query(request);
   if (!query) return answer(std::move(query.error()));
+  if (!keeps(query->user)) return answer(kept_elsewhere(origin_of(query->user).partition));
   auto slot = begin(answer);
   if (!slot) return;
   history_.read_threads(

@@ -6,7 +6,8 @@
 // bytes_max where that is less, but one event at least. Each says up to where it is complete; there
 // the reader goes on in the log.
 //
-// Status: 401 no token, 403 a wrong one or without the role, 400 a bad parameter; with Retry-After
+// Status: 401 no token, 403 a wrong one or without the role, 400 a bad parameter, 421
+// other_event_store (the user's partition is not kept here: ask the next one); with Retry-After
 // 503 overloaded (requests_max are under way, or the service stops) and 503 log_unavailable (the
 // history cannot be read).
 //
@@ -17,6 +18,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ namespace signalbox::event_store {
 struct UserHistoryApiOptions {
   std::size_t requests_max = 32;  // until their answers are sent
   std::size_t page_bytes_max = 1 << 20;
+  std::set<Partition> kept = {};  // none named: all
 };
 
 class UserHistoryApi {
@@ -52,6 +55,7 @@ class UserHistoryApi {
   // Null: the answer was given.
   [[nodiscard]] std::shared_ptr<const void> begin(const HttpAnswer& answer);
   [[nodiscard]] PageOrigin origin_of(const UserId& user) const;
+  [[nodiscard]] bool keeps(const UserId& user) const;
 
   UserHistory& history_;
   const LogDescription log_;
@@ -59,5 +63,8 @@ class UserHistoryApi {
   const UserHistoryApiOptions options_;
   std::shared_ptr<State> state_;
 };
+
+// 421 other_event_store.
+[[nodiscard]] HttpResponse kept_elsewhere(Partition partition);
 
 }  // namespace signalbox::event_store

@@ -32,6 +32,8 @@ constexpr std::array kRows{
                  "use one that `Allow` names"},
     HttpErrorRow{413, "too_large", "the answer would be larger than one answer may be",
                  "ask for less, or use `signalbox replay` on the data folder"},
+    HttpErrorRow{421, "other_event_store", "another event store keeps this user's partition",
+                 "ask the other event stores; `event_store.partitions` says what each keeps"},
     HttpErrorRow{426, "protocol", "the WebSocket is of another version than 13",
                  "use a client of RFC 6455"},
     HttpErrorRow{429, "rate_limited",

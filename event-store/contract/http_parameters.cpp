@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "event-store/contract/json_writer.hpp"
@@ -153,6 +154,18 @@ tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view qu
   return read_number_parameter(query, "limit", 1, kLimitMax, kLimit).map([](std::int64_t limit) {
     return static_cast<std::size_t>(limit);
   });
+}
+
+tl::expected<SeqBound, HttpResponse> read_seq_bound(std::string_view query) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto after = read_number_parameter(query, "after_seq", 0, kMost, 0);
+  if (!after) return tl::unexpected(after.error());
+  const auto before = read_number_parameter(query, "before_seq", 0, kMost, kMost);
+  if (!before) return tl::unexpected(before.error());
+  if (!has_query_parameter(query, "after_seq")) return SeqBound{.before = Seq(*before)};
+  if (has_query_parameter(query, "before_seq"))
+    return tl::unexpected(bad_parameter("after_seq", "must not stand beside before_seq"));
+  return SeqBound{.after = Seq(*after)};
 }
 
 tl::expected<std::optional<ThreadId>, HttpResponse> read_thread_parameter(std::string_view query) {

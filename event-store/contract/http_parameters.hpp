@@ -47,6 +47,13 @@ namespace signalbox::event_store {
                                                                    std::string_view prefix);
 // `limit` of a page (contract 12): 1 to 1000, 100 where it is absent.
 [[nodiscard]] tl::expected<std::size_t, HttpResponse> read_limit_parameter(std::string_view query);
+// `after_seq` or `before_seq` of a history: exactly one of them is set, `before` where neither is
+// there; or the 400.
+struct SeqBound {
+  std::optional<Seq> after{};
+  std::optional<Seq> before{};
+};
+[[nodiscard]] tl::expected<SeqBound, HttpResponse> read_seq_bound(std::string_view query);
 // `thread_id`; none where it is absent.
 [[nodiscard]] tl::expected<std::optional<ThreadId>, HttpResponse> read_thread_parameter(
     std::string_view query);

@@ -61,6 +61,9 @@ class MembershipSink {
   virtual ~MembershipSink() = default;
   // The complete set this member should own from now on.
   virtual void on_assigned(std::span<const Partition> partitions) = 0;
+  // Why the group does not take this member, for people; it goes on trying, and on_assigned() is
+  // the end of it.
+  virtual void on_trouble(const Error&) {}
 };
 
 // Membership in a consumer group; destroying it leaves the group at once.

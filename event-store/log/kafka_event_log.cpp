@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -23,10 +24,10 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kAskAgainAfter{20};
-
-bool is_written_by_gateways(Topic topic) {
-  return topic == Topic::inbound || topic == Topic::connections;
-}
+// Whoever asks waits: for a partition that gave no answer, twice as long each time, since its
+// broker may be slow; and for the others while there is one, since they may be of the same broker.
+constexpr milliseconds kSilentTimeout{300};
+constexpr milliseconds kBesideSilentTimeout{2'000};
 
 class MembershipHandle final : public Membership {
  public:
@@ -48,16 +49,48 @@ struct KafkaEventLog::Parts {
         ends(description.partitions),
         reader(std::move(opened)) {}
   ~Parts() {
+    for (KafkaProducer* producer : {&stated, &commands, &aside}) producer->stop();
     const MonotonicTime deadline = steady_clock::now() + kClosingMax;
     for (const auto& member : members)
       if (!member->wait_until_gone(deadline))
         spdlog::error("a member of a consumer group does not leave in time and is left behind");
   }
 
+  [[nodiscard]] KafkaProducer& producer_of(Topic topic) {
+    const auto kind = KafkaProducer::kind_of(topic);
+    if (kind == KafkaProducer::Kind::aside) return aside;
+    return kind == KafkaProducer::Kind::commands ? commands : stated;
+  }
+
+  [[nodiscard]] MonotonicTime deadline(const TopicPartition& at) {
+    const std::lock_guard lock(asking);
+    milliseconds timeout = options->read_timeout;
+    if (const auto found = silent.find(at); found != silent.end())
+      timeout = found->second;
+    else if (!silent.empty())
+      timeout = std::min(timeout, kBesideSilentTimeout);
+    return steady_clock::now() + timeout;
+  }
+  // What came of asking for it, as it is.
+  template <class T>
+  [[nodiscard]] Result<T> noted(const TopicPartition& at, Result<T> answer) {
+    const std::lock_guard lock(asking);
+    if (answer || answer.error().code != Errc::unavailable) {
+      silent.erase(at);
+    } else if (const auto [found, is_new] = silent.try_emplace(at, kSilentTimeout); !is_new) {
+      found->second = std::min(found->second * 2, kBesideSilentTimeout);
+    }
+    return answer;
+  }
+
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
+                                                    ReadLimits limits, MonotonicTime deadline);
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline);
+
   // Of a broker that is asked now: as new as anything this process was told.
   [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline) {
     while (true) {
-      auto now = reader->end(at, deadline);
+      auto now = reader->end(at, deadline, KafkaReader::Leader::is_needed);
       if (!now) return now;
       if (*now >= ends.at_least(at)) {
         ends.raise(at, *now);
@@ -76,8 +109,12 @@ struct KafkaEventLog::Parts {
   KafkaEnds ends;
   const std::unique_ptr<KafkaReader> reader;
   std::unique_ptr<KafkaTails> tails{};
-  KafkaProducer gapless{KafkaProducer::Kind::gapless, *options, ends};
-  KafkaProducer prompt{KafkaProducer::Kind::prompt, *options, ends};
+  // A queue of its own for each kind of append, so that what may be lost never stands in the way.
+  KafkaProducer stated{KafkaProducer::Kind::stated, *options, ends};
+  KafkaProducer commands{KafkaProducer::Kind::commands, *options, ends};
+  KafkaProducer aside{KafkaProducer::Kind::aside, *options, ends};
+  std::mutex asking;
+  std::map<TopicPartition, milliseconds> silent{};  // guarded by asking; how long the next waits
   std::mutex joining;
   std::vector<std::shared_ptr<KafkaMember>> members;  // guarded by joining
 };
@@ -104,8 +141,7 @@ LogDescription KafkaEventLog::describe() const { return parts_->description; }
 void KafkaEventLog::append(TopicPartition at, NewRecord record, Executor& where, AppendDone done) {
   SIGNALBOX_ASSERT(at.partition.value() >= 0 &&
                    at.partition.value() < parts_->description.partitions);
-  KafkaProducer& producer = is_written_by_gateways(at.topic) ? parts_->prompt : parts_->gapless;
-  producer.append(at, std::move(record), where, std::move(done));
+  parts_->producer_of(at.topic).append(at, std::move(record), where, std::move(done));
 }
 
 std::unique_ptr<Tail> KafkaEventLog::tail(TopicPartition at, Offset from, Executor& where,
@@ -115,20 +151,25 @@ std::unique_ptr<Tail> KafkaEventLog::tail(TopicPartition at, Offset from, Execut
 
 Result<std::vector<RecordPtr>> KafkaEventLog::read(TopicPartition at, Offset from,
                                                    ReadLimits limits) {
-  const MonotonicTime deadline = steady_clock::now() + parts_->options->read_timeout;
+  return parts_->noted(at, parts_->read(at, from, limits, parts_->deadline(at)));
+}
+
+Result<std::vector<RecordPtr>> KafkaEventLog::Parts::read(const TopicPartition& at, Offset from,
+                                                          ReadLimits limits,
+                                                          MonotonicTime deadline) {
   // What is known to be there needs no broker to say so; that there is nothing does.
-  Offset end = parts_->ends.at_least(at);
+  Offset known = ends.at_least(at);
   while (true) {
-    if (from >= end) {
-      const auto asked = parts_->end(at, deadline);
+    if (from >= known) {
+      const auto asked = end(at, deadline);
       if (!asked) return tl::unexpected(asked.error());
-      end = *asked;
+      known = *asked;
     }
-    if (from >= end) return std::vector<RecordPtr>();
-    auto piece = parts_->reader->read(at, from, end, limits, KafkaReader::Wait::for_all, deadline);
+    if (from >= known) return std::vector<RecordPtr>();
+    auto piece = reader->read(at, from, known, limits, KafkaReader::Wait::for_all, deadline);
     if (!piece) return tl::unexpected(piece.error());
     if (!piece->records.empty()) return std::move(piece->records);
-    if (piece->next < end)
+    if (piece->next < known)
       return failure(Errc::unavailable, "no broker gives " + std::string(to_text(at.topic)) +
                                             " partition " + std::to_string(at.partition.value()) +
                                             " from offset " + std::to_string(piece->next.value()));
@@ -137,12 +178,15 @@ Result<std::vector<RecordPtr>> KafkaEventLog::read(TopicPartition at, Offset fro
 }
 
 Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) {
-  const MonotonicTime deadline = steady_clock::now() + parts_->options->read_timeout;
-  const auto end = parts_->end(at, deadline);
-  if (!end) return tl::unexpected(end.error());
-  auto bounds = parts_->reader->bounds(at, deadline);
-  if (bounds) bounds->end = std::max(bounds->end, *end);
-  return bounds;
+  return parts_->noted(at, parts_->bounds(at, parts_->deadline(at)));
+}
+
+Result<LogBounds> KafkaEventLog::Parts::bounds(const TopicPartition& at, MonotonicTime deadline) {
+  const auto known = end(at, deadline);
+  if (!known) return tl::unexpected(known.error());
+  auto found = reader->bounds(at, deadline, KafkaReader::Leader::is_needed);
+  if (found) found->end = std::max(found->end, *known);
+  return found;
 }
 
 std::unique_ptr<Membership> KafkaEventLog::join(std::string group, Executor& where,
@@ -155,10 +199,12 @@ std::unique_ptr<Membership> KafkaEventLog::join(std::string group, Executor& whe
 
 KafkaEventLogStatistics KafkaEventLog::statistics() const {
   KafkaEventLogStatistics sum{};
-  parts_->gapless.add_to(sum);
-  parts_->prompt.add_to(sum);
+  parts_->stated.add_to(sum);
+  parts_->commands.add_to(sum);
+  parts_->aside.add_to(sum);
   parts_->tails->add_to(sum);
   sum.records_read = parts_->reader->records();
+  sum.bytes_read = parts_->reader->bytes();
   sum.reader_seeks = parts_->reader->seeks();
   return sum;
 }

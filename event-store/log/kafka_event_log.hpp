@@ -1,20 +1,22 @@
 // KafkaEventLog: the log on Kafka, for processes on any number of machines (contract 2). librdkafka
 // does the wire; what is here decides what may be promised.
 //
-// Appends: two idempotent producers, each made when the first append of its kind comes. What
-// routers append (events, snapshots, quarantine, progress) is tried until it is reported; after a
+// Appends: three idempotent producers, each made when the first append of its kind comes, each with
+// a queue of its own. What owners state (events, quarantine) is tried until it is reported; after a
 // failed report or a fatal error all that is not answered is answered log_unavailable, a new
 // producer takes what comes then, and the owner sends its open list again (ops/decisions/0015).
-// What gateways append (inbound, connections) is answered log_unavailable when no report came in
-// append_timeout; it may be in the log nevertheless. Answers come in call order per thread and
-// partition; refusals (overloaded, too_large) at once.
+// Commands (inbound), and apart from them what nobody waits for (progress, snapshots, connections),
+// are answered log_unavailable when no report came in append_timeout; they may be in the log
+// nevertheless. Answers come in call order per thread and partition; refusals (overloaded,
+// too_large) at once.
 // Tails: one consumer follows the heads of the partitions that have tails and no others ("kafka-
 // tail"); those that are behind it read through a second one ("kafka-read"), as read() does. A
 // broker that is away is waited for. Offsets may have holes. read() may give less than the limits
 // allow where this process knows of no more: only an empty answer says that there is nothing.
 //
 // Errors of append: also stopped. Of read() and bounds(): unavailable, where no broker answers in
-// read_timeout; they block on it.
+// read_timeout; they block on it, and no longer than a moment where the partition has no leader or
+// the last answer did not come.
 // Lifetime: outlives its tails and memberships. Destruction waits up to close_timeout for reports,
 // then answers what is left with stopped.
 #pragma once

@@ -14,12 +14,12 @@ namespace signalbox::event_store {
 struct KafkaEventLogOptions {
   KafkaOptions kafka{};
 
-  // Appends not yet answered, of each of the two producers; full: overloaded.
+  // Appends not yet answered, of each of the three producers; full: overloaded.
   std::size_t queue_records_max = 20000;
   std::size_t queue_bytes_max = 64U << 20;
-  std::size_t record_bytes_max = 960U << 10;  // larger: too_large, before it is sent
-  // Of what gateways append (inbound, connections): not reported by then is log_unavailable. What
-  // routers append is tried until it is reported.
+  // Larger: too_large, before it is sent. As on the embedded log; topics take somewhat more.
+  std::size_t record_bytes_max = 4U << 20;
+  // Not reported by then is log_unavailable. Events and quarantine are tried until it is reported.
   std::chrono::milliseconds append_timeout{10'000};
 
   std::size_t recent_bytes_max = 16U << 20;   // kept for tails of all partitions; then they lag
@@ -37,6 +37,9 @@ struct KafkaEventLogOptions {
   // A member whose executor does not come round for so long leaves the group until it does.
   std::chrono::milliseconds executor_silence_max{30'000};
 
+  // For tools that look: also a log whose first events retention took. Roles refuse it.
+  bool may_be_cut = false;
+
   // Called once, on a thread of the log, when it has ended for good: its owner must end the
   // process. What a broker does not answer is no such end.
   std::function<void(const Error&)> fatal = [](const Error&) {};
@@ -44,16 +47,18 @@ struct KafkaEventLogOptions {
 
 // Readable at any time, for metrics.
 struct KafkaEventLogStatistics {
-  std::size_t queue_records;  // appends not yet answered, of both producers
+  std::size_t queue_records;  // appends not yet answered, of all producers
   std::size_t queue_bytes;
   std::uint64_t appended;           // reported ok
   std::uint64_t append_failures;    // reported as failed, or given up with their producer
   std::uint64_t producers_rebuilt;  // after a fatal error or a failed report of the router's
   std::uint64_t records_fetched;    // at the head, for tails
   std::uint64_t bytes_fetched;
-  std::uint64_t records_read;               // behind the head, for read() and lagging tails
-  std::uint64_t reader_seeks;               // of those: how often not where the last read ended
-  std::size_t partitions_followed;          // at the head
+  std::uint64_t records_read;  // behind the head, for read() and lagging tails
+  std::uint64_t bytes_read;
+  std::uint64_t reads_in_vain;      // for tails, of partitions that gave nothing in time
+  std::uint64_t reader_seeks;       // of records_read: how often not where the last read ended
+  std::size_t partitions_followed;  // at the head
   std::chrono::milliseconds oldest_append;  // how long the oldest append waits for its report
 };
 

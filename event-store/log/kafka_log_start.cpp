@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 
 #include "event-store/contract/codec.hpp"
 
@@ -17,6 +18,8 @@ using std::chrono::steady_clock;
 // A broker that has just started may not know of its topics yet.
 constexpr milliseconds kAskAgainAfter{100};
 constexpr milliseconds kMissingIsFinal{2'000};
+// Owners state which log it is at least that often.
+constexpr std::size_t kControlWithin = 2'000;
 
 using Metadata = KafkaHandle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 
@@ -84,6 +87,33 @@ Result<std::int32_t> common_partitions(KafkaReader& reader, const KafkaOptions& 
   return partitions;
 }
 
+std::optional<LogId> stated_log(const Record& record) {
+  const auto control = decode_control(record);
+  if (!control) return std::nullopt;
+  if (const auto* genesis = std::get_if<LogGenesis>(&control->data)) return genesis->log_id;
+  if (const auto* owned = std::get_if<PartitionOwned>(&control->data)) return owned->log_id;
+  if (const auto* made = std::get_if<PartitionCheckpoint>(&control->data)) return made->log_id;
+  return std::nullopt;
+}
+
+// Whose genesis retention took: by that of another partition, or by what its owners stated since.
+Result<LogDescription> describe_cut_log(KafkaReader& reader, std::int32_t partitions,
+                                        MonotonicTime deadline) {
+  for (std::int32_t number = 0; number < partitions; ++number) {
+    const TopicPartition at{Topic::events, Partition(number)};
+    const auto bounds = reader.bounds(at, deadline);
+    if (!bounds) return tl::unexpected(bounds.error());
+    const auto read = reader.read(at, bounds->first, bounds->end, {.records_max = kControlWithin},
+                                  KafkaReader::Wait::for_all, deadline);
+    if (!read) return tl::unexpected(read.error());
+    for (const RecordPtr& record : read->records)
+      if (const auto log = stated_log(*record)) return LogDescription{*log, partitions};
+  }
+  return failure(Errc::corrupt,
+                 "retention took the first records of every partition of events, and nothing that "
+                 "is left says which log it was");
+}
+
 }  // namespace
 
 Result<LogDescription> find_kafka_log(KafkaReader& reader, const KafkaEventLogOptions& options) {
@@ -97,6 +127,8 @@ Result<LogDescription> find_kafka_log(KafkaReader& reader, const KafkaEventLogOp
   if (bounds->end == Offset(0))
     return failure(Errc::not_found, "topic " + name + " is empty, its genesis is missing: run " +
                                         command_that_creates(options.kafka));
+  if (bounds->first > Offset(0) && options.may_be_cut)
+    return describe_cut_log(reader, *partitions, deadline);
   if (bounds->first > Offset(0))
     return failure(Errc::corrupt, "topic " + name +
                                       " lost its first records to retention: events are kept for "

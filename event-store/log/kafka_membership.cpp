@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kPollFor{100};
 constexpr milliseconds kAskExecutorEvery{1'000};
+constexpr milliseconds kNewClientAfter{500};
 
 }  // namespace
 
@@ -34,12 +35,14 @@ KafkaMember::KafkaMember(const KafkaEventLogOptions& options, const std::string&
       session_timeout_(options.session_timeout),
       silence_max_(options.executor_silence_max),
       group_(options.kafka.topic_prefix + "-" + group),
+      fatal_(options.fatal),
       where_(&where),
       sink_(sink) {}
 
 void KafkaMember::leave() {
   const std::lock_guard lock(mutex_);
   where_ = nullptr;
+  if (polled_) rd_kafka_queue_yield(polled_.get());
 }
 
 bool KafkaMember::wait_until_gone(MonotonicTime deadline) {
@@ -58,7 +61,7 @@ bool KafkaMember::has_left() {
 
 Result<void> KafkaMember::make_client() {
   // How soon a member learns that another one came or went.
-  const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", "500"},
+  const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", "250"},
                                                     {"socket.timeout.ms", "10000"},
                                                     {"reconnect.backoff.ms", "50"},
                                                     {"reconnect.backoff.max.ms", "1000"}});
@@ -79,25 +82,49 @@ Result<void> KafkaMember::make_client() {
   if (!client) return tl::unexpected(client.error());
   client_ = std::move(*client);
   rd_kafka_poll_set_consumer(client_.get());
+  const std::lock_guard lock(mutex_);
+  polled_.reset(rd_kafka_queue_get_consumer(client_.get()));
   return {};
 }
 
 void KafkaMember::run() {
   pthread_setname_np(pthread_self(), "kafka-group");
-  if (const auto made = make_client(); made) {
+  while (!has_left()) {
+    if (const auto made = make_client(); !made) {
+      const std::lock_guard lock(mutex_);  // so that nothing is told after leave()
+      if (where_ != nullptr) fatal_(made.error());
+      break;
+    }
     subscribe();
-    while (!has_left()) {
-      const KafkaMessage message(
-          rd_kafka_consumer_poll(client_.get(), static_cast<int>(kPollFor.count())));
-      watch_revocation();
-      watch_executor();
+    follow_group();
+    {
+      const std::lock_guard lock(mutex_);
+      polled_ = nullptr;
     }
     rd_kafka_consumer_close(client_.get());
     client_ = nullptr;
-  } else {
-    spdlog::error("group {} cannot be joined: {}", group_, made.error().message);
+    subscribed_ = false;
+    wait_a_moment();
   }
   gone_promise_.set_value();
+}
+
+void KafkaMember::follow_group() {
+  while (!has_left()) {
+    const KafkaMessage message(
+        rd_kafka_consumer_poll(client_.get(), static_cast<int>(kPollFor.count())));
+    if (message && message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      tell_trouble(rd_kafka_message_errstr(message.get()));
+    // What it had is still its own in the log; the group gives it to somebody in time.
+    if (message && message->err == RD_KAFKA_RESP_ERR__FATAL) return;
+    watch_revocation();
+    watch_executor();
+  }
+}
+
+void KafkaMember::wait_a_moment() {
+  const MonotonicTime until = steady_clock::now() + kNewClientAfter;
+  while (!has_left() && steady_clock::now() < until) std::this_thread::sleep_for(kPollFor);
 }
 
 void KafkaMember::subscribe() {
@@ -106,7 +133,7 @@ void KafkaMember::subscribe() {
                                     RD_KAFKA_PARTITION_UA);
   const auto error = rd_kafka_subscribe(client_.get(), topics.get());
   subscribed_ = error == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (!subscribed_) spdlog::error("group {} cannot be joined: {}", group_, rd_kafka_err2str(error));
+  if (!subscribed_) tell_trouble(rd_kafka_err2str(error));
 }
 
 void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
@@ -136,6 +163,7 @@ void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
 
 void KafkaMember::tell(std::vector<Partition> partitions) {
   assigned_ = !partitions.empty();
+  trouble_.clear();
   const std::lock_guard lock(mutex_);
   if (where_ == nullptr) return;
   where_->post([self = shared_from_this(), partitions = std::move(partitions)] {
@@ -146,6 +174,17 @@ void KafkaMember::tell(std::vector<Partition> partitions) {
 void KafkaMember::tell_lost() {
   revoked_at_.reset();
   if (assigned_) tell({});
+}
+
+void KafkaMember::tell_trouble(const std::string& what) {
+  if (std::exchange(trouble_, what) == what) return;
+  spdlog::error("group {}: {}; it is tried again", group_, what);
+  const std::lock_guard lock(mutex_);
+  if (where_ == nullptr) return;
+  where_->post([self = shared_from_this(),
+                error = Error{Errc::unavailable, "group " + group_ + ": " + what}] {
+    if (!self->has_left()) self->sink_.on_trouble(error);
+  });
 }
 
 void KafkaMember::watch_revocation() {

@@ -3,14 +3,17 @@
 // ("kafka-group"), which polls, tells its sink the complete set after each rebalance, and the empty
 // one when it is out of the group: the assignment was lost, or none came within the session timeout
 // after a revocation. Between revocation and assignment nothing is told: the owner goes on.
-// Watchdog: when the sink's executor does not come round for executor_silence_max the member leaves
-// the group, so that others take over, and joins again when it does.
+// What the group refuses (rights, a topic) is said once in the log and to the sink, and tried
+// again; a client that broke is replaced. One that cannot be made is the end of the process
+// (options.fatal). Watchdog: when the sink's executor does not come round for executor_silence_max
+// the member leaves the group, so that others take over, and joins again when it does.
 //
 // Lifetime: ended by leave(); the thread then leaves the group and ends, wait_until_gone() waits.
 // Threads: any. Private to this folder.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -46,11 +49,15 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
 
   [[nodiscard]] Result<void> make_client();
   void run();
+  // Until it has left, or the client broke.
+  void follow_group();
   [[nodiscard]] bool has_left();
+  void wait_a_moment();
   void subscribe();
   void on_rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions);
   void tell(std::vector<Partition> partitions);
   void tell_lost();
+  void tell_trouble(const std::string& what);
   void watch_revocation();
   void watch_executor();
 
@@ -58,15 +65,18 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
   const std::chrono::milliseconds session_timeout_;
   const std::chrono::milliseconds silence_max_;
   const std::string group_;
+  const std::function<void(const Error&)> fatal_;
 
   std::mutex mutex_;
-  Executor* where_;  // guarded by mutex_; null: it has left
+  Executor* where_;    // guarded by mutex_; null: it has left
+  KafkaQueue polled_;  // guarded by mutex_; by the thread
   MembershipSink& sink_;
 
   // The thread's.
   KafkaClient client_;
   bool subscribed_ = false;
   bool assigned_ = false;  // something other than the empty set was told last
+  std::string trouble_;    // what was told last, until an assignment comes
   std::optional<MonotonicTime> revoked_at_;
   MonotonicTime asked_at_{};  // the executor
   std::shared_ptr<std::atomic<bool>> answered_ = std::make_shared<std::atomic<bool>>(true);

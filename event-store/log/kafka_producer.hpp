@@ -27,9 +27,12 @@ namespace signalbox::event_store {
 class KafkaProducer {
  public:
   enum class Kind {
-    gapless,  // of routers: tried until it is reported, nothing is sent past a failure
-    prompt,   // of gateways: not reported in append_timeout is failed
+    stated,    // by owners: tried until it is reported, nothing is sent past a failure
+    commands,  // not reported in append_timeout is failed
+    aside,     // as commands, of what nobody waits for
   };
+  // Of the producer that writes to it.
+  [[nodiscard]] static Kind kind_of(Topic topic);
 
   KafkaProducer(Kind kind, const KafkaEventLogOptions& options, KafkaEnds& ends);
   // Waits up to close_timeout for reports; answers the rest with stopped.
@@ -38,6 +41,8 @@ class KafkaProducer {
   KafkaProducer& operator=(const KafkaProducer&) = delete;
 
   void append(TopicPartition at, NewRecord record, Executor& where, AppendDone done);
+  // Takes no more, so that several may end at once; the destructor waits.
+  void stop();
   // Adds what this producer knows.
   void add_to(KafkaEventLogStatistics& sum) const;
 
@@ -83,7 +88,7 @@ class KafkaProducer {
   // Replaced by the thread alone, under mutex_ while ready_.
   KafkaClient client_;
   KafkaQueue reports_;
-  std::vector<KafkaTopic> topics_;
+  std::vector<KafkaTopic> topics_;  // by number; null: of another kind
 
   std::atomic<std::uint64_t> appended_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;

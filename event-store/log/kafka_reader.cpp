@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,10 +17,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kResting{500};
+constexpr milliseconds kResting{3'000};  // longer than tails rest whose partition gives nothing
 constexpr milliseconds kAskAgainAfter{20};
+// So long a partition may be without a leader while one is elected.
+constexpr milliseconds kLeaderComesIn{1'000};
 // While somebody waits for the answer; a request for another partition waits behind an empty one.
 constexpr std::string_view kFetchWaitMs = "10";
+
+using Metadata = KafkaHandle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 
 int milliseconds_until(MonotonicTime when) {
   const auto left = std::chrono::ceil<milliseconds>(when - steady_clock::now());
@@ -31,11 +36,10 @@ bool is_damage(rd_kafka_resp_err_t error) {
          error == RD_KAFKA_RESP_ERR_INVALID_MSG;
 }
 
+// What no time mends. That a topic is unknown is not of it: brokers say so for moments while they
+// start and while leaders move; that all topics are there was seen when the log was opened.
 bool is_refusal(rd_kafka_resp_err_t error) {
-  return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-         error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-         error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || error == RD_KAFKA_RESP_ERR__FATAL;
+  return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR__FATAL;
 }
 
 }  // namespace
@@ -169,17 +173,20 @@ Result<KafkaReader::Piece> KafkaReader::read(const TopicPartition& at, Offset fr
     if (taken->nothing) break;
     piece.next = std::max(piece.next, std::min(taken->reached, end));
     if (!taken->record || taken->record->offset < piece.next) continue;
-    bytes += size_bytes(*taken->record);
-    if (taken->record->offset >= end || (!piece.records.empty() && bytes > limits.bytes_max)) {
+    const std::size_t more = size_bytes(*taken->record);
+    if (taken->record->offset >= end ||
+        (!piece.records.empty() && bytes + more > limits.bytes_max)) {
       kept->ahead = std::move(taken->record);
       break;
     }
+    bytes += more;
     piece.next = taken->record->offset.next();
     piece.records.push_back(std::move(taken->record));
   }
   kept->next = piece.next;
   kept->used_at = steady_clock::now();
   records_ += piece.records.size();
+  bytes_ += bytes;
   return piece;
 }
 
@@ -218,38 +225,58 @@ Result<KafkaReader::Piece> KafkaReader::failed(const TopicPartition& at, Offset 
   return Piece{{}, from};  // the leader does not know of it yet
 }
 
-Result<LogBounds> KafkaReader::bounds(const TopicPartition& at, MonotonicTime deadline) {
-  const auto first = ask_offset(at, RD_KAFKA_OFFSET_BEGINNING, deadline);
+Result<LogBounds> KafkaReader::bounds(const TopicPartition& at, MonotonicTime deadline,
+                                      Leader leader) {
+  const auto first = ask_offset(at, RD_KAFKA_OFFSET_BEGINNING, deadline, leader);
   if (!first) return tl::unexpected(first.error());
-  const auto end = ask_offset(at, RD_KAFKA_OFFSET_END, deadline);
+  const auto end = ask_offset(at, RD_KAFKA_OFFSET_END, deadline, leader);
   if (!end) return tl::unexpected(end.error());
   return LogBounds{*first, *end};
 }
 
-Result<Offset> KafkaReader::end(const TopicPartition& at, MonotonicTime deadline) {
-  return ask_offset(at, RD_KAFKA_OFFSET_END, deadline);
+Result<Offset> KafkaReader::end(const TopicPartition& at, MonotonicTime deadline, Leader leader) {
+  return ask_offset(at, RD_KAFKA_OFFSET_END, deadline, leader);
 }
 
 // rd_kafka_query_watermark_offsets() would wait for longer than it is told to.
 Result<Offset> KafkaReader::ask_offset(const TopicPartition& at, std::int64_t which,
-                                       MonotonicTime deadline) {
+                                       MonotonicTime deadline, Leader leader) {
   const std::string name = topic_name(options_.kafka, at.topic);
   const KafkaPartitionList places(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_t* const place =
       rd_kafka_topic_partition_list_add(places.get(), name.c_str(), at.partition.value());
+  const MonotonicTime leader_until = steady_clock::now() + kLeaderComesIn;
   while (true) {
     place->offset = which;
     place->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    const MonotonicTime until = std::min(deadline, steady_clock::now() + kLeaderComesIn);
     auto error = rd_kafka_offsets_for_times(client_.get(), places.get(),
-                                            std::max(milliseconds_until(deadline), 1));
+                                            std::max(milliseconds_until(until), 1));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = place->err;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && place->offset >= 0) return Offset(place->offset);
-    if (is_refusal(error) || steady_clock::now() + kAskAgainAfter >= deadline)
+    const bool is_given_up = leader == Leader::is_needed && steady_clock::now() >= leader_until &&
+                             has_no_leader(at, deadline);
+    if (is_refusal(error) || is_given_up || steady_clock::now() + kAskAgainAfter >= deadline)
       return failure(Errc::unavailable,
                      name + " partition " + std::to_string(at.partition.value()) +
                          ": no broker says how far it reaches: " + rd_kafka_err2str(error));
     std::this_thread::sleep_for(kAskAgainAfter);
   }
+}
+
+bool KafkaReader::has_no_leader(const TopicPartition& at, MonotonicTime deadline) {
+  const MonotonicTime until = std::min(deadline, steady_clock::now() + kLeaderComesIn);
+  const rd_kafka_metadata_t* answered = nullptr;
+  if (rd_kafka_metadata(client_.get(), 0, topic(at.topic), &answered,
+                        std::max(milliseconds_until(until), 1)) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return false;
+  const Metadata metadata(answered);
+  if (metadata->topic_cnt != 1) return false;
+  const std::span partitions(metadata->topics[0].partitions,
+                             static_cast<std::size_t>(metadata->topics[0].partition_cnt));
+  return std::ranges::any_of(partitions, [&at](const auto& one) {
+    return one.id == at.partition.value() && one.leader < 0;
+  });
 }
 
 Error beyond_reach(const TopicPartition& at, Offset from, const LogBounds& bounds) {

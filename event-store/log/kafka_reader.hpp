@@ -26,6 +26,9 @@ class KafkaReader {
     Offset next;  // everything below is in `records`, was read before or is a hole
   };
   enum class Wait { for_all, for_first };
+  // Whether a partition that has no leader is waited for until the deadline, or given up as soon as
+  // the brokers have said so for a second.
+  enum class Leader { may_come, is_needed };
 
   // Errors: bad_config.
   [[nodiscard]] static Result<std::unique_ptr<KafkaReader>> open(
@@ -40,13 +43,15 @@ class KafkaReader {
   [[nodiscard]] Result<Piece> read(const TopicPartition& at, Offset from, Offset end,
                                    ReadLimits limits, Wait wait, MonotonicTime deadline);
   // As the leader has them now. Errors: unavailable, where it does not say so before the deadline.
-  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline);
-  [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline);
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline,
+                                         Leader leader = Leader::may_come);
+  [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline, Leader leader);
   // Closes partitions that nobody has read for a while.
   void close_resting();
 
   [[nodiscard]] rd_kafka_t& client() { return *client_; }
   [[nodiscard]] std::uint64_t records() const { return records_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t seeks() const { return seeks_; }
 
  private:
@@ -61,7 +66,9 @@ class KafkaReader {
   [[nodiscard]] std::shared_ptr<Place> place(const TopicPartition& at);
   [[nodiscard]] rd_kafka_topic_t* topic(Topic which) const;
   [[nodiscard]] Result<Offset> ask_offset(const TopicPartition& at, std::int64_t which,
-                                          MonotonicTime deadline);
+                                          MonotonicTime deadline, Leader leader);
+  // By the word of a broker that answers.
+  [[nodiscard]] bool has_no_leader(const TopicPartition& at, MonotonicTime deadline);
   // The place's mutex is held for all of these.
   void close(Place& place);
   [[nodiscard]] Result<void> seek(Place& place, Offset to);
@@ -76,6 +83,7 @@ class KafkaReader {
   std::mutex mutex_;
   std::map<TopicPartition, std::shared_ptr<Place>> places_;  // guarded by mutex_
   std::atomic<std::uint64_t> records_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> seeks_ = 0;
 };
 

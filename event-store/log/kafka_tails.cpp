@@ -18,8 +18,10 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kPollFor{100};
 constexpr std::size_t kEventsPerTurn = 1000;
-constexpr milliseconds kReadFor{100};         // one tail, before another one's turn comes
-constexpr milliseconds kReadAgainAfter{200};  // when no broker gives it
+constexpr milliseconds kReadFor{100};  // one tail, before another one's turn comes
+// When a partition gives nothing: others are read for first, and it holds nobody up.
+constexpr milliseconds kRestMin{50};
+constexpr milliseconds kRestMax{2'000};
 constexpr milliseconds kHouseEvery{500};
 // A broker that has just become the leader may know of less than it has.
 constexpr milliseconds kBeyondIsFinal{5'000};
@@ -114,6 +116,7 @@ std::unique_ptr<Tail> KafkaTails::tail(const TopicPartition& at, Offset from, Ex
 void KafkaTails::add_to(KafkaEventLogStatistics& sum) const {
   sum.records_fetched += fetched_records_;
   sum.bytes_fetched += fetched_bytes_;
+  sum.reads_in_vain += reads_in_vain_;
   const std::lock_guard lock(mutex_);
   sum.partitions_followed += static_cast<std::size_t>(std::ranges::count_if(
       places_, [](const auto& place) { return place.second.follow == Follow::on; }));
@@ -293,6 +296,7 @@ void KafkaTails::pump(const SubscriptionPtr& reader, PostBatch& posts) {
   if (reader->busy || reader->ended || reader->closed || !place.known) return;
   if (reader->next == place.end) {
     reader->beyond_since = {};
+    reader->rest = {};
     if (reader->at_head) return;
     reader->busy = true;
     posts.add(reader->where, [this, reader] {
@@ -305,14 +309,20 @@ void KafkaTails::pump(const SubscriptionPtr& reader, PostBatch& posts) {
       reader->next < place.end)
     deliver(reader, collect_recent(place, reader->next), posts);
   else
-    read_for(reader, {});
+    read_for(reader);
 }
 
-void KafkaTails::read_for(const SubscriptionPtr& reader, MonotonicTime not_before) {
+void KafkaTails::read_for(const SubscriptionPtr& reader) {
   reader->busy = true;
-  reader->not_before = not_before;
+  reader->not_before = steady_clock::now() + reader->rest;
   lagging_.push_back(reader);
   lag_.notify_one();
+}
+
+void KafkaTails::rest(const SubscriptionPtr& reader) {
+  reader->rest = std::clamp(2 * reader->rest, kRestMin, kRestMax);
+  ++reads_in_vain_;
+  read_for(reader);
 }
 
 void KafkaTails::deliver(const SubscriptionPtr& reader, std::vector<RecordPtr> batch,
@@ -383,9 +393,11 @@ KafkaTails::SubscriptionPtr KafkaTails::next_lagging(std::unique_lock<std::mutex
   MonotonicTime until = steady_clock::now() + kHouseEvery;
   while (!stopping_) {
     const MonotonicTime now = steady_clock::now();
-    const auto due = std::ranges::find_if(
-        lagging_, [now](const auto& reader) { return reader->not_before <= now; });
-    if (due != lagging_.end()) {
+    // Of those that are due, rather one whose partition gives something, but nobody for ever.
+    const auto due = std::ranges::min_element(lagging_, {}, [now](const auto& reader) {
+      return std::pair(reader->not_before > now, reader->not_before + reader->rest);
+    });
+    if (due != lagging_.end() && (*due)->not_before <= now) {
       SubscriptionPtr reader = std::move(*due);
       lagging_.erase(due);
       return reader;
@@ -432,11 +444,11 @@ void KafkaTails::serve(const SubscriptionPtr& reader) {
 void KafkaTails::take_piece(const SubscriptionPtr& reader, Result<KafkaReader::Piece> piece,
                             PostBatch& posts) {
   if (!piece) {
-    if (piece.error().code == Errc::unavailable)
-      return read_for(reader, steady_clock::now() + kReadAgainAfter);
+    if (piece.error().code == Errc::unavailable) return rest(reader);
     return fail(reader, std::move(piece.error()), posts);
   }
-  if (piece->records.empty() && piece->next == reader->next) return read_for(reader, {});
+  if (piece->records.empty() && piece->next == reader->next) return rest(reader);
+  reader->rest = {};
   reader->next = piece->next;
   if (!piece->records.empty()) {
     deliver(reader, std::move(piece->records), posts);
@@ -455,8 +467,7 @@ void KafkaTails::judge_beyond(const SubscriptionPtr& reader, Offset asked,
     if (now - reader->beyond_since >= kBeyondIsFinal)
       return fail(reader, beyond_reach(reader->place.at, asked, *bounds), posts);
   }
-  if (reader->place.known && asked > reader->place.end)
-    return read_for(reader, now + kReadAgainAfter);
+  if (reader->place.known && asked > reader->place.end) return rest(reader);
   reader->busy = false;
   pump(reader, posts);
 }

@@ -56,8 +56,9 @@ class KafkaTails {
     bool busy = false;     // a callback is in flight or the log is being read for it
     bool at_head = false;  // on_caught_up() was called for the present end
     bool ended = false;
-    MonotonicTime not_before{};    // when to read for it again
-    MonotonicTime beyond_since{};  // it is ahead of what the brokers say there is
+    MonotonicTime not_before{};         // when to read for it again
+    std::chrono::milliseconds rest{0};  // before that, since its partition gives nothing
+    MonotonicTime beyond_since{};       // it is ahead of what the brokers say there is
   };
   using SubscriptionPtr = std::shared_ptr<Subscription>;
   enum class Follow { off, on, stopping };
@@ -95,7 +96,9 @@ class KafkaTails {
   void trim(Place& place);
   void keep_bound();
   void pump(const SubscriptionPtr& reader, PostBatch& posts);
-  void read_for(const SubscriptionPtr& reader, MonotonicTime not_before);
+  void read_for(const SubscriptionPtr& reader);
+  // The same, later each time until its partition gives something.
+  void rest(const SubscriptionPtr& reader);
   void deliver(const SubscriptionPtr& reader, std::vector<RecordPtr> batch, PostBatch& posts);
   void fail(const SubscriptionPtr& reader, Error error, PostBatch& posts);
   [[nodiscard]] std::vector<RecordPtr> collect_recent(const Place& from, Offset next) const;
@@ -131,6 +134,7 @@ class KafkaTails {
 
   std::atomic<std::uint64_t> fetched_records_ = 0;
   std::atomic<std::uint64_t> fetched_bytes_ = 0;
+  std::atomic<std::uint64_t> reads_in_vain_ = 0;
 
   std::vector<std::thread> threads_;
 };

@@ -167,4 +167,10 @@ Result<std::optional<std::int64_t>> LogReader::scan(const TopicPartition& at, Of
   return visit_all(partition_, visit, false);
 }
 
+Result<std::unique_ptr<HistoryLog>> open_file_history(const std::string& dir) {
+  auto opened = LogReader::open(dir);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::make_unique<LogReader>(*std::move(opened));
+}
+
 }  // namespace signalbox::event_store

@@ -8,13 +8,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "event-store/log/event_log.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/log/sqlite_rows.hpp"
 #include "event-store/log/stored_row.hpp"
 
@@ -25,15 +25,15 @@ struct NumberedRecord {
   RecordPtr record;
 };
 
-class LogReader {
+class LogReader final : public HistoryLog {
  public:
   [[nodiscard]] static Result<LogReader> open(const std::string& dir);
 
-  [[nodiscard]] const LogDescription& describe() const { return description_; }
+  [[nodiscard]] const LogDescription& describe() const override { return description_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   // By the stored counters, whatever rows are left.
   [[nodiscard]] Result<std::int64_t> rows_written();
-  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at) override;
   // All of them at one instant: place -> next offset, and kRowsCounter -> rows_written().
   [[nodiscard]] Result<std::map<std::int64_t, std::int64_t>> counters();
   // Rows with numbers that were never given.
@@ -44,9 +44,8 @@ class LogReader {
   // there is none, or none that can be read.
   [[nodiscard]] std::optional<std::int64_t> rows_witnessed() const;
 
-  // As EventLog::read: verified, none at the end.
   [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
-                                                    ReadLimits limits);
+                                                    ReadLimits limits) override;
   // Records of topic events, of all partitions in the order they were written, verified. A bad row
   // ends what is returned; it is an error (corrupt) only when it is the first.
   [[nodiscard]] Result<std::vector<NumberedRecord>> read_events(std::int64_t after_row,
@@ -54,14 +53,14 @@ class LogReader {
   // Visits rows as they lie there, nothing verified, in the order they were written: those behind
   // `after_row` up to `last_row`, at most `rows_max`. The number of the last one visited; nullopt:
   // none was left.
-  using Visit = std::function<void(const StoredRow&)>;
   [[nodiscard]] Result<std::optional<std::int64_t>> scan(std::int64_t after_row,
                                                          std::int64_t last_row,
                                                          std::int64_t rows_max, const Visit& visit);
-  // The same of one partition from an offset on, in the order of their offsets, of which the last
-  // one is returned.
+  // Not verified either.
   [[nodiscard]] Result<std::optional<std::int64_t>> scan(const TopicPartition& at, Offset from,
-                                                         std::int64_t rows_max, const Visit& visit);
+                                                         std::int64_t rows_max,
+                                                         const Visit& visit) override;
+  [[nodiscard]] LogReader* file() override { return this; }
 
  private:
   LogReader(std::string dir, LogDescription description, SqliteRowReader rows,
@@ -86,5 +85,8 @@ class LogReader {
   SqliteStatement all_;
   SqliteStatement partition_;
 };
+
+// Of the embedded log in that folder. Errors: as LogReader::open.
+[[nodiscard]] Result<std::unique_ptr<HistoryLog>> open_file_history(const std::string& dir);
 
 }  // namespace signalbox::event_store

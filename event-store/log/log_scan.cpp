@@ -10,8 +10,16 @@ namespace {
 // The log's own position at an offset: folded from the nearest one before it that can be trusted.
 Result<Position> position_at(EventLog& log, Partition partition, Offset offset) {
   auto position = find_start_position(log, partition, offset);
+  bool is_cut = false;
   while (position && position->next_offset < offset) {
     const auto records = log.read({Topic::events, partition}, position->next_offset, {});
+    if (!records && records.error().code == Errc::not_found && !is_cut) {
+      // What states the first position that is left may lie behind it.
+      is_cut = true;
+      position = find_oldest_position(log, partition);
+      if (position && position->next_offset > offset) return tl::unexpected(records.error());
+      continue;
+    }
     if (!records) return tl::unexpected(records.error());
     if (records->empty()) break;
     for (const RecordPtr& record : *records) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/snapshot/snapshot_key.hpp"
@@ -34,6 +35,7 @@ void SnapshotFollower::open() {
   // A topic that was made anew: what is known of it is of another life.
   if (next_ > bounds->end) {
     next_ = bounds->first;
+    hold_began_ = next_;
     hold_until_ = bounds->end;
   }
   note_lag();
@@ -89,6 +91,7 @@ void SnapshotFollower::on_failed(const Error& error) {
 bool SnapshotFollower::hold_from(Offset found) {
   const auto bounds = services_.log.bounds({Topic::snapshots, partition_});
   if (!bounds) return false;
+  if (!hold_until_) hold_began_ = next_;
   hold_until_ = std::max(bounds->end, found.next());
   return true;
 }
@@ -171,11 +174,11 @@ bool SnapshotFollower::release_held() {
 
 // ---- keeping
 
-// What is held or still has to be written again is in memory alone: after a restart it is read
-// again.
+// What is held, what for, and what still has to be written again is in memory alone: after a
+// restart it is read again, and the hole is met again.
 void SnapshotFollower::note_place() {
   Offset place = next_;
-  if (held_) place = std::min(place, held_->offset);
+  if (hold_until_) place = std::min(place, hold_began_);
   for (const auto& [key, offset] : lowered_) place = std::min(place, offset);
   services_.store.note_place(partition_, place);
 }
@@ -198,22 +201,28 @@ void SnapshotFollower::tick(bool owned, bool look) {
 }
 
 void SnapshotFollower::rewrite_lowered() {
-  std::size_t left = services_.options.rewrites_per_tick;
-  for (auto it = lowered_.begin(); it != lowered_.end() && left > 0; --left) {
-    const std::string& key = it->first;
-    const auto kept = services_.store.get(key);
-    if (!kept || !*kept) {
-      it = lowered_.erase(it);  // nobody has a better one any more
-      continue;
-    }
-    if (!services_.outbox.is_unread(key)) {
-      if (!services_.outbox.put(key, partition_,
-                                std::make_shared<const Snapshot>(std::move(**kept))))
-        return;
-      ++services_.counters.rewritten;
-    }
-    ++it;
+  std::vector<std::string> keys;
+  for (const auto& [key, offset] : lowered_)
+    if (!services_.outbox.is_unread(key)) keys.push_back(key);
+  std::ranges::stable_partition(
+      keys, [](const std::string& key) { return !partition_of_snapshot_key(key); });
+  if (keys.size() > services_.options.rewrites_per_tick)
+    keys.resize(services_.options.rewrites_per_tick);
+  for (const std::string& key : keys)
+    if (!rewrite(key)) return;
+}
+
+// False: there is no place for it now.
+bool SnapshotFollower::rewrite(const std::string& key) {
+  const auto kept = services_.store.get(key);
+  if (!kept || !*kept) {
+    lowered_.erase(key);  // nobody has a better one any more
+    return true;
   }
+  if (!services_.outbox.put(key, partition_, std::make_shared<const Snapshot>(std::move(**kept))))
+    return false;
+  ++services_.counters.rewritten;
+  return true;
 }
 
 }  // namespace signalbox::event_store

@@ -9,7 +9,7 @@
 //
 // A lower one behind a higher one (a zombie's, landed late) is not taken. Compaction would keep the
 // lower one for those who come later, so while this process owns the partition the higher one is
-// written again, once it was read that it is needed.
+// written again, once it was read that it is needed; a partition's after the users it relies on.
 //
 // Thread: its executor, on which bounds() of the log may block; lag() any. Destroyed there.
 // Memory: one batch, one partition's snapshot, lowered_max keys. What the store has no place for is
@@ -88,6 +88,7 @@ class SnapshotFollower final : private TailSink {
   [[nodiscard]] bool refuse(const Record& record, const std::string& why);
   [[nodiscard]] bool release_held();
   void rewrite_lowered();
+  [[nodiscard]] bool rewrite(const std::string& key);
   void note_place();
   void note_lag();
   void pause(std::chrono::milliseconds delay);
@@ -99,6 +100,7 @@ class SnapshotFollower final : private TailSink {
   Offset next_;  // everything before it was taken
   Offset end_{0};
   std::optional<Offset> hold_until_;
+  Offset hold_began_{0};      // where the first hole begins that it is for
   std::optional<Held> held_;  // the partition's, while it may rely on what is not read yet
   std::map<std::string, Offset> lowered_;
   bool paused_ = false;  // what the tail still delivers is read again later

@@ -41,6 +41,9 @@ class SnapshotStore {
   // look; a store of one process is never behind. What is written down is no less right for it,
   // only older.
   [[nodiscard]] virtual std::uint64_t behind(Partition) const { return 0; }
+  // Whether this process owns the partition, as read in the log: told at every gain and loss. What
+  // a store of many processes mends in the topic is mended by the owner alone.
+  virtual void set_owned(Partition, bool) {}
 };
 
 }  // namespace signalbox::event_store

@@ -68,8 +68,8 @@ void TravellingSnapshotStore::tick() {
   timer_ = executor_.call_at(clock_.monotonic() + options_.tick, [this] { tick(); });
 }
 
-void TravellingSnapshotStore::own(Partition partition) {
-  owned_[static_cast<std::size_t>(partition.value())] = true;
+void TravellingSnapshotStore::set_owned(Partition partition, bool owned) {
+  owned_[static_cast<std::size_t>(partition.value())] = owned;
 }
 
 Result<void> TravellingSnapshotStore::put(std::string_view key, Snapshot snapshot) {
@@ -78,7 +78,6 @@ Result<void> TravellingSnapshotStore::put(std::string_view key, Snapshot snapsho
                    "a snapshot of " + std::to_string(snapshot.bytes.size()) + " bytes");
   const auto place = place_of_snapshot_key(key, partitions_);
   if (!place) return failure(Errc::malformed, "a snapshot of nobody", "key");
-  own(*place);
   // The older one of two is not kept; what was refused is none.
   if (const auto waiting = outbox_->find(key)) {
     if (waiting->order > snapshot.order) return {};
@@ -89,9 +88,6 @@ Result<void> TravellingSnapshotStore::put(std::string_view key, Snapshot snapsho
 }
 
 Result<std::optional<Snapshot>> TravellingSnapshotStore::get(std::string_view key) {
-  if (const auto partition = partition_of_snapshot_key(key);
-      partition && partition->value() < partitions_)
-    own(*partition);
   // What is not in the outbox any more was given to the file before it was taken out.
   const auto waiting = outbox_->find(key);
   auto kept = file_->get(key);

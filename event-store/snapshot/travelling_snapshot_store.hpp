@@ -5,8 +5,8 @@
 // (ops/decisions/0024).
 //
 // Lifetime: made anywhere; started and destroyed on its executor, which the log and it outlive.
-// Threads: get(), put(), refuse(), flush() and figures any; the work of following is the
-// executor's, one thread of its own, on which the log may block. flush() not on it. Bounds: see
+// Threads: get(), put(), refuse(), flush(), set_owned() and figures any; the work of following is
+// the executor's, one thread of its own, on which the log may block. flush() not on it. Bounds: see
 // SnapshotOutbox (puts are refused, overloaded), SqliteSnapshotStore, SnapshotFollower (what finds
 // no place stays in the topic).
 #pragma once
@@ -52,6 +52,7 @@ class TravellingSnapshotStore final : public SnapshotStore {
   // Waits until everything put so far is in the log and on disk.
   [[nodiscard]] Result<void> flush() override;
   [[nodiscard]] std::uint64_t behind(Partition partition) const override;
+  void set_owned(Partition partition, bool owned) override;
 
   // Of all partitions together; those nothing is known of yet do not count.
   [[nodiscard]] std::uint64_t behind() const;
@@ -63,7 +64,6 @@ class TravellingSnapshotStore final : public SnapshotStore {
   TravellingSnapshotStore(std::unique_ptr<SqliteSnapshotStore> file, EventLog& log,
                           Executor& executor, const Clock& clock, Random& random,
                           TravellingSnapshotOptions options);
-  void own(Partition partition);
   void tick();
 
   const TravellingSnapshotOptions options_;
@@ -73,7 +73,6 @@ class TravellingSnapshotStore final : public SnapshotStore {
   SnapshotFollowerCounters counters_;
   std::unique_ptr<SqliteSnapshotStore> file_;
   std::unique_ptr<SnapshotOutbox> outbox_;
-  // Whoever asks for a partition's snapshot or puts one of its snapshots works on it.
   std::deque<std::atomic<bool>> owned_;
   std::deque<SnapshotFollower> followers_;
   std::atomic<bool> following_ = false;

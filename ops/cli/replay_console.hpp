@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "event-store/log/log_reader.hpp"
+#include "ops/cli/exit_code.hpp"
+#include "ops/cli/log_settings.hpp"
 #include "ops/cli/progress_bar.hpp"
 #include "ops/cli/shutdown_signal.hpp"
 #include "replay/watch.hpp"
@@ -15,8 +16,14 @@
 namespace signalbox::cli {
 
 struct ReplayArguments {
-  std::string data = "signalbox-data";
+  LogSettings log;
   std::string user;  // empty: all
+
+  // The options that each verb has.
+  void add_to(CLI::App& app, const std::string& user_help) {
+    log.add_to(app);
+    app.add_option("--user", user, user_help);
+  }
 };
 
 class ReplayConsole {
@@ -45,6 +52,14 @@ class ReplayConsole {
   ProgressBar bar_;
   bool is_read_ = true;
 };
+
+// What a verb does once its settings are read; the exit code.
+template <class Arguments>
+int read_and_run(Arguments& arguments, const char* verb, int (*run)(const Arguments&)) {
+  const auto wanted = arguments.log.read();
+  if (!wanted) return ReplayConsole(verb, false).refuse(wanted.error());
+  return *wanted ? run(arguments) : kExitOk;
+}
 
 // The user the arguments name, none for all. Error: bad_field.
 [[nodiscard]] Result<std::optional<UserId>> user_of(const ReplayArguments& arguments);

@@ -4,28 +4,27 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "event-store/archive/partition_ranges.hpp"
 #include "ops/cli/event_store_client.hpp"
 
 namespace signalbox::cli {
 namespace {
 
-constexpr std::int64_t kPartitionsMax = 1 << 20;
+constexpr std::int32_t kPartitionsMax = 1 << 20;
 
 // `0-5,8` as 0, 1, 2, 3, 4, 5, 8; nullopt for anything else.
 std::optional<std::vector<Partition>> parse_partitions(const std::vector<std::string>& ranges) {
   std::set<Partition> all;
   for (const std::string& range : ranges) {
-    const std::size_t dash = range.find('-');
-    const auto first = parse_integer(range.substr(0, dash));
-    const auto last =
-        dash == std::string::npos ? first : parse_integer(std::string_view(range).substr(dash + 1));
-    if (!first || !last || *first < 0 || *last < *first || *last > kPartitionsMax)
-      return std::nullopt;
-    for (std::int64_t p = *first; p <= *last; ++p) all.insert(Partition(static_cast<int>(p)));
+    const auto parsed = event_store::parse_partition_ranges(range);
+    if (!parsed) return std::nullopt;
+    for (const auto& [first, last] : *parsed) {
+      if (last > kPartitionsMax) return std::nullopt;
+      for (std::int32_t p = first; p <= last; ++p) all.insert(Partition(p));
+    }
   }
   return std::vector<Partition>(all.begin(), all.end());
 }

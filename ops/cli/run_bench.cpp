@@ -31,7 +31,9 @@ Subcommand add_chat(CLI::App& bench_app) {
   const auto options = std::make_shared<bench::ChatBenchOptions>();
   CLI::App* app = bench_app.add_subcommand(
       "chat", "Plays recorded dialogues over WebSockets and checks every answer; 3: a violation.");
-  app->add_option("--url", options->url, "ws://HOST:PORT/ws of a service with --dev")->required();
+  app->add_option("--url", options->url,
+                  "ws://HOST:PORT/ws of a service with --dev; more gateways of it after commas")
+      ->required();
   app->add_option("--conversations", options->conversations, "JSON Lines, plain or gzip")
       ->required();
   app->add_option("--users", options->users, "at once")
@@ -42,6 +44,14 @@ Subcommand add_chat(CLI::App& bench_app) {
   app->add_option("--rounds", options->rounds, "how often everything is played")
       ->capture_default_str();
   add_pause(*app, options->pause);
+  app->add_option_function<double>(
+         "--minutes",
+         [options](double minutes) {
+           options->duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::duration<double, std::ratio<60>>(minutes));
+         },
+         "play rounds until so many are over; every run is ended then")
+      ->check(CLI::Range(0.01, 10'000.0));
   app->add_option("--history", options->history, "file to record every frame in");
   app->add_option("--seed", options->seed, "in the users' ids; 0: by the clock")
       ->capture_default_str();

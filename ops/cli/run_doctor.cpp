@@ -91,6 +91,10 @@ doctor::Subject subject_of(const DoctorArguments& arguments) {
   const ServeOptions& options = arguments.options;
   doctor::Subject subject;
   subject.data = options.data;
+  if (!options.kafka.brokers.empty()) {
+    subject.kafka = options.kafka;
+    subject.has_folder = arguments.config.entries().at("data").origin != "default";
+  }
   subject.listen = options.listen;
   subject.dev = options.dev;
   subject.playbook = options.playbook;
@@ -147,7 +151,9 @@ Subcommand add_doctor(CLI::App& program) {
       "Checks each wire of the chain that `serve` with the same flags, file and environment would "
       "rely on, and says of what is wrong what it is, why it matters and the command that mends "
       "it. It reads only, beside a running service or without one, but SQLite may leave empty "
-      "files -shm and -wal beside a database. Ends with 0 where all is well "
+      "files -shm and -wal beside a database. Of a log on Kafka it looks at the brokers, the "
+      "topics, who owns which partition and how many commands wait, and needs no data directory. "
+      "Ends with 0 where all is well "
       "or warned of, with 1 where there is a fault.");
   arguments->sources.add_to(*app, arguments->config);
   app->add_option("--records", arguments->records,
@@ -167,6 +173,7 @@ Subcommand add_doctor(CLI::App& program) {
       "Examples:\n"
       "  signalbox doctor --dev\n"
       "  signalbox doctor --config /etc/signalbox.toml --sockets 50000\n"
+      "  signalbox doctor --dev --kafka 127.0.0.1:9092\n"
       "  signalbox doctor --dev --data box --json");
   return {app, [arguments] { return run_doctor(*arguments); }};
 }

@@ -23,16 +23,10 @@
 namespace signalbox::cli {
 namespace {
 
-using event_store::LogReader;
+using event_store::HistoryLog;
 
 constexpr double kSpeedMin = 0.001;
 constexpr double kSpeedMax = 1e6;
-
-void add_common(CLI::App& app, ReplayArguments& arguments, const std::string& user_help) {
-  app.add_option("--data", arguments.data, "data directory, of a running service or a copy")
-      ->capture_default_str();
-  app.add_option("--user", arguments.user, user_help);
-}
 
 struct TimelineArguments : ReplayArguments {
   std::string thread;
@@ -84,11 +78,12 @@ int run_timeline(const TimelineArguments& arguments) {
   if (!user) return console.refuse(user.error());
   const auto filter = filter_of(arguments);
   if (!filter) return console.refuse(filter.error());
-  auto log = LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log) return console.refuse(log.error());
   const replay::Watch watch = console.watch("records");
-  auto events = replay::ValidEvents::open(*log, *user, watch);
+  auto events = replay::ValidEvents::open(**log, *user, watch);
   if (!events) return console.refuse(events.error());
+  for (const replay::LogCut& cut : events->cuts()) console.note(to_text(cut));
   const bool with_user = !user->has_value();
   const auto line = [&](const Record& event) {
     return arguments.json ? replay::json_line(event) : replay::readable_line(event, with_user);
@@ -101,8 +96,10 @@ int run_timeline(const TimelineArguments& arguments) {
 Subcommand add_timeline(CLI::App& replay_app) {
   const auto arguments = std::make_shared<TimelineArguments>();
   CLI::App* app = replay_app.add_subcommand(
-      "timeline", "What happened, an event a line, in the order it was written.");
-  add_common(*app, *arguments, "whose; all users where none is named");
+      "timeline",
+      "What happened, an event a line, in the order it was written; of all users on Kafka, one "
+      "partition after the other.");
+  arguments->add_to(*app, "whose; all users where none is named");
   app->add_option("--thread", arguments->thread, "only of this thread");
   app->add_option("--run", arguments->run, "only of this run");
   app->add_option("--type", arguments->types,
@@ -114,7 +111,7 @@ Subcommand add_timeline(CLI::App& replay_app) {
       "Examples:\n  signalbox replay timeline --data signalbox-data --user alice\n"
       "  signalbox replay timeline --user alice --type agent_failed --since 2026-11-20T09:30:00Z\n"
       "  signalbox replay timeline --user alice --thread t-1 --json");
-  return {app, [arguments] { return run_timeline(*arguments); }};
+  return {app, [arguments] { return read_and_run(*arguments, "timeline", run_timeline); }};
 }
 
 struct VerifyArguments : ReplayArguments {
@@ -124,35 +121,59 @@ struct VerifyArguments : ReplayArguments {
   std::string key;
 };
 
+// The log against itself and, where a folder is named, against the files beside it.
+Result<std::pair<replay::VerifyReport, replay::VerdictNotes>> judge(
+    ReplayConsole& console, HistoryLog& log, const VerifyArguments& arguments,
+    const std::optional<UserId>& user) {
+  const std::string archive_folder = arguments.log.archive_folder();
+  const std::string anchor_folder = arguments.log.anchor_folder(arguments.anchor_dir);
+  std::optional<replay::ArchiveCheck> archive;
+  std::optional<replay::SnapshotCheck> snapshots;
+  std::optional<replay::AnchorCheck> anchors;
+  if (arguments.log.has_folder()) {
+    archive.emplace(archive_folder, log.describe(), user);
+    snapshots.emplace(arguments.log.snapshots(), log.describe(), user);
+  } else {
+    console.note("no archive was compared: name an event store's data directory with --data");
+  }
+  if (!anchor_folder.empty()) anchors.emplace(anchor_folder, archive_folder, log.describe(), user);
+  replay::VerifyOptions options{.user = user};
+  if (archive) options.observers = {&*archive, &*snapshots};
+  if (anchors) options.observers.push_back(&*anchors);
+  auto report = replay::verify_log(log, options, console.watch("records"));
+  if (!report) return tl::unexpected(report.error());
+  replay::VerdictNotes notes;
+  if (archive) {
+    notes.archived_events = archive->compared();
+    notes.archive_files_missing = archive->files_missing();
+    notes.snapshots = snapshots->compared();
+  }
+  if (anchors)
+    notes.anchors = anchors->summary();
+  else
+    notes.anchors.missing = "name the folder of the anchors with --anchor-dir";
+  return std::pair(*std::move(report), std::move(notes));
+}
+
 int run_verify(const VerifyArguments& arguments) {
   if (!arguments.export_file.empty())
     return run_verify_export(arguments.export_file, arguments.key);
   ReplayConsole console("verify", false);
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
-  auto log = LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log && log.error().code == Errc::corrupt) {
     console.refuse(log.error());
     return kExitFaultFound;
   }
   if (!log) return console.refuse(log.error());
-  replay::ArchiveCheck archive(arguments.data + "/archive", log->describe(), *user);
-  replay::AnchorCheck anchors(
-      arguments.anchor_dir.empty() ? arguments.data + "/anchors" : arguments.anchor_dir,
-      arguments.data + "/archive", log->describe(), *user);
-  replay::SnapshotCheck snapshots(arguments.data + "/snapshots.db", log->describe(), *user);
-  const auto report =
-      replay::verify_log(*log, {.user = *user, .observers = {&archive, &anchors, &snapshots}},
-                         console.watch("records"));
-  if (!report) return console.refuse(report.error());
-  const replay::VerdictNotes notes{.archived_events = archive.compared(),
-                                   .archive_files_missing = archive.files_missing(),
-                                   .snapshots = snapshots.compared(),
-                                   .anchors = anchors.summary()};
-  console.write(arguments.json ? replay::verdict_json(*report, notes)
-                               : replay::verdict_text(*report, notes));
+  const auto verdict = judge(console, **log, arguments, *user);
+  if (!verdict) return console.refuse(verdict.error());
+  const auto& [report, notes] = *verdict;
+  console.write(arguments.json ? replay::verdict_json(report, notes)
+                               : replay::verdict_text(report, notes));
   const int written = console.finish();
-  return written == kExitOk && !is_whole(*report) ? kExitFaultFound : written;
+  return written == kExitOk && !is_whole(report) ? kExitFaultFound : written;
 }
 
 Subcommand add_verify(CLI::App& replay_app) {
@@ -160,8 +181,9 @@ Subcommand add_verify(CLI::App& replay_app) {
   CLI::App* app = replay_app.add_subcommand(
       "verify",
       "Whether the record is whole: checksums, seq, chains, epochs, and the archive against the "
-      "log and its anchors. Ends with 3 where it is not, and names the first damage.");
-  add_common(*app, *arguments, "only his history; all where none is named");
+      "log and its anchors. Ends with 3 where it is not, and names the first damage. On Kafka it "
+      "reads the events of every partition; with --data it compares an event store's archive.");
+  arguments->add_to(*app, "only his history; all where none is named");
   app->add_flag("--json", arguments->json, "the verdict as one JSON object");
   app->add_option(
       "--anchor-dir", arguments->anchor_dir,
@@ -174,8 +196,10 @@ Subcommand add_verify(CLI::App& replay_app) {
   key->needs(file);
   app->footer(
       "Examples:\n  signalbox replay verify --data signalbox-data\n"
-      "  signalbox replay verify --data signalbox-data --user alice");
-  return {app, [arguments] { return run_verify(*arguments); }};
+      "  signalbox replay verify --data signalbox-data --user alice\n"
+      "  signalbox replay verify --kafka 127.0.0.1:9092\n"
+      "  signalbox replay verify --kafka 127.0.0.1:9092 --data /var/lib/signalbox-event-store");
+  return {app, [arguments] { return read_and_run(*arguments, "verify", run_verify); }};
 }
 
 struct StateArguments : ReplayArguments {
@@ -185,11 +209,11 @@ struct StateArguments : ReplayArguments {
 };
 
 // What is open, told where it was begun.
-Result<replay::KnownState> open_state(ReplayConsole& console, LogReader& log,
+Result<replay::KnownState> open_state(ReplayConsole& console, HistoryLog& log,
                                       const StateArguments& arguments, const UserId& user,
                                       const replay::Instant& at) {
   auto open =
-      replay::read_open_state(log, {arguments.data + "/archive", arguments.data + "/snapshots.db"},
+      replay::read_open_state(log, {arguments.log.archive_folder(), arguments.log.snapshots()},
                               user, at, console.watch("records"));
   if (!open) return tl::unexpected(open.error());
   if (open->snapshot)
@@ -205,11 +229,11 @@ int run_state(const StateArguments& arguments) {
   if (!user) return console.refuse(user.error());
   const auto at = replay::parse_instant(arguments.at, "--at");
   if (!at) return console.refuse(at.error());
-  auto log = LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log) return console.refuse(log.error());
-  const auto state = arguments.open ? open_state(console, *log, arguments, **user, *at)
-                                    : replay::read_state(*log, arguments.data + "/archive", **user,
-                                                         *at, console.watch("records"));
+  const auto state = arguments.open ? open_state(console, **log, arguments, **user, *at)
+                                    : replay::read_state(**log, arguments.log.archive_folder(),
+                                                         **user, *at, console.watch("records"));
   if (!state) return console.refuse(state.error());
   console.write(arguments.json ? replay::state_json(*state) : replay::state_text(*state));
   return console.finish();
@@ -219,7 +243,7 @@ Subcommand add_state(CLI::App& replay_app) {
   const auto arguments = std::make_shared<StateArguments>();
   CLI::App* app = replay_app.add_subcommand(
       "state", "What was known of a user at an instant: threads, messages, runs, questions.");
-  add_common(*app, *arguments, "whose");
+  arguments->add_to(*app, "whose");
   app->get_option("--user")->required();
   app->add_option("--at", arguments->at,
                   "a seq like 17 or a time like 2026-11-20T09:30:00Z, both inclusive; now where "
@@ -232,7 +256,7 @@ Subcommand add_state(CLI::App& replay_app) {
       "Examples:\n  signalbox replay state --data signalbox-data --user alice\n"
       "  signalbox replay state --user alice --at 17\n"
       "  signalbox replay state --user alice --at 2026-11-20T09:30:00Z");
-  return {app, [arguments] { return run_state(*arguments); }};
+  return {app, [arguments] { return read_and_run(*arguments, "state", run_state); }};
 }
 
 struct PlayArguments : ReplayArguments {
@@ -260,11 +284,12 @@ int run_play(const PlayArguments& arguments) {
   if (!from) return console.refuse(from.error());
   const auto speed = speed_of(arguments.speed);
   if (!speed) return console.refuse(speed.error());
-  auto log = LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log) return console.refuse(log.error());
   const replay::Watch watch = console.watch("records");
-  auto events = replay::ValidEvents::open(*log, *user, watch);
+  auto events = replay::ValidEvents::open(**log, *user, watch);
   if (!events) return console.refuse(events.error());
+  for (const replay::LogCut& cut : events->cuts()) console.note(to_text(cut));
   std::optional<std::chrono::steady_clock::time_point> start;
   const replay::PlaySink sink{
       .wait_until =
@@ -273,8 +298,8 @@ int run_play(const PlayArguments& arguments) {
             return console.sleep_until(*start + after);
           },
       .write = [&](std::string_view frame) { return console.write(frame); }};
-  const auto done =
-      replay::play(*events, log->describe().log_id, **user, {.from = *from, .speed = *speed}, sink);
+  const auto done = replay::play(*events, (*log)->describe().log_id, **user,
+                                 {.from = *from, .speed = *speed}, sink);
   return done ? console.finish() : console.refuse(done.error());
 }
 
@@ -282,7 +307,7 @@ Subcommand add_play(CLI::App& replay_app) {
   const auto arguments = std::make_shared<PlayArguments>();
   CLI::App* app = replay_app.add_subcommand(
       "play", "A user's events as the frames a client got, paced as it happened.");
-  add_common(*app, *arguments, "whose");
+  arguments->add_to(*app, "whose");
   app->get_option("--user")->required();
   app->add_option("--speed", arguments->speed, "times as fast as it happened, or max")
       ->capture_default_str();
@@ -293,7 +318,7 @@ Subcommand add_play(CLI::App& replay_app) {
       "Examples:\n  signalbox replay play --data signalbox-data --user alice\n"
       "  signalbox replay play --user alice --speed 10 --from 17\n"
       "  signalbox replay play --user alice --speed max");
-  return {app, [arguments] { return run_play(*arguments); }};
+  return {app, [arguments] { return read_and_run(*arguments, "play", run_play); }};
 }
 
 struct RerunArguments : ReplayArguments {
@@ -312,10 +337,10 @@ Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArgumen
   if (!arguments.playbook.empty()) options.playbook = arguments.playbook;
   const auto agents = make_agents(options, arguments.add_agents);
   if (!agents) return tl::unexpected(agents.error());
-  auto log = LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log) return tl::unexpected(log.error());
-  const auto state =
-      replay::read_state(*log, arguments.data + "/archive", **user, {}, console.watch("records"));
+  const auto state = replay::read_state(**log, arguments.log.archive_folder(), **user, {},
+                                        console.watch("records"));
   if (!state) return tl::unexpected(state.error());
   const auto run = state->runs.find(RunId(*run_id));
   if (run == state->runs.end())
@@ -348,14 +373,14 @@ Subcommand add_rerun(CLI::App& replay_app, const AddAgents& add_agents) {
                                             "A run once more from its recorded steps through "
                                             "today's code of its agent. Ends with 3 where "
                                             "a step would differ, and names the field.");
-  add_common(*app, *arguments, "whose");
+  arguments->add_to(*app, "whose");
   app->get_option("--user")->required();
   app->add_option("--run", arguments->run, "its id")->required();
   app->add_option("--playbook", arguments->playbook, "recorded dialogues, for runs of that agent");
   app->footer(
       "Examples:\n  signalbox replay rerun --user alice --run "
       "7f1c2a9e-0b54-5d2f-9c1e-3a6d1f2b4c5d");
-  return {app, [arguments] { return run_rerun(*arguments); }};
+  return {app, [arguments] { return read_and_run(*arguments, "rerun", run_rerun); }};
 }
 
 }  // namespace
@@ -363,8 +388,8 @@ Subcommand add_rerun(CLI::App& replay_app, const AddAgents& add_agents) {
 Subcommand add_replay(CLI::App& program, const AddAgents& add_agents) {
   CLI::App* app = program.add_subcommand(
       "replay",
-      "What happened, from the log of a data directory: of a running service, which it does not "
-      "disturb, or of a copy.");
+      "What happened, from the log: of a running service, which it does not disturb, of a copy of "
+      "its data directory, or on Kafka.");
   app->require_subcommand(1);
   const std::vector<Subcommand> verbs{
       add_timeline(*app),          add_verify(*app), add_state(*app), add_play(*app),
@@ -372,7 +397,9 @@ Subcommand add_replay(CLI::App& program, const AddAgents& add_agents) {
   app->footer(
       "Examples:\n"
       "  signalbox replay timeline --data signalbox-data --user alice\n"
-      "  signalbox replay verify --data signalbox-data");
+      "  signalbox replay verify --data signalbox-data\n"
+      "  signalbox replay verify --kafka 127.0.0.1:9092 --data /var/lib/signalbox-event-store\n"
+      "  signalbox replay timeline --config signalbox.toml --user alice");
   return {app, [verbs] {
             for (const Subcommand& verb : verbs)
               if (verb.app->parsed()) return verb.run();

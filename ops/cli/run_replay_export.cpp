@@ -82,7 +82,7 @@ int run_export(const ExportArguments& arguments) {
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   if (!*user) return console.refuse({Errc::missing_field, "names whose history it is", "--user"});
-  auto log = event_store::LogReader::open(arguments.data);
+  auto log = arguments.log.open();
   if (!log) return console.refuse(log.error());
   std::optional<OutFile> file;
   if (!arguments.out.empty()) file.emplace(arguments.out);
@@ -91,10 +91,9 @@ int run_export(const ExportArguments& arguments) {
     if (console.write(line)) return {};
     return failure(Errc::stopped, "nobody reads standard output any more");
   };
-  const std::string anchor_dir =
-      arguments.anchor_dir.empty() ? arguments.data + "/anchors" : arguments.anchor_dir;
+  const std::string anchor_dir = arguments.log.anchor_folder(arguments.anchor_dir);
   const auto report =
-      replay::write_export(*log, **user, anchor_dir, console.watch("records"), sink);
+      replay::write_export(**log, **user, anchor_dir, console.watch("records"), sink);
   if (!report) return console.refuse(report.error());
   if (file)
     if (auto done = file->finish(); !done) return console.refuse(done.error());
@@ -108,9 +107,8 @@ Subcommand add_export(CLI::App& replay_app) {
   const auto arguments = std::make_shared<ExportArguments>();
   CLI::App* app = replay_app.add_subcommand(
       "export", "One user's history as a file that proves itself: JSON Lines with the anchors.");
-  app->add_option("--data", arguments->data, "data directory, of a running service or a copy")
-      ->capture_default_str();
-  app->add_option("--user", arguments->user, "whose")->required();
+  arguments->add_to(*app, "whose");
+  app->get_option("--user")->required();
   app->add_option(
       "--anchor-dir", arguments->anchor_dir,
       "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
@@ -118,8 +116,9 @@ Subcommand add_export(CLI::App& replay_app) {
   app->footer(
       "Examples:\n"
       "  signalbox replay export --data signalbox-data --user anna --out anna.jsonl\n"
+      "  signalbox replay export --kafka 127.0.0.1:9092 --anchor-dir /mnt/anchors --user anna\n"
       "  signalbox replay verify --export anna.jsonl --key signalbox-data/anchors/anchor.pub");
-  return {app, [arguments] { return run_export(*arguments); }};
+  return {app, [arguments] { return read_and_run(*arguments, "export", run_export); }};
 }
 
 int run_verify_export(const std::string& file, const std::string& key_file) {

@@ -8,6 +8,7 @@
 
 #include "gateway/auth.hpp"
 #include "ops/cli/exit_code.hpp"
+#include "ops/cli/log_settings.hpp"
 #include "ops/cli/setting.hpp"
 #include "ops/cli/signing_key.hpp"
 #include "ops/cli/system_clock.hpp"
@@ -19,7 +20,7 @@ struct TokenArguments {
   std::string user;
   std::vector<std::string> roles;
   std::string time_to_live = "1h";
-  std::string data = "signalbox-data";
+  LogSettings log;
   std::string key;  // file with a private JWK; empty: the dev key
   std::string issuer;
 };
@@ -29,14 +30,19 @@ int refuse(const Error& error) {
   return exit_code_of(error);
 }
 
-int run_token(const TokenArguments& arguments) {
+int run_token(TokenArguments& arguments) {
+  const auto wanted = arguments.log.read();
+  if (!wanted) return refuse(wanted.error());
+  if (!*wanted) return kExitOk;
   const auto user = parse_id<UserId>(arguments.user, "--user");
   if (!user) return refuse(user.error());
   const auto time_to_live = parse_duration(arguments.time_to_live);
   if (!time_to_live || *time_to_live < std::chrono::seconds(1))
     return refuse(
         {Errc::bad_field, "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
-  const auto key = load_signing_key(arguments.data, arguments.key);
+  const auto key = arguments.key.empty() && arguments.log.on_kafka()
+                       ? kafka_signing_key(arguments.log.kafka())
+                       : load_signing_key(arguments.log.data(), arguments.key);
   if (!key) return refuse(key.error());
   const gateway::TokenClaims claims{
       .user_id = *user,
@@ -52,19 +58,21 @@ int run_token(const TokenArguments& arguments) {
 Subcommand add_token(CLI::App& program) {
   const auto arguments = std::make_shared<TokenArguments>();
   CLI::App* app = program.add_subcommand(
-      "token", "Prints a token, signed with the key of --dev or with a private JWK.");
+      "token",
+      "Prints a token, signed with the key of --dev (of a data directory, or of a log on Kafka) or "
+      "with a private JWK.");
   app->add_option("--user", arguments->user, "whose token")->required();
   app->add_option("--role", arguments->roles, "a role it grants, such as auditor; may be repeated");
   app->add_option("--ttl", arguments->time_to_live, "how long it is good for")
       ->capture_default_str();
   app->add_option("--key", arguments->key, "file with a private JWK to sign with");
   app->add_option("--issuer", arguments->issuer, "what iss shall say");
-  app->add_option("--data", arguments->data, "data directory of the service")
-      ->capture_default_str();
+  arguments->log.add_to(*app);
   app->footer(
       "Examples:\n"
       "  signalbox token --user alice\n"
       "  signalbox token --user carol --role auditor --ttl 15m --data box\n"
+      "  signalbox token --user carol --role auditor --kafka 127.0.0.1:9092\n"
       "  signalbox token --user alice --key private.jwk --issuer https://id.example.org");
   return {app, [arguments] { return run_token(*arguments); }};
 }

@@ -79,15 +79,18 @@ void ServeMetrics::add_counter(const std::string& name, const std::string& help,
   counters_.push_back({family.Add({}), std::move(read)});
 }
 
+void ServeMetrics::add_queue(Read records, Read bytes) {
+  add_gauge("signalbox_log_queue_records", "Appends that are not durable yet", std::move(records));
+  add_gauge("signalbox_log_queue_bytes", "Bytes of appends that are not durable yet",
+            std::move(bytes));
+}
+
 void ServeMetrics::add_log(const event_store::SqliteEventLog& log) {
   using Statistics = event_store::SqliteEventLogStatistics;
   const auto read = [&log](auto Statistics::*figure) {
     return [&log, figure] { return static_cast<double>(log.statistics().*figure); };
   };
-  add_gauge("signalbox_log_queue_records", "Appends that are not durable yet",
-            read(&Statistics::queue_records));
-  add_gauge("signalbox_log_queue_bytes", "Bytes of appends that are not durable yet",
-            read(&Statistics::queue_bytes));
+  add_queue(read(&Statistics::queue_records), read(&Statistics::queue_bytes));
   add_gauge("signalbox_log_wal_bytes", "Length of the write-ahead log",
             read(&Statistics::wal_bytes));
   add_counter("signalbox_log_groups_total", "Groups committed and synced",
@@ -104,10 +107,7 @@ void ServeMetrics::add_kafka_log(const event_store::KafkaEventLog& log) {
   const auto read = [&log](auto Statistics::*figure) {
     return [&log, figure] { return static_cast<double>(log.statistics().*figure); };
   };
-  add_gauge("signalbox_log_queue_records", "Appends that are not durable yet",
-            read(&Statistics::queue_records));
-  add_gauge("signalbox_log_queue_bytes", "Bytes of appends that are not durable yet",
-            read(&Statistics::queue_bytes));
+  add_queue(read(&Statistics::queue_records), read(&Statistics::queue_bytes));
   add_gauge("signalbox_kafka_oldest_append_seconds", "How long the oldest append waits", [&log] {
     return std::chrono::duration<double>(log.statistics().oldest_append).count();
   });
@@ -125,6 +125,8 @@ void ServeMetrics::add_kafka_log(const event_store::KafkaEventLog& log) {
               read(&Statistics::bytes_fetched));
   add_counter("signalbox_kafka_read_records_total", "Records read behind the head",
               read(&Statistics::records_read));
+  add_counter("signalbox_kafka_read_bytes_total", "Bytes read behind the head",
+              read(&Statistics::bytes_read));
 }
 
 void ServeMetrics::add_router(const router::RouterCounters& counters) {

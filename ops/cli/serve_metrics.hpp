@@ -51,6 +51,7 @@ class ServeMetrics {
   void add_gauge(const std::string& name, const std::string& help, Read read,
                  const prometheus::Labels& labels = {});
   void add_counter(const std::string& name, const std::string& help, Read read);
+  void add_queue(Read records, Read bytes);
   void add_log(const event_store::SqliteEventLog& log);
   void add_kafka_log(const event_store::KafkaEventLog& log);
   void add_travelling(const event_store::TravellingSnapshotStore& store);

@@ -48,9 +48,9 @@ struct ServeOptions {
   std::vector<std::string> trusted_proxies;
   std::vector<std::string> agents{"assistant", "playbook"};
   EventStoreSettings event_stores{};  // elsewhere, of a gateway that keeps no archive itself
-  std::string gateway_instance;  // in records; empty: `gateway`, on Kafka HOST:PID
-  std::size_t io_threads = 0;    // 0: one per core
-  std::int32_t partitions = 0;   // of a new log; 0: its default
+  std::string gateway_instance;       // in records; empty: `gateway`, on Kafka HOST:PID
+  std::size_t io_threads = 0;         // 0: one per core
+  std::int32_t partitions = 0;        // of a new log; 0: its default
 
   std::optional<std::string> tls_certificate;  // PEM files; both or none
   std::optional<std::string> tls_key;

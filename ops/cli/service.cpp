@@ -41,6 +41,27 @@ void Service::Parts::start_metrics(const ServeOptions& options) {
   });
 }
 
+void Service::Parts::watch_lags() {
+  using Places = std::map<Partition, LagWatch::Place>;
+  std::vector<LagWatch::Part> parts;
+  if (router)
+    parts.push_back(
+        {"router", Topic::inbound, [this] {
+           Places places;
+           for (const auto& [partition, share] : router->shares())
+             places.emplace(partition, LagWatch::Place{share.is_owned, share.inbound_next});
+           return places;
+         }});
+  if (archive)
+    parts.push_back({"event_store", Topic::events, [this] {
+                       Places places;
+                       for (const auto& [partition, next] : archived_to())
+                         places.emplace(partition, LagWatch::Place{true, next});
+                       return places;
+                     }});
+  if (!parts.empty()) lags.emplace(log->log(), clock, lag_thread, registry, std::move(parts));
+}
+
 void Service::Parts::keep_house() {
   metrics->update();
   // Kafka keeps inbound by time alone.
@@ -82,6 +103,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServeOptions& options, Ala
   if (options.roles.router)
     if (auto done = parts.start_router(options, alarms); !done) return tl::unexpected(done.error());
   if (options.roles.event_store) parts.make_audit(options);
+  parts.watch_lags();
   auto opened = options.roles.gateway ? parts.start_gateway(options) : parts.start_http(options);
   if (!opened) return tl::unexpected(opened.error());
   parts.start_metrics(options);

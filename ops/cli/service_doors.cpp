@@ -135,17 +135,36 @@ void Service::Parts::watch_keys() {
       revoke);
 }
 
+std::map<Partition, Offset> Service::Parts::archived_to() const {
+  std::map<Partition, Offset> reached;
+  for (const event_store::ArchiveStatus& status : archive->status())
+    reached.emplace(status.partition, status.complete_to.next_offset);
+  return reached;
+}
+
 HttpResponse Service::Parts::readiness() const {
   const std::vector<std::string> reasons = not_ready();
   nlohmann::json body{{"ready", reasons.empty()}, {"reasons", reasons}};
-  if (router)
-    for (const auto& [partition, next] : router->inbound_floors())
-      body["router"]["partitions"][std::to_string(partition.value())] = {
-          {"inbound_next", next.value()}};
-  if (archive)
-    for (const event_store::ArchiveStatus& status : archive->status())
-      body["event_store"]["partitions"][std::to_string(status.partition.value())] = {
-          {"complete_to", status.complete_to.next_offset.value()}};
+  // Unknown is null.
+  const auto lag_of = [this](Topic topic, Partition partition, std::optional<Offset> next) {
+    const auto lag = lags ? lags->lag({topic, partition}, next) : std::nullopt;
+    return lag ? nlohmann::json(*lag) : nlohmann::json();
+  };
+  if (router) {
+    nlohmann::json& partitions = body["router"]["partitions"] = nlohmann::json::object();
+    for (const auto& [partition, share] : router->shares())
+      partitions[std::to_string(partition.value())] = {
+          {"owned", share.is_owned},
+          {"inbound_next",
+           share.inbound_next ? nlohmann::json(share.inbound_next->value()) : nlohmann::json()},
+          {"lag", lag_of(Topic::inbound, partition, share.inbound_next)}};
+  }
+  if (archive) {
+    nlohmann::json& partitions = body["event_store"]["partitions"] = nlohmann::json::object();
+    for (const auto& [partition, next] : archived_to())
+      partitions[std::to_string(partition.value())] = {
+          {"complete_to", next.value()}, {"lag", lag_of(Topic::events, partition, next)}};
+  }
   return {.status = reasons.empty() ? 200 : 503, .body = body.dump() + "\n"};
 }
 

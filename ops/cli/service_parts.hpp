@@ -6,8 +6,10 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "gateway/http_server.hpp"
 #include "gateway/key_watch.hpp"
 #include "ops/cli/hosted.hpp"
+#include "ops/cli/lag_watch.hpp"
 #include "ops/cli/serve_metrics.hpp"
 #include "ops/cli/service.hpp"
 #include "ops/cli/service_log.hpp"
@@ -49,9 +52,11 @@ struct Service::Parts {
   Result<void> start_http(const ServeOptions& options);
   void watch_keys();
   [[nodiscard]] HttpResponse readiness() const;
+  [[nodiscard]] std::map<Partition, Offset> archived_to() const;
   // service.cpp
   void start_metrics(const ServeOptions& options);
   void keep_house();
+  void watch_lags();
   // Reasons of this process beside those the gateway knows. Any thread.
   [[nodiscard]] std::vector<std::string> not_ready() const;
 
@@ -67,18 +72,21 @@ struct Service::Parts {
   RoleThread history_thread{"history"};
   RoleThread audit_thread{"audit"};
   RoleThread audit_scan_thread{"audit-scan"};
+  RoleThread lag_thread{"lag"};
   std::array<RoleThread, 2> verify_threads{RoleThread{"audit-verify-0"},
                                            RoleThread{"audit-verify-1"}};
   std::unique_ptr<ServiceLog> log;
   std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;              // of one process, or
   Hosted<event_store::TravellingSnapshotStore> travelling{standby_thread};  // of a cluster
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
+  std::set<Partition> kept_here;  // by the archive
   std::optional<event_store::LocalUserHistory> history;
   std::optional<event_store::UserHistoryApi> history_api;
   std::unique_ptr<event_store::RemoteUserHistory> remote_history;  // of a gateway without `history`
   std::optional<router::AgentRegistry> agents;
   Hosted<router::Router> router{router_thread};
   Hosted<ServeMetrics> metrics{archive_thread};
+  std::optional<LagWatch> lags;
   std::optional<replay::AuditApi> audit;
   std::optional<gateway::TokenKey> dev_key;                      // with dev
   std::optional<gateway::KeySet> keys;                           // those there were at the start

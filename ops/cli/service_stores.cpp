@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "event-store/log/event_log_history.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "ops/cli/service_parts.hpp"
 
 namespace signalbox::cli {
@@ -20,6 +22,16 @@ std::string archive_folder(const ServeOptions& options) { return options.data + 
 
 std::string anchor_folder(const ServeOptions& options) {
   return options.anchor_dir.value_or(options.data + "/anchors");
+}
+
+// What auditors read for long, beside the process's own log: they delay nobody there.
+event_store::OpenHistory history_opener(const ServeOptions& options) {
+  if (options.kafka.brokers.empty())
+    return [data = options.data] { return event_store::open_file_history(data); };
+  return [kafka = options.kafka] {
+    Random random(system_random());
+    return event_store::open_kafka_history(kafka, SystemClock(), random);
+  };
 }
 
 Result<std::vector<Partition>> kept_partitions(const ServeOptions& options, std::int32_t count) {
@@ -109,7 +121,9 @@ Result<void> Service::Parts::open_archive(const ServeOptions& options) {
                       .on_damage = [this](Partition partition, const Error& error) {
                         archive->rebuild(partition, error.message);
                       }});
-  history_api.emplace(*history, log->log().describe(), history_thread);
+  kept_here = {kept->begin(), kept->end()};
+  history_api.emplace(*history, log->log().describe(), history_thread,
+                      event_store::UserHistoryApiOptions{.kept = kept_here});
   return {};
 }
 
@@ -124,6 +138,8 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
   router::RouterOptions of_router = options.router;
   of_router.instance = instance_name(options, options.router_instance, "router");
   event_store::SnapshotStore* store = snapshots.get();
+  // Beside the lock of an embedded log there is no other owner.
+  if (log->embedded() != nullptr) of_router.release_patience = std::chrono::milliseconds(0);
   if (travelling) {
     store = &*travelling;
     of_router.states.open_users_bytes_max =
@@ -140,9 +156,11 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
 
 void Service::Parts::make_audit(const ServeOptions& options) {
   audit.emplace(replay::AuditSources{.log = log->log(),
-                                     .data = options.data,
+                                     .open_history = history_opener(options),
                                      .archive_folder = archive_folder(options),
                                      .anchor_folder = anchor_folder(options),
+                                     .snapshots = options.data + "/snapshots.db",
+                                     .kept = kept_here,
                                      .on_damage =
                                          [this](Partition partition, const Error& error) {
                                            archive->rebuild(partition, error.message);

@@ -4,8 +4,11 @@
 #include <fstream>
 #include <iterator>
 
+#include "event-store/log/event_log_history.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/jwk_set.hpp"
+#include "ops/cli/system_clock.hpp"
+#include "ops/cli/system_random.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -18,6 +21,13 @@ Result<gateway::TokenKey> read_private_key(const std::string& file) {
 }
 
 }  // namespace
+
+Result<gateway::TokenKey> kafka_signing_key(const event_store::KafkaOptions& kafka) {
+  Random random(system_random());
+  const auto log = event_store::open_kafka_history(kafka, SystemClock(), random);
+  if (!log) return tl::unexpected(log.error());
+  return gateway::dev_key_of((*log)->describe().log_id);
+}
 
 Result<gateway::TokenKey> load_signing_key(const std::string& data, const std::string& jwk_file) {
   // A key made here would be the key of nobody's service.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "event-store/kafka/kafka_options.hpp"
 #include "event-store/model/result.hpp"
 #include "gateway/token_key.hpp"
 
@@ -12,5 +13,9 @@ namespace signalbox::cli {
 // service's data), bad_config, io_error, with the flag or the file as field.
 [[nodiscard]] Result<gateway::TokenKey> load_signing_key(const std::string& data,
                                                          const std::string& jwk_file);
+
+// The key of --dev on Kafka, which needs no file: it is made of the log's id. Errors: as
+// KafkaEventLog::open.
+[[nodiscard]] Result<gateway::TokenKey> kafka_signing_key(const event_store::KafkaOptions& kafka);
 
 }  // namespace signalbox::cli

@@ -8,6 +8,7 @@
 #include "ops/doctor/anchor_checks.hpp"
 #include "ops/doctor/cache_checks.hpp"
 #include "ops/doctor/folder_checks.hpp"
+#include "ops/doctor/kafka_checks.hpp"
 #include "ops/doctor/key_checks.hpp"
 #include "ops/doctor/log_checks.hpp"
 #include "ops/doctor/machine_checks.hpp"
@@ -47,6 +48,7 @@ class Examination {
   }
 
   void look_at_folder() {
+    if (!subject_.has_folder) return;
     holder_ = event_store::lock_holder(subject_.data);
     add(check_data_folder(subject_.data));
     const Mount mount = mount_of(subject_.data);
@@ -58,6 +60,13 @@ class Examination {
   }
 
   void look_at_log() {
+    if (subject_.kafka) {
+      KafkaExamination kafka = check_kafka(subject_, clock_);
+      add(std::move(kafka.findings));
+      newest_ = kafka.newest;
+      if (subject_.has_folder) look_at_room(std::nullopt);
+      return;
+    }
     auto log = LogReader::open(subject_.data);
     add(judge_log_file(subject_, log, holder_.has_value()));
     std::optional<LogGrowth> growth;

@@ -156,7 +156,10 @@ Finding check_tls(const std::string& certificate, const std::string& key, Timest
 
 std::vector<Finding> check_keys(const Subject& subject, Timestamp now) {
   std::vector<Finding> findings;
-  if (subject.dev) findings.push_back(check_dev_key(subject.data + "/dev.key"));
+  if (subject.dev && subject.kafka)
+    findings.push_back(ok("dev-key", "on Kafka it is made of the log's id: there is no file"));
+  else if (subject.dev)
+    findings.push_back(check_dev_key(subject.data + "/dev.key"));
   if (subject.jwks) findings.push_back(check_jwks(*subject.jwks, subject.ca_file.value_or("")));
   if (subject.revoked_file) findings.push_back(check_revoked_file(*subject.revoked_file));
   if (subject.tls_certificate && subject.tls_key)

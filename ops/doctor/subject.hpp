@@ -7,10 +7,14 @@
 #include <optional>
 #include <string>
 
+#include "event-store/kafka/kafka_options.hpp"
+
 namespace signalbox::doctor {
 
 struct Subject {
   std::string data;
+  bool has_folder = true;                            // false: what is looked at needs none
+  std::optional<event_store::KafkaOptions> kafka{};  // none: an embedded log in `data`
   bool dev = false;
   std::optional<std::string> playbook{};
   std::int32_t partitions = 0;  // as the settings want them; 0: as the log has them

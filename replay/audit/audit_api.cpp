@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "event-store/archive/user_history_api.hpp"
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/contract/identity.hpp"
@@ -53,15 +54,16 @@ struct AuditApi::UnderWay {
 
 AuditApi::AuditApi(const AuditSources& sources, Parts parts, Options options)
     : log_(sources.log),
+      kept_(sources.kept),
       description_(log_.describe()),
       parts_(std::move(parts)),
       options_(std::move(options)),
       random_(parts_.seed),
       page_reads_(sources, options_.reads, stopping_),
       scan_reads_(sources, options_.reads, stopping_),
-      jobs_({sources.data, sources.archive_folder, sources.anchor_folder,
-             sources.data + "/snapshots.db"},
-            parts_.verifiers, options_.jobs),
+      jobs_(
+          {sources.open_history, sources.archive_folder, sources.anchor_folder, sources.snapshots},
+          parts_.verifiers, options_.jobs),
       slots_(std::make_shared<Slots>()) {}
 
 AuditApi::~AuditApi() { stop(); }
@@ -93,8 +95,15 @@ HttpRoute AuditApi::route(const HttpAuthorizer& authorize, std::string path, Cos
                          query = *std::move(query)](AuditReads& reads, const Wanted& wanted) {
               return look_up(reads, asker, query, wanted);
             };
+            if (look.of_user && !keeps(*look.of_user))
+              return answer(event_store::kept_elsewhere(
+                  event_store::partition_of(*look.of_user, description_.partitions)));
             begin(std::move(look), answer);
           }};
+}
+
+bool AuditApi::keeps(const UserId& user) const {
+  return kept_.empty() || kept_.contains(event_store::partition_of(user, description_.partitions));
 }
 
 std::vector<HttpRoute> AuditApi::routes(const HttpAuthorizer& authorize) {
@@ -235,6 +244,7 @@ bool AuditApi::note_ends(UnderWay& request) {
     const Partition partition(p);
     const auto& user = request.look.of_user;
     if (user && event_store::partition_of(*user, description_.partitions) != partition) continue;
+    if (!kept_.empty() && !kept_.contains(partition)) continue;
     const auto bounds = log_.bounds({Topic::events, partition});
     if (!bounds) return false;
     request.wanted.ends[static_cast<std::size_t>(p)] = bounds->end;

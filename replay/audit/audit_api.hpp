@@ -13,11 +13,12 @@
 //
 // Status: 401 no token, 403 a wrong one, without the role auditor, or the auditor's own history is
 // damaged, 400 a bad parameter, 404 no such run, job or event, 413 a state or run that is too
-// large, or what takes scan_time_max; with Retry-After 503 overloaded (requests_max are under way,
-// or as many verifications as there are threads, or a scan did not come to its turn within
-// patience) and 503 log_unavailable (the look could not be stated; the history cannot be read).
-// Where the archive is behind for longer than patience, what it has is answered, with the position
-// up to which that is complete.
+// large, or what takes scan_time_max, 421 other_event_store (the user's partition is kept by
+// another one; lists over all users name the partitions that are not as `incomplete`); with
+// Retry-After 503 overloaded (requests_max are under way, or as many verifications as there are
+// threads, or a scan did not come to its turn within patience) and 503 log_unavailable (the look
+// could not be stated; the history cannot be read). Where the archive is behind for longer than
+// patience, what it has is answered, with the position up to which that is complete.
 //
 // Threads: handlers on any; the rest on `pages` (short reads) and `scans` (those that take long),
 // which may block and outlive it. Lifetime: all parts outlive it; it outlives the last handler
@@ -32,6 +33,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -114,7 +116,10 @@ class AuditApi {
   void finish(const UnderWayPtr& request, HttpResponse response);
   [[nodiscard]] tl::expected<std::shared_ptr<const void>, HttpResponse> take_slot(Cost cost);
 
+  [[nodiscard]] bool keeps(const UserId& user) const;
+
   event_store::EventLog& log_;
+  const std::set<Partition> kept_;  // none: all
   const event_store::LogDescription description_;
   const Parts parts_;
   const Options options_;

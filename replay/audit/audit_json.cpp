@@ -71,12 +71,12 @@ void write_complete_to(JsonWriter& json, const event_store::Position& position) 
   json.end_object();
 }
 
-void write_incomplete(JsonWriter& json, const std::vector<Partition>& behind,
+void write_incomplete(JsonWriter& json, const std::vector<Partition>& lacking,
                       const std::vector<event_store::Position>& complete_to) {
-  if (behind.empty()) return;
+  if (lacking.empty()) return;
   json.key("incomplete");
   json.begin_array();
-  for (const Partition partition : behind) {
+  for (const Partition partition : lacking) {
     json.begin_object();
     json.key("partition");
     json.integer(partition.value());

@@ -20,9 +20,10 @@ namespace signalbox::replay {
 void write_summary(event_store::JsonWriter& json, const event_store::RunSummary& run);
 // "complete_to":{"offset","epoch","ownerseq"}
 void write_complete_to(event_store::JsonWriter& json, const event_store::Position& position);
-// "incomplete":[{"partition","complete_to"}] of the partitions whose archive is `behind` for longer
-// than anybody waits, where there are any; complete_to: of each partition.
-void write_incomplete(event_store::JsonWriter& json, const std::vector<Partition>& behind,
+// "incomplete":[{"partition","complete_to"}] of the partitions that are `lacking`, where there are
+// any: their archive is behind for longer than anybody waits, or another event store keeps it
+// (then it is the beginning); complete_to: of each partition.
+void write_incomplete(event_store::JsonWriter& json, const std::vector<Partition>& lacking,
                       const std::vector<event_store::Position>& complete_to);
 
 }  // namespace signalbox::replay

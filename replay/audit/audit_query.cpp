@@ -131,20 +131,13 @@ Asked<EventsQuery> read_events_query(const HttpRequest& request) {
   if (!user) return tl::unexpected(std::move(user.error()));
   if (auto known = check_parameters(query, kEventsParameters); !known)
     return tl::unexpected(std::move(known.error()));
-  const auto after = read_number_parameter(query, "after_seq", 0, kSeqMax, 0);
-  if (!after) return tl::unexpected(after.error());
-  const auto before = read_number_parameter(query, "before_seq", 0, kSeqMax, kSeqMax);
-  if (!before) return tl::unexpected(before.error());
-  const bool forward = has_query_parameter(query, "after_seq");
-  if (forward && has_query_parameter(query, "before_seq"))
-    return tl::unexpected(bad_parameter("after_seq", "must not stand beside before_seq"));
+  const auto bound = event_store::read_seq_bound(query);
+  if (!bound) return tl::unexpected(bound.error());
   const auto limit = read_limit_parameter(query);
   if (!limit) return tl::unexpected(limit.error());
   auto filter = read_filter(query);
   if (!filter) return tl::unexpected(std::move(filter.error()));
-  EventsQuery read{*std::move(user), std::nullopt, std::nullopt, *std::move(filter), *limit};
-  (forward ? read.after : read.before) = Seq(forward ? *after : *before);
-  return read;
+  return EventsQuery{*std::move(user), bound->after, bound->before, *std::move(filter), *limit};
 }
 
 std::string next_link(const HttpRequest& request, const EventsQuery& query, Seq last) {

@@ -9,7 +9,6 @@
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/contract/json_writer.hpp"
-#include "event-store/log/log_reader.hpp"
 #include "event-store/log/log_scan.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "replay/audit/audit_json.hpp"
@@ -176,7 +175,7 @@ AuditReads::AuditReads(AuditSources sources, AuditReadLimits limits,
       description_(sources_.log.describe()),
       stopping_(stopping),
       archive_(sources_.archive_folder, description_.partitions),
-      index_(sources_.archive_folder, description_.partitions, sources_.on_damage) {}
+      index_(sources_.archive_folder, description_.partitions, sources_.kept, sources_.on_damage) {}
 
 bool AuditReads::is_frozen(const UserId& user) { return index_.is_damaged(user).value_or(false); }
 
@@ -198,11 +197,20 @@ std::vector<Partition> AuditReads::behind(const std::vector<Position>& complete_
   std::vector<Partition> found;
   for (std::size_t i = 0; i < wanted.ends.size(); ++i) {
     const Partition partition(static_cast<std::int32_t>(i));
+    if (!sources_.kept.empty() && !sources_.kept.contains(partition)) continue;
     if (event_store::may_hold(sources_.log, partition, complete_to[i], wanted.ends[i],
                               limits_.scan_bytes_max, concerns))
       found.push_back(partition);
   }
   return found;
+}
+
+std::vector<Partition> AuditReads::with_those_elsewhere(std::vector<Partition> some) const {
+  if (sources_.kept.empty()) return some;
+  for (std::int32_t p = 0; p < description_.partitions; ++p)
+    if (!sources_.kept.contains(Partition(p))) some.emplace_back(p);
+  std::ranges::sort(some);
+  return some;
 }
 
 Watch AuditReads::watch(const Wanted& wanted) const {
@@ -262,9 +270,9 @@ AuditReads::Answer AuditReads::events(const HttpRequest& request, const EventsQu
 
 Result<KnownState> AuditReads::read_one_state(const UserId& user, const Instant& at,
                                               const Wanted& wanted) {
-  auto log = event_store::LogReader::open(sources_.data);
+  auto log = sources_.open_history();
   if (!log) return tl::unexpected(log.error());
-  return read_state(*log, sources_.archive_folder, user, at, watch(wanted),
+  return read_state(**log, sources_.archive_folder, user, at, watch(wanted),
                     limits_.state_bytes_max);
 }
 
@@ -326,7 +334,9 @@ AuditReads::Answer AuditReads::users(const event_store::UserSearch& search, cons
   return list.answer(
       page->more, page->users,
       [&](const event_store::UserSummary& last) { return next_link(search, last.id); },
-      [&](JsonWriter& json) { write_incomplete(json, lacking, page->complete_to); });
+      [&](JsonWriter& json) {
+        write_incomplete(json, with_those_elsewhere(lacking), page->complete_to);
+      });
 }
 
 AuditReads::Answer AuditReads::runs(const HttpRequest& request, const event_store::RunQuery& query,
@@ -406,9 +416,9 @@ AuditReads::Answer AuditReads::run(const RunTreeQuery& query, const Wanted& want
 }
 
 AuditReads::Answer AuditReads::export_part(const ExportQuery& query, const Wanted& wanted) {
-  auto log = event_store::LogReader::open(sources_.data);
+  auto log = sources_.open_history();
   if (!log) return unreadable(log.error());
-  auto part = make_export_part(*log, query.user, sources_.anchor_folder, query.first,
+  auto part = make_export_part(**log, query.user, sources_.anchor_folder, query.first,
                                limits_.export_bytes_max, watch(wanted));
   if (!part && part.error().code == Errc::not_found)
     return event_store::http_error(404, "not_found", part.error().message, "first_seq");
@@ -457,7 +467,9 @@ AuditReads::Answer AuditReads::views(const HttpRequest& request, const ViewsQuer
   return list.answer(
       page->more, page->views,
       [&](const event_store::View& last) { return next_link(request, query, last.place); },
-      [&](JsonWriter& json) { write_incomplete(json, lacking, page->complete_to); });
+      [&](JsonWriter& json) {
+        write_incomplete(json, with_those_elsewhere(lacking), page->complete_to);
+      });
 }
 
 }  // namespace signalbox::replay

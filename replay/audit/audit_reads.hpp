@@ -12,12 +12,14 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "event-store/archive/archive_index.hpp"
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/log/event_log.hpp"
+#include "event-store/log/history_log.hpp"
 #include "event-store/model/http.hpp"
 #include "replay/audit/audit_query.hpp"
 #include "replay/watch.hpp"
@@ -26,9 +28,11 @@ namespace signalbox::replay {
 
 struct AuditSources {
   event_store::EventLog& log;
-  std::string data;            // folder of the log, for what replay reads in it
-  std::string archive_folder;  // of the same log
+  event_store::OpenHistory open_history;  // of the same log, for what replay reads in it
+  std::string archive_folder;             // of the same log
   std::string anchor_folder;
+  std::string snapshots;          // the file; it may be missing
+  std::set<Partition> kept = {};  // by the archive; none named: all
   // A row or file of the archive was found damaged; called on the reading thread.
   std::function<void(Partition, const Error&)> on_damage = [](Partition, const Error&) {};
 };
@@ -80,10 +84,12 @@ class AuditReads {
                                                          const event_store::RunSummary& run);
   [[nodiscard]] bool must_wait(const UserId& user, const event_store::Position& complete_to,
                                const Wanted& wanted);
-  // Of all partitions those that may lack an event that `concerns` the answer.
+  // Of the kept partitions those that may lack an event that `concerns` the answer.
   [[nodiscard]] std::vector<Partition> behind(const std::vector<event_store::Position>& complete_to,
                                               const Wanted& wanted,
                                               const std::function<bool(const Record&)>& concerns);
+  // `some` and those that are not kept here, in their order: what an answer over all users lacks.
+  [[nodiscard]] std::vector<Partition> with_those_elsewhere(std::vector<Partition> some) const;
   [[nodiscard]] Watch watch(const Wanted& wanted) const;
   // What a long reading ended with: 413 where it had no more time, else 503.
   [[nodiscard]] HttpResponse ended(const Error& error, std::string_view command) const;

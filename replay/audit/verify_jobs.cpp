@@ -85,12 +85,12 @@ void VerifyJobs::run(const JobPtr& job, Executor& thread) {
 }
 
 Result<std::string> VerifyJobs::verify(const UserId& user, const Watch& watch) const {
-  auto log = event_store::LogReader::open(sources_.data);
+  auto log = sources_.open_history();
   if (!log) return tl::unexpected(log.error());
-  ArchiveCheck archive(sources_.archive_folder, log->describe(), user);
-  AnchorCheck anchors(sources_.anchor_folder, sources_.archive_folder, log->describe(), user);
-  SnapshotCheck snapshots(sources_.snapshots, log->describe(), user);
-  const auto report = verify_log(*log,
+  ArchiveCheck archive(sources_.archive_folder, (*log)->describe(), user);
+  AnchorCheck anchors(sources_.anchor_folder, sources_.archive_folder, (*log)->describe(), user);
+  SnapshotCheck snapshots(sources_.snapshots, (*log)->describe(), user);
+  const auto report = verify_log(**log,
                                  {.user = user,
                                   .only_his_findings = true,
                                   .findings_max = options_.findings_max,

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/log/history_log.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/ids.hpp"
 #include "replay/verify.hpp"
@@ -21,7 +22,7 @@
 namespace signalbox::replay {
 
 struct VerifySources {
-  std::string data;
+  event_store::OpenHistory open_history;
   std::string archive_folder;
   std::string anchor_folder;
   std::string snapshots;  // the file

@@ -55,8 +55,8 @@ class IndexOfAnArchive : public testing::Test {
   WrittenLog written_{temporary_.path(), 3};
   std::string folder_ = temporary_.path() + "/archive";
   std::vector<std::string> damage_;
-  ArchiveIndex index_{folder_, 3,
-                      [this](Partition, const Error& error) { damage_.push_back(error.message); }};
+  ArchiveIndex index_{
+      folder_, 3, {}, [this](Partition, const Error& error) { damage_.push_back(error.message); }};
 };
 
 TEST_F(IndexOfAnArchive, TellsOfARunFromItsMessageToItsEnd) {

@@ -395,6 +395,88 @@ TEST_F(RemoteUserHistoryTest, asks_at_most_as_many_as_it_may) {
   EXPECT_EQ(three.requests, 0);
 }
 
+TEST_F(RemoteUserHistoryTest, prefers_the_store_that_is_complete_furthest) {
+  HistoryPage little = page_of({1});
+  little.complete_to.next_offset = Offset(500);
+  TinyServer behind(says(page_text(little)));
+  std::atomic<bool> busy = false;
+  TinyServer ahead(
+      [&, answer = says(page_text(page_of({1, 2})))](int connection, const HttpRequest& request) {
+        busy ? TinyServer::answer(connection, 503, "") : answer(connection, request);
+      });
+  auto& history = remote({ahead.url, behind.url});
+  const HistoryQuery query{.user = kAnn, .after = Seq(0), .before = std::nullopt};
+  // The second question goes to the one that has not said anything yet, and then to the better one.
+  for (int i = 0; i < 4; ++i) {
+    const auto page = read(history, query);
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_EQ(page->complete_to.next_offset, Offset(1000));
+  }
+  EXPECT_EQ(behind.requests, 1);
+  EXPECT_EQ(ahead.requests, 4);
+  busy = true;
+  const auto page = read(history, query);
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ(page->complete_to.next_offset, Offset(500));
+}
+
+TEST_F(RemoteUserHistoryTest, takes_the_lesser_answer_where_the_better_store_has_none) {
+  HistoryPage little = page_of({1});
+  little.complete_to.next_offset = Offset(500);
+  TinyServer behind(says(page_text(little)));
+  int answers = 0;
+  TinyServer ahead(
+      [&, answer = says(page_text(page_of({1, 2})))](int connection, const HttpRequest& request) {
+        ++answers == 1 ? answer(connection, request) : TinyServer::answer(connection, 503, "");
+      });
+  auto& history = remote({ahead.url, behind.url});
+  const HistoryQuery query{.user = kAnn, .after = Seq(0), .before = std::nullopt};
+  EXPECT_EQ(read(history, query)->complete_to.next_offset, Offset(1000));
+  EXPECT_EQ(read(history, query)->complete_to.next_offset, Offset(500));
+  EXPECT_EQ(ahead.requests, 2);
+}
+
+TEST_F(RemoteUserHistoryTest, goes_on_to_the_next_where_the_partition_is_not_kept) {
+  const Partition partition = partition_of(kAnn, kLog.partitions);
+  UserHistoryApi elsewhere(known, kLog, thread,
+                           {.kept = {Partition((partition.value() + 1) % kLog.partitions)}});
+  const auto all = elsewhere.routes(
+      [](const HttpRequest&) -> tl::expected<UserId, HttpResponse> { return UserId("svc"); });
+  int asked = 0;
+  TinyServer other([&](int connection, const HttpRequest& request) {
+    std::get<LateHttpHandler>(all.front().handler)(request, [&](const HttpResponse& response) {
+      ++asked;
+      EXPECT_EQ(response.status, 421);
+      EXPECT_THAT(response.body, HasSubstr("other_event_store"));
+      TinyServer::answer(connection, response.status, response.body);
+    });
+  });
+  TinyServer store(honest());
+  auto& history = remote({other.url, store.url});
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(read(history, {.user = kAnn, .after = Seq(0), .before = std::nullopt}));
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(store.requests, 3);
+  EXPECT_TRUE(warnings.empty());  // it is no fault of it
+}
+
+TEST_F(RemoteUserHistoryTest, one_that_does_not_keep_the_partition_takes_no_try_away_and_is_known) {
+  base.tries_max = 1;
+  base.remember = milliseconds(0);
+  TinyServer one(says("", 421));
+  TinyServer two(says("", 421));
+  TinyServer three(says("", 421));
+  TinyServer store(honest());
+  auto& history = remote({one.url, two.url, three.url, store.url});
+  for (int i = 0; i < 3; ++i) {
+    const auto page = read(history, {.user = kAnn, .after = Seq(0), .before = std::nullopt});
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_EQ(page->events.size(), 10U);
+  }
+  for (const TinyServer* const other : {&one, &two, &three}) EXPECT_EQ(other->requests, 1);
+  EXPECT_EQ(store.requests, 3);
+}
+
 TEST_F(RemoteUserHistoryTest, without_a_token_asks_nobody) {
   token = "bad";
   TinyServer store(honest());

@@ -17,6 +17,8 @@ import urllib.request
 
 import websockets
 
+import children
+
 ROOT = pathlib.Path(__file__).parents[2]
 PLAYBOOK = ROOT / "tests" / "data" / "conversations.jsonl.gz"
 WAIT_SECONDS = 30
@@ -56,8 +58,8 @@ class Service:
         if self.address:
             self.command[self.command.index("--listen") + 1] = self.address
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=log,
-                                            env=self.environment, text=True)
+            self.process = children.start(self.command, stdout=subprocess.PIPE, stderr=log,
+                                          env=self.environment, text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], WAIT_SECONDS)
         line = self.process.stdout.readline() if ready else ""
         self.said += line

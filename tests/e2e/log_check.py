@@ -73,8 +73,9 @@ class PartitionCheck:
         self.messages = {}  # (user, message id) -> the run of its message_received
         self.last_outcome = -1
 
-    def fault(self, record, what):
-        self.faults.append(f"events/{self.partition}@{record.offset}: {what}")
+    def fault(self, record, invariant, what):
+        """Each fault begins with the number of the invariant that it breaks, as tests/chaos lists them."""
+        self.faults.append(f"{invariant} events/{self.partition}@{record.offset}: {what}")
 
     def names_user(self, record):
         if record.key is None or not contract.is_opaque_id(record.key):
@@ -94,6 +95,7 @@ class PartitionCheck:
         self.verdicts[verdict] += 1
         if verdict == "valid":
             self.follow_event(record, name)
+        return verdict
 
     def fold_control(self, record, name):
         data = json.loads(record.value)
@@ -102,7 +104,7 @@ class PartitionCheck:
                 return "ignored"
             self.log_id = data["log_id"]
             if data["partitions"] != self.partitions or data["partitioner"] != "murmur2-java":
-                self.fault(record, f"genesis of another layout: {data}")
+                self.fault(record, "I13", f"genesis of another layout: {data}")
             return "genesis"
         if name == "partition_released":
             return "released"
@@ -119,7 +121,7 @@ class PartitionCheck:
     def check_inbound_next(self, record, inbound_next):
         """No record below a resume point may still wait for its outcome."""
         if self.expected and self.expected[0] < inbound_next:
-            self.fault(record, f"resume point {inbound_next} passes inbound {self.expected[0]}, "
+            self.fault(record, "I13", f"resume point {inbound_next} passes inbound {self.expected[0]}, "
                                "which has no outcome")
 
     def fold_event(self, record):
@@ -127,7 +129,7 @@ class PartitionCheck:
         if epoch < self.position.epoch:
             return "superseded"
         if epoch > self.position.epoch:
-            self.fault(record, f"an event of epoch {epoch}, which nobody claimed")
+            self.fault(record, "I8", f"an event of epoch {epoch}, which nobody claimed")
             return "corrupt"
         if ordinal <= self.position.ord:
             return "duplicate"
@@ -144,21 +146,21 @@ class PartitionCheck:
         user = self.users.setdefault(
             user_id, User(chain=contract.chain_start(self.log_id, user_id)))
         if record.key != user_id or headers.get("ce_partitionkey") != user_id:
-            self.fault(record, f"key {record.key!r} is not its subject {user_id!r}")
+            self.fault(record, "I9", f"key {record.key!r} is not its subject {user_id!r}")
         if contract.partition_of(user_id, self.partitions) != self.partition:
-            self.fault(record, f"user {user_id!r} does not belong to this partition")
+            self.fault(record, "I9", f"user {user_id!r} does not belong to this partition")
         user.seq += 1
         if int(headers["ce_userseq"]) != user.seq:
-            self.fault(record, f"seq {headers['ce_userseq']} of {user_id!r}, {user.seq} expected")
+            self.fault(record, "I7", f"seq {headers['ce_userseq']} of {user_id!r}, {user.seq} expected")
         user.chain = contract.chain_next(user.chain, headers, record.value)
         if headers.get("ce_chainhash") != user.chain.hex():
-            self.fault(record, f"chain of {user_id!r} breaks at seq {user.seq}")
+            self.fault(record, "I14", f"chain of {user_id!r} breaks at seq {user.seq}")
         event_id = contract.uuid5("event", self.log_id, self.partition, self.position.epoch,
                                   user_id, user.seq)
         if headers["ce_id"] != event_id:
-            self.fault(record, f"ce_id {headers['ce_id']} where {event_id} follows")
+            self.fault(record, "I7", f"ce_id {headers['ce_id']} where {event_id} follows")
         if headers["ce_time"] < user.time:
-            self.fault(record, f"ce_time of {user_id!r} goes back")
+            self.fault(record, "I21", f"ce_time of {user_id!r} goes back")
         user.time = headers["ce_time"]
         data = json.loads(record.value)
         if name in OUTCOME_NAMES:
@@ -169,16 +171,16 @@ class PartitionCheck:
         offset = int(record.headers["ce_inboundoffset"])
         if not self.expected or self.expected[0] != offset:
             waiting = self.expected[0] if self.expected else "nothing"
-            self.fault(record, f"{name} answers inbound {offset} while {waiting} waits")
+            self.fault(record, "I13", f"{name} answers inbound {offset} while {waiting} waits")
             return
         self.expected.popleft()
         self.last_outcome = offset
         command = self.inbound[offset]
         asked = command.headers.get("ce_type", "").removeprefix(TYPE_PREFIX + "command.")
         if name not in OUTCOMES.get(asked, {"message_rejected"}):
-            self.fault(record, f"{name} answers a {asked}")
+            self.fault(record, "I13", f"{name} answers a {asked}")
         if command.key != record.key:
-            self.fault(record, f"{name} of {record.key!r} answers a command of {command.key!r}")
+            self.fault(record, "I9", f"{name} of {record.key!r} answers a command of {command.key!r}")
 
     def follow_run(self, record, name, user_id, user, data):
         run_id = record.headers.get("ce_runid")
@@ -187,12 +189,12 @@ class PartitionCheck:
             return
         if name == "message_duplicate":
             if self.messages.get((user_id, data["message_id"])) != data["run_id"]:
-                self.fault(record, f"duplicate of message {data['message_id']!r} that nobody sent")
+                self.fault(record, "I3", f"duplicate of message {data['message_id']!r} that nobody sent")
             return
         if name == "cancel_requested":
             run = self.runs.get(data["run_id"])
             if run is None or run.terminal:
-                self.fault(record, f"cancel_requested for run {data['run_id']}, which is not open")
+                self.fault(record, "I5", f"cancel_requested for run {data['run_id']}, which is not open")
             else:
                 run.cancelled = True
             return
@@ -200,68 +202,68 @@ class PartitionCheck:
             return
         run = self.runs.get(run_id)
         if run is None:
-            self.fault(record, f"{name} of run {run_id}, which no message began")
+            self.fault(record, "I2", f"{name} of run {run_id}, which no message began")
         elif run.user != user_id or run.thread != record.headers.get("ce_threadid"):
-            self.fault(record, f"{name} of run {run_id} of another user or thread")
+            self.fault(record, "I9", f"{name} of run {run_id} of another user or thread")
         elif run.terminal:
-            self.fault(record, f"{name} after {run.terminal} of run {run_id}")
+            self.fault(record, "I5", f"{name} after {run.terminal} of run {run_id}")
         else:
             self.follow_run_event(record, name, run_id, run, user, data)
 
     def begin_run(self, record, run_id, user_id, data):
         message = (user_id, data["message_id"])
         if run_id != contract.run_id_of(*message):
-            self.fault(record, f"run {run_id} is not that of message {data['message_id']!r}")
+            self.fault(record, "I3", f"run {run_id} is not that of message {data['message_id']!r}")
         if message in self.messages:
-            self.fault(record, f"message {data['message_id']!r} of {user_id!r} received twice")
+            self.fault(record, "I3", f"message {data['message_id']!r} of {user_id!r} received twice")
         self.messages[message] = run_id
         self.runs[run_id] = Run(user_id, record.headers["ce_threadid"], data["message_id"])
 
     def follow_run_event(self, record, name, run_id, run, user, data):
         if name == "agent_started":
             if run.started:
-                self.fault(record, f"run {run_id} started twice")
+                self.fault(record, "I5", f"run {run_id} started twice")
             if run.thread in user.running:
-                self.fault(record, f"run {run_id} started while {user.running[run.thread]} has "
+                self.fault(record, "I4", f"run {run_id} started while {user.running[run.thread]} has "
                                    "its thread")
             run.started = True
             user.running[run.thread] = run_id
         elif not run.started and name != "agent_cancelled" and name != "agent_failed":
-            self.fault(record, f"{name} before agent_started of run {run_id}")
+            self.fault(record, "I5", f"{name} before agent_started of run {run_id}")
         attempt = int(record.headers.get("ce_attempt", run.attempt))
         if attempt != run.attempt + (name == "run_resumed"):
-            self.fault(record, f"{name} of attempt {attempt} in attempt {run.attempt}")
+            self.fault(record, "I5", f"{name} of attempt {attempt} in attempt {run.attempt}")
         run.attempt = attempt
         if name in ("tool_executing", "tool_completed"):
             self.follow_tool(record, name, run_id, run, data)
         if name in TERMINAL:
             run.terminal = name
             if run.cancelled and name != "agent_cancelled":
-                self.fault(record, f"cancelled run {run_id} ended by {name}")
+                self.fault(record, "I5", f"cancelled run {run_id} ended by {name}")
             if user.running.get(run.thread) == run_id:
                 del user.running[run.thread]
 
     def follow_tool(self, record, name, run_id, run, data):
         step, call_id = data["step"], data["call_id"]
         if call_id != contract.uuid5("call", run_id, step):
-            self.fault(record, f"call_id of step {step} of run {run_id} is {call_id}")
+            self.fault(record, "I3", f"call_id of step {step} of run {run_id} is {call_id}")
         if name == "tool_executing":
             if run.open_tools.get(step) == "completed":
-                self.fault(record, f"step {step} of run {run_id} is called after its result")
+                self.fault(record, "I5", f"step {step} of run {run_id} is called after its result")
             run.open_tools[step] = "executing"
         else:
             if run.open_tools.get(step) != "executing":
-                self.fault(record, f"result of step {step} of run {run_id} without a call")
+                self.fault(record, "I5", f"result of step {step} of run {run_id} without a call")
             if ("result" in data) == ("error" in data):
-                self.fault(record, f"step {step} of run {run_id} has not one result or error")
+                self.fault(record, "I5", f"step {step} of run {run_id} has not one result or error")
             run.open_tools[step] = "completed"
 
     def check_complete(self):
         for offset in self.expected:
-            self.faults.append(f"inbound/{self.partition}@{offset}: no outcome")
+            self.faults.append(f"I13 inbound/{self.partition}@{offset}: no outcome")
         for run_id, run in self.runs.items():
             if not run.terminal:
-                self.faults.append(f"run {run_id} of {run.user!r} never ended")
+                self.faults.append(f"I6 run {run_id} of {run.user!r} never ended")
 
 
 @dataclasses.dataclass

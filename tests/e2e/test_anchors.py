@@ -12,7 +12,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from harness import WAIT_SECONDS, Client, Service
+from harness import WAIT_SECONDS, Client, Service, clean_environment
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "audit"))
 import verify_history  # noqa: E402
@@ -46,7 +46,8 @@ class Replay:
 
     def __call__(self, verb, *words):
         return subprocess.run([self.program, "replay", verb, *map(str, words)],
-                              capture_output=True, text=True, timeout=120, check=False)
+                              capture_output=True, text=True, timeout=120, check=False,
+                              env=clean_environment())
 
     def export(self, data, user, out, *words):
         return self("export", "--data", data, "--user", user, "--out", out, *words)

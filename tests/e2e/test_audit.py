@@ -15,7 +15,7 @@ import zlib
 
 import pytest
 
-from harness import WAIT_SECONDS, Client, Service
+from harness import WAIT_SECONDS, Client, Service, clean_environment
 from test_tokens import Key, write_set
 
 VERIFY_HISTORY = pathlib.Path(__file__).parents[1] / "audit" / "verify_history.py"
@@ -151,7 +151,8 @@ def test_states_of_two_instants_differ_where_something_happened(story):
     answer = auditor.of("anna", f"state?at={started}&to={len(events)}")
     said = subprocess.run([service.command[0], "replay", "state", "--json", "--data",
                            str(service.data), "--user", "anna", "--at", str(started)],
-                          capture_output=True, text=True, timeout=60, check=True)
+                          capture_output=True, text=True, timeout=60, check=True,
+                          env=clean_environment())
     assert answer["at"] == json.loads(said.stdout)
     differences = {d["path"]: d for d in answer["differences"]}
     assert differences[f"runs.{runs[1]}.status"] == {
@@ -325,7 +326,8 @@ def judged_by_both(service, part, tmp_path):
     key = str(service.data / "anchors" / "anchor.pub")
     for command in ([service.command[0], "replay", "verify", "--export", str(file), "--key", key],
                     [sys.executable, "-B", str(VERIFY_HISTORY), "export", str(file), "--key", key]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False,
+                              env=clean_environment())
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     return [json.loads(line) for line in part.decode("utf-8").splitlines()]
 

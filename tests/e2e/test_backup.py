@@ -9,7 +9,7 @@ import subprocess
 import log_check
 import pytest
 
-from harness import Client, Service, assert_gapless
+from harness import Client, Service, assert_gapless, clean_environment
 
 
 @pytest.fixture
@@ -112,7 +112,8 @@ def test_anchors_come_along_but_not_one_that_is_being_written(make_service, back
     copied = sorted(os.listdir(to / "anchors" / "0"))
     assert copied and all(name.endswith(".note") for name in copied)
     verified = subprocess.run([request.config.getoption("--program"), "replay", "verify", "--data",
-                               str(to), "--json"], capture_output=True, text=True, check=False)
+                               str(to), "--json"], capture_output=True, text=True, check=False,
+                              env=clean_environment())
     assert verified.returncode == 0, verified.stdout
     assert json.loads(verified.stdout)["anchors"] >= 1
 

@@ -265,6 +265,32 @@ def test_a_router_that_was_stopped_past_its_session_counts_for_nobody(log, start
             assert event["type"] != "agent_failed", event
 
 
+def test_the_broker_goes_while_a_router_takes_over_and_users_are_loaded(own, start):
+    kafka, log = own()
+    # One user in memory of each partition: the others are loaded from their snapshots.
+    routers = [start(log, "router", name, may_wait=True, router_users_max="1")
+               for name in ("router-1", "router-2")]
+    gateway = start(log, "gateway", "gateway")
+    everything = set(range(PARTITIONS))
+    Kafka.wait_until(lambda: all(map(owned, routers))
+                     and owned(routers[0]) | owned(routers[1]) == everything, "two shares")
+
+    def harm():
+        routers[0].kill()
+        Kafka.wait_until(lambda: owned(routers[1]) == everything, "a router that has it all")
+        kafka.kill()
+        time.sleep(20)
+        kafka.start()
+
+    talkers, report = survive(log, gateway, harm)
+    assert not any("history_damaged" in talker.told for talker in talkers)
+    assert report.verdicts["corrupt"] == 0
+    metrics = routers[1].get("/metrics")[1]
+    assert "signalbox_router_users_damaged_total 0\n" in metrics
+    assert "signalbox_router_snapshots_refused_total 0\n" in metrics
+    Kafka.wait_until(lambda: routers[1].get("/readyz")[0] == 200, "a router that serves all of it")
+
+
 def test_a_rebalance_every_2_seconds_for_a_minute(log, start):
     start(log, "router", "router-1")
     gateway = start(log, "gateway", "gateway")

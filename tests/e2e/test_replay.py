@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import PLAYBOOK, Client
+from harness import PLAYBOOK, Client, clean_environment
 
 
 @pytest.fixture
@@ -16,7 +16,8 @@ def replay(request):
 
     def run(verb, data, *words):
         return subprocess.run([program, "replay", verb, "--data", str(data), *words],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env=clean_environment())
 
     return run
 

@@ -124,5 +124,17 @@ TEST_F(AskedHistory, says_so_where_the_archive_cannot_be_read) {
   EXPECT_EQ(world_.callbacks.pending(), 0U);
 }
 
+TEST_F(AskedHistory, asks_the_log_again_soon_after_it_did_not_answer) {
+  world_.state("ann");
+  archive_all();
+  world_.log->bounds_error = Error{Errc::unavailable, "no leader"};
+  EXPECT_EQ(ask()->answers.at(0).status, 503);
+  world_.log->bounds_error.reset();
+  world_.scheduler.advance(1s);
+  EXPECT_EQ(ask()->answers.at(0).status, 503) << "others' time is not spent on it again and again";
+  world_.scheduler.advance(1s);
+  EXPECT_EQ(seqs(ask()->answers.at(0)), Seqs{1});
+}
+
 }  // namespace
 }  // namespace signalbox::gateway

@@ -13,7 +13,7 @@ WRITES = {
     "audit": set(),
 }
 READS = {
-    "gateway": {"events", "progress", "inbound"},
+    "gateway": {"events", "progress"},  # of inbound it only asks how far it reaches
     "router": {"inbound", "events", "snapshots"},
     "event-store": {"events"},
     "topics": {"events"},

@@ -6,6 +6,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -22,6 +23,8 @@ constexpr int kBrokers = 3;
 constexpr int kPartitions = 4;
 constexpr std::int16_t kProduceRequest = 0;
 constexpr std::int16_t kFetchRequest = 1;
+constexpr std::int16_t kListOffsetsRequest = 2;
+constexpr std::int16_t kJoinGroupRequest = 11;
 constexpr TopicPartition kInbound{Topic::inbound, Partition(2)};
 constexpr TopicPartition kEvents{Topic::events, Partition(1)};
 
@@ -270,6 +273,46 @@ TEST_F(KafkaMock, ReadsSayThatNoBrokerAnswers) {
   EXPECT_TRUE(fixture->wait_until([&] { return fixture->log().bounds(kInbound).has_value(); }));
 }
 
+// Whoever asks for it has others to serve.
+TEST_F(KafkaMock, APartitionWithoutALeaderIsGivenUpLongBeforeTheTimeout) {
+  KafkaEventLogOptions options = quick();
+  options.read_timeout = milliseconds(120'000);
+  open(std::move(options));
+  Appends appends(*fixture, kInbound);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  cluster.move_leader(kInbound, -1);
+  std::atomic<int> answers = 0;
+  fixture->executor(1).post([&] {
+    for (int i = 0; i < 3; ++i) {
+      const auto bounds = fixture->log().bounds(kInbound);
+      if (!bounds && bounds.error().code == Errc::unavailable) ++answers;
+    }
+  });
+  EXPECT_TRUE(fixture->wait_until([&] { return answers == 3; }));
+  cluster.move_leader(kInbound, 2);
+  EXPECT_TRUE(fixture->wait_until([&] { return fixture->log().bounds(kInbound).has_value(); }));
+  EXPECT_EQ(fixture->log().read(kInbound, Offset(0), {})->size(), 5u);
+  fixture->run_on(1, [] {});
+}
+
+// A broker that has just started, or just got a partition, says so for a moment.
+TEST_F(KafkaMock, APartitionThatIsUnknownForAMomentIsWaitedFor) {
+  open();
+  Appends appends(*fixture, kInbound);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  const std::vector<rd_kafka_resp_err_t> for_a_moment(3, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  cluster.refuse(kListOffsetsRequest, for_a_moment);
+  const auto bounds = fixture->log().bounds(kInbound);
+  ASSERT_TRUE(bounds) << bounds.error().message;
+  EXPECT_EQ(bounds->end, Offset(5));
+  cluster.refuse(kFetchRequest, for_a_moment);
+  const auto read = fixture->log().read(kInbound, Offset(0), {});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->size(), 5u);
+}
+
 TEST_F(KafkaMock, AFullQueueRefuses) {
   KafkaEventLogOptions options = quick();
   options.queue_records_max = 10;
@@ -289,6 +332,31 @@ TEST_F(KafkaMock, AFullQueueRefuses) {
   EXPECT_EQ(fixture->kafka().statistics().queue_records, 0u);
 }
 
+TEST_F(KafkaMock, WhatNobodyWaitsForTakesNoPlaceOfEventsAndCommands) {
+  KafkaEventLogOptions options = quick();
+  options.queue_records_max = 10;
+  options.append_timeout = milliseconds(60'000);
+  open(std::move(options));
+  Appends progress(*fixture, {Topic::progress, Partition(1)});
+  Appends events(*fixture, kEvents);
+  Appends commands(*fixture, kInbound);
+  for (Appends* const one : {&progress, &events, &commands}) {
+    one->append(1);
+    ASSERT_TRUE(one->wait_for_all());
+  }
+  cluster.go_down();
+  progress.append(30);
+  ASSERT_TRUE(fixture->wait_until([&] { return progress.answered() >= 21; }));
+  EXPECT_EQ(progress.count(Errc::overloaded), 20u);
+  events.append(10);
+  commands.append(10);
+  cluster.come_up();
+  ASSERT_TRUE(events.wait_for_all() && commands.wait_for_all() && progress.wait_for_all());
+  EXPECT_EQ(events.ok(), 11u);
+  EXPECT_EQ(commands.ok(), 11u);
+  EXPECT_EQ(progress.ok(), 11u);
+}
+
 TEST_F(KafkaMock, ATooLargeRecordIsRefusedBeforeItIsSent) {
   KafkaEventLogOptions options = quick();
   options.record_bytes_max = 1000;
@@ -298,6 +366,57 @@ TEST_F(KafkaMock, ATooLargeRecordIsRefusedBeforeItIsSent) {
   ASSERT_FALSE(answers.front());
   EXPECT_EQ(answers.front().error().code, Errc::too_large);
   EXPECT_EQ(fixture->log().bounds(kInbound)->end, Offset(0));
+}
+
+TEST_F(KafkaMock, ARecordOfFourMebibytesIsTaken) {
+  open();
+  std::string value(4'000'000, '\0');
+  for (std::size_t i = 0; i < value.size(); ++i)
+    value[i] = static_cast<char>((i * 2'654'435'761U) >> 13);  // nothing to compress
+  for (const TopicPartition& at : {kInbound, kEvents}) {
+    const Answers answers = append_all(*fixture, at, {make_record("anna", value)});
+    ASSERT_TRUE(answers.front()) << answers.front().error().message;
+    EXPECT_EQ(fixture->log().read(at, *answers.front(), {})->front()->value, value);
+    const Answers refused = append_all(*fixture, at, {make_record("anna", value + value)});
+    ASSERT_FALSE(refused.front());
+    EXPECT_EQ(refused.front().error().code, Errc::too_large);
+  }
+}
+
+// Tails behind the head share few threads.
+TEST_F(KafkaMock, PartitionsWithoutALeaderDoNotHoldUpTailsOfOthers) {
+  open();
+  std::vector<TopicPartition> dead;
+  for (const Topic topic : {Topic::events, Topic::quarantine, Topic::connections, Topic::snapshots})
+    for (int partition = 0; partition < kPartitions; ++partition)
+      dead.push_back({topic, Partition(partition)});
+  std::deque<Collector> collectors(dead.size());
+  std::vector<std::unique_ptr<TailOn>> tails;
+  for (std::size_t i = 0; i < dead.size(); ++i) {
+    ASSERT_TRUE(append_all(*fixture, dead[i], {make_record("anna", "x")}).front());
+    tails.push_back(std::make_unique<TailOn>(*fixture, dead[i], Offset(0), collectors[i]));
+  }
+  Appends appends(*fixture, kInbound);
+  appends.append(3000);
+  ASSERT_TRUE(appends.wait_for_all());
+  Collector head;
+  const TailOn at_head(*fixture, kInbound, Offset(3000), head, 1);
+  ASSERT_TRUE(fixture->wait_until([&] {
+    return head.caught_up() && std::ranges::all_of(collectors, [](const Collector& one) {
+             return one.caught_up().has_value();
+           });
+  }));
+  for (const TopicPartition& at : dead) cluster.move_leader(at, -1);
+  for (std::size_t i = 0; i < dead.size(); ++i)
+    tails.push_back(std::make_unique<TailOn>(*fixture, dead[i], Offset(0), collectors[i], 2));
+  const auto in_vain = [&] { return fixture->kafka().statistics().reads_in_vain; };
+  ASSERT_TRUE(fixture->wait_until([&] { return in_vain() >= dead.size(); }));
+  const auto before = in_vain();
+  Collector healthy;
+  const TailOn behind(*fixture, kInbound, Offset(0), healthy, 1);
+  ASSERT_TRUE(fixture->wait_until([&] { return healthy.records().size() == 3000u; }));
+  // 12 pieces; one turn of all others between two of them would be 192.
+  EXPECT_LT(in_vain() - before, 60u);
 }
 
 // The broker refuses one of the router's for good, and all that is not answered goes with it; the
@@ -348,6 +467,44 @@ TEST_F(KafkaMock, ClosingAnswersEverything) {
   fixture->run_on(0, [] {});
   EXPECT_EQ(lost.answered(), 6u);
   EXPECT_EQ(lost.count(Errc::stopped), 5u);
+}
+
+class Member final : public MembershipSink {
+ public:
+  void on_assigned(std::span<const Partition> partitions) override {
+    assigned = static_cast<int>(partitions.size());
+  }
+  void on_trouble(const Error& error) override {
+    if (error.message.find("Group authorization failed") != std::string::npos) ++refusals;
+  }
+  std::atomic<int> assigned = 0;
+  std::atomic<int> refusals = 0;
+};
+
+TEST_F(KafkaMock, WhatAGroupRefusesIsToldOnceAndTriedAgain) {
+  open();
+  cluster.refuse(kJoinGroupRequest,
+                 std::vector<rd_kafka_resp_err_t>(3, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED));
+  Member member;
+  std::unique_ptr<Membership> membership;
+  fixture->run_on(0, [&] { membership = fixture->log().join("g", fixture->executor(0), member); });
+  EXPECT_TRUE(fixture->wait_until([&] { return member.assigned == kPartitions; }));
+  EXPECT_EQ(member.refusals, 1);
+  fixture->run_on(0, [&] { membership.reset(); });
+}
+
+TEST_F(KafkaMock, AMemberThatCannotBeMadeEndsTheProcess) {
+  KafkaEventLogOptions options = quick();
+  // Every heartbeat would come too late.
+  options.session_timeout = milliseconds(24 * 3'600'000 + 1);
+  std::atomic<bool> ended = false;
+  options.fatal = [&ended](const Error& error) { ended = error.code == Errc::bad_config; };
+  open(std::move(options));
+  Member member;
+  std::unique_ptr<Membership> membership;
+  fixture->run_on(0, [&] { membership = fixture->log().join("g", fixture->executor(0), member); });
+  EXPECT_TRUE(fixture->wait_until([&] { return ended.load(); }));
+  fixture->run_on(0, [&] { membership.reset(); });
 }
 
 TEST_F(KafkaMock, OpeningNamesWhatIsWrong) {

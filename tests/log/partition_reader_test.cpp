@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "event-store/log/log_scan.hpp"
 #include "tests/support/simulated_event_log.hpp"
 #include "tests/support/test_records.hpp"
 
@@ -181,6 +182,36 @@ TEST_F(FindStartPosition, TheOldestOfACutLogIsTheFirstThatLiesInWhatIsLeft) {
   const Position oldest{left.offset, left.epoch, left.claim_id, left.owner_seq};
   log_.put(kEvents, first_.checkpoint(now_from(oldest), Offset(4)));
   EXPECT_EQ(find_oldest_position(*session_, kPartition), oldest);
+}
+
+// A client that was given the oldest position was told that it is too old as well.
+TEST_F(FindStartPosition, TheOldestOfACutLogIsProvenByWhatIsStatedBehindIt) {
+  log_.put(kEvents, first_.owned());
+  log_.put(kEvents, first_.event("anna", Offset(0)));
+  log_.put(kEvents, first_.event("anna", Offset(1)));
+  const FoldPoint left = now();
+  log_.put(kEvents, first_.event("anna", Offset(2)));
+  log_.put(kEvents, first_.checkpoint(left, Offset(3)));
+  log_.forget_oldest(kEvents, 3);
+  const auto oldest = find_oldest_position(*session_, kPartition);
+  ASSERT_TRUE(oldest);
+  LogScan scan{.partition = kPartition,
+               .from = *oldest,
+               .from_is_proven = false,
+               .until = Offset(100),
+               .user = UserId("anna"),
+               .found_bytes_max = 1U << 20,
+               .read_bytes_max = 1U << 20};
+  const LogScanResult whole = scan_log(*session_, scan);
+  EXPECT_FALSE(whole.error) << whole.error->message;
+  EXPECT_FALSE(whole.misfit);
+  EXPECT_EQ(whole.events.size(), 1u);
+  scan.from.owner_seq = scan.from.owner_seq.next();
+  EXPECT_TRUE(scan_log(*session_, scan).misfit);
+  scan.from.next_offset = Offset(1);
+  const LogScanResult older = scan_log(*session_, scan);
+  ASSERT_TRUE(older.error);
+  EXPECT_EQ(older.error->code, Errc::not_found);
 }
 
 TEST_F(FindStartPosition, MayComeFromAZombiesCheckpointThatLandedLate) {

@@ -2,6 +2,7 @@
 // in it fits again, and what `verify` says of it with anchors; and what was done to the anchors.
 #include <filesystem>
 
+#include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/durable_file.hpp"
 #include "replay/anchor_check.hpp"
 #include "replay/verify_report.hpp"

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "event-store/contract/http_parameters.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "tests/archive/running_archive.hpp"
 #include "tests/archive/written_log.hpp"
 
@@ -32,12 +33,16 @@ class AuditOfALog : public testing::Test {
     if (api_) api_->stop();
   }
 
-  void start(AuditApi::Options options = {}, event_store::EventLog* log = nullptr) {
+  void start(AuditApi::Options options = {}, event_store::EventLog* log = nullptr,
+             std::set<Partition> kept = {}) {
     options.source = "/signalbox/test/event-store/audit";
     api_.emplace(AuditSources{.log = log != nullptr ? *log : written_.log(),
-                              .data = folder_.path(),
+                              .open_history =
+                                  [this] { return event_store::open_file_history(folder_.path()); },
                               .archive_folder = folder_.path() + "/archive",
                               .anchor_folder = folder_.path() + "/anchors",
+                              .snapshots = folder_.path() + "/snapshots.db",
+                              .kept = std::move(kept),
                               .on_damage = [this](Partition, const Error&) { ++damages_; }},
                  AuditApi::Parts{pages_, scans_, {&verifier_}, clock_, 7}, std::move(options));
     routes_ = api_->routes([](const HttpRequest& request) -> tl::expected<UserId, HttpResponse> {
@@ -213,6 +218,27 @@ TEST_F(AuditOfALog, OfAllUsersWaitsForThoseThatAreLookedFor) {
   EXPECT_EQ(incomplete(users, users + "?prefix=be"), -1);
   EXPECT_THAT(ask(users, users + "?prefix=be").body, HasSubstr("berta"));
   EXPECT_THAT(ask(views, users + "/anna/views").body, HasSubstr("\"auditor\":\"boss\""));
+}
+
+TEST_F(AuditOfALog, NamesThePartitionsThatAnotherEventStoreKeeps) {
+  const Partition here = written_.partition_of("anna");
+  const Partition there(1 - here.value());
+  std::string other = "berta";
+  while (written_.partition_of(other) != there) other += "a";
+  write(1);
+  write(1, other);
+  archive_all();
+  start({}, nullptr, {here});
+  const Json elsewhere =
+      Json::parse(R"([{"complete_to":{"epoch":0,"offset":0,"ownerseq":0},"partition":)" +
+                  std::to_string(there.value()) + "}]");
+  const std::string users = "/v1/audit/users";
+  const Json found = Json::parse(ask(users, users).body);
+  EXPECT_EQ(found["users"].size(), 1u);
+  EXPECT_EQ(found["users"][0]["user_id"], "anna");
+  EXPECT_EQ(found["incomplete"], elsewhere);
+  const std::string views = "/v1/audit/users/{id}/views";
+  EXPECT_EQ(Json::parse(ask(views, users + "/anna/views").body)["incomplete"], elsewhere);
 }
 
 TEST_F(AuditOfALog, AnswersOnlySoManyAtATime) {

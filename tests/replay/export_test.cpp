@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "event-store/archive/anchor_writer.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/durable_file.hpp"
 #include "event-store/sqlite/private_file.hpp"
 #include "replay/anchor_notes.hpp"

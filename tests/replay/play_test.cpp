@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "event-store/contract/cursor.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "tests/archive/written_log.hpp"
 
 namespace signalbox::replay {

@@ -1,6 +1,7 @@
 // What `verify` says of snapshots that are damaged, old, of another history or ahead of the log.
 #include <gtest/gtest.h>
 
+#include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/sqlite_database.hpp"
 #include "replay/snapshot_check.hpp"
 #include "router/snapshot_codec.hpp"

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/sqlite_database.hpp"
 #include "replay/state_report.hpp"
 #include "tests/router/router_on_log.hpp"

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "event-store/log/log_reader.hpp"
 #include "replay/shown_text.hpp"
 #include "tests/archive/written_log.hpp"
 

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "event-store/archive/archive.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "replay/archive_check.hpp"
 #include "replay/verify_report.hpp"
 #include "tests/replay/attacked_log.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "event-store/log/log_reader.hpp"
 #include "tests/replay/attacked_log.hpp"
 
 namespace signalbox::replay {

@@ -1,4 +1,4 @@
-// CountedReads: a log that counts the pages read from it; all else goes through. Thread: any. The
+// CountedReads: a log that counts what is asked of it; all else goes through. Thread: any. The
 // log it stands before outlives it.
 #pragma once
 
@@ -29,6 +29,7 @@ class CountedReads final : public event_store::EventLog {
     return log_.read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
+    if (at.topic == Topic::events) ++event_bounds;
     return log_.bounds(at);
   }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
@@ -37,6 +38,7 @@ class CountedReads final : public event_store::EventLog {
   }
 
   std::atomic<int> event_pages = 0;
+  std::atomic<int> event_bounds = 0;
   std::atomic<int> tails_from_start = 0;
 
  private:

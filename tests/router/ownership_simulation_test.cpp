@@ -96,8 +96,9 @@ class Cluster {
         const auto stored = machine->snapshots.get(user_snapshot_key(user)).value();
         if (!stored) continue;
         auto snapshot = decode_user_snapshot(stored->bytes).value();
-        UserRebuild rebuild(*session, session->describe().log_id, kPartition, {&user, 1}, {});
-        while (!rebuild.advance(snapshot.at.next_offset).value()) continue;
+        UserRebuild rebuild(session->describe().log_id, {&user, 1}, {});
+        EXPECT_TRUE(
+            rebuild.fold(log_.records({Topic::events, kPartition}), snapshot.at.next_offset));
         const RoutingState replayed = rebuild.take().front().state;
         EXPECT_TRUE(replayed == snapshot.state) << user.value() << " at seq " << stored->order;
         ++snapshots_checked;

@@ -227,15 +227,47 @@ TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
   EXPECT_GT(router.router().counters().states.evictions, 50u);
 }
 
+std::vector<std::string> users_of(RouterOnLog& router, Partition partition, std::size_t count) {
+  std::vector<std::string> users;
+  for (int i = 0; users.size() < count; ++i)
+    if (const auto user = "user-" + std::to_string(i); router.partition_of(user) == partition)
+      users.push_back(user);
+  return users;
+}
+
+// Each as USER/THREAD, in the order of the log.
+Names started(RouterOnLog& router, Partition partition) {
+  Names started;
+  for (const RecordPtr& record : router.records(Topic::events, partition))
+    if (const auto event = event_store::decode_event(*record))
+      if (std::holds_alternative<AgentStarted>(event->data))
+        started.push_back(event->user_id.value() + "/" + event->thread_id->value());
+  return started;
+}
+
+// A place among the started runs goes to the oldest message that waits, not to the user who has
+// waited longest: what that one waited for is cancelled.
+TEST(Router, RunsThatWaitForAPlaceStartInTheOrderOfTheirMessages) {
+  RouterOnLog router;
+  router.options.started_runs_max = 1;
+  const auto users = users_of(router, Partition(0), 4);
+  router.says(users[3], "m1", "echo", "hello", "t1");
+  router.says(users[2], "m1", "echo", "hello", "t1");
+  router.says(users[1], "m1", "echo", "hello", "t1");
+  router.says(users[2], "m2", "echo", "hello", "t2");
+  router.says(users[0], "m1", "echo", "hello", "t1");
+  router.cancels(users[2], "m1");
+  router.start();
+  for (const std::string& user : users) ASSERT_TRUE(router.has(user, "agent_completed"));
+  EXPECT_EQ(started(router, Partition(0)),
+            (Names{users[3] + "/t1", users[1] + "/t1", users[2] + "/t2", users[0] + "/t1"}));
+}
+
 TEST(Router, TheLimitOfUserStatesIsSharedByItsPartitions) {
   RouterOnLog router;
   router.options.states.users_max = 24;  // of 12 partitions
   router.start();
-  std::vector<std::string> users;
-  for (int i = 0; users.size() < 3; ++i)
-    if (const auto user = "user-" + std::to_string(i); router.partition_of(user) == Partition(0))
-      users.push_back(user);
-  for (const std::string& user : users) {
+  for (const std::string& user : users_of(router, Partition(0), 3)) {
     router.says(user, "m");
     ASSERT_TRUE(router.has(user, "agent_completed"));
   }

@@ -62,6 +62,9 @@ class SimulatedRouter {
   void stop_reading() { log_.hold_tails(*session_); }
   void read_again() { log_.let_tails_go(*session_); }
   [[nodiscard]] bool is_serving() const { return worker_ && worker_->is_serving(); }
+  [[nodiscard]] bool is_owner() const { return worker_ && worker_->is_owner(); }
+  [[nodiscard]] bool has_caught_up() const { return worker_ && worker_->has_caught_up(); }
+  [[nodiscard]] std::string why_not_serving() const { return worker_->why_not_serving(); }
 
   event_store::MemorySnapshotStore snapshots;
   RouterCounters counters;

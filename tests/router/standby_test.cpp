@@ -1,7 +1,9 @@
 // Routers whose snapshots travel: whoever takes over folds what changed since, and no more.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "event-store/snapshot/travelling_snapshot_store.hpp"
@@ -62,6 +64,7 @@ TEST(Standby, ATakeOverFoldsNothingThatASnapshotOfAnotherMachineHolds) {
     ASSERT_TRUE(second.has(partition_snapshot_key(Partition(p))) ||
                 router.records(Topic::events, Partition(p)).size() < 10);
   router.other_snapshots = &second.store();
+  const int asked_before = router.reads().event_bounds;
   router.start();
   ASSERT_TRUE(router.is_serving());
   for (int i = 0; i < kUsers; ++i) router.says(user(i), "n");
@@ -69,6 +72,8 @@ TEST(Standby, ATakeOverFoldsNothingThatASnapshotOfAnotherMachineHolds) {
   EXPECT_EQ(router.router().counters().rebuilds, 0u);
   EXPECT_EQ(router.router().counters().states.users_damaged, 0u);
   EXPECT_EQ(router.reads().event_pages, 0);
+  // Of a partition's own snapshot, and of the first user's who is loaded.
+  EXPECT_LE(router.reads().event_bounds - asked_before, 2 * router.log().describe().partitions);
   // All valid events it met are of its own term.
   const auto& verdicts = router.router().counters().verdicts;
   EXPECT_EQ(verdicts[static_cast<std::size_t>(event_store::Verdict::valid)],
@@ -91,6 +96,54 @@ TEST(Standby, WithNothingReadYetAllIsFoldedFromTheLogAndNothingIsWrong) {
   for (int i = 0; i < kUsers; ++i) ASSERT_TRUE(router.has(user(i), "agent_completed", 2));
   EXPECT_EQ(router.router().counters().states.users_damaged, 0u);
   router.drain();
+}
+
+// Says of each partition that so many are missing, one less at each look if they come.
+class Missing final : public event_store::MemorySnapshotStore {
+ public:
+  Missing(std::uint64_t missing, bool come) : missing_(missing), come_(come) {}
+  [[nodiscard]] std::uint64_t behind(Partition partition) const override {
+    const std::lock_guard lock(looking_);
+    std::uint64_t& left = left_.try_emplace(partition, missing_).first->second;
+    return come_ && left > 0 ? left-- : left;
+  }
+  [[nodiscard]] std::uint64_t left() const {
+    const std::lock_guard lock(looking_);
+    std::uint64_t sum = 0;
+    for (const auto& [partition, left] : left_) sum += left;
+    return sum;
+  }
+
+ private:
+  const std::uint64_t missing_;
+  const bool come_;
+  mutable std::mutex looking_;
+  mutable std::map<Partition, std::uint64_t> left_;
+};
+
+bool serves_with(Missing& missing, std::chrono::milliseconds wait_max) {
+  RouterOnLog router;
+  router.options.snapshots_patience = std::chrono::milliseconds(100);
+  router.options.snapshots_wait_max = wait_max;
+  router.other_snapshots = &missing;
+  router.start();
+  return router.is_serving();
+}
+
+TEST(Standby, SnapshotsThatKeepComingAreWaitedForBeyondThePatience) {
+  Missing missing(20, true);  // looked at each 20 ms
+  EXPECT_TRUE(serves_with(missing, std::chrono::hours(1)));
+  EXPECT_EQ(missing.left(), 0u);
+}
+
+TEST(Standby, SnapshotsThatDoNotComeAreNotWaitedFor) {
+  Missing missing(20, false);
+  EXPECT_TRUE(serves_with(missing, std::chrono::hours(1)));
+}
+
+TEST(Standby, SnapshotsThatComeWithoutEndAreNotWaitedFor) {
+  Missing missing(1'000'000'000, true);
+  EXPECT_TRUE(serves_with(missing, std::chrono::milliseconds(300)));
 }
 
 }  // namespace

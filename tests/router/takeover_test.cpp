@@ -35,8 +35,27 @@ class Takeover : public OwnershipTest {
                                                 .inbound_next = Offset(0)},
                                     .trying = trying});
   }
+  [[nodiscard]] bool b_serves_within(milliseconds time) {
+    scheduler_.advance(time);
+    return b_.is_serving();
+  }
   void lost_before_it_tried(Epoch epoch) { put_control(claim_of_a_stranger(epoch)); }
 };
+
+// Found by reading: the report was taken for one of the next claim, which was then made twice.
+TEST_F(Takeover, WhatIsReportedOfAClaimThatIsOverClaimsNothing) {
+  int claims = 0;
+  log_.set_fate([&](const TopicPartition&, const NewRecord& record) -> std::optional<AppendFate> {
+    if (!is(record, "control.partition_owned")) return std::nullopt;
+    if (++claims == 1) return AppendFate{.copies = 0, .delay = milliseconds(50)};
+    return AppendFate{.delay = seconds(2)};
+  });
+  a_.start();
+  EXPECT_TRUE(scheduler_.run_until([&] { return claims == 1; }));
+  put_control(claim_of_a_stranger(Epoch(2)));
+  EXPECT_TRUE(scheduler_.run_until([&] { return a_.is_serving(); }));
+  EXPECT_EQ(claims, 2) << "the one that was lost, and one behind the stranger";
+}
 
 TEST_F(Takeover, CommandsThatAreGoneBeforeTheyWereTakenStopThePartition) {
   for (const char* user : {"u0", "u1", "u2"}) says(user, "m");
@@ -113,6 +132,84 @@ TEST_F(Takeover, ARecordIsNotTriedAfterARelease) {
   serves(b_);
   until("u0:agent_completed");
   for (const PartitionCheckpoint& checkpoint : checkpoints()) EXPECT_FALSE(checkpoint.trying);
+}
+
+// Its owner is in the middle of a call, which takes longer than silence is borne.
+TEST_F(Takeover, AStepUnderWayIsNotCutShort) {
+  options_.release_patience = milliseconds(10);
+  options_.release_sign = milliseconds(3);
+  serves(a_);
+  says("u0", "m", "count");
+  until("u0:tool_executing");
+  b_.start();
+  a_.release();
+  until("u0:agent_completed");
+  EXPECT_TRUE(has("u0:run_resumed"));
+  for (const auto& [call, count] : calls_) EXPECT_EQ(count, 1) << call.value().to_string();
+  EXPECT_EQ(superseded(), 0u);
+}
+
+TEST_F(Takeover, TheSnapshotsAreToldWhoOwnsThePartitionAndWhoDoesNotAnyMore) {
+  serves(a_);
+  EXPECT_TRUE(a_.snapshots.is_owned(kSimulatedPartition));
+  a_.pause();
+  serves(b_);
+  EXPECT_TRUE(b_.snapshots.is_owned(kSimulatedPartition));
+  a_.go_on();
+  EXPECT_TRUE(scheduler_.run_until([&] { return !a_.snapshots.is_owned(kSimulatedPartition); }));
+  a_.kill();
+  b_.release();
+  EXPECT_TRUE(scheduler_.run_until([&] { return !b_.snapshots.is_owned(kSimulatedPartition); }));
+  EXPECT_FALSE(b_.is_serving());
+}
+
+TEST_F(Takeover, WhoSaysNothingIsWaitedForAShortWhile) {
+  serves(a_);
+  a_.pause();
+  b_.start();
+  EXPECT_FALSE(b_serves_within(options_.release_patience / 2));
+  EXPECT_TRUE(b_serves_within(options_.release_patience));
+}
+
+TEST_F(Takeover, WhoReleasesIsWaitedForNoLonger) {
+  options_.release_patience = minutes(1);
+  serves(a_);
+  b_.start();
+  EXPECT_FALSE(b_serves_within(seconds(5)));
+  a_.release();
+  EXPECT_TRUE(b_serves_within(seconds(1)));
+}
+
+TEST_F(Takeover, WhoWaitsOwnsNothingYet) {
+  options_.release_patience = minutes(1);
+  b_.start();
+  EXPECT_FALSE(b_.has_caught_up());
+  b_.kill();
+  serves(a_);
+  b_.start();
+  scheduler_.advance(seconds(5));
+  EXPECT_TRUE(a_.is_owner());
+  EXPECT_TRUE(b_.has_caught_up());
+  EXPECT_FALSE(b_.is_owner());
+  a_.release();
+  EXPECT_TRUE(b_serves_within(seconds(1)));
+  EXPECT_TRUE(b_.is_owner());
+  EXPECT_FALSE(a_.is_owner());
+}
+
+TEST_F(Takeover, WhoOnlyTalksIsNotWaitedForForEver) {
+  options_.release_grace = seconds(1);
+  serves(a_);
+  b_.start();
+  for (int i = 0; i < 8; ++i) {
+    says("u" + std::to_string(i), "m");
+    EXPECT_FALSE(b_serves_within(milliseconds(100)));
+  }
+  for (int i = 8; i < 24; ++i) {
+    says("u" + std::to_string(i), "m");
+    scheduler_.advance(milliseconds(100));
+  }
+  EXPECT_TRUE(b_.is_serving());
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace signalbox::event_store {
 
-class MemorySnapshotStore final : public SnapshotStore {
+class MemorySnapshotStore : public SnapshotStore {
  public:
   [[nodiscard]] Result<void> put(std::string_view key, Snapshot snapshot) override {
     const std::lock_guard lock(mutex_);
@@ -32,6 +32,17 @@ class MemorySnapshotStore final : public SnapshotStore {
     refused_.emplace(key);
   }
   [[nodiscard]] Result<void> flush() override { return {}; }
+  void set_owned(Partition partition, bool owned) override {
+    const std::lock_guard lock(mutex_);
+    if (owned)
+      owned_.insert(partition);
+    else
+      owned_.erase(partition);
+  }
+  [[nodiscard]] bool is_owned(Partition partition) {
+    const std::lock_guard lock(mutex_);
+    return owned_.contains(partition);
+  }
 
   // For tests that lose the cache, whole or in part.
   void erase(const std::string& key) {
@@ -48,6 +59,7 @@ class MemorySnapshotStore final : public SnapshotStore {
   std::mutex mutex_;
   bool is_full_ = false;                               // guarded by mutex_
   std::set<std::string> refused_;                      // guarded by mutex_
+  std::set<Partition> owned_;                          // guarded by mutex_
   std::map<std::string, Snapshot, std::less<>> kept_;  // guarded by mutex_
 };
 

@@ -42,6 +42,7 @@ class TravellingOnEmbeddedLog final : public SnapshotStore {
   [[nodiscard]] std::uint64_t behind(Partition partition) const override {
     return store_->behind(partition);
   }
+  void set_owned(Partition partition, bool owned) override { store_->set_owned(partition, owned); }
 
  private:
   cli::SystemClock clock_;

@@ -47,14 +47,15 @@ class TravellingSnapshots : public testing::Test {
     fs::remove_all(folder_);
   }
 
-  Process& start(TravellingSnapshotOptions options = {}) {
+  // Unless it `reads`, it has not read anything when this returns.
+  Process& start(TravellingSnapshotOptions options = {}, bool reads = true) {
     const std::string name = "snapshots" + std::to_string(processes_.size());
     processes_.push_back(std::make_unique<Process>((folder_ / name).string()));
-    run(*processes_.back(), std::move(options));
+    run(*processes_.back(), std::move(options), reads);
     return *processes_.back();
   }
   // Also again: the next process with the same file.
-  void run(Process& process, TravellingSnapshotOptions options = {}) {
+  void run(Process& process, TravellingSnapshotOptions options = {}, bool reads = true) {
     process.executor = &scheduler_.make_executor("standby");
     process.session = log_.open_session();
     options.warn = [&process](const std::string& text) { process.warnings.push_back(text); };
@@ -64,7 +65,7 @@ class TravellingSnapshots : public testing::Test {
     ASSERT_TRUE(store) << store.error().message;
     process.store = std::move(*store);
     scheduler_.run_on(*process.executor, [&] { process.store->start(); });
-    scheduler_.run_until_idle();
+    if (reads) scheduler_.run_until_idle();
   }
   void end(Process& process) {
     if (!process.store) return;
@@ -81,6 +82,9 @@ class TravellingSnapshots : public testing::Test {
     const auto snapshot = process.store->get(key);
     if (!snapshot) return "error " + std::string(to_text(snapshot.error().code));
     return *snapshot ? (*snapshot)->bytes : "none";
+  }
+  void owns(Process& process, bool owned = true) {
+    process.store->set_owned(partition_of(kUser), owned);
   }
   void pass(std::chrono::seconds time = std::chrono::seconds(3)) { scheduler_.advance(time); }
 
@@ -107,6 +111,15 @@ class TravellingSnapshots : public testing::Test {
   void lands(const std::string& key, std::int64_t order, const std::string& bytes) {
     log_.put(topic_of(key), record(key, order, bytes));
     scheduler_.run_until_idle();
+  }
+  // The user's record that the partition's relies on is gone; its successor stands further on than
+  // is read at a time.
+  void compacted(const std::string& key) {
+    lands(kUser, 5, "taken by compaction");
+    lands(key, 10, "partition");
+    log_.forget_oldest(topic_of(kUser), 1);
+    for (int i = 0; i < 300; ++i) log_.put(topic_of(kUser), record(key, 1, "older"));
+    log_.put(topic_of(kUser), record(kUser, 6, "successor"));
   }
   // What one who comes after compaction would be left with: per key, the last record.
   std::vector<std::int64_t> orders_in_topic(const std::string& key) {
@@ -243,6 +256,7 @@ TEST_F(TravellingSnapshots, ANewerPartitionsTakesNoPlaceBeforeTheUsersItReliesOn
 TEST_F(TravellingSnapshots, AZombiesLowerOneChangesNothingAndTheOwnersIsWrittenAgain) {
   Process& owner = start();
   Process& standby = start();
+  owns(owner);
   put(owner, kUser, 8, "owner's");
   pass();
   lands(kUser, 5, "zombie's");
@@ -265,10 +279,46 @@ TEST_F(TravellingSnapshots, AnOwnerThatStartsAgainStillWritesItAgain) {
   EXPECT_EQ(got(standby, kUser), "owner's");
   end(standby);
   run(standby);
-  // It takes the partition over.
-  EXPECT_EQ(got(standby, partition_snapshot_key(partition_of(kUser))), "none");
+  pass();
+  EXPECT_EQ(orders_in_topic(kUser), (std::vector<std::int64_t>{8, 5}));
+  owns(standby);
   pass();
   EXPECT_EQ(orders_in_topic(kUser), (std::vector<std::int64_t>{8, 5, 8}));
+}
+
+TEST_F(TravellingSnapshots, WhoLostThePartitionWritesNothingAgain) {
+  Process& before = start();
+  owns(before);
+  put(before, kUser, 8, "owner's");
+  put(before, partition_snapshot_key(partition_of(kUser)), 10, "partition");
+  pass();
+  owns(before, false);
+  lands(kUser, 5, "zombie's");
+  pass(std::chrono::seconds(30));
+  EXPECT_EQ(got(before, partition_snapshot_key(partition_of(kUser))), "partition");
+  EXPECT_EQ(before.store->counters().rewritten, 0u);
+  owns(before);
+  pass();
+  EXPECT_EQ(orders_in_topic(kUser), (std::vector<std::int64_t>{8, 5, 8}));
+}
+
+// Whoever reads the topic from the zombie's on would take the users for new ones.
+TEST_F(TravellingSnapshots, APartitionsIsWrittenAgainAfterTheUsersItReliesOn) {
+  const std::string key = partition_snapshot_key(partition_of(kUser));
+  TravellingSnapshotOptions options;
+  options.follower.rewrites_per_tick = 1;
+  Process& owner = start(options);
+  put(owner, kUser, 8, "user");
+  put(owner, key, 10, "partition");
+  pass();
+  lands(key, 4, "zombie's");
+  lands(kUser, 5, "zombie's");
+  owns(owner);
+  pass(std::chrono::seconds(30));
+  std::vector<std::string> keys;
+  for (const RecordPtr& stored : log_.records(topic_of(kUser))) keys.push_back(*stored->key);
+  EXPECT_EQ(keys, (std::vector<std::string>{kUser, key, key, kUser, kUser, key}));
+  EXPECT_EQ(orders_in_topic(key).back(), 10);
 }
 
 TEST_F(TravellingSnapshots, AnOlderOneIsNotSentAtAll) {
@@ -317,12 +367,21 @@ TEST_F(TravellingSnapshots, WhatIsNoSnapshotOrOfAnotherLogOrPlaceIsIgnored) {
 // Compaction took the user's record that the partition's relies on; its successor stands behind.
 TEST_F(TravellingSnapshots, BehindAHoleAPartitionsWaitsForWhatItMayRelyOn) {
   const std::string key = partition_snapshot_key(partition_of(kUser));
-  lands(kUser, 5, "taken by compaction");
-  lands(key, 10, "partition");
-  log_.forget_oldest(topic_of(kUser), 1);
-  for (int i = 0; i < 300; ++i) log_.put(topic_of(kUser), record(key, 1, "older"));
-  log_.put(topic_of(kUser), record(kUser, 6, "successor"));
-  Process& standby = start();
+  compacted(key);
+  Process& standby = start({}, false);
+  while (got(standby, key) == "none") ASSERT_TRUE(scheduler_.step());
+  EXPECT_EQ(got(standby, kUser), "successor");
+  EXPECT_EQ(got(standby, key), "partition");
+}
+
+TEST_F(TravellingSnapshots, BehindAHoleItWaitsAlsoAfterARestart) {
+  const std::string key = partition_snapshot_key(partition_of(kUser));
+  compacted(key);
+  Process& standby = start({}, false);
+  while (standby.store->behind(partition_of(kUser)) > 200) ASSERT_TRUE(scheduler_.step());
+  ASSERT_EQ(got(standby, key), "none");
+  end(standby);
+  run(standby, {}, false);
   while (got(standby, key) == "none") ASSERT_TRUE(scheduler_.step());
   EXPECT_EQ(got(standby, kUser), "successor");
   EXPECT_EQ(got(standby, key), "partition");

@@ -117,6 +117,7 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
 
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     ReadLimits limits) override {
+    if (const auto error = log_.outage_of(at, Asked::read)) return tl::unexpected(*error);
     const Place& place = log_.place(at);
     std::vector<RecordPtr> found;
     const Offset end = log_.seen_end(place, log_.options_.lies.stale_reads);
@@ -135,6 +136,7 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
   }
 
   [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override {
+    if (const auto error = log_.outage_of(at, Asked::bounds)) return tl::unexpected(*error);
     const Place& place = log_.place(at);
     return LogBounds{place.records.empty() ? place.end : place.records.front()->offset,
                      log_.seen_end(place, log_.options_.lies.stale_bounds)};
@@ -202,6 +204,23 @@ void SimulatedEventLog::hold_tails(const event_store::EventLog& session) {
 
 void SimulatedEventLog::let_tails_go(const event_store::EventLog& session) {
   dynamic_cast<const Session&>(session).producer()->tails_held = false;
+  pump_all();
+}
+
+void SimulatedEventLog::set_outage(Outage outage) {
+  outage_ = std::move(outage);
+  pump_all();
+}
+
+std::optional<Error> SimulatedEventLog::outage_of(const TopicPartition& at, Asked what) const {
+  return outage_ ? outage_(at, what) : std::nullopt;
+}
+
+bool SimulatedEventLog::must_wait(const Subscription& reader) const {
+  return reader.session->tails_held || outage_of(reader.at, Asked::tail);
+}
+
+void SimulatedEventLog::pump_all() {
   for (auto& [at, place] : places_) {
     const auto readers = place.readers;
     for (const auto& reader : readers) pump(reader);
@@ -335,7 +354,7 @@ Offset SimulatedEventLog::land(const TopicPartition& at, NewRecord record) {
 }
 
 void SimulatedEventLog::pump(const std::shared_ptr<Subscription>& reader) {
-  if (reader->busy || reader->ended || reader->closed || reader->session->tails_held) return;
+  if (reader->busy || reader->ended || reader->closed || must_wait(*reader)) return;
   if (reader->next >= reader->place.end && reader->at_head) return;
   reader->busy = true;
   scheduler_.call_after(delay_up_to(options_.lies.tail_delay_max), [this, reader] {
@@ -345,7 +364,7 @@ void SimulatedEventLog::pump(const std::shared_ptr<Subscription>& reader) {
 
 void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
   if (reader->closed) return;
-  if (reader->session->tails_held) {
+  if (must_wait(*reader)) {
     reader->busy = false;
     return;
   }

@@ -84,6 +84,11 @@ class SimulatedEventLog {
   // Asked for every append first; nullopt leaves it to chance. For tests that need one exact fault.
   using Fate = std::function<std::optional<AppendFate>(const TopicPartition&, const NewRecord&)>;
   void set_fate(Fate fate) { fate_ = std::move(fate); }
+  // Asked for every read() and bounds(); what it gives is their error. Tails wait while it gives
+  // one, as for a broker that is away.
+  enum class Asked { read, bounds, tail };
+  using Outage = std::function<std::optional<Error>(const TopicPartition&, Asked)>;
+  void set_outage(Outage outage);
   void set_lies(SimulatedLogLies lies) { options_.lies = lies; }
 
   // For checkers: what the log holds, whoever can see it.
@@ -125,6 +130,9 @@ class SimulatedEventLog {
   void land_and_report(Append& append);
   void report(Append& append, Result<Offset> result);
   Offset land(const TopicPartition& at, NewRecord record);
+  [[nodiscard]] std::optional<Error> outage_of(const TopicPartition& at, Asked what) const;
+  [[nodiscard]] bool must_wait(const Subscription& reader) const;
+  void pump_all();
   void pump(const std::shared_ptr<Subscription>& reader);
   void call(const std::shared_ptr<Subscription>& reader);
   [[nodiscard]] std::vector<RecordPtr> batch_for(Subscription& reader);
@@ -137,6 +145,7 @@ class SimulatedEventLog {
   std::map<TopicPartition, Place> places_;
   std::map<std::string, std::vector<SessionMembership*>> groups_;
   Fate fate_;
+  Outage outage_;
   std::size_t in_flight_ = 0;
 };
 

@@ -338,7 +338,8 @@ test('an export is saved, and verifies with nothing but the file and the key', a
   await download.saveAs(file);
   await page.waitForSelector('.parts li:has-text("seq 1 to")');
   const {status, stdout} = spawnSync(process.env.SIGNALBOX_PROGRAM, ['replay', 'verify', '--export', file,
-    '--key', join(service.folder, 'data', 'anchors', 'anchor.pub')], {encoding: 'utf8'});
+    '--key', join(service.folder, 'data', 'anchors', 'anchor.pub')],
+  {encoding: 'utf8', env: {PATH: process.env.PATH}});  // replay reads SIGNALBOX_* as settings
   assert.match(stdout, /whole: \d+ events, seq 1 to /);
   assert.equal(status, 0);
 });
