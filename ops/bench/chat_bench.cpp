@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "ops/bench/chat_user.hpp"
 #include "ops/bench/dev_token.hpp"
 #include "ops/bench/percentile.hpp"
+#include "ops/bench/token_desk.hpp"
 #include "ops/cli/progress_bar.hpp"
 
 namespace signalbox::bench {
@@ -34,10 +36,10 @@ constexpr milliseconds kTokenWaitMax(5'000);
 // All users of one run of the bench, on one thread.
 class Crowd final : private ChatUserSink {
  public:
-  Crowd(const ChatBenchOptions& options, client::WebSocketUrl service,
+  Crowd(const ChatBenchOptions& options, std::vector<client::WebSocketUrl> services,
         const std::vector<Conversation>& conversations, HistoryFile& history, std::ostream& err)
       : options_(options),
-        user_options_{.service = std::move(service),
+        user_options_{.services = std::move(services),
                       .stall_max = options.stall_max,
                       .pause = options.pause,
                       .recheck = options.recheck},
@@ -45,11 +47,12 @@ class Crowd final : private ChatUserSink {
         history_(history),
         err_(err),
         bar_(err, options.progress_bar),
-        tick_(io_) {
+        tick_(io_),
+        tokens_(io_) {
     if (options_.seed == 0)
       options_.seed =
           static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
-    plan();
+    for (std::size_t round = 0; round < options_.rounds; ++round) deal();
   }
 
   int run() {
@@ -57,6 +60,7 @@ class Crowd final : private ChatUserSink {
     const std::size_t at_once = std::min(options_.users, plans_.size());
     if (!fetch_tokens(at_once)) return kExitTryAgain;
     started_ = std::chrono::steady_clock::now();
+    if (options_.duration.count() > 0) user_options_.stop_at = started_ + options_.duration;
     tick();
     for (std::size_t i = 0; i < at_once; ++i) start_next();
     io_.run();
@@ -79,29 +83,39 @@ class Crowd final : private ChatUserSink {
     std::string token{};
   };
 
-  // Dialogues are dealt to users like cards.
-  void plan() {
-    for (std::size_t round = 0; round < options_.rounds; ++round) {
-      const std::size_t users = std::min(options_.users, conversations_.size());
-      const std::size_t first = plans_.size();
-      for (std::size_t user = 0; user < users; ++user)
-        plans_.push_back(
-            {"bench-" + std::to_string(options_.seed) + "-" + std::to_string(first + user), {}});
-      for (std::size_t i = 0; i < conversations_.size(); ++i) {
-        plans_[first + i % users].conversations.push_back(&conversations_[i]);
-        messages_total_ += conversations_[i].turns.size();
-      }
+  // Dialogues are dealt to the users of a round like cards.
+  void deal() {
+    const std::size_t users = std::min(options_.users, conversations_.size());
+    const std::size_t first = plans_.size();
+    for (std::size_t user = 0; user < users; ++user)
+      plans_.push_back(
+          {"bench-" + std::to_string(options_.seed) + "-" + std::to_string(first + user), {}});
+    for (std::size_t i = 0; i < conversations_.size(); ++i) {
+      plans_[first + i % users].conversations.push_back(&conversations_[i]);
+      messages_total_ += conversations_[i].turns.size();
     }
+  }
+
+  // Whether there is another user to start; while there is time, another round of them.
+  [[nodiscard]] bool has_next() {
+    if (options_.duration.count() > 0) {
+      if (std::chrono::steady_clock::now() >= user_options_.stop_at) return false;
+      if (next_plan_ == plans_.size()) deal();
+    }
+    return next_plan_ < plans_.size();
   }
 
   // Before the clock runs, so that asking for tokens is not measured.
   bool fetch_tokens(std::size_t users) {
-    for (std::size_t i = 0; i < users;) {
-      auto token = fetch_dev_token(user_options_.service, plans_[i].user_id, kTokenWaitMax);
+    const auto& services = user_options_.services;
+    for (std::size_t i = 0, place = 0; i < users;) {
+      auto token =
+          fetch_dev_token(services[place % services.size()], plans_[i].user_id, kTokenWaitMax);
       if (token) {
         plans_[i++].token = std::move(*token);
         continue;
       }
+      ++place;
       if (token.error().code != Errc::unavailable ||
           std::chrono::steady_clock::now() - started_ > options_.unreachable_max) {
         err_ << token.error().message << std::endl;
@@ -119,7 +133,7 @@ class Crowd final : private ChatUserSink {
     Plan& plan = plans_[next_plan_];
     auto user = std::make_unique<ChatUser>(
         io_, plan.user_id, std::move(plan.token), plan.conversations, user_options_,
-        options_.seed + next_plan_, counts_, history_, static_cast<ChatUserSink&>(*this));
+        options_.seed + next_plan_, counts_, history_, tokens_, static_cast<ChatUserSink&>(*this));
     ++next_plan_;
     ChatUser& started = *user;
     users_.emplace(&started, std::move(user));
@@ -130,7 +144,7 @@ class Crowd final : private ChatUserSink {
     // Not inside the callback of the user that ended.
     asio::post(io_, [this, ended = &user] {
       users_.erase(ended);
-      if (next_plan_ < plans_.size()) {
+      if (has_next()) {
         start_next();
       } else if (users_.empty()) {
         stop();
@@ -173,7 +187,7 @@ class Crowd final : private ChatUserSink {
   }
 
   ChatBenchOptions options_;
-  const ChatUserOptions user_options_;
+  ChatUserOptions user_options_;
   const std::vector<Conversation>& conversations_;
   HistoryFile& history_;
   std::ostream& err_;
@@ -181,6 +195,7 @@ class Crowd final : private ChatUserSink {
   bool told_to_wait_ = false;
   asio::io_context io_{1};
   asio::steady_timer tick_;
+  TokenDesk tokens_;
   ChatCounts counts_;
   std::vector<Plan> plans_;
   std::size_t messages_total_ = 0;
@@ -191,6 +206,17 @@ class Crowd final : private ChatUserSink {
   BenchTime ended_{};
   std::map<const ChatUser*, std::unique_ptr<ChatUser>> users_;
 };
+
+// Empty where one of them is none, or not plain.
+std::vector<client::WebSocketUrl> parse_services(const std::string& urls) {
+  std::vector<client::WebSocketUrl> services;
+  std::istringstream list(urls);
+  for (std::string url; std::getline(list, url, ',');) {
+    services.push_back(client::parse_websocket_url(url));
+    if (services.back().host.empty() || services.back().secure) return {};
+  }
+  return services;
+}
 
 void print(const Crowd& crowd, const ChatBenchReport& report, std::ostream& out) {
   const ChatCounts& counts = crowd.counts();
@@ -212,10 +238,10 @@ void print(const Crowd& crowd, const ChatBenchReport& report, std::ostream& out)
 ChatBenchReport play_conversations(const ChatBenchOptions& options, std::ostream& out,
                                    std::ostream& err) {
   ChatBenchReport report;
-  client::WebSocketUrl service = client::parse_websocket_url(options.url);
-  const bool is_plain = !service.host.empty() && !service.secure;
-  if (!is_plain || options.users == 0) {
-    err << (!is_plain ? "--url must be ws://HOST:PORT/ws" : "--users must be at least 1")
+  auto services = parse_services(options.url);
+  if (services.empty() || options.users == 0) {
+    err << (services.empty() ? "--url must be ws://HOST:PORT/ws, or several with commas between"
+                             : "--users must be at least 1")
         << std::endl;
     report.exit_code = kExitUsage;
     return report;
@@ -230,7 +256,7 @@ ChatBenchReport play_conversations(const ChatBenchOptions& options, std::ostream
   }
   if (options.conversations_max > 0 && options.conversations_max < conversations->size())
     conversations->resize(options.conversations_max);
-  Crowd crowd(options, std::move(service), *conversations, history, err);
+  Crowd crowd(options, std::move(services), *conversations, history, err);
   report.exit_code = crowd.run();
   report.seconds = crowd.seconds();
   report.ack_p50 = percentile(crowd.counts().ack_milliseconds, 50);

@@ -11,12 +11,16 @@
 namespace signalbox::bench {
 
 struct ChatBenchOptions {
-  std::string url;                    // ws://HOST:PORT/ws of a service started with --dev
+  // ws://HOST:PORT/ws of a service started with --dev; several, with commas between, are gateways
+  // of one service: users are dealt out over them and go on at the next one when theirs ends
+  std::string url;
   std::string conversations;          // file: JSON Lines, plain or gzip
   std::size_t users = 10;             // at once
   std::size_t conversations_max = 0;  // of the file, its first ones; 0 = all
   std::size_t rounds = 1;             // every round plays everything again, with users of its own
-  std::string history{};              // file to record every operation and frame in; empty: none
+  // Above 0: rounds follow until the time is up, then every user ends the message that is due.
+  std::chrono::milliseconds duration{0};
+  std::string history{};   // file to record every operation and frame in; empty: none
   std::uint64_t seed = 0;  // in the users' ids, so a service sees new ones; 0 = by the clock
   std::chrono::milliseconds pause{0};            // between a run's end and a user's next message
   std::chrono::milliseconds stall_max{120'000};  // connected, and nothing comes

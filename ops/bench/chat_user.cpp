@@ -4,7 +4,6 @@
 #include <functional>
 #include <utility>
 
-#include "ops/bench/dev_token.hpp"
 #include "ops/bench/digest.hpp"
 
 namespace signalbox::bench {
@@ -14,7 +13,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kTokenWaitMax(5'000);
 constexpr milliseconds kBackoffFirst(50);
 constexpr milliseconds kLeaveMax(2'000);
 constexpr int kStatusUnauthorized = 401;
@@ -64,7 +62,8 @@ std::string describe(const client::WebSocketEnd& end) {
 
 ChatUser::ChatUser(asio::io_context& io, std::string user_id, std::string token,
                    std::vector<const Conversation*> conversations, const ChatUserOptions& options,
-                   std::uint64_t seed, ChatCounts& counts, HistoryFile& history, ChatUserSink& sink)
+                   std::uint64_t seed, ChatCounts& counts, HistoryFile& history, TokenDesk& tokens,
+                   ChatUserSink& sink)
     : io_(io),
       user_id_(std::move(user_id)),
       token_(std::move(token)),
@@ -73,8 +72,10 @@ ChatUser::ChatUser(asio::io_context& io, std::string user_id, std::string token,
       random_(seed),
       counts_(counts),
       history_(history),
+      tokens_(tokens),
       sink_(sink),
       checker_(user_id_),
+      place_(seed % options.services.size()),
       timer_(io) {}
 
 ChatUser::~ChatUser() {
@@ -95,10 +96,12 @@ OutgoingMessage ChatUser::message() const {
 
 // ---- the socket
 
+const client::WebSocketUrl& ChatUser::service() const { return options_.services[place_]; }
+
 void ChatUser::connect() {
   phase_ = Phase::connecting;
-  if (!has_token()) return;
-  client::WebSocketRequest request{.url = options_.service,
+  if (token_.empty()) return ask_for_token();
+  client::WebSocketRequest request{.url = service(),
                                    .headers = {{"Authorization", "Bearer " + token_}},
                                    .subprotocol = "signalbox.v1"};
   request.url.path += request.url.path.find('?') == std::string::npos ? '?' : '&';
@@ -106,19 +109,21 @@ void ChatUser::connect() {
   socket_ = client::WebSocketClient::connect(io_, std::move(request), *this);
 }
 
-bool ChatUser::has_token() {
-  if (!token_.empty()) return true;
-  auto token = fetch_dev_token(options_.service, user_id_, kTokenWaitMax);
+void ChatUser::ask_for_token() {
+  tokens_.ask(service(), user_id_,
+              [this](Result<std::string> token) { take_token(std::move(token)); });
+}
+
+void ChatUser::take_token(Result<std::string> token) {
+  if (phase_ != Phase::connecting) return;
   if (token) {
     token_ = std::move(*token);
-    return true;
+    return connect();
   }
-  if (token.error().code == Errc::unavailable) {
-    connect_later(milliseconds(0));
-  } else {
-    stop_with(violation("no_token", token.error().message));
-  }
-  return false;
+  if (token.error().code != Errc::unavailable)
+    return stop_with(violation("no_token", token.error().message));
+  place_ = (place_ + 1) % options_.services.size();
+  connect_later(milliseconds(0));
 }
 
 void ChatUser::connect_later(milliseconds at_least) {
@@ -130,7 +135,9 @@ void ChatUser::connect_later(milliseconds at_least) {
 }
 
 void ChatUser::on_open() {
-  history_.add(user_id_, "socket", {{"state", "open"}, {"cursor", cursor_}});
+  history_.add(
+      user_id_, "socket",
+      {{"state", "open"}, {"cursor", cursor_}, {"address", service().host + ":" + service().port}});
 }
 
 void ChatUser::left() {
@@ -163,6 +170,7 @@ void ChatUser::on_end(const client::WebSocketEnd& end) {
         violation(end.kind == client::WebSocketEnd::Kind::fault ? "websocket_protocol" : "refused",
                   describe(end)));
   if (expired) token_.clear();
+  place_ = (place_ + 1) % options_.services.size();
   phase_ = Phase::connecting;
   connect_later(std::exchange(told_to_wait_, milliseconds(0)));
 }
@@ -180,19 +188,19 @@ void ChatUser::on_text(std::string_view text) {
 void ChatUser::on_frame(std::string_view text, const json& frame) {
   const std::string type = text_of(frame, "type");
   if (type == "connection_ready") return on_ready(frame);
+  if (type == "error") return on_error(frame);
+  if (type == "draining") {
+    told_to_wait_ = milliseconds_of(frame, "reconnect_after_ms");
+    return;
+  }
   if (phase_ == Phase::connecting)
     return stop_with(violation("bad_frame", type + " before connection_ready"));
   if (frame.contains("seq"))
     return phase_ == Phase::rechecking ? on_recheck_event(frame) : on_event(frame);
   if (type == "caught_up") return on_caught_up(frame);
   if (type == "ack") return on_ack(frame);
-  if (type == "error") return on_error(frame);
   if (type == "agent_responding") {
     fails(checker_.progress(frame));
-    return;
-  }
-  if (type == "draining") {
-    told_to_wait_ = milliseconds_of(frame, "reconnect_after_ms");
     return;
   }
   stop_with(violation("bad_frame", std::string(text.substr(0, 200))));
@@ -272,9 +280,14 @@ void ChatUser::on_error(const json& frame) {
   const std::string code = text_of(frame, "code");
   const bool of_message = !answered_ && text_of(frame, "message_id") == message().message_id;
   const bool later = code == "overloaded" || code == "log_unavailable" || code == "rate_limited";
-  if (!of_message || !later) return stop_with(violation("error_frame", frame.dump()));
-  history_.add(user_id_, "fail",
-               {{"op", "user_message"}, {"message_id", message().message_id}, {"code", code}});
+  // Of the stream itself: the service closes the socket after it, and the user comes back.
+  const bool of_stream = later && code != "rate_limited" && !frame.contains("message_id");
+  if (!(of_message && later) && !of_stream)
+    return stop_with(violation("error_frame", frame.dump()));
+  json line{{"op", of_message ? "user_message" : "stream"}, {"code", code}};
+  if (of_message) line["message_id"] = message().message_id;
+  history_.add(user_id_, "fail", std::move(line));
+  if (!of_message) return;
   answered_ = true;
   hold(std::max(milliseconds(50), milliseconds_of(frame, "retry_after_ms")));
 }
@@ -290,6 +303,10 @@ void ChatUser::go_on() {
     const std::string message_id = message().message_id;
     if (!checker_.is_ended(message_id)) {
       if (checker_.is_acked(message_id) || checker_.is_received(message_id)) return;
+      if (sends_ == 0 && std::chrono::steady_clock::now() >= options_.stop_at) {
+        conversation_ = conversations_.size();
+        continue;
+      }
       if (options_.pause.count() > 0 && sends_ == 0 && !std::exchange(paused_, true))
         return hold(options_.pause);
       return send_message();

@@ -20,6 +20,7 @@
 #include "ops/bench/conversations.hpp"
 #include "ops/bench/history_file.hpp"
 #include "ops/bench/stream_checker.hpp"
+#include "ops/bench/token_desk.hpp"
 #include "ops/client/websocket_client.hpp"
 
 namespace signalbox::bench {
@@ -49,20 +50,23 @@ class ChatUserSink {
 };
 
 struct ChatUserOptions {
-  client::WebSocketUrl service;
+  std::vector<client::WebSocketUrl> services;  // gateways of one service; the next when one ends
   std::string agent = "playbook";
   std::chrono::milliseconds stall_max{120'000};  // connected, but nothing comes of a message
   std::chrono::milliseconds backoff_max{2'000};  // between two tries to connect
   std::chrono::milliseconds pause{0};            // between a run's end and the next message
   bool recheck = true;                           // read everything again at the end
+  BenchTime stop_at = BenchTime::max();          // no new message from then on
 };
 
 class ChatUser final : private client::WebSocketSink {
  public:
-  // All references outlive it. `token` empty: asked of the service.
+  // All references outlive it. `token` empty: asked of the service. `seed` also says at which of
+  // the services it begins.
   ChatUser(asio::io_context& io, std::string user_id, std::string token,
            std::vector<const Conversation*> conversations, const ChatUserOptions& options,
-           std::uint64_t seed, ChatCounts& counts, HistoryFile& history, ChatUserSink& sink);
+           std::uint64_t seed, ChatCounts& counts, HistoryFile& history, TokenDesk& tokens,
+           ChatUserSink& sink);
   ~ChatUser() override;
   ChatUser(const ChatUser&) = delete;
   ChatUser& operator=(const ChatUser&) = delete;
@@ -78,7 +82,9 @@ class ChatUser final : private client::WebSocketSink {
 
   void connect();
   void connect_later(std::chrono::milliseconds at_least);
-  [[nodiscard]] bool has_token();
+  void ask_for_token();
+  void take_token(Result<std::string> token);
+  [[nodiscard]] const client::WebSocketUrl& service() const;
   void on_frame(std::string_view text, const nlohmann::json& frame);
   void on_event(const nlohmann::json& frame);
   void on_ready(const nlohmann::json& frame);
@@ -113,6 +119,7 @@ class ChatUser final : private client::WebSocketSink {
   Random random_;
   ChatCounts& counts_;
   HistoryFile& history_;
+  TokenDesk& tokens_;
   ChatUserSink& sink_;
 
   StreamChecker checker_;
@@ -126,6 +133,7 @@ class ChatUser final : private client::WebSocketSink {
   bool paused_ = false;   // before the message that is due
   BenchTime sent_at_{};
   Phase phase_ = Phase::connecting;
+  std::size_t place_;       // in the services
   std::string cursor_;      // goes on after it; empty before the first event or caught_up
   bool was_ready_ = false;  // a first socket was open
   int tries_ = 0;           // to connect, since a socket was ready

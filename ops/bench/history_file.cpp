@@ -1,11 +1,20 @@
 #include "ops/bench/history_file.hpp"
 
+#include <array>
 #include <chrono>
 #include <utility>
 
 #include "ops/bench/digest.hpp"
 
 namespace signalbox::bench {
+
+namespace {
+
+constexpr std::array kFrameFields{"type",    "seq",       "cursor",    "run_id",
+                                  "user_id", "thread_id", "time",      "websocket_client_id",
+                                  "attempt", "code",      "message_id"};
+
+}  // namespace
 
 HistoryFile::HistoryFile(const std::string& path) : wanted_(!path.empty()) {
   if (wanted_) file_.open(path, std::ios::trunc);
@@ -23,7 +32,7 @@ void HistoryFile::add_frame(const std::string& user, std::string_view text,
                             const nlohmann::json& frame) {
   if (!is_on()) return;
   nlohmann::json line{{"sha256", sha256_hex(text)}};
-  for (const char* field : {"type", "seq", "cursor", "run_id"})
+  for (const char* field : kFrameFields)
     if (const auto found = frame.find(field); found != frame.end()) line[field] = *found;
   if (const auto data = frame.find("data"); data != frame.end())
     line["data_sha256"] =

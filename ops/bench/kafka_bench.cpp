@@ -10,6 +10,7 @@
 #include <iostream>
 #include <mutex>
 #include <random>
+#include <thread>
 
 #include "event-store/kafka/kafka_topics.hpp"
 #include "event-store/log/kafka_event_log.hpp"
@@ -40,6 +41,7 @@ struct Plan {
   int messages = 2'000;
   int appends = 200'000;
   int rounds = 3;
+  std::chrono::milliseconds pause{0};  // before each message
 };
 
 [[noreturn]] void give_up(const Error& error) {
@@ -122,6 +124,7 @@ std::vector<double> two_hops(const Plan& plan, const Clock& clock) {
   ready.wait_for(2);
   std::vector<double> milliseconds;
   for (int i = 0; i < plan.messages; ++i) {
+    std::this_thread::sleep_for(plan.pause);
     const auto start = SteadyClock::now();
     append(kInbound, gateway);
     back.wait_for(i + 1);
@@ -180,14 +183,16 @@ void measure(const Plan& plan) {
   std::vector<std::vector<double>> log_hops, floor_hops;
   std::vector<double> log_appends, floor_appends;
   for (int round = 0; round < plan.rounds; ++round) {
-    floor_hops.push_back(floor_of_two_hops(floor, plan.messages, kValueBytes));
+    floor_hops.push_back(floor_of_two_hops(floor, plan.messages, kValueBytes, plan.pause));
     log_hops.push_back(two_hops(plan, clock));
+    if (plan.appends == 0) continue;
     floor_appends.push_back(floor_of_appends(floor, records, plan.appends, kInFlightMax));
     log_appends.push_back(appends_per_second(plan, clock, records));
   }
   std::cout << "two hops, one message at a time:\n";
   print_hops("log", log_hops);
   print_hops("floor", floor_hops);
+  if (plan.appends == 0) return;
   std::cout << std::setprecision(0) << "appends    " << percentile(log_appends, 50)
             << " /s reported by the log\n"
             << "floor      " << percentile(floor_appends, 50)
@@ -208,7 +213,11 @@ int main(int argc, char** argv) {
   app.add_option("--kafka", plan.kafka.brokers, "HOST:PORT[,...] of the brokers")->required();
   app.add_option("--topic-prefix", plan.kafka.topic_prefix, "of the topics to write to");
   app.add_option("--messages", plan.messages, "of a round, for latency");
-  app.add_option("--appends", plan.appends, "of a round, for throughput");
+  app.add_option("--appends", plan.appends, "of a round, for throughput; 0: only latency");
+  app.add_option("--rounds", plan.rounds, "of each");
+  app.add_option_function<int>(
+      "--pause-ms", [&](int ms) { plan.pause = std::chrono::milliseconds(ms); },
+      "before each message; 0: each goes out when the last came back");
   app.add_flag("--small", small, "few messages, one round: for CI");
   CLI11_PARSE(app, argc, argv);
   if (small) {
@@ -217,8 +226,8 @@ int main(int argc, char** argv) {
     plan.rounds = 1;
   }
   std::cout << describe_conditions() << "values     " << kValueBytes << " bytes; " << plan.messages
-            << " messages, " << plan.appends << " appends, " << plan.rounds << " rounds, medians; "
-            << plan.kafka.brokers << "\n";
+            << " messages, a pause of " << plan.pause.count() << " ms before each, " << plan.appends
+            << " appends, " << plan.rounds << " rounds, medians; " << plan.kafka.brokers << "\n";
   try {
     measure(plan);
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <initializer_list>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "event-store/kafka/kafka_handles.hpp"
@@ -46,6 +47,7 @@ KafkaClient producer(const std::string& brokers) {
                  {"acks", "all"},
                  {"linger.ms", "0"},
                  {"compression.type", "zstd"},
+                 {"compression.level", "1"},
                  {"message.timeout.ms", "0"}});
 }
 
@@ -101,7 +103,8 @@ void produce(rd_kafka_t* by, const KafkaTopic& to, const std::string& value) {
 
 }  // namespace
 
-std::vector<double> floor_of_two_hops(const FloorTopics& topics, int messages, std::size_t bytes) {
+std::vector<double> floor_of_two_hops(const FloorTopics& topics, int messages, std::size_t bytes,
+                                      std::chrono::milliseconds pause) {
   const KafkaClient gateway = producer(topics.brokers);
   const KafkaClient router = producer(topics.brokers);
   const KafkaTopic inbound = topic(gateway.get(), topics.inbound);
@@ -111,6 +114,7 @@ std::vector<double> floor_of_two_hops(const FloorTopics& topics, int messages, s
   const std::string value(bytes, 'x');
   std::vector<double> milliseconds;
   for (int i = 0; i < messages; ++i) {
+    std::this_thread::sleep_for(pause);
     const auto start = SteadyClock::now();
     produce(gateway.get(), inbound, value);
     commands.take();

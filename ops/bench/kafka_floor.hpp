@@ -3,6 +3,7 @@
 // broker refuses.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -19,9 +20,10 @@ struct FloorTopics {
 };
 
 // Produce to inbound, consume it, produce it to events, consume it: milliseconds of each of so
-// many, one after the other.
+// many, one after the other, with a pause before each: who slept needs longer.
 [[nodiscard]] std::vector<double> floor_of_two_hops(const FloorTopics& topics, int messages,
-                                                    std::size_t bytes);
+                                                    std::size_t bytes,
+                                                    std::chrono::milliseconds pause);
 
 // Reported appends to events a second, at most `in_flight_max` not reported at a time.
 [[nodiscard]] double floor_of_appends(const FloorTopics& topics,

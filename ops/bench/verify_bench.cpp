@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "event-store/archive/archive.hpp"
+#include "event-store/log/log_reader.hpp"
 #include "event-store/log/sqlite_event_log.hpp"
 #include "ops/bench/conditions.hpp"
 #include "ops/bench/event_source.hpp"

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "ops/bench/latency_bench.hpp"
@@ -50,9 +51,10 @@ class ChatBench : public testing::Test {
     const PythonServer service(SIGNALBOX_SOURCE_DIR "/tests/ops/bench/fake_service.py",
                                service_arguments);
     ChatBenchOptions options;
-    options.url = service.url("/ws");
+    options.url = dead_gateway_ + service.url("/ws");
     options.conversations = conversations();
     options.users = 5;
+    options.duration = duration_;
     options.seed = 42;
     options.stall_max = stall_max_;
     options.history = history();
@@ -61,6 +63,8 @@ class ChatBench : public testing::Test {
 
   fs::path folder_;
   std::chrono::milliseconds stall_max_{60'000};
+  std::chrono::milliseconds duration_{0};
+  std::string dead_gateway_;  // first in the list of addresses
   std::ostringstream out_;
   std::ostringstream err_;
 };
@@ -77,6 +81,27 @@ TEST_F(ChatBench, GoesOnThroughLostConnectionsWithoutGapOrRepeat) {
   EXPECT_EQ(play({"--drop", "0.03"}), 0) << err_.str();
   EXPECT_THAT(out_.str(), HasSubstr("messages        36"));
   EXPECT_THAT(out_.str(), testing::Not(HasSubstr("reconnects      0\n")));
+}
+
+TEST_F(ChatBench, GoesOnAtTheNextAddressWhereOneIsDead) {
+  dead_gateway_ = "ws://127.0.0.1:1/ws,";
+  EXPECT_EQ(play({"--drop", "0.03"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("messages        36"));
+}
+
+TEST_F(ChatBench, PlaysRoundsOfNewUsersUntilItsTimeIsUp) {
+  duration_ = std::chrono::milliseconds(1'500);
+  EXPECT_EQ(play({}), 0) << err_.str();
+  std::ifstream file(history());
+  std::set<std::string> users;
+  std::size_t ended = 0;
+  for (std::string text; std::getline(file, text);) {
+    const json line = json::parse(text);
+    users.insert(line.at("user").get<std::string>());
+    if (line.at("kind") == "ok" && line.at("op") == "resume") ++ended;
+  }
+  EXPECT_GT(users.size(), 5u);
+  EXPECT_EQ(ended, users.size());  // each read its history again after its last run
 }
 
 TEST_F(ChatBench, NamesTheFirstViolationOfAServiceThatLies) {
