@@ -1,0 +1,176 @@
+"""The service that is attacked: one process on the embedded log, or roles on a Kafka of its own. Every
+process has a name, is ended by its process id, and keeps its address and data over a restart."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+from harness import Service, clean_environment
+from kafka_broker import Kafka
+
+import log_dump
+
+PARTITIONS = 12
+PREFIX = "chaos"
+TRY_AGAIN = 75
+START_SECONDS = 180
+# Tools of the recorded dialogues take 10 to 80 ms, so that faults meet runs in flight.
+SLOW = {"playbook_latency_scale": "10"}
+
+
+class Part:
+    """One process, and what becomes of it."""
+
+    def __init__(self, name, role, service, may_wait, over):
+        self.name, self.role, self.service, self.may_wait = name, role, service, may_wait
+        self.over = over  # an event: nothing is started any more
+        self.busy = False  # a fault has it, so that its end is no news
+        self.restarts = 0  # starts that did not come to serving
+
+    @property
+    def pid(self):
+        return self.service.process.pid if self.service.process else 0
+
+    def start(self):
+        """As whoever supervises services does: again while it ends with 75, or waits for Kafka longer than
+        is waited for it here, when it is killed."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.over.is_set():
+            try:
+                self.service.start(may_wait=self.may_wait)
+                return
+            except AssertionError:
+                if self.service.process.returncode not in (TRY_AGAIN, -signal.SIGKILL) \
+                        or time.monotonic() > deadline:
+                    raise
+                self.restarts += 1
+                time.sleep(0.5)
+
+    def signal(self, which):
+        self.service.process.send_signal(which)
+
+    def ended(self):
+        """Its exit code where it ended though nobody ended it, else None."""
+        return None if self.service.process is None else self.service.process.poll()
+
+    def kill(self):
+        if self.service.is_running():
+            self.service.process.send_signal(signal.SIGCONT)
+            self.service.kill()
+
+
+class Deployment:
+    """What both have in common."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = str(program), pathlib.Path(folder)
+        self.parts = {}
+        self.over = threading.Event()
+
+    def add(self, name, role, may_wait=False, **settings):
+        """A part that does not run yet."""
+        service = Service(self.program, self.folder / name, role=role, kafka=self.log, **settings)
+        self.parts[name] = Part(name, role, service, may_wait, self.over)
+        return self.parts[name]
+
+    def of_role(self, role):
+        return [part for part in list(self.parts.values()) if part.role == role]
+
+    def urls(self, role):
+        return ",".join(f"ws://{part.service.address}/ws" for part in self.of_role(role))
+
+    def logs(self):
+        return [part.service.log for part in self.parts.values()]
+
+    def end(self):
+        """SIGTERM to all at once; the exit code of each, None where it had to be killed."""
+        running = [part for part in self.parts.values() if part.service.is_running()]
+        for part in running:
+            part.signal(signal.SIGTERM)
+        codes = {}
+        for part in running:
+            try:
+                codes[part.name] = part.service.stop()
+            except subprocess.TimeoutExpired:
+                part.kill()
+                codes[part.name] = None
+        return codes
+
+    def destroy(self):
+        self.over.set()
+        for part in self.parts.values():
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                part.kill()
+
+
+class Embedded(Deployment):
+    """`signalbox serve` on its own log."""
+    log = None
+
+    def start(self):
+        self.add("serve", "serve", **SLOW).start()
+
+    def client_urls(self):
+        return self.urls("serve")
+
+    def source(self):
+        return log_dump.EmbeddedSource(self.folder / "serve")
+
+    def places(self):
+        """Where `replay verify` finds the log, once everything has ended."""
+        return [["--data", str(self.folder / "serve")]]
+
+
+class Cluster(Deployment):
+    """Three routers, two gateways and two event stores."""
+
+    def __init__(self, program, folder, brokers=1):
+        super().__init__(program, folder)
+        self.kafka = Kafka(self.folder / "kafka", brokers=brokers)
+        self.log = None
+        self.guests = 0
+
+    def start(self):
+        self.kafka.start()
+        self.log = (self.kafka.address, PREFIX)
+        subprocess.run([self.program, "topics", "create", "--kafka", self.kafka.address, "--topic-prefix",
+                        PREFIX, "--partitions", str(PARTITIONS)], check=True, timeout=120,
+                       env=clean_environment(), stdout=subprocess.DEVNULL)
+        for number, share in enumerate(("0-5", "6-11"), 1):
+            self.add(f"store-{number}", "event-store", may_wait=True, event_store_partitions=share).start()
+        for number in range(1, 4):
+            self.add_router(f"router-{number}").start()
+        stores = ",".join(f"http://{part.service.address}" for part in self.of_role("event-store"))
+        for number in range(1, 3):
+            self.add(f"gateway-{number}", "gateway", may_wait=True, event_store_urls=stores).start()
+
+    def add_router(self, name):
+        return self.add(name, "router", may_wait=True, **SLOW)
+
+    def guest(self):
+        """A router more, that does not run yet."""
+        self.guests += 1
+        return self.add_router(f"guest-{self.guests}")
+
+    def client_urls(self):
+        return self.urls("gateway")
+
+    def source(self):
+        return log_dump.KafkaSource(self.kafka.address, PREFIX)
+
+    def places(self):
+        """The log alone, and beside it each event store's archive."""
+        log = ["--kafka", self.kafka.address, "--topic-prefix", PREFIX]
+        return [log] + [[*log, "--data", str(self.folder / part.name)]
+                        for part in self.of_role("event-store")]
+
+    def destroy(self):
+        super().destroy()
+        if (self.kafka.folder / "settings").exists():
+            for node in self.kafka.nodes:
+                with contextlib.suppress(OSError, ValueError):
+                    os.kill(self.kafka.pid(node), signal.SIGCONT)
+            self.kafka.stop()

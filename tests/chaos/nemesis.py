@@ -1,0 +1,169 @@
+"""Faults, drawn from a seed, each on a thread of its own: what it harms, for how long, and its healing.
+
+A fault has its part to itself; another one may be at work at the same time on another part. Every fault
+and its end is a line of `journal`, in the clock of the clients' histories.
+"""
+import json
+import random
+import signal
+import threading
+import time
+
+SESSION_SECONDS = 10  # a router not heard of for so long is out of the group
+PAUSE = (0.5, 3.0)  # between two faults
+AT_ONCE = 3
+
+
+class Nemesis:
+    def __init__(self, deployment, seed, journal, kinds):
+        self.deployment, self.kinds = deployment, kinds
+        self.random = random.Random(seed)
+        self.journal = journal
+        self.lock = threading.Lock()
+        self.counts = {kind: 0 for kind in kinds}
+        self.failures = []  # a part that did not come back
+        self.at_work = []
+        self.bag = []
+
+    def run(self, until, goes_on):
+        """Harms until then (time.monotonic()) and while goes_on(), and returns when everything is healed;
+        the time of that."""
+        while time.monotonic() < until and goes_on():
+            self.at_work = [thread for thread in self.at_work if thread.is_alive()]
+            if len(self.at_work) < AT_ONCE:
+                self._strike()
+            time.sleep(min(self.random.uniform(*PAUSE), max(0.0, until - time.monotonic())))
+        self.rest()
+        self._write("nemesis", "healed")
+        return time.monotonic()
+
+    def rest(self):
+        """Waits until every fault is healed."""
+        for thread in self.at_work:
+            thread.join()
+
+    def _strike(self):
+        if not self.bag:
+            self.bag = list(self.kinds)
+            self.random.shuffle(self.bag)
+        kind = self.bag.pop()
+        seconds = self.random.uniform(*self.kinds[kind][1])
+        part = self.kinds[kind][0](self.deployment, self.random)
+        if part is None:
+            return
+        part.busy = True
+        self.counts[kind] += 1
+        thread = threading.Thread(target=self._harm, args=(kind, part, seconds), name=kind)
+        self.at_work.append(thread)
+        thread.start()
+
+    def _harm(self, kind, part, seconds):
+        self._write(part.name, kind, seconds=round(seconds, 2))
+        try:
+            self.kinds[kind][2](self.deployment, part, seconds)
+            self._write(part.name, f"{kind} over")
+        except Exception as failed:  # whatever it was, the run goes on and is judged by it
+            self.failures.append(f"{part.name} after {kind}: {failed!r}")
+            self._write(part.name, f"{kind} failed", why=repr(failed))
+        finally:
+            part.busy = False
+
+    def _write(self, target, what, **more):
+        with self.lock:
+            self.journal.write(json.dumps({"t": time.monotonic_ns(), "target": target, "what": what}
+                                          | more) + "\n")
+            self.journal.flush()
+
+
+# ---- what is chosen
+
+def one_of(role):
+    """An idle part of this role, or None where there is none."""
+    def choose(deployment, chance):
+        idle = [part for part in deployment.of_role(role)
+                if not part.busy and part.service.is_running() and not part.name.startswith("guest")]
+        return chance.choice(idle) if idle else None
+    return choose
+
+
+def a_guest(deployment, _):
+    return deployment.guest()
+
+
+class BrokerPart:
+    """The broker, chosen as parts are."""
+
+    def __init__(self, node):
+        self.name, self.node, self.busy = f"broker-{node}", node, False
+
+
+def a_broker(deployment, chance):
+    if not hasattr(deployment, "brokers"):
+        deployment.brokers = [BrokerPart(node) for node in deployment.kafka.nodes]
+    if any(broker.busy for broker in deployment.brokers):
+        return None
+    return chance.choice(deployment.brokers)
+
+
+# ---- what is done
+
+def kill(_, part, seconds):
+    part.service.kill()
+    time.sleep(seconds)
+    part.start()
+
+
+def stop(_, part, seconds):
+    code = part.service.stop()
+    assert code == 0, f"exit code {code} on SIGTERM"
+    time.sleep(seconds)
+    part.start()
+
+
+def pause(_, part, seconds):
+    part.signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    part.signal(signal.SIGCONT)
+
+
+def visit(deployment, part, seconds):
+    part.start()
+    time.sleep(seconds)
+    code = part.service.stop()
+    assert code == 0, f"exit code {code} on SIGTERM"
+
+
+def kill_broker(deployment, part, seconds):
+    deployment.kafka.kill(part.node)
+    time.sleep(seconds)
+    deployment.kafka.start()
+
+
+def freeze_broker(deployment, part, seconds):
+    deployment.kafka.freeze(part.node)
+    time.sleep(seconds)
+    deployment.kafka.thaw(part.node)
+
+
+# Kind -> (what is chosen, between how many and how many seconds, what is done)
+PAST_THE_SESSION = (SESSION_SECONDS + 2, SESSION_SECONDS + 6)
+OF_CLUSTERS = {
+    "kill router": (one_of("router"), (0, 5), kill),
+    "pause router past its session": (one_of("router"), PAST_THE_SESSION, pause),
+    "pause router": (one_of("router"), (1, SESSION_SECONDS - 2), pause),
+    "drain router": (one_of("router"), (0, 5), stop),
+    "add router": (a_guest, (2, 10), visit),
+    "kill gateway": (one_of("gateway"), (0, 5), kill),
+    "stop gateway": (one_of("gateway"), (0, 5), stop),
+    "pause gateway": (one_of("gateway"), (1, 8), pause),
+    "kill event store": (one_of("event-store"), (0, 5), kill),
+    "stop event store": (one_of("event-store"), (0, 5), stop),
+    "pause event store": (one_of("event-store"), (1, 8), pause),
+    "kill broker": (a_broker, (0, 5), kill_broker),
+    "freeze broker": (a_broker, (1, 8), freeze_broker),
+}
+OF_ONE_PROCESS = {
+    "kill": (one_of("serve"), (0, 1), kill),
+    "stop": (one_of("serve"), (0, 1), stop),
+    "pause": (one_of("serve"), (0.2, 4), pause),
+}
