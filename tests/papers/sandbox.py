@@ -26,7 +26,8 @@ sys.stdin.read()
 
 
 class Sandbox:
-    def __init__(self, folder, program, dice_box):
+    def __init__(self, folder, program, dice_box, ports=PORTS):
+        self.ports = ports
         self.folder = folder / "signalbox"
         shutil.copytree(ROOT, self.folder, symlinks=True,
                         ignore=shutil.ignore_patterns(*NOT_OURS, "__pycache__"))
@@ -64,7 +65,7 @@ class Sandbox:
         """Why the papers' addresses cannot be used here; empty: they can."""
         if self.holder:
             return ""
-        for port in PORTS:
+        for port in self.ports:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return f"no network of its own, and port {port} is taken"
