@@ -8,7 +8,7 @@ readonly SIGNALBOX_PACKAGES=(
   libsimdjson-dev nlohmann-json3-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   libcli11-dev libtomlplusplus-dev libcurl4-openssl-dev libssl-dev libzstd-dev zlib1g-dev
   libexpected-dev libbenchmark-dev libgtest-dev libgmock-dev
-  python3 python3-venv python3-lib2to3 python3-websockets python3-pytest
+  libfaketime python3 python3-venv python3-lib2to3 python3-websockets python3-pytest
   python3-jwt python3-cryptography)
 
 # What the stock clients of the tests and Apache Kafka (ops/kafka) run on, as command:package: a machine

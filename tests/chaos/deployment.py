@@ -1,6 +1,7 @@
 """The service that is attacked: one process on the embedded log, or roles on a Kafka of its own. Every
 process has a name, is ended by its process id, and keeps its address and data over a restart."""
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -9,16 +10,39 @@ import threading
 import time
 
 from harness import Service, clean_environment
-from kafka_broker import Kafka
+from kafka_broker import Kafka, produce
 
 import log_dump
+import network
 
 PARTITIONS = 12
 PREFIX = "chaos"
 TRY_AGAIN = 75
 START_SECONDS = 180
+FAKE_CLOCK = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 # Tools of the recorded dialogues take 10 to 80 ms, so that faults meet runs in flight.
 SLOW = {"playbook_latency_scale": "10"}
+
+
+class WallClock:
+    """What processes started with `environment` take for the time of day; time that only passes is the
+    machine's."""
+
+    def __init__(self, file):
+        if not pathlib.Path(FAKE_CLOCK).exists():
+            raise FileNotFoundError(f"{FAKE_CLOCK}: install Debian's libfaketime")
+        self.name, self.file = file.name, file
+        self.busy = False  # a fault has it
+        self.environment = {
+            "LD_PRELOAD": FAKE_CLOCK, "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.move(0)
+
+    def move(self, seconds):
+        """Against the machine's; who runs sees it at once."""
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{seconds:+.3f}\n", "ascii")
+        new.replace(self.file)
 
 
 class Part:
@@ -29,6 +53,9 @@ class Part:
         self.over = over  # an event: nothing is started any more
         self.busy = False  # a fault has it, so that its end is no news
         self.restarts = 0  # starts that did not come to serving
+        self.link = None  # what clients and other processes reach it through
+        self.clock = WallClock(service.data.with_name(f"{name}.clock"))
+        service.environment |= self.clock.environment
 
     @property
     def pid(self):
@@ -69,6 +96,7 @@ class Deployment:
         self.program, self.folder = str(program), pathlib.Path(folder)
         self.parts = {}
         self.over = threading.Event()
+        self.network = network.Network()
 
     def add(self, name, role, may_wait=False, **settings):
         """A part that does not run yet."""
@@ -79,8 +107,12 @@ class Deployment:
     def of_role(self, role):
         return [part for part in list(self.parts.values()) if part.role == role]
 
+    def link(self, part):
+        """Puts the network before a part that has been started once."""
+        part.link = self.network.link(f"link to {part.name}", part.service.address)
+
     def urls(self, role):
-        return ",".join(f"ws://{part.service.address}/ws" for part in self.of_role(role))
+        return ",".join(f"ws://{part.link.address}/ws" for part in self.of_role(role))
 
     def logs(self):
         return [part.service.log for part in self.parts.values()]
@@ -104,6 +136,7 @@ class Deployment:
         for part in self.parts.values():
             with contextlib.suppress(ProcessLookupError, ValueError):
                 part.kill()
+        self.network.close()
 
 
 class Embedded(Deployment):
@@ -111,7 +144,9 @@ class Embedded(Deployment):
     log = None
 
     def start(self):
-        self.add("serve", "serve", **SLOW).start()
+        serve = self.add("serve", "serve", **SLOW)
+        serve.start()
+        self.link(serve)
 
     def client_urls(self):
         return self.urls("serve")
@@ -123,15 +158,22 @@ class Embedded(Deployment):
         """Where `replay verify` finds the log, once everything has ended."""
         return [["--data", str(self.folder / "serve")]]
 
+    def check(self):
+        """What is wrong beside histories and log."""
+        return []
+
 
 class Cluster(Deployment):
     """Three routers, two gateways and two event stores."""
+    partitions = PARTITIONS
+
 
     def __init__(self, program, folder, brokers=1):
         super().__init__(program, folder)
         self.kafka = Kafka(self.folder / "kafka", brokers=brokers)
         self.log = None
         self.guests = 0
+        self.poisoned = 0  # records that nobody can read, among the commands
 
     def start(self):
         self.kafka.start()
@@ -140,12 +182,16 @@ class Cluster(Deployment):
                         PREFIX, "--partitions", str(PARTITIONS)], check=True, timeout=120,
                        env=clean_environment(), stdout=subprocess.DEVNULL)
         for number, share in enumerate(("0-5", "6-11"), 1):
-            self.add(f"store-{number}", "event-store", may_wait=True, event_store_partitions=share).start()
+            store = self.add(f"store-{number}", "event-store", may_wait=True, event_store_partitions=share)
+            store.start()
+            self.link(store)
         for number in range(1, 4):
             self.add_router(f"router-{number}").start()
-        stores = ",".join(f"http://{part.service.address}" for part in self.of_role("event-store"))
+        stores = ",".join(f"http://{part.link.address}" for part in self.of_role("event-store"))
         for number in range(1, 3):
-            self.add(f"gateway-{number}", "gateway", may_wait=True, event_store_urls=stores).start()
+            gateway = self.add(f"gateway-{number}", "gateway", may_wait=True, event_store_urls=stores)
+            gateway.start()
+            self.link(gateway)
 
     def add_router(self, name):
         return self.add(name, "router", may_wait=True, **SLOW)
@@ -154,6 +200,11 @@ class Cluster(Deployment):
         """A router more, that does not run yet."""
         self.guests += 1
         return self.add_router(f"guest-{self.guests}")
+
+    def poison(self, partition):
+        """A command that nobody can read and that names nobody."""
+        produce(self.kafka.address, f"{PREFIX}.inbound", [f"{{ poison {self.poisoned}"], "-p", str(partition))
+        self.poisoned += 1
 
     def client_urls(self):
         return self.urls("gateway")
@@ -166,6 +217,18 @@ class Cluster(Deployment):
         log = ["--kafka", self.kafka.address, "--topic-prefix", PREFIX]
         return [log] + [[*log, "--data", str(self.folder / part.name)]
                         for part in self.of_role("event-store")]
+
+    def check(self):
+        """What is wrong beside histories and log: each poisoned record is in quarantine, once."""
+        listed = subprocess.run(
+            [self.program, "quarantine", "list", "--json", "--kafka", self.kafka.address, "--topic-prefix",
+             PREFIX], capture_output=True, text=True, timeout=120, env=clean_environment(), check=False)
+        if listed.returncode:
+            return [f"I13 quarantine list: {listed.stderr}"]
+        places = [(entry["partition"], entry["offset"]) for entry in map(json.loads, listed.stdout.splitlines())]
+        if len(places) == len(set(places)) == self.poisoned:
+            return []
+        return [f"I13 {self.poisoned} poisoned records, in quarantine {len(places)} of {len(set(places))} places"]
 
     def destroy(self):
         super().destroy()

@@ -1,7 +1,8 @@
 """Faults, drawn from a seed, each on a thread of its own: what it harms, for how long, and its healing.
 
-A fault has its part to itself; another one may be at work at the same time on another part. Every fault
-and its end is a line of `journal`, in the clock of the clients' histories.
+A fault has what it harms to itself: a process, what leads to it, or its clock. Others may be at work at the
+same time elsewhere, also on the two other ones of a process. Every fault and its end is a line of `journal`, in
+the clock of the clients' histories.
 """
 import json
 import random
@@ -9,8 +10,13 @@ import signal
 import threading
 import time
 
+import network
+
 SESSION_SECONDS = 10  # a router not heard of for so long is out of the group
 PAUSE = (0.5, 3.0)  # between two faults
+STORM_CONNECTIONS = 400
+# Within what tokens are given of another machine's clock ([auth] leeway), so that nobody is signed out.
+CLOCK_JUMP_SECONDS = 25
 AT_ONCE = 3
 
 
@@ -50,6 +56,7 @@ class Nemesis:
         seconds = self.random.uniform(*self.kinds[kind][1])
         part = self.kinds[kind][0](self.deployment, self.random)
         if part is None:
+            self.bag.insert(0, kind)
             return
         part.busy = True
         self.counts[kind] += 1
@@ -84,6 +91,23 @@ def one_of(role):
                 if not part.busy and part.service.is_running() and not part.name.startswith("guest")]
         return chance.choice(idle) if idle else None
     return choose
+
+
+def idle_of(role, what):
+    """What belongs to a part of this role and is not harmed now, or None."""
+    def choose(deployment, chance):
+        idle = [found for part in deployment.of_role(role)
+                if (found := getattr(part, what)) is not None and not found.busy]
+        return chance.choice(idle) if idle else None
+    return choose
+
+
+def a_link_to(role):
+    return idle_of(role, "link")
+
+
+def a_clock_of(role):
+    return idle_of(role, "clock")
 
 
 def a_guest(deployment, _):
@@ -145,6 +169,42 @@ def freeze_broker(deployment, part, seconds):
     deployment.kafka.thaw(part.node)
 
 
+def poison(deployment, _, seconds):
+    """A few at once, so that a batch has more than one."""
+    for _ in range(3):
+        deployment.poison(int(seconds * 1000) % deployment.partitions)
+
+
+def through(harm, amount=0.0):
+    """Everything that a link carries meets this."""
+    def spoil(deployment, link, seconds):
+        deployment.network.set(link, harm, amount)
+        time.sleep(seconds)
+        deployment.network.set(link, None)
+    return spoil
+
+
+def half_open(deployment, link, seconds):
+    """Nobody hears anything; then all that was under way is lost."""
+    deployment.network.set(link, "silent")
+    time.sleep(seconds)
+    deployment.network.set(link, "refuse")
+    deployment.network.set(link, None)
+
+
+def storm(_, link, seconds):
+    with network.HalfOpenStorm(link.target, STORM_CONNECTIONS):
+        time.sleep(seconds)
+
+
+def move_clock(by):
+    def jump(_, clock, seconds):
+        clock.move(by)
+        time.sleep(seconds)
+        clock.move(0)
+    return jump
+
+
 # Kind -> (what is chosen, between how many and how many seconds, what is done)
 PAST_THE_SESSION = (SESSION_SECONDS + 2, SESSION_SECONDS + 6)
 OF_CLUSTERS = {
@@ -161,9 +221,28 @@ OF_CLUSTERS = {
     "pause event store": (one_of("event-store"), (1, 8), pause),
     "kill broker": (a_broker, (0, 5), kill_broker),
     "freeze broker": (a_broker, (1, 8), freeze_broker),
+    "poison": (a_broker, (0, 1), poison),
+    "cut gateway off": (a_link_to("gateway"), (0, 3), through("refuse")),
+    "half-open gateway": (a_link_to("gateway"), (1, 8), half_open),
+    "delayed gateway": (a_link_to("gateway"), (1, 6), through("delay", 0.1)),
+    "slow gateway": (a_link_to("gateway"), (1, 6), through("slow", 4000)),
+    "storm of connections": (a_link_to("gateway"), (1, 4), storm),
+    "cut event store off": (a_link_to("event-store"), (0, 5), through("refuse")),
+    "half-open event store": (a_link_to("event-store"), (1, 8), half_open),
+    "clock of router forward": (a_clock_of("router"), (2, 8), move_clock(CLOCK_JUMP_SECONDS)),
+    "clock of router back": (a_clock_of("router"), (2, 8), move_clock(-CLOCK_JUMP_SECONDS)),
+    "clock of gateway forward": (a_clock_of("gateway"), (2, 8), move_clock(CLOCK_JUMP_SECONDS)),
+    "clock of gateway back": (a_clock_of("gateway"), (2, 8), move_clock(-CLOCK_JUMP_SECONDS)),
 }
 OF_ONE_PROCESS = {
     "kill": (one_of("serve"), (0, 1), kill),
     "stop": (one_of("serve"), (0, 1), stop),
     "pause": (one_of("serve"), (0.2, 4), pause),
+    "cut off": (a_link_to("serve"), (0, 3), through("refuse")),
+    "half-open": (a_link_to("serve"), (1, 8), half_open),
+    "delayed": (a_link_to("serve"), (1, 6), through("delay", 0.1)),
+    "slow": (a_link_to("serve"), (1, 6), through("slow", 4000)),
+    "storm of connections": (a_link_to("serve"), (1, 4), storm),
+    "clock forward": (a_clock_of("serve"), (2, 8), move_clock(CLOCK_JUMP_SECONDS)),
+    "clock back": (a_clock_of("serve"), (2, 8), move_clock(-CLOCK_JUMP_SECONDS)),
 }
