@@ -158,7 +158,8 @@ TEST_F(OpenStateOfALog, NobodyIsDamagedByASnapshotOfAnotherHistory) {
   router_.close_snapshots();
   router_.start();  // with snapshots in memory: those in the file stay
   router_.says(kUser, "m3", "echo", "again", "third");
-  ASSERT_TRUE(router_.eventually([&] { return state().runs.size() == 3; }));
+  ASSERT_TRUE(router_.eventually(
+      [&] { return state().runs.size() == 3 && state().routing.runs.size() == 1; }));
   const OpenState open = open_state();
   EXPECT_FALSE(open.snapshot);
   EXPECT_EQ(open.unused, "it was folded from another history");
