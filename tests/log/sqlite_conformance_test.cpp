@@ -4,12 +4,15 @@
 #include <memory>
 #include <utility>
 
-#include "tests/log/fault_vfs.hpp"
 #include "tests/log/sqlite_file.hpp"
 #include "tests/log/sqlite_fixture.hpp"
+#include "tests/support/fault_vfs.hpp"
 
 namespace signalbox::event_store {
 namespace {
+
+using test_support::Crash;
+using test_support::FaultVfs;
 
 // There before the log opens and until it is closed.
 struct FaultyDisk {
@@ -23,7 +26,6 @@ class FaultySqliteFixture final : private FaultyDisk, public SqliteFixture {
 
   // In turn: the power fails, the process is killed.
   void crash() override {
-    using Crash = FaultVfs::Crash;
     const Crash how = std::exchange(next_, next_ == Crash::kill ? Crash::power_cut : Crash::kill);
     const auto left = vfs.files_after(how, directory());
     close();
@@ -52,7 +54,7 @@ class FaultySqliteFixture final : private FaultyDisk, public SqliteFixture {
     return options;
   }
 
-  FaultVfs::Crash next_ = FaultVfs::Crash::power_cut;
+  Crash next_ = Crash::power_cut;
 };
 
 std::vector<ConformanceCheck> all_checks() {

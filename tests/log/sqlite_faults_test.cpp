@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "tests/log/conformance_support.hpp"
-#include "tests/log/fault_vfs.hpp"
 #include "tests/log/sqlite_fixture.hpp"
+#include "tests/support/fault_vfs.hpp"
 
 namespace signalbox::event_store {
 namespace {
+
+using test_support::FaultVfs;
 
 constexpr TopicPartition kInbound{Topic::inbound, Partition(0)};
 

@@ -1,0 +1,80 @@
+#include "tests/power/crash_points.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+#include "tests/log/sqlite_file.hpp"
+#include "tests/log/sqlite_fixture.hpp"
+
+namespace signalbox::power {
+namespace {
+
+namespace fs = std::filesystem;
+using test_support::Crash;
+using test_support::Disk;
+using test_support::Files;
+
+void write_files(const Files& files, const fs::path& from, const fs::path& to) {
+  for (const auto& [path, bytes] : files) {
+    const fs::path place = to / fs::path(path).lexically_relative(from);
+    fs::create_directories(place.parent_path());
+    event_store::write_file(place.string(), bytes);
+  }
+}
+
+std::vector<CrashPoint> points_after(std::size_t changes) {
+  std::vector<CrashPoint> points{{Crash::kill, changes, 0}, {Crash::power_cut, changes, 0}};
+  for (std::uint64_t i = 0; i < torn_per_point(); ++i)
+    points.push_back({Crash::torn, changes, changes * 1000 + i});
+  return points;
+}
+
+void count(CrashCounts& counts, Crash crash) {
+  switch (crash) {
+    case Crash::kill: ++counts.kills; break;
+    case Crash::power_cut: ++counts.power_cuts; break;
+    case Crash::torn: ++counts.torn; break;
+  }
+}
+
+}  // namespace
+
+std::string to_text(const CrashPoint& point) {
+  const char* const what = point.crash == Crash::kill        ? "kill"
+                           : point.crash == Crash::power_cut ? "power cut"
+                                                             : "torn power cut";
+  return std::string(what) + " after " + std::to_string(point.changes) + " changes, seed " +
+         std::to_string(point.seed);
+}
+
+std::uint64_t torn_per_point() {
+  const char* const asked = std::getenv("SIGNALBOX_POWER_SEEDS");
+  return asked == nullptr ? 1 : std::strtoull(asked, nullptr, 10);
+}
+
+CrashCounts crash_everywhere(
+    const test_support::DiskHistory& history, const std::string& folder,
+    const std::function<void(const std::string& left_in, const CrashPoint& point)>& look) {
+  CrashCounts counts;
+  Disk disk;
+  for (std::size_t changes = 0; changes <= history.size(); ++changes) {
+    if (changes > 0) disk.apply(history[changes - 1]);
+    for (const CrashPoint& point : points_after(changes)) {
+      const event_store::TemporaryDirectory left_in;
+      Random random(point.seed);
+      write_files(disk.left_by(point.crash, random), folder, left_in.path());
+      count(counts, point.crash);
+      look(left_in.path(), point);
+      if (testing::Test::HasFailure()) {
+        ADD_FAILURE() << to_text(point);
+        return counts;
+      }
+    }
+  }
+  return counts;
+}
+
+}  // namespace signalbox::power

@@ -1,0 +1,60 @@
+// FaultVfs: the default VFS of SQLite while it lives, over the system's own, that fails on demand:
+// writes that find the disk full or broken, syncs that fail, syncs that hang, crashes. It concerns
+// files whose path contains `concerned`; everybody else's pass through. Switched from any thread.
+// One at a time per process; outlives every database that uses it. No sync reaches the system's
+// disk: what a power cut leaves is made from what was noted, and the tests wait for no disk.
+//
+// What others write beside SQLite is seen in watched folders alone, and taken for written as a
+// whole when the next change of a database is made.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "tests/support/disk_history.hpp"
+
+namespace signalbox::test_support {
+
+class FaultVfs {
+ public:
+  static constexpr const char* kName = "signalbox-fault";
+  enum class Fault { disk_full, io_error };
+  static constexpr int kForever = -1;
+
+  explicit FaultVfs(std::string concerned = "log.db");
+  ~FaultVfs();
+  FaultVfs(const FaultVfs&) = delete;
+  FaultVfs& operator=(const FaultVfs&) = delete;
+
+  // The write after `good` more ones fails, and so do all later ones until heal().
+  void fail_writes(int good, Fault fault);
+  // The same for syncs; `times` of them.
+  void fail_syncs(int good, int times);
+  // The same for whatever changes the disk: writes, cuts, syncs, removals. A full disk refuses
+  // writes alone.
+  void fail_changes(int good, Fault fault, int times);
+  // Syncs wait until unblock_syncs() or heal(); what fails then is as set.
+  void block_syncs();
+  void unblock_syncs();
+  void heal();
+
+  // The concerned files in this folder as they are left by a crash now, and what else lies there,
+  // by name. All changes wait meanwhile, so it is one moment of them all.
+  [[nodiscard]] Files files_after(Crash crash, const std::string& folder);
+
+  // From here on every change is kept, those of the ordinary files in `watched`, as a folder or
+  // alone, among them. Before the first database is opened.
+  void record(std::string watched);
+  // What was done until now; further databases are not recorded.
+  [[nodiscard]] DiskHistory recorded();
+  // Changes recorded so far.
+  [[nodiscard]] std::size_t changes() const;
+
+  [[nodiscard]] int syncs() const;
+  [[nodiscard]] int writes() const;
+  [[nodiscard]] int faults() const;  // that were met
+  [[nodiscard]] bool sync_is_blocked() const;
+};
+
+}  // namespace signalbox::test_support
