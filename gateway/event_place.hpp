@@ -8,6 +8,7 @@ namespace signalbox::gateway {
 
 // A valid event states the position after itself.
 [[nodiscard]] event_store::Position position_after(const Record& event);
+// 0 where it states none.
 [[nodiscard]] Seq seq_of(const Record& event);
 
 }  // namespace signalbox::gateway

@@ -68,9 +68,12 @@ Cursor read_body(std::string_view body) {
   return Cursor{log, partition, next_offset, epoch, owner_seq, last_seq};
 }
 
-bool has_negative(const Cursor& cursor) {
-  return cursor.next_offset.value() < 0 || cursor.epoch.value() < 0 ||
-         cursor.owner_seq.value() < 0 || cursor.last_seq.value() < 0;
+// Anybody can make a cursor that checks: what is counted on from it must not overflow.
+bool are_counts(const Cursor& cursor) {
+  return std::ranges::all_of(
+      std::array{cursor.next_offset.value(), cursor.epoch.value(), cursor.owner_seq.value(),
+                 cursor.last_seq.value()},
+      [](std::int64_t count) { return count >= 0 && count <= kCountMax<std::int64_t>; });
 }
 
 }  // namespace
@@ -113,7 +116,7 @@ tl::expected<Cursor, CursorFault> decode_cursor(std::string_view text, const Use
   const Cursor cursor = read_body(body);
   if (as_text(check_of(body, user)) != std::string_view(*bytes).substr(kBodyBytes))
     return tl::unexpected(cursor.log_id == log ? CursorFault::other_user : CursorFault::damaged);
-  if (has_negative(cursor)) return tl::unexpected(CursorFault::damaged);
+  if (!are_counts(cursor)) return tl::unexpected(CursorFault::damaged);
   if (cursor.log_id != log) return tl::unexpected(CursorFault::other_log);
   if (cursor.partition != partition) return tl::unexpected(CursorFault::other_partition);
   return cursor;

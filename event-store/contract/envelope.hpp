@@ -91,9 +91,10 @@ template <class Id>
   else if constexpr (std::same_as<typename Id::value_type, Uuid>)
     return uuid_header(headers, name).map([](const Uuid& uuid) { return Id(uuid); });
   else
-    return number_header(headers, name, kBounds).map([](std::int64_t number) {
-      return Id(static_cast<typename Id::value_type>(number));
-    });
+    return number_header(
+               headers, name,
+               {.smallest = kBounds.smallest, .largest = kCountMax<typename Id::value_type>})
+        .map([](std::int64_t number) { return Id(static_cast<typename Id::value_type>(number)); });
 }
 
 // nullopt where the header is absent; what is there must be right.

@@ -15,7 +15,8 @@ std::optional<Hash> stated_hash(const Record& event) {
 
 std::string describe_unreadable(bool seq, bool hash) {
   if (!seq && !hash) return "neither ce_userseq nor ce_chainhash can be read";
-  return seq ? "ce_chainhash is absent or no hash" : "ce_userseq is absent or no number";
+  return seq ? "ce_chainhash is absent or no hash"
+             : "ce_userseq is absent, no number or beyond counting";
 }
 
 }  // namespace
@@ -24,11 +25,17 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
   return {Seq(0), chain_start(log, user)};
 }
 
+std::optional<Seq> stated_seq(const Record& event) {
+  const auto number = header_number(event, "ce_userseq");
+  if (!number || *number > kCountMax<std::int64_t>) return std::nullopt;
+  return Seq(*number);
+}
+
 std::optional<UserChain> stated_chain(const Record& valid_event) {
-  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto seq = stated_seq(valid_event);
   const auto hash = stated_hash(valid_event);
   if (!seq || !hash) return std::nullopt;
-  return UserChain{Seq(*seq), *hash};
+  return UserChain{*seq, *hash};
 }
 
 namespace {
@@ -55,13 +62,13 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 }
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
-  const auto seq = header_number(valid_event, "ce_userseq");
+  const auto seq = stated_seq(valid_event);
   const auto hash = stated_hash(valid_event);
   const ContentHash content = content_hash(valid_event.headers, valid_event.value);
   const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
   // From what the event states, so that each break is named once; what it does not state goes on
   // as if it were right.
-  chain.seq = seq ? Seq(*seq) : expected.seq;
+  chain.seq = seq.value_or(expected.seq);
   chain.hash = hash ? *hash : expected.hash;
   return {content, judge(chain, expected, seq.has_value(), hash.has_value(), valid_event.offset)};
 }

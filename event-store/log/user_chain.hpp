@@ -24,6 +24,8 @@ struct ChainBreak {
 
 // h0 of this user.
 [[nodiscard]] UserChain start_of_chain(const LogId& log, const UserId& user);
+// The seq an event states; none where it states no number, or one beyond kCountMax.
+[[nodiscard]] std::optional<Seq> stated_seq(const Record& event);
 // Where the chain stands after this event by what it states; none where it states too little.
 [[nodiscard]] std::optional<UserChain> stated_chain(const Record& valid_event);
 // Follows one valid event of that user. On a break the chain goes on from what the event states.

@@ -2,7 +2,9 @@
 // through parse_id, which is the only place that knows what an opaque id may look like.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -34,6 +36,10 @@ using OwnerSeq =
     Tagged<std::int64_t, struct OwnerSeqTag>;             // within partition and epoch: 1, 2, 3 ...
 using Attempt = Tagged<std::int32_t, struct AttemptTag>;  // of a run: 1, 2, 3 ...
 using Step = Tagged<std::int32_t, struct StepTag>;        // of a run: 1, 2, 3 ...
+
+// Counters that come from outside are refused beyond this, so that counting on cannot overflow.
+template <std::signed_integral N>
+inline constexpr N kCountMax = std::numeric_limits<N>::max() / 2;
 
 inline constexpr std::size_t kOpaqueIdBytesMax = 128;
 

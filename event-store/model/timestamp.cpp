@@ -96,8 +96,10 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
-  return std::chrono::sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) +
-         *fraction - *zone;
+  const Timestamp time = std::chrono::sys_days(date) + hours(*hour) + minutes(*minute) +
+                         seconds(*second) + *fraction - *zone;
+  if (time < kTimestampMin || time > kTimestampMax) return std::nullopt;
+  return time;
 }
 
 }  // namespace signalbox

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "event-store/contract/base64.hpp"
 #include "tests/contract/vectors.hpp"
 
@@ -73,8 +75,15 @@ TEST_F(CursorFaults, NoChangedByteIsTaken) {
 }
 
 TEST_F(CursorFaults, ACountNoLogCanReachIsDamaged) {
-  const Cursor negative{log, Partition(3), Offset(-1), Epoch(2), OwnerSeq(7), Seq(4)};
-  EXPECT_EQ(fault(encode_cursor(negative, user), user, log, Partition(3)), CursorFault::damaged);
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  // Of the last one the next seq overflowed: whoever makes a cursor makes its check too.
+  for (const Cursor& made :
+       {Cursor{log, Partition(3), Offset(-1), Epoch(2), OwnerSeq(7), Seq(4)},
+        Cursor{log, Partition(3), Offset(most), Epoch(2), OwnerSeq(7), Seq(4)},
+        Cursor{log, Partition(3), Offset(9), Epoch(most), OwnerSeq(7), Seq(4)},
+        Cursor{log, Partition(3), Offset(9), Epoch(2), OwnerSeq(most), Seq(4)},
+        Cursor{log, Partition(3), Offset(9), Epoch(2), OwnerSeq(7), Seq(most)}})
+    EXPECT_EQ(fault(encode_cursor(made, user), user, log, Partition(3)), CursorFault::damaged);
 }
 
 }  // namespace

@@ -65,6 +65,19 @@ TEST_F(UserChainTest, AnUnreadableLinkIsABreakToo) {
   EXPECT_FALSE(follow_next(owner_.event("anna", Offset(3))));
 }
 
+// Found by reading: the next seq after it overflowed.
+TEST_F(UserChainTest, ASeqBeyondCountingIsNoneAndTheChainGoesOnWithoutIt) {
+  for (const char* seq : {"9223372036854775807", "4611686018427387904", "18446744073709551615"}) {
+    NewRecord record = owner_.event("anna", Offset(next_));
+    set(record, "ce_userseq", seq);
+    const Seq before = chain_.seq;
+    const auto broken = follow_next(std::move(record));
+    ASSERT_TRUE(broken) << seq;
+    EXPECT_EQ(broken->kind, ChainBreak::Kind::unreadable) << seq;
+    EXPECT_EQ(chain_.seq, before.next()) << seq;
+  }
+}
+
 TEST_F(UserChainTest, AnotherLogHasAnotherStart) {
   chain_ = start_of_chain(LogId(random_.uuid()), UserId("anna"));
   EXPECT_TRUE(follow_next(owner_.event("anna", Offset(0))));

@@ -27,5 +27,14 @@ TEST(Timestamp, WhatIsNoTimeIsRefused) {
     EXPECT_FALSE(parse_timestamp(text)) << text;
 }
 
+// In UTC their year had five digits, or a sign: a text that nobody could read back.
+TEST(Timestamp, WhatFourDigitsOfAYearCannotSayIsRefused) {
+  for (const char* text :
+       {"9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"})
+    EXPECT_FALSE(parse_timestamp(text)) << text;
+  for (const Timestamp time : {kTimestampMin, kTimestampMax})
+    EXPECT_EQ(parse_timestamp(to_text(time)), time) << to_text(time);
+}
+
 }  // namespace
 }  // namespace signalbox
