@@ -36,7 +36,10 @@ std::vector<std::string_view> parameter_names(std::string_view query) {
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    if (!pair.empty()) names.push_back(pair.substr(0, pair.find('=')));
+    if (pair.empty()) continue;
+    // One that begins with `=` has no name but what stands there.
+    const std::string_view name = pair.substr(0, pair.find('='));
+    names.push_back(name.empty() ? pair : name);
   }
   return names;
 }

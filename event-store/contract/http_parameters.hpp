@@ -32,7 +32,8 @@ namespace signalbox::event_store {
 // The value of one query parameter, percent-decoded; none where it is absent or badly encoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
-// The 400 that names the first parameter that is none of these, or is given twice.
+// The 400 that names the first parameter that is none of these, or is given twice; one without a
+// name is named by its whole text (`=5`).
 [[nodiscard]] tl::expected<void, HttpResponse> check_parameters(
     std::string_view query, std::span<const std::string_view> known);
 // A whole number in that range, or `without` where the parameter is absent; or the 400.

@@ -47,6 +47,8 @@ TEST(HistoryRequest, names_the_parameter_that_is_wrong) {
                                                        {"thread_id=%00", "thread_id"},
                                                        {"thread_id=%ff", "thread_id"},
                                                        {"thread=t", "thread"},
+                                                       {"=5", "=5"},
+                                                       {"limit=1&=", "="},
                                                        {"user_id=bob", "user_id"}};
   for (const auto& [query, field] : cases) {
     const auto read = read_history_query(query, kAnna);
