@@ -97,8 +97,10 @@ void receive_message(RoutingState& state, const MessageReceived& received, const
               .inbound_offset = event.inbound_offset,
               .causation_id = event.causation_id,
               .traceparent = event.traceparent};
-  state.threads[*event.thread_id].push_back(*event.run_id);
-  state.runs.insert_or_assign(*event.run_id, std::move(run));
+  // A run is received once: where a faulty owner states it again it stays what and where it is, or
+  // a queue would keep it after its end.
+  if (state.runs.emplace(*event.run_id, std::move(run)).second)
+    state.threads[*event.thread_id].push_back(*event.run_id);
 }
 
 void apply_to_run(OpenRun& run, const Event& event) {

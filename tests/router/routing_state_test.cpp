@@ -317,5 +317,18 @@ TEST(RoutingState, EveryCommandHasExactlyOneOutcomeAndItComesFirst) {
   }
 }
 
+// It stood in two queues, and the one it did not leave ended the router with the next message.
+TEST(RoutingState, ARunReceivedAgainByAFaultyOwnerStaysWhereItIs) {
+  UserStory user;
+  user.says("m1", "t1");
+  RoutingState state = user.state();
+  Event again = user.history().front();
+  again.thread_id = ThreadId("t2");
+  std::get<MessageReceived>(again.data).message_id = MessageId("m2");
+  apply(state, again, user.rules().limits);
+  EXPECT_EQ(state.runs, user.state().runs);
+  EXPECT_EQ(state.threads, user.state().threads);
+}
+
 }  // namespace
 }  // namespace signalbox::router

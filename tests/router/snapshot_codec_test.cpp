@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "event-store/contract/chain.hpp"
@@ -262,6 +263,64 @@ TEST(SnapshotCodec, WhatIsWrongIsSaidWithoutAWordOfTheUser) {
   EXPECT_EQ(cut.error().message.find("what he"), std::string::npos) << cut.error().message;
   EXPECT_NE(cut.error().message.find(std::to_string(content + 10)), std::string::npos)
       << "but the place: " << cut.error().message;
+}
+
+// The golden snapshot of a user with one thing changed.
+Json changed(const char* place, const Json& value) {
+  Json json = Json::parse(golden("user_snapshot"));
+  json[Json::json_pointer(place)] = value;
+  return json;
+}
+
+// Each was taken: as another number, as a text that is nowhere, as runs nobody would end.
+TEST(SnapshotCodec, WhatNoEncoderWritesIsRefused) {
+  const Json most = std::numeric_limits<std::int64_t>::max();
+  const Json run = Json::parse(golden("user_snapshot"))["state"]["runs"][0];
+  const std::pair<const char*, Json> changes[] = {
+      {"/state/runs/0/phase", 3},
+      {"/state/runs/0/phase", -1},
+      {"/state/runs/0/phase", 0.5},
+      {"/state/runs/0/attempt", 0},
+      {"/state/runs/0/attempt", 4294967298},
+      {"/state/runs/0/tries", -1},
+      {"/state/runs/0/started_at", most},
+      {"/state/runs/0/content", Json{{"seq", 1}}},
+      {"/state/runs/0/thread_id", "t-2"},
+      {"/state/runs/0/message_id", ""},
+      {"/state/runs/0/run_id", "A1000000-0000-0000-0000-000000000000"},
+      {"/state/runs/2", run},
+      {"/state/threads/0/1/2", "a2000000-0000-0000-0000-000000000000"},
+      {"/state/threads/0/1", Json::array()},
+      {"/state/threads/1", Json{"t-9", Json::array()}},
+      {"/state/seen/2", Json{"m-1", std::string(32, '0'), "a1000000-0000-0000-0000-000000000000"}},
+      {"/state/seen/0/1", std::string(34, '0')},
+      {"/state/seen/0/3", "more"},
+      {"/state/chainhash", std::string(64, 'A')},
+      {"/state/seq", most},
+      {"/state/seq", 15.0},
+      {"/state/seq", 1e300},
+      {"/state/last_time", most},
+      {"/state/last_inbound", -2},
+      {"/state/user_id", "a\nb"},
+      {"/state/more", 1},
+      {"/at/offset", -1},
+      {"/at/ownerseq", "4"},
+      {"/partition", 4294967299}};
+  for (const auto& [place, value] : changes) {
+    const auto read = decode_user_snapshot(changed(place, value).dump());
+    ASSERT_FALSE(read) << place << " = " << value;
+    EXPECT_EQ(read.error().code, Errc::corrupt);
+  }
+  EXPECT_TRUE(decode_user_snapshot(changed("/state/seq", 16).dump()));
+}
+
+TEST(SnapshotCodec, AMemberTwiceOrBeyondAllDepthIsRefused) {
+  std::string twice = Json::parse(golden("user_snapshot")).dump();
+  ASSERT_EQ(twice.front(), '{');
+  twice.insert(1, R"("partition":4,)");
+  EXPECT_FALSE(decode_user_snapshot(twice));
+  const std::size_t deep = 100'000;
+  EXPECT_FALSE(decode_user_snapshot(std::string(deep, '[') + std::string(deep, ']')));
 }
 
 TEST(SnapshotCodec, APartitionsSnapshotComesBackAsItWas) {
