@@ -4,8 +4,10 @@
 
 #include <array>
 #include <memory>
-#include <optional>
+#include <string_view>
 #include <utility>
+
+#include "event-store/contract/json_reader.hpp"
 
 namespace signalbox::bench {
 
@@ -20,25 +22,40 @@ using Gzip = std::unique_ptr<gzFile_s, CloseGzip>;
 
 enum class Read { line, end, failed };
 
-// gzgets reads plain files as they are.
-Read read_line(gzFile_s* file, std::string& line) {
-  std::array<char, 65536> part{};
-  line.clear();
-  while (line.size() < kLineBytesMax) {
-    if (gzgets(file, part.data(), static_cast<int>(part.size())) == nullptr) {
-      int code = Z_OK;
-      gzerror(file, &code);
-      if (code != Z_OK && code != Z_STREAM_END) return Read::failed;
-      return line.empty() ? Read::end : Read::line;
+// The lines of a file, gzip or plain, whatever bytes are in them.
+class LineReader {
+ public:
+  explicit LineReader(Gzip file) : file_(std::move(file)) {}
+
+  Read next(std::string& line) {
+    line.clear();
+    while (line.size() < kLineBytesMax) {
+      if (rest_.empty() && !read_part()) return Read::failed;
+      if (rest_.empty()) return line.empty() ? Read::end : Read::line;
+      const std::string_view piece = rest_.substr(0, rest_.find('\n'));
+      const bool is_whole = piece.size() < rest_.size();
+      line += piece;
+      rest_.remove_prefix(piece.size() + (is_whole ? 1 : 0));
+      if (is_whole) return Read::line;
     }
-    line += part.data();
-    if (line.back() == '\n') {
-      line.pop_back();
-      return Read::line;
-    }
+    return Read::failed;
   }
-  return Read::failed;
-}
+
+ private:
+  // Leaves nothing in `rest_` at the end of the file. gzread reads plain files as they are.
+  bool read_part() {
+    const int size = gzread(file_.get(), part_.data(), static_cast<unsigned>(part_.size()));
+    int code = Z_OK;
+    gzerror(file_.get(), &code);
+    if (size < 0 || (code != Z_OK && code != Z_STREAM_END)) return false;
+    rest_ = {part_.data(), static_cast<std::size_t>(size)};
+    return true;
+  }
+
+  Gzip file_;
+  std::array<char, 65536> part_{};
+  std::string_view rest_;  // of part_: read and not given out
+};
 
 // Throws nlohmann's exception where a field is missing or of another type.
 Conversation parse(const std::string& line) {
@@ -57,19 +74,26 @@ Conversation parse(const std::string& line) {
 }  // namespace
 
 Result<std::vector<Conversation>> load_conversations(const std::string& path) {
-  const Gzip file(gzopen(path.c_str(), "rb"));
+  Gzip file(gzopen(path.c_str(), "rb"));
   if (!file) return failure(Errc::not_found, path + ": cannot be opened");
+  LineReader lines(std::move(file));
   std::vector<Conversation> conversations;
   std::string line;
   for (int number = 1;; ++number) {
-    const Read read = read_line(file.get(), line);
-    if (read == Read::end) break;
-    if (read == Read::failed) return failure(Errc::io_error, path + ": cannot be read");
+    const Read taken = lines.next(line);
+    if (taken == Read::end) break;
+    if (taken == Read::failed) return failure(Errc::io_error, path + ": cannot be read");
     if (line.empty()) continue;
+    const auto wrong = [&](const std::string& what) {
+      return failure(Errc::bad_config, path + ":" + std::to_string(number) + ": " + what);
+    };
+    // What is nested is copied and compared a level at a time: not as deep as somebody likes.
+    if (const auto read = event_store::read_json_object(line); !read)
+      return wrong(read.error().message);
     try {
       conversations.push_back(parse(line));
-    } catch (const nlohmann::json::exception& wrong) {
-      return failure(Errc::bad_config, path + ":" + std::to_string(number) + ": " + wrong.what());
+    } catch (const nlohmann::json::exception& error) {
+      return wrong(error.what());
     }
   }
   if (conversations.empty()) return failure(Errc::bad_config, path + ": holds no conversation");
