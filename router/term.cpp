@@ -304,8 +304,8 @@ void Term::release(std::function<void()> done) {
 
 // Whoever waits for the partition takes silence for an end.
 void Term::say_releasing() {
-  release_timer_ = TimerId::none;
   if (!gate_) return;  // released
+  release_timer_ = TimerId::none;
   const MonotonicTime now = services_.clock.monotonic();
   release_forced_ = now >= release_until_;
   if (release_forced_) return pump();
@@ -328,7 +328,16 @@ void Term::try_release() {
   snapshot_partition();
   append_checkpoint({});
   append_control(PartitionReleased{.epoch = takeover_.epoch, .claim_id = takeover_.claim_id},
-                 released_);
+                 [this] { tell_released(); });
+  // It is a hint: who gets no answer about it goes without.
+  services_.executor.cancel(release_timer_);
+  release_timer_ = services_.executor.call_at(release_until_, [this] { tell_released(); });
+}
+
+void Term::tell_released() {
+  if (!released_) return;
+  services_.executor.cancel(std::exchange(release_timer_, TimerId::none));
+  services_.executor.post(std::exchange(released_, {}));
 }
 
 }  // namespace signalbox::router

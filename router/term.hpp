@@ -53,8 +53,8 @@ class Term {
   void on_checkpoint(const PartitionCheckpoint& checkpoint);
   void on_hole() { open_.on_hole(); }
 
-  // Finishes steps under way (at most release_grace), states a checkpoint and the release, then
-  // calls back.
+  // Finishes steps under way, states a checkpoint and the release, then calls back: at most
+  // release_grace later, whether or not the log has answered.
   void release(std::function<void()> done);
 
   // True once commands are taken and nothing is in doubt.
@@ -121,6 +121,7 @@ class Term {
   void keep_house();
   void snapshot_partition();
   void try_release();
+  void tell_released();
   void say_releasing();
 
   RouterServices services_;

@@ -179,6 +179,19 @@ TEST_F(ReleaseGrace, IsWaitedForNoLongerThanTheStepTakes) {
   EXPECT_EQ(slow_->started, 1);
 }
 
+// Found by the simulation: a router that was given the partition again never served it.
+TEST_F(ReleaseGrace, EndsThoughTheLogNeverAnswersAboutTheRelease) {
+  first("control.partition_released", kLostSilently);
+  serves(a_);
+  a_.release();
+  scheduler_.advance(milliseconds(19'900));
+  EXPECT_TRUE(a_.is_owner());
+  scheduler_.advance(milliseconds(200));
+  EXPECT_FALSE(a_.is_owner());
+  a_.start();
+  has_a_run("u");
+}
+
 TEST_F(ReleaseGrace, IsTwentySecondsThenTheStepIsLeft) {
   calls_a_tool_of(seconds(50));
   scheduler_.advance(milliseconds(19'900));
