@@ -55,7 +55,7 @@ CONFINED = {
     r"websocketpp/": r"^(gateway/websocket_(server\.cpp|transport\.hpp)|ops/bench/bare_peer\.cpp)$",
     # No second path to a user's socket: whoever is not the gateway states facts through an emitter,
     # and the gateway reads them from the log.
-    r"gateway/(client_link|hub|socket_link|session|feed|partition_feed)\.hpp": r"^(gateway|tests/gateway)/",
+    r"gateway/(client_link|hub|socket_link|session|feed|partition_feed)\.hpp": r"^(gateway|tests/(gateway|simulation))/",
 }
 # All that event-store/model may include beside itself.
 MODEL_LIBRARIES = re.compile(r"^([a-z_]+|tl/expected\.hpp)$")

@@ -18,6 +18,7 @@
 #include "router/snapshot_codec.hpp"
 #include "router/user_rebuild.hpp"
 #include "tests/agents/test_agents.hpp"
+#include "tests/router/counting_agent.hpp"
 #include "tests/router/simulated_router.hpp"
 
 namespace signalbox::router {

@@ -13,6 +13,7 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "tests/agents/test_agents.hpp"
+#include "tests/router/counting_agent.hpp"
 #include "tests/router/simulated_router.hpp"
 
 namespace signalbox::router {

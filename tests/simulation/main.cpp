@@ -1,0 +1,97 @@
+// simulation: plays seeds, each a history of a whole cluster, and says how many a minute. Exit code
+// 1 when a promise was broken; then it prints what, and the command that plays that history again.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "tests/simulation/cluster.hpp"
+#include "tests/simulation/defences.hpp"
+
+namespace signalbox::simulation {
+namespace {
+
+struct Options {
+  std::uint64_t from = 1;
+  std::uint64_t seeds = 1;
+  double minutes = 0;
+  std::string without;
+  bool verbose = false;
+};
+
+void print_violations(const std::string& program, const Options& options, std::uint64_t seed,
+                      const RunReport& report) {
+  for (const std::string& what : report.violations)
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), what.c_str());
+  const std::string without = options.without.empty() ? "" : " --without " + options.without;
+  std::printf("again: %s --seed %llu%s\n", program.c_str(), static_cast<unsigned long long>(seed),
+              without.c_str());
+}
+
+int play(const std::string& program, const Options& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  std::map<std::string, std::int64_t, std::less<>> met;
+  std::uint64_t seed = options.from;
+  std::uint64_t failed = 0;
+  for (;
+       options.minutes > 0 ? elapsed() < options.minutes * 60 : seed < options.from + options.seeds;
+       ++seed) {
+    const RunReport report = simulate(seed);
+    for (const auto& [name, count] : report.met) met[name] += count;
+    if (options.verbose)
+      std::printf("seed %llu trace %016llx\n", static_cast<unsigned long long>(seed),
+                  static_cast<unsigned long long>(report.trace.value()));
+    if (report.violations.empty()) continue;
+    print_violations(program, options, seed, report);
+    if (++failed == 5) break;
+  }
+  const auto played = static_cast<double>(seed - options.from);
+  for (const auto& [name, count] : met)
+    std::printf("%10lld  %s\n", static_cast<long long>(count), name.c_str());
+  std::printf("%.0f seeds, %llu failed, %.1f s, %.0f seeds a minute\n", played,
+              static_cast<unsigned long long>(failed), elapsed(), played * 60 / elapsed());
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace signalbox::simulation
+
+int main(int argc, char** argv) {
+  namespace simulation = signalbox::simulation;
+  spdlog::set_default_logger(spdlog::stderr_logger_st("simulation"));
+  spdlog::set_level(spdlog::level::off);
+  simulation::Options options;
+  CLI::App app{"plays histories of a simulated cluster"};
+  app.add_option_function<std::uint64_t>(
+      "--seed",
+      [&](const std::uint64_t& seed) {
+        options.from = seed;
+        options.verbose = true;
+      },
+      "play this one, and print its trace hash");
+  app.add_flag_callback(
+      "--log", [] { spdlog::set_level(spdlog::level::debug); },
+      "show what the simulated processes log, on standard error");
+  app.add_option("--seeds", options.seeds, "play so many");
+  app.add_option("--from", options.from, "beginning with this one");
+  app.add_option("--minutes", options.minutes, "play for so long");
+  app.add_option_function<std::string>(
+         "--without",
+         [&](const std::string& name) {
+           options.without = name;
+           simulation::turn_off(simulation::defence_named(name));
+         },
+         "take this defence away: a checker must notice")
+      ->check([](const std::string& name) {
+        return simulation::defence_named(name) ? "" : "no defence of this name";
+      });
+  CLI11_PARSE(app, argc, argv);
+  return simulation::play(argv[0], options);
+}

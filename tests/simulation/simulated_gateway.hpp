@@ -1,0 +1,56 @@
+// SimulatedGateway: one machine that runs the real gateway but for its sockets: sessions and their
+// links, one hub, one feed, over the simulated log and network. kill() is kill -9, pause() is
+// SIGSTOP; start() begins a new process. One real thread, virtual time.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/metrics.hpp"
+#include "gateway/session.hpp"
+#include "tests/simulation/process_log.hpp"
+#include "tests/simulation/simulated_connection.hpp"
+
+namespace signalbox::simulation {
+
+// What simulated machines run on. All of it outlives them.
+struct Surroundings {
+  test_support::SimulatedScheduler& scheduler;
+  test_support::SimulatedEventLog& log;
+  SimulatedGroup& group;
+  Random& random;
+};
+
+class SimulatedGateway {
+ public:
+  SimulatedGateway(Surroundings surroundings, std::string name, std::vector<std::string> agents);
+  ~SimulatedGateway();
+
+  void start();
+  void kill();
+  void pause();
+  void go_on();
+  [[nodiscard]] bool is_up() const { return process_ != nullptr; }
+
+  // The upgrade of a socket whose token was accepted, as it arrives. False: nobody listens.
+  [[nodiscard]] bool accept(const std::shared_ptr<SimulatedConnection>& connection,
+                            gateway::Handshake handshake, const UserId& user);
+  // Every connection there is, for faults of the network.
+  void for_each_connection(const std::function<void(SimulatedConnection&)>& visit);
+
+ private:
+  struct Process;
+
+  Surroundings surroundings_;
+  prometheus::Registry registry_;
+  gateway::GatewayMetrics metrics_;
+  gateway::SessionOptions options_;
+  std::unique_ptr<Process> process_;
+  bool paused_ = false;
+};
+
+}  // namespace signalbox::simulation

@@ -1,0 +1,85 @@
+#include "tests/simulation/simulated_router_process.hpp"
+
+#include <utility>
+
+namespace signalbox::simulation {
+
+struct SimulatedRouterProcess::Process {
+  Process(const Surroundings& on, const std::string& name, const router::AgentRegistry& agents,
+          const router::RouterOptions& options, event_store::SnapshotStore& snapshots,
+          std::function<void(const Error&)> on_fatal)
+      : scheduler(on.scheduler),
+        executor(scheduler.make_executor(name)),
+        log(on.log.open_session(), on.group, name),
+        router({log, snapshots, scheduler.clock(), executor, on.random, agents}, options,
+               std::move(on_fatal)) {
+    scheduler.run_on(executor, [this] { router.start(); });
+  }
+  ~Process() { scheduler.stop(executor); }
+
+  test_support::SimulatedScheduler& scheduler;
+  Executor& executor;
+  ProcessLog log;
+  router::Router router;
+  bool gone = false;  // it has left in order
+};
+
+SimulatedRouterProcess::SimulatedRouterProcess(Surroundings surroundings, std::string name,
+                                               const router::AgentRegistry& agents,
+                                               router::RouterOptions options, RunReport& report)
+    : surroundings_(surroundings),
+      name_(std::move(name)),
+      agents_(agents),
+      options_(std::move(options)),
+      report_(report),
+      snapshots_(std::make_unique<event_store::MemorySnapshotStore>()) {
+  options_.instance = name_;
+}
+
+SimulatedRouterProcess::~SimulatedRouterProcess() = default;
+
+void SimulatedRouterProcess::start() {
+  if (process_ && process_->gone) kill();
+  if (process_) return;
+  paused_ = draining_ = false;
+  process_ = std::make_unique<Process>(
+      surroundings_, name_, agents_, options_, *snapshots_, [this](const Error& error) {
+        report_.violate(name_ + ": a partition stopped: " + error.message);
+      });
+}
+
+void SimulatedRouterProcess::kill() { process_.reset(); }
+
+void SimulatedRouterProcess::pause() {
+  if (!process_ || std::exchange(paused_, true)) return;
+  surroundings_.scheduler.pause(process_->executor);
+  surroundings_.scheduler.call_after(std::chrono::milliseconds(surroundings_.random.below(1500)),
+                                     [this] {
+                                       if (paused_) surroundings_.group.lose(name_);
+                                     });
+}
+
+void SimulatedRouterProcess::go_on() {
+  if (!process_ || !std::exchange(paused_, false)) return;
+  surroundings_.scheduler.resume(process_->executor);
+  surroundings_.group.hear_of(name_);
+}
+
+void SimulatedRouterProcess::drain() {
+  if (!process_ || paused_ || std::exchange(draining_, true)) return;
+  surroundings_.scheduler.run_on(process_->executor, [process = process_.get()] {
+    process->router.drain([process] { process->gone = true; });
+  });
+}
+
+bool SimulatedRouterProcess::is_leaving() const { return process_ && draining_ && !process_->gone; }
+
+std::vector<std::string> SimulatedRouterProcess::not_ready() const {
+  return process_ ? process_->router.not_ready() : std::vector<std::string>{"it does not run"};
+}
+
+void SimulatedRouterProcess::lose_snapshots() {
+  if (!process_) snapshots_ = std::make_unique<event_store::MemorySnapshotStore>();
+}
+
+}  // namespace signalbox::simulation
