@@ -415,7 +415,7 @@ TEST_F(KafkaMock, PartitionsWithoutALeaderDoNotHoldUpTailsOfOthers) {
   Collector healthy;
   const TailOn behind(*fixture, kInbound, Offset(0), healthy, 1);
   ASSERT_TRUE(fixture->wait_until([&] { return healthy.records().size() == 3000u; }));
-  // Twelve pieces; with a turn of all others between any two of them there would be twelve times as many.
+  // Twelve pieces, and no turn of all the others between any two of them.
   EXPECT_LT(in_vain() - before, 12 * dead.size() / 2);
 }
 
