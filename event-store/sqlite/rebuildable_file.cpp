@@ -96,6 +96,11 @@ Result<SqliteDatabase> try_read(const std::string& path, const FileFormat& forma
                                 SqliteDatabase::Access access) {
   auto database = SqliteDatabase::open(path, access);
   if (!database) return database;
+  // Whoever made it ended before its first commit: that is no damage.
+  const auto content = database->query_number(
+      "SELECT (SELECT application_id FROM pragma_application_id) + count(*) FROM sqlite_schema");
+  if (!content) return tl::unexpected<Error>(content.error());
+  if (*content == 0) return failure(Errc::not_found, path + " has nothing in it yet");
   const auto wrong = what_is_wrong(*database, format, log);
   if (!wrong) return tl::unexpected<Error>(wrong.error());
   if (*wrong) return failure(Errc::corrupt, path + " is " + **wrong);
@@ -133,6 +138,9 @@ Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path, const F
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     return failure(Errc::not_found, path + " is missing");
+  // SQLite's first journal, before the write-ahead log takes over: nothing was committed so far.
+  if (std::filesystem::exists(path + "-journal", ignored))
+    return failure(Errc::not_found, path + " has nothing in it yet");
   auto file = try_read(path, format, log, SqliteDatabase::Access::read_only);
   if (file || file.error().code != Errc::io_error ||
       std::filesystem::exists(path + "-wal", ignored))

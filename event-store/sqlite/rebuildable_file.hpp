@@ -31,7 +31,8 @@ struct FileFormat {
                                                const std::function<void(const std::string&)>& warn);
 
 // For who only looks, also beside the writing connection and in a folder where nothing can be made.
-// Errors: not_found (no file), corrupt (also: of another kind, format or log), io_error.
+// Errors: not_found (no file, or one that nothing was committed to), corrupt (also: of another
+// kind, format or log), io_error.
 [[nodiscard]] Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path,
                                                               const FileFormat& format,
                                                               const LogId& log);

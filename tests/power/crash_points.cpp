@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "tests/log/sqlite_file.hpp"
@@ -24,6 +26,11 @@ void write_files(const Files& files, const fs::path& from, const fs::path& to) {
     event_store::write_file(place.string(), bytes);
   }
 }
+
+struct Left {
+  Files files;
+  CrashPoint point;
+};
 
 std::vector<CrashPoint> points_after(std::size_t changes) {
   std::vector<CrashPoint> points{{Crash::kill, changes, 0}, {Crash::power_cut, changes, 0}};
@@ -55,25 +62,30 @@ std::uint64_t torn_per_point() {
   return asked == nullptr ? 1 : std::strtoull(asked, nullptr, 10);
 }
 
-CrashCounts crash_everywhere(
-    const test_support::DiskHistory& history, const std::string& folder,
-    const std::function<void(const std::string& left_in, const CrashPoint& point)>& look) {
+CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
+                             const Look& look) {
   CrashCounts counts;
   Disk disk;
+  std::map<Crash, Left> waiting;
+  const auto look_at = [&](const Left& left) {
+    const event_store::TemporaryDirectory left_in;
+    write_files(left.files, folder, left_in.path());
+    look(left_in.path(), left.point);
+    if (testing::Test::HasFailure()) ADD_FAILURE() << to_text(left.point);
+  };
   for (std::size_t changes = 0; changes <= history.size(); ++changes) {
     if (changes > 0) disk.apply(history[changes - 1]);
     for (const CrashPoint& point : points_after(changes)) {
-      const event_store::TemporaryDirectory left_in;
-      Random random(point.seed);
-      write_files(disk.left_by(point.crash, random), folder, left_in.path());
       count(counts, point.crash);
-      look(left_in.path(), point);
-      if (testing::Test::HasFailure()) {
-        ADD_FAILURE() << to_text(point);
-        return counts;
-      }
+      Random random(point.seed);
+      Left left{disk.left_by(point.crash, random), point};
+      const auto [last, is_first] = waiting.try_emplace(point.crash, left);
+      if (!is_first && last->second.files != left.files) look_at(last->second);
+      if (testing::Test::HasFailure()) return counts;
+      last->second = std::move(left);
     }
   }
+  for (const auto& [crash, left] : waiting) look_at(left);
   return counts;
 }
 

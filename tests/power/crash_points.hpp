@@ -28,11 +28,13 @@ struct CrashPoint {
 // The environment's SIGNALBOX_POWER_SEEDS: different torn disks per point, usually one.
 [[nodiscard]] std::uint64_t torn_per_point();
 
-// Before each change and after the last one: a kill, a power cut, torn ones. `look` gets a folder
-// that has what is left of the files that were under `folder`, under the same names. It ends with
-// the first point that is found wrong.
-CrashCounts crash_everywhere(
-    const test_support::DiskHistory& history, const std::string& folder,
-    const std::function<void(const std::string& left_in, const CrashPoint& point)>& look);
+// Gets a folder that has what is left of the files, under the same names.
+using Look = std::function<void(const std::string& left_in, const CrashPoint& point)>;
+
+// Before each change and after the last one: a kill, a power cut, torn ones, of the files that were
+// under `folder`. Where one after the other leaves the same files, only the last of them is looked
+// at, when most had been promised. It ends with the first point that is found wrong.
+CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
+                             const Look& look);
 
 }  // namespace signalbox::power
