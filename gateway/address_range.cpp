@@ -7,6 +7,8 @@
 namespace signalbox::gateway {
 
 std::optional<AddressBytes> parse_address(const std::string& text) {
+  // The library reads as far as a NUL.
+  if (text.find('\0') != text.npos) return std::nullopt;
   std::error_code error;
   const auto address = asio::ip::make_address(text, error);
   if (error) return std::nullopt;
