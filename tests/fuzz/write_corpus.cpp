@@ -3,11 +3,19 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "event-store/archive/checkpoint.hpp"
+#include "event-store/archive/history_page.hpp"
 #include "event-store/contract/codec.hpp"
+#include "event-store/contract/cursor.hpp"
+#include "event-store/contract/record_json.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "gateway/auth.hpp"
 #include "router/snapshot_codec.hpp"
+#include "tests/contract/samples.hpp"
 #include "tests/fuzz/record_text.hpp"
 #include "tests/router/user_story.hpp"
 
@@ -78,6 +86,96 @@ void write_router(const Corpora& corpora) {
                                          {UserId("a"), UserId("105945141827451681156")}}));
 }
 
+// One file for each of these, named by its place.
+template <class Data, class Encode>
+void write_samples(const Corpora& corpora, const std::string& target,
+                   const std::vector<Data>& samples, Encode encode) {
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    corpora.write(target, "sample_" + std::to_string(i), text_of(encode(samples[i])));
+}
+
+void write_records(const Corpora& corpora) {
+  using namespace event_store;
+  write_samples(corpora, "command_record", sample_command_data(),
+                [](const CommandData& data) { return encode_command(sample_command(data)); });
+  write_samples(
+      corpora, "connection_record", sample_connection_data(),
+      [](const ConnectionData& data) { return encode_connection(sample_connection(data)); });
+  write_samples(corpora, "event_record", sample_event_data(), [](const EventData& data) {
+    NewRecord record = encode_event(sample_event(data));
+    add_chain_hash(record, Hash{});
+    return record;
+  });
+  corpora.write("progress_record", "piece", text_of(encode_progress(sample_progress())));
+  corpora.write("snapshot_record", "user",
+                text_of(encode_snapshot_record(sample_snapshot_record())));
+  corpora.write("quarantine_record", "quarantined",
+                text_of(encode_quarantined(sample_quarantined())));
+  corpora.write("quarantine_record", "resolved",
+                text_of(encode_quarantine_resolved(sample_quarantine_resolved())));
+}
+
+// A partition: what its owner states about itself around his events.
+void write_partition(const Corpora& corpora) {
+  using namespace event_store;
+  std::string text;
+  for (const ControlData& data : sample_control_data())
+    text += text_of(encode_control(sample_control(data))) + "\n%%\n";
+  corpora.write("control_record", "controls", text);
+  const ClaimId claim(*Uuid::parse("432c6fc5-cafd-5f5b-b6ef-304a30ec63ba"));
+  const auto control = [](const ControlData& data) {
+    return text_of(encode_control(sample_control(data))) + "\n%%\n";
+  };
+  const PartitionOwned owned{LogId(Uuid{}), Epoch(1), claim, "r", Offset(0)};
+  corpora.write("control_record", "owned_and_events",
+                control(owned) + history_text(every_story()) + "\n%%\n" + control(owned) +
+                    control(PartitionReleased{Epoch(1), claim}));
+}
+
+void write_tokens(const Corpora& corpora) {
+  using namespace gateway;
+  const TokenKey key = TokenKey::from_secret("h", std::string(32, 's')).value();
+  const Timestamp now{std::chrono::seconds(1'800'000'000)};
+  corpora.write("token", "token", sign_token(key, {UserId("ann"), {"auditor"}}, now));
+  corpora.write("token", "claims",
+                R"({"sub":"ann","aud":["signalbox"],"exp":1800000100,"nbf":1.5,"iat":1,)"
+                R"("jti":"t-1","roles":["auditor"],"iss":"i"})");
+}
+
+void write_archive(const Corpora& corpora) {
+  using namespace event_store;
+  const SigningKey key = SigningKey::from_seed({7});
+  const LogId log(*Uuid::parse("0192f5a0-7c3e-7d11-9b0a-3f6d2e8c4b15"));
+  corpora.write(
+      "checkpoint", "note",
+      sign_checkpoint({log, Partition(3), 17, Hash{0xcd}, Offset(20), Epoch(2), OwnerSeq(5)}, key));
+  corpora.write("checkpoint", "key", to_text(VerifierKey{anchor_key_name(log), key.public_key()}));
+  corpora.write("checkpoint", "name", anchor_name(17));
+
+  const Record record = stored(encode_event(sample_event(sample_event_data().front())));
+  corpora.write("record_json", "event", record_json(record));
+  corpora.write("record_json", "headers", record.headers.bytes());
+  const PageOrigin origin{LogId(Uuid{}), Partition(3)};
+  const NextLink next = [](Seq) { return "/next"; };
+  const Position to{Offset(20), Epoch(2), std::nullopt, OwnerSeq(5)};
+  auto of_anna = record;
+  of_anna.key = "anna";
+  const auto event = std::make_shared<const Record>(of_anna);
+  corpora.write("history_page", "events",
+                encode_history_page(origin, {{event}, true, to, {Seq(7)}}, 1 << 20, next));
+  corpora.write(
+      "history_page", "threads",
+      encode_thread_page(
+          origin, {{{ThreadId("t"), Seq(7), "2026-11-20T09:30:00.000000Z", 2, "first"}}, false, to},
+          next));
+  corpora.write(
+      "cursor", "cursor",
+      encode_cursor({log, Partition(3), Offset(9), Epoch(2), OwnerSeq(7), Seq(4)}, UserId("anna")));
+  // 51 bytes that a cursor is made of, with a last seq that has no next one.
+  corpora.write("cursor", "body",
+                std::string("\1") + std::string(42, '\0') + "\x7f" + std::string(7, '\xff'));
+}
+
 }  // namespace
 }  // namespace signalbox::fuzz
 
@@ -86,6 +184,11 @@ int main(int argc, char** argv) {
     std::cerr << "usage: fuzz_write_corpus FOLDER\n";
     return 2;
   }
-  signalbox::fuzz::write_router(signalbox::fuzz::Corpora(argv[1]));
+  const signalbox::fuzz::Corpora corpora(argv[1]);
+  signalbox::fuzz::write_archive(corpora);
+  signalbox::fuzz::write_partition(corpora);
+  signalbox::fuzz::write_records(corpora);
+  signalbox::fuzz::write_router(corpora);
+  signalbox::fuzz::write_tokens(corpora);
   return 0;
 }

@@ -1,0 +1,11 @@
+// Commands, which foreign producers write too.
+#include "event-store/contract/codec.hpp"
+#include "tests/fuzz/fuzz_target.hpp"
+#include "tests/fuzz/record_round_trip.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace signalbox;
+  const Record record = fuzz::record_of(fuzz::text_of(data, size), Topic::inbound);
+  fuzz::check_round_trip(record, event_store::decode_command, event_store::encode_command);
+  return 0;
+}
