@@ -267,8 +267,11 @@ void PartitionWorker::become_owner(const PartitionOwned& owned, const FoldState&
 // anew, from read-back facts only, after a random delay, so that two routers do not outbid each
 // other for ever.
 void PartitionWorker::lose() {
-  if (phase_ == Phase::releasing)
-    return finish_release();  // somebody else has it: nothing to give up
+  if (phase_ == Phase::releasing) {
+    // Somebody else has it: nothing to give up, and nothing to be sent again.
+    end_term();
+    return finish_release();
+  }
   spdlog::warn("partition {} was taken by epoch {}", partition_.value(),
                fold_.position.epoch.value());
   // What is still reported of the claim is of one that is over.
