@@ -106,8 +106,8 @@ class ExportCheck {
     const auto anchors = manifest.find("anchors");
     const bool is_whole = log_id && log_id->to_string() == *log && user && is_opaque_id(*user) &&
                           partition && *partition <= INT32_MAX && first && *first >= 1 && last &&
-                          *last >= *first && version && before && anchors != manifest.end() &&
-                          anchors->is_array();
+                          *last >= *first && *last <= kCountMax<std::int64_t> && version &&
+                          before && anchors != manifest.end() && anchors->is_array();
     if (!is_whole)
       return fault("the manifest lacks a field, or one of them cannot be what it says"), false;
     log_ = LogId(*log_id);
