@@ -9,10 +9,12 @@
 
 #include "event-store/archive/checkpoint.hpp"
 #include "event-store/archive/history_page.hpp"
+#include "event-store/archive/partition_archive.hpp"
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/cursor.hpp"
 #include "event-store/contract/record_json.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "event-store/model/assert.hpp"
 #include "gateway/auth.hpp"
 #include "router/snapshot_codec.hpp"
 #include "tests/contract/samples.hpp"
@@ -176,6 +178,19 @@ void write_archive(const Corpora& corpora) {
                 std::string("\1") + std::string(42, '\0') + "\x7f" + std::string(7, '\xff'));
 }
 
+// The file of a partition with one user's story. Its corpus holds it in pages of 512 bytes, which
+// say the same in a tenth of the room:
+//   sqlite3 archive.db 'PRAGMA journal_mode=delete; PRAGMA page_size=512; VACUUM; PRAGMA
+//   journal_mode=wal'
+void write_archive_file(const std::string& path) {
+  using namespace event_store;
+  auto archive = PartitionArchive::open(path, LogId(Uuid{}), 10, [](const std::string&) {}).value();
+  const auto events = records_of(history_text(every_story()), Topic::events);
+  for (const Record& event : events) SIGNALBOX_ASSERT(archive.add(event).has_value());
+  SIGNALBOX_ASSERT(archive.commit({events.back().offset.next(), Epoch(1), std::nullopt,
+                                   OwnerSeq(static_cast<std::int64_t>(events.size()))}));
+}
+
 }  // namespace
 }  // namespace signalbox::fuzz
 
@@ -185,6 +200,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const signalbox::fuzz::Corpora corpora(argv[1]);
+  signalbox::fuzz::write_archive_file(std::string(argv[1]) + "/archive/story");
   signalbox::fuzz::write_archive(corpora);
   signalbox::fuzz::write_partition(corpora);
   signalbox::fuzz::write_records(corpora);
