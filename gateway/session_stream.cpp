@@ -93,7 +93,9 @@ void Session::take(StreamCaughtUp update) {
     set_pulling(false);
   } else {
     end_resume();
-    send(CaughtUpFrame{std::move(update.cursor)});
+    link_->send(parts_.make_frame(
+        event_store::encode_server_frame(CaughtUpFrame{std::move(update.cursor)}, dialect_),
+        {.kind = FrameKind::caught_up}));
   }
   parts_.hub.join(id_, update.channel);
 }

@@ -16,6 +16,10 @@ void SocketLink::send(const FramePtr& frame) {
   outbox_.push_back(frame);
   outbox_bytes_ += frame->text().size();
   if (frame->kind() == FrameKind::answer) answer_bytes_ += frame->text().size();
+  if (frame->kind() == FrameKind::caught_up) {
+    bound_ = outbox_.size();
+    answer_bytes_ = outbox_bytes_;
+  }
   if (buffered_bytes() >= limits_.writable_bytes) above_mark_ = true;
   if (answer_bytes_ > limits_.answers_bytes_max) hold_reading(true);
   mark_dirty();
@@ -36,15 +40,27 @@ void SocketLink::begin_stream(const StreamPlace& start) {
   drop_stream();
   lagging_ = false;
   place_ = start;
+  stream_from_ = outbox_.size();
 }
 
 void SocketLink::drop_stream() {
-  const auto waiting = outbox_.begin() + static_cast<std::ptrdiff_t>(outbox_head_);
+  const auto waiting =
+      outbox_.begin() + static_cast<std::ptrdiff_t>(std::max(outbox_head_, bound_));
   outbox_.erase(
       std::remove_if(waiting, outbox_.end(),
                      [](const FramePtr& frame) { return frame->kind() != FrameKind::answer; }),
       outbox_.end());
   outbox_bytes_ = answer_bytes_;
+}
+
+bool SocketLink::is_bound(std::size_t at) const {
+  return at < bound_ || outbox_[at]->kind() == FrameKind::answer;
+}
+
+StreamPlace SocketLink::place_after_queue() const {
+  for (std::size_t i = outbox_.size(); i > std::max(outbox_head_, stream_from_); --i)
+    if (outbox_[i - 1]->kind() == FrameKind::event) return outbox_[i - 1]->place();
+  return place_;
 }
 
 void SocketLink::hold_reading(bool hold) {
@@ -69,7 +85,7 @@ void SocketLink::begin_end(SocketEnd end) {
 
 void SocketLink::drop_queue() {
   outbox_ = {};
-  outbox_head_ = outbox_bytes_ = answer_bytes_ = 0;
+  outbox_head_ = bound_ = stream_from_ = outbox_bytes_ = answer_bytes_ = 0;
 }
 
 void SocketLink::cut() {
@@ -85,7 +101,7 @@ void SocketLink::flush() {
   dirty_ = false;
   if (writer_ == nullptr) return;
   if (cut_) return writer_->terminate();
-  if (std::exchange(lagging_, false) && !ended_) session_->on_lagging(place_);
+  if (std::exchange(lagging_, false) && !ended_) session_->on_lagging(place_after_queue());
   if (writer_->in_flight() == 0) hand_over();
   if (!ended_) return tell_writable();
   if (close_sent_ || outbox_head_ < outbox_.size()) return;
@@ -100,8 +116,8 @@ void SocketLink::hand_over() {
   for (; end < outbox_.size() && bytes < limits_.batch_bytes_max; ++end) {
     const WireFrame& frame = *outbox_[end];
     bytes += frame.text().size();
-    if (frame.kind() == FrameKind::answer) answer_bytes_ -= frame.text().size();
-    if (frame.kind() == FrameKind::event) place_ = frame.place();
+    if (is_bound(end)) answer_bytes_ -= frame.text().size();
+    if (frame.kind() == FrameKind::event && end >= stream_from_) place_ = frame.place();
   }
   writer_->write(std::span(outbox_).subspan(outbox_head_, end - outbox_head_));
   outbox_bytes_ -= bytes;
@@ -113,7 +129,7 @@ void SocketLink::hand_over() {
     if (writer_->in_flight() == 0) mark_dirty();
     return;
   }
-  outbox_head_ = 0;
+  outbox_head_ = bound_ = stream_from_ = 0;
   if (outbox_.capacity() > kIdleCapacity)
     outbox_ = {};
   else
@@ -124,6 +140,8 @@ void SocketLink::hand_over() {
 void SocketLink::drop_handed_over() {
   if (outbox_head_ < outbox_.size() - outbox_head_) return;
   outbox_.erase(outbox_.begin(), outbox_.begin() + static_cast<std::ptrdiff_t>(outbox_head_));
+  bound_ -= std::min(bound_, outbox_head_);
+  stream_from_ -= std::min(stream_from_, outbox_head_);
   outbox_head_ = 0;
 }
 

@@ -111,6 +111,9 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void drop_handed_over();
   void tell_writable();
   void drop_stream();
+  [[nodiscard]] bool is_bound(std::size_t at) const;
+  // After the last event of the stream that was handed over or will be.
+  [[nodiscard]] StreamPlace place_after_queue() const;
   void hold_reading(bool hold);
   [[nodiscard]] bool is_stalled(MonotonicTime now);
   void note_progress(MonotonicTime now);
@@ -122,7 +125,9 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   std::vector<FramePtr> outbox_;
   std::size_t outbox_head_ = 0;
   std::size_t outbox_bytes_ = 0;
-  std::size_t answer_bytes_ = 0;  // of outbox_bytes_
+  std::size_t bound_ = 0;         // frames of outbox_ before here are not dropped
+  std::size_t stream_from_ = 0;   // events of outbox_ before here are of an older stream
+  std::size_t answer_bytes_ = 0;  // of outbox_bytes_: answers, and all before bound_
   StreamPlace place_;             // after the last event that was handed over
   bool lagging_ = false;          // frames were dropped, the session does not know yet
   bool reading_held_ = false;

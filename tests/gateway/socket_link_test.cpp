@@ -50,6 +50,16 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
     if (kind == FrameKind::event) part.place.seq = Seq(++last_seq);
     link->send_live(std::make_shared<const PlainFrame>(std::string(bytes, 'x'), part));
   }
+  // Five events of 100 bytes, of a catch-up, and its end.
+  void send_catch_up() {
+    for (int i = 0; i < 5; ++i) {
+      FramePart part{FrameKind::event, {}};
+      part.place.seq = Seq(++last_seq);
+      link->send(std::make_shared<const PlainFrame>(std::string(100, 'x'), part));
+    }
+    link->send(std::make_shared<const PlainFrame>(std::string(10, 'x'),
+                                                  FramePart{.kind = FrameKind::caught_up}));
+  }
   // The end of the current task.
   void flush() {
     for (const auto& one : std::exchange(dirty, {})) one->flush();
@@ -164,6 +174,35 @@ TEST_F(SocketLinkTest, what_the_kernel_takes_at_once_is_a_batch_a_task_until_all
   EXPECT_THAT(writes, testing::ElementsAre(3, 3, 3, 1));
   EXPECT_TRUE(dirty.empty());
   EXPECT_THAT(close_frames, testing::ElementsAre(CloseCode::draining));
+}
+
+// Found by the simulation: caught_up came before events that its cursor says were sent, which a
+// client that was cut then never got.
+TEST_F(SocketLinkTest, the_end_of_a_catch_up_does_not_come_before_what_it_ends) {
+  send_catch_up();
+  send_live(600);  // too much: what is live is dropped, and read again from behind event 5
+  for (int i = 0; i < 6; ++i) {
+    flush();
+    kernel_takes();
+  }
+  EXPECT_THAT(session->lagged_after, testing::ElementsAre(5));
+  EXPECT_EQ(taken, 510U);
+  EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, a_stream_that_begins_behind_the_end_of_another_has_a_place_of_its_own) {
+  send_catch_up();
+  StreamPlace start;
+  start.seq = Seq(2);
+  link->begin_stream(start);
+  send_live(600);
+  flush();
+  EXPECT_THAT(session->lagged_after, testing::ElementsAre(2));
+  for (int i = 0; i < 6; ++i) kernel_takes();
+  EXPECT_EQ(taken, 510U);
+  send_catch_up();
+  send_catch_up();
+  EXPECT_TRUE(held) << "ends of catch-ups count as answers";
 }
 
 TEST_F(SocketLinkTest, a_socket_whose_kernel_takes_all_at_once_hears_that_there_is_room) {
