@@ -9,9 +9,11 @@
 #include "replay/verify.hpp"
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/counting_agent.hpp"
+#include "tests/simulation/defences.hpp"
 #include "tests/simulation/log_audit.hpp"
 #include "tests/simulation/simulated_client.hpp"
 #include "tests/simulation/simulated_router_process.hpp"
+#include "tests/simulation/tampered_log.hpp"
 
 namespace signalbox::simulation {
 namespace {
@@ -25,7 +27,6 @@ using test_support::SimulatedScheduler;
 constexpr std::int32_t kPartitions = 2;
 constexpr int kRouters = 3;
 constexpr int kGateways = 2;
-constexpr int kUsers = 3;
 constexpr int kClients = 5;  // of the users in turn: some have two devices
 constexpr int kActions = 60;
 
@@ -44,6 +45,7 @@ class Cluster {
   [[nodiscard]] bool is_settled();
   void check();
   void check_log();
+  void check_that_damage_is_seen();
   [[nodiscard]] SimulatedLogLies choose_lies();
   [[nodiscard]] router::RouterOptions choose_options();
   [[nodiscard]] bool chance(unsigned percent) { return random_.below(100) < percent; }
@@ -58,6 +60,7 @@ class Cluster {
   Random machine_random_;
   SimulatedEventLog log_{scheduler_, {.partitions = kPartitions}};
   SimulatedGroup group_{kPartitions, random_};
+  OwnershipWitness witness_{report_};
   std::map<CallId, int> calls_;
   router::AgentRegistry agents_;
   NetworkDelays delays_;
@@ -65,15 +68,19 @@ class Cluster {
   std::vector<std::unique_ptr<SimulatedGateway>> gateways_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
   int messages_ = 0;
-  std::size_t looked_at_ = 0;  // records of events when it was last asked whether all is settled
+  // Records of events and of clients' histories: when it was last asked whether all is settled, and
+  // when the log was last read to find out.
+  std::size_t met_before_ = 0;
+  std::size_t audited_ = 0;
 };
 
 Cluster::Cluster(std::uint64_t seed)
     : scheduler_({.seed = seed}), random_(seed), machine_random_(seed + 1) {
-  agents_.add(std::make_unique<router::CountingAgent>(calls_));
+  agents_.add(std::make_unique<router::CountingAgent>(
+      calls_, [this](const CallId& call) { witness_.on_call(call); }));
   agents_.add(std::make_unique<testing::EchoAgent>());
   agents_.add(std::make_unique<testing::AskAgent>(seconds(4)));
-  const Surroundings surroundings{scheduler_, log_, group_, machine_random_};
+  const Surroundings surroundings{scheduler_, log_, group_, witness_, machine_random_};
   for (int i = 0; i < kRouters; ++i) {
     routers_.push_back(std::make_unique<SimulatedRouterProcess>(
         surroundings, "router-" + std::to_string(i), agents_, choose_options(), report_));
@@ -87,7 +94,7 @@ Cluster::Cluster(std::uint64_t seed)
   for (int i = 0; i < kClients; ++i) {
     clients_.push_back(std::make_unique<SimulatedClient>(
         SimulatedClient::Parts{scheduler_, delays_, gateways_, random_, report_},
-        "client-" + std::to_string(i), UserId("user-" + std::to_string(i % kUsers))));
+        "client-" + std::to_string(i), user_named(i % kUsers)));
     clients_.back()->connect();
   }
 }
@@ -96,6 +103,7 @@ router::RouterOptions Cluster::choose_options() {
   router::RouterOptions options;
   options.rules.agents = agents_.names();
   options.rules.default_agent = "echo";
+  if (is_off(Defence::deduplication)) options.rules.limits.dedupe_window = 1;
   options.states.snapshot_events = 7;
   options.states.users_max = 2;
   // In some so few that what runs state must wait for a place.
@@ -220,7 +228,10 @@ void Cluster::heal() {
   }
   for (const auto& client : clients_) client->stall(false);
   group_.share();
-  if (scheduler_.run_until([this] { return is_settled(); }, std::chrono::minutes(5))) return;
+  for (int i = 0; i < 1500; ++i) {
+    scheduler_.advance(milliseconds(200));
+    if (is_settled()) return;
+  }
   report_.violate("after all faults stopped, something never ended");
   for (const auto& router : routers_)
     for (const std::string& why : router->not_ready()) report_.violate(router->name() + ": " + why);
@@ -229,13 +240,13 @@ void Cluster::heal() {
 bool Cluster::is_settled() {
   for (const auto& client : clients_)
     if (!client->has_all_acks()) return false;
-  std::size_t records = 0;
+  std::size_t now = 0;
   for (std::int32_t i = 0; i < kPartitions; ++i)
-    records += log_.records({Topic::events, Partition(i)}).size();
-  std::size_t seen = 0;
-  for (const auto& client : clients_) seen += client->history().size();
-  // What was not enough is not looked at again before there is more.
-  if (std::exchange(looked_at_, records + seen) == records + seen) return false;
+    now += log_.records({Topic::events, Partition(i)}).size();
+  for (const auto& client : clients_) now += client->history().size();
+  // What still moves is not looked at, and what was not enough not again before there is more.
+  if (std::exchange(met_before_, now) != now || audited_ == now) return false;
+  audited_ = now;
   RunReport ignored;
   const LogAudit audit(log_, kPartitions, ignored);
   if (!audit.is_settled()) return false;
@@ -251,6 +262,7 @@ void Cluster::check() {
   for (const auto& client : clients_) audit.check_client(*client);
   audit.check_calls(calls_);
   check_log();
+  check_that_damage_is_seen();
   for (std::int32_t i = 0; i < kPartitions; ++i)
     for (const Topic topic : {Topic::inbound, Topic::events})
       for (const RecordPtr& record : log_.records({topic, Partition(i)})) {
@@ -269,6 +281,26 @@ void Cluster::check_log() {
   if (!verified) return report_.violate("verify: " + verified.error().message);
   for (const replay::Finding& finding : verified->findings.kept())
     report_.violate("verify: " + to_text(finding));
+}
+
+// One event is changed afterwards: verification must name it.
+void Cluster::check_that_damage_is_seen() {
+  const TopicPartition at{Topic::events, Partition(0)};
+  std::vector<RecordPtr> events;
+  event_store::Position position;
+  for (const RecordPtr& record : log_.records(at))
+    if (event_store::fold(position, *record).verdict == event_store::Verdict::valid)
+      events.push_back(record);
+  if (events.empty()) return;
+  Record changed = *events[random_.below(events.size())];
+  changed.value.insert(changed.value.size() - 1, " ");
+  event_store::EventLogHistory history(std::make_unique<TamperedLog>(
+      log_.open_session(), std::make_shared<const Record>(std::move(changed))));
+  const auto verified =
+      replay::verify_log(history, {}, [](const replay::Progress&) { return true; });
+  if (!verified || verified->findings.count() == 0)
+    return report_.violate("a changed event passed verification");
+  report_.count("changed event was noticed");
 }
 
 }  // namespace

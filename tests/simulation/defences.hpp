@@ -6,7 +6,10 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "event-store/model/ids.hpp"
 
 namespace signalbox::simulation {
 
@@ -24,8 +27,16 @@ inline constexpr std::array kDefences{Defence::validity_fold, Defence::deduplica
 [[nodiscard]] std::string_view to_text(Defence defence);
 [[nodiscard]] std::optional<Defence> defence_named(std::string_view name);
 
+// Who uses a simulated cluster.
+inline constexpr int kUsers = 3;
+[[nodiscard]] inline UserId user_named(int number) {
+  return UserId("user-" + std::to_string(number));
+}
+
 [[nodiscard]] bool is_off(Defence defence);
 // None: all are on.
 void turn_off(std::optional<Defence> defence);
+// What is folded until it is said otherwise is all valid: a gateway reads.
+void pass_everything(bool pass);
 
 }  // namespace signalbox::simulation

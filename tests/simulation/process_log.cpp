@@ -1,11 +1,74 @@
 #include "tests/simulation/process_log.hpp"
 
+#include <typeinfo>
+
+#include "event-store/log/partition_reader.hpp"
 #include "tests/simulation/defences.hpp"
 
 namespace signalbox::simulation {
 
+class ProcessLog::WitnessedTail final : public event_store::Tail, private event_store::TailSink {
+ public:
+  WitnessedTail(event_store::EventLog& session, OwnershipWitness::View& view, TopicPartition at,
+                Offset from, Executor& where, event_store::TailSink& sink)
+      : view_(view), sink_(sink), tail_(session.tail(at, from, where, *this)) {
+    view_.begin_at(from);
+  }
+
+ private:
+  void on_records(std::span<const RecordPtr> records) override {
+    OwnershipWitness::View& view = view_;  // outlives this, which the sink may end
+    view.begin_batch();
+    for (const RecordPtr& record : records) view.on_read(*record);
+    sink_.on_records(records);
+    view.end_batch();
+  }
+  void on_caught_up(Offset end) override { sink_.on_caught_up(end); }
+  void on_failed(const Error& error) override { sink_.on_failed(error); }
+
+  OwnershipWitness::View& view_;
+  event_store::TailSink& sink_;
+  std::unique_ptr<event_store::Tail> tail_;
+};
+
+// Of a gateway without the validity fold.
+class ProcessLog::UnfoldedTail final : public event_store::Tail, private event_store::TailSink {
+ public:
+  UnfoldedTail(event_store::EventLog& session, TopicPartition at, Offset from, Executor& where,
+               event_store::TailSink& sink)
+      : sink_(sink), tail_(session.tail(at, from, where, *this)) {}
+
+ private:
+  void on_records(std::span<const RecordPtr> records) override {
+    pass_everything(true);
+    sink_.on_records(records);
+    pass_everything(false);
+  }
+  void on_caught_up(Offset end) override { sink_.on_caught_up(end); }
+  void on_failed(const Error& error) override { sink_.on_failed(error); }
+
+  event_store::TailSink& sink_;
+  std::unique_ptr<event_store::Tail> tail_;
+};
+
+OwnershipWitness::View& ProcessLog::view_of(Partition partition) {
+  return views_.try_emplace(partition, *witness_, process_, partition).first->second;
+}
+
+std::unique_ptr<event_store::Tail> ProcessLog::tail(TopicPartition at, Offset from, Executor& where,
+                                                    event_store::TailSink& sink) {
+  if (witness_ == nullptr && is_off(Defence::validity_fold))
+    return std::make_unique<UnfoldedTail>(*session_, at, from, where, sink);
+  // What a worker owns by; other tails read again what it has read.
+  const bool is_the_workers = typeid(sink) == typeid(event_store::PartitionReader);
+  if (witness_ == nullptr || at.topic != Topic::events || !is_the_workers)
+    return session_->tail(at, from, where, sink);
+  return std::make_unique<WitnessedTail>(*session_, view_of(at.partition), at, from, where, sink);
+}
+
 void ProcessLog::append(TopicPartition at, NewRecord record, Executor& where,
                         event_store::AppendDone done) {
+  if (witness_ != nullptr && at.topic == Topic::events) view_of(at.partition).on_append(record);
   if (at.topic != Topic::inbound || !is_off(Defence::durable_before_effect))
     return session_->append(at, std::move(record), where, std::move(done));
   // What a gateway would do that answers when it has written, and does not wait for the disk.

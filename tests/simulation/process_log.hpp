@@ -1,11 +1,14 @@
 // ProcessLog: the log as one simulated process sees it: a session of the simulated log, and the
-// group of routers, which the simulation plays itself.
+// group of routers, which the simulation plays itself. What a router reads and appends is shown to
+// the witness.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "tests/simulation/ownership_witness.hpp"
 #include "tests/simulation/simulated_group.hpp"
 #include "tests/support/simulated_event_log.hpp"
 
@@ -13,9 +16,13 @@ namespace signalbox::simulation {
 
 class ProcessLog final : public event_store::EventLog {
  public:
+  // `witness`: null for a gateway.
   ProcessLog(std::unique_ptr<event_store::EventLog> session, SimulatedGroup& group,
-             std::string process)
-      : session_(std::move(session)), group_(group), process_(std::move(process)) {}
+             OwnershipWitness* witness, std::string process)
+      : session_(std::move(session)),
+        group_(group),
+        witness_(witness),
+        process_(std::move(process)) {}
 
   [[nodiscard]] event_store::LogDescription describe() const override {
     return session_->describe();
@@ -24,9 +31,7 @@ class ProcessLog final : public event_store::EventLog {
               event_store::AppendDone done) override;
   [[nodiscard]] std::unique_ptr<event_store::Tail> tail(TopicPartition at, Offset from,
                                                         Executor& where,
-                                                        event_store::TailSink& sink) override {
-    return session_->tail(at, from, where, sink);
-  }
+                                                        event_store::TailSink& sink) override;
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     event_store::ReadLimits limits) override {
     return session_->read(at, from, limits);
@@ -38,12 +43,17 @@ class ProcessLog final : public event_store::EventLog {
       std::string, Executor& where, event_store::MembershipSink& sink) override {
     return group_.join(process_, where, sink);
   }
-  [[nodiscard]] const event_store::EventLog& session() const { return *session_; }
 
  private:
+  class WitnessedTail;
+  class UnfoldedTail;
+  [[nodiscard]] OwnershipWitness::View& view_of(Partition partition);
+
   std::unique_ptr<event_store::EventLog> session_;
   SimulatedGroup& group_;
+  OwnershipWitness* witness_;
   std::string process_;
+  std::map<Partition, OwnershipWitness::View> views_;
 };
 
 }  // namespace signalbox::simulation

@@ -86,7 +86,7 @@ SimulatedGateway::Process::Process(const Surroundings& on, gateway::GatewayMetri
       shard(scheduler.make_executor(options.gateway + " shard")),
       feed_thread(scheduler.make_executor(options.gateway + " feed")),
       helper(scheduler.make_executor(options.gateway + " scan")),
-      log(on.log.open_session(), on.group, options.gateway),
+      log(on.log.open_session(), on.group, nullptr, options.gateway),
       clients(options.limits.sockets_per_user_max, options.limits.messages, scheduler.clock()),
       inbound_lag(options.limits.inbound_lag, options.log.partitions),
       authenticator(scheduler.clock(),

@@ -22,6 +22,7 @@ struct Surroundings {
   test_support::SimulatedScheduler& scheduler;
   test_support::SimulatedEventLog& log;
   SimulatedGroup& group;
+  OwnershipWitness& witness;
   Random& random;
 };
 

@@ -10,7 +10,7 @@ struct SimulatedRouterProcess::Process {
           std::function<void(const Error&)> on_fatal)
       : scheduler(on.scheduler),
         executor(scheduler.make_executor(name)),
-        log(on.log.open_session(), on.group, name),
+        log(on.log.open_session(), on.group, &on.witness, name),
         router({log, snapshots, scheduler.clock(), executor, on.random, agents}, options,
                std::move(on_fatal)) {
     scheduler.run_on(executor, [this] { router.start(); });

@@ -1,0 +1,64 @@
+// What the simulation is worth: the same seed is the same history, what can go wrong does, and a
+// defence that is taken away is missed.
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "event-store/log/validity_fold.hpp"
+#include "tests/simulation/cluster.hpp"
+#include "tests/simulation/defences.hpp"
+
+namespace signalbox::simulation {
+namespace {
+
+class Simulation : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { spdlog::set_level(spdlog::level::off); }
+};
+
+TEST_F(Simulation, TheSameSeedIsTheSameHistory) {
+  const std::uint64_t trace = simulate(7).trace.value();
+  EXPECT_EQ(simulate(7).trace.value(), trace);
+  EXPECT_NE(simulate(8).trace.value(), trace);
+}
+
+// A history in which nothing went wrong would show nothing.
+TEST_F(Simulation, WhatCanGoWrongDoes) {
+  std::map<std::string, std::int64_t, std::less<>> met;
+  for (std::uint64_t seed = 1; seed <= 25; ++seed)
+    for (const auto& [name, count] : simulate(seed).met) met[name] += count;
+  for (const char* const name :
+       {"verdict valid", "verdict duplicate", "verdict superseded", "verdict hole",
+        "verdict control", "verdict ignored", "event message_duplicate", "event run_resumed",
+        "event agent_cancelled", "event run_input_received", "tool called again",
+        "statement sent again", "error log_unavailable", "error cursor_invalid", "closed abnormal",
+        "resume on a live socket", "client gave a connection up", "changed event was noticed"})
+    EXPECT_GT(met[name], 0) << name;
+}
+
+class WithoutADefence : public ::testing::TestWithParam<Defence> {
+ protected:
+  static void SetUpTestSuite() { spdlog::set_level(spdlog::level::off); }
+  void SetUp() override { turn_off(GetParam()); }
+  void TearDown() override { turn_off(std::nullopt); }
+};
+
+TEST_P(WithoutADefence, ACheckerNotices) {
+  constexpr std::uint64_t kSeedsMax = 30;
+  std::uint64_t seed = 1;
+  while (seed <= kSeedsMax && simulate(seed).violations.empty()) ++seed;
+  EXPECT_LE(seed, kSeedsMax) << to_text(GetParam()) << " is not missed";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WithoutADefence, ::testing::ValuesIn(kDefences),
+                         [](const auto& defence) {
+                           std::string name(to_text(defence.param));
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace signalbox::simulation
