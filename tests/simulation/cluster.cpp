@@ -159,11 +159,19 @@ void Cluster::live_badly() {
 }
 
 void Cluster::act() {
-  switch (random_.below(10)) {
+  switch (random_.below(20)) {
     case 0:
-    case 1: return act_on_a_router();
-    case 2: return act_on_a_gateway();
-    case 3: return group_.share();
+    case 1:
+    case 2:
+    case 3: return act_on_a_router();
+    case 4:
+    case 5: return act_on_a_gateway();
+    case 6: return group_.share();
+    case 7:
+      // Of every machine; no further than what waits by it is still over before the end.
+      report_.count("wall clock jumped");
+      return scheduler_.shift_wall_clock(
+          seconds(static_cast<std::int64_t>(random_.below(40)) - 20));
     default: return act_on_a_client();
   }
 }
