@@ -64,6 +64,9 @@ Result<const ArchivedEvent*> ArchiveScan::peek() {
     Result<bool> row = false;
     while ((row = select_.step()) && *row) {
       auto event = event_of_row();
+      // A damaged page may lead back, and so it would never end.
+      if (event && event->number <= last_)
+        event = failure(Errc::corrupt, path_ + ": its events do not lie in their order");
       if (!event) row = tl::unexpected<Error>(event.error());
       if (!event) break;
       batch_.push_back(std::move(*event));

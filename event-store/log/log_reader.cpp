@@ -136,15 +136,21 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
 }
 
 Result<std::optional<std::int64_t>> LogReader::visit_all(SqliteStatement& rows, const Visit& visit,
-                                                         bool by_number) {
+                                                         bool by_number, std::int64_t after) {
   std::optional<std::int64_t> last;
+  std::optional<Error> failed;
   Result<bool> stepped = false;
   while ((stepped = rows.step()) && *stepped) {
     const StoredRow row = row_of(rows);
+    const std::int64_t place = by_number ? row.number : row.offset.value();
+    // A damaged page may lead back: whoever reads on from the last one would never come to an end.
+    if (place <= last.value_or(after)) {
+      failed = Error{Errc::corrupt, path_ + ": its rows do not lie in their order"};
+      break;
+    }
     visit(row);
-    last = by_number ? row.number : row.offset.value();
+    last = place;
   }
-  std::optional<Error> failed;
   if (!stepped) failed = rows_.database().last_error("cannot read on in");
   rows.reset();
   if (failed) return tl::unexpected(std::move(*failed));
@@ -156,7 +162,7 @@ Result<std::optional<std::int64_t>> LogReader::scan(std::int64_t after_row, std:
   all_.bind(1, after_row);
   all_.bind(2, rows_max);
   all_.bind(3, last_row);
-  return visit_all(all_, visit, true);
+  return visit_all(all_, visit, true, after_row);
 }
 
 Result<std::optional<std::int64_t>> LogReader::scan(const TopicPartition& at, Offset from,
@@ -164,7 +170,7 @@ Result<std::optional<std::int64_t>> LogReader::scan(const TopicPartition& at, Of
   partition_.bind(1, place_number(at));
   partition_.bind(2, rows_max);
   partition_.bind(3, from.value());
-  return visit_all(partition_, visit, false);
+  return visit_all(partition_, visit, false, from.value() - 1);
 }
 
 Result<std::unique_ptr<HistoryLog>> open_file_history(const std::string& dir) {

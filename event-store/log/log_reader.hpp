@@ -72,8 +72,9 @@ class LogReader final : public HistoryLog {
         events_(std::move(events)),
         all_(std::move(all)),
         partition_(std::move(partition)) {}
+  // Visits what the bound statement gives; all of it comes after `after`.
   Result<std::optional<std::int64_t>> visit_all(SqliteStatement& rows, const Visit& visit,
-                                                bool by_number);
+                                                bool by_number, std::int64_t after);
   [[nodiscard]] static Result<LogReader> open_as(const std::string& dir,
                                                  SqliteDatabase::Access access);
 

@@ -42,7 +42,9 @@ class TemporaryFolder {
 
 class WrittenLog {
  public:
-  explicit WrittenLog(const std::string& dir, std::int32_t partitions = 2) {
+  explicit WrittenLog(const std::string& dir, std::int32_t partitions = 2,
+                      SqliteEventLogOptions options = {})
+      : options_(std::move(options)) {
     options_.dir = dir;
     options_.partitions = partitions;
     open();

@@ -83,7 +83,7 @@ class ArchivePower : public testing::Test {
   }
 
   TemporaryDirectory data_;
-  WrittenLog log_{data_.path()};
+  WrittenLog log_{data_.path(), 2, {.wal_reserve_bytes = 0}};
   std::int64_t events_ = 0;
 };
 
