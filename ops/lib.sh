@@ -16,6 +16,9 @@ readonly SIGNALBOX_PACKAGES=(
 readonly SIGNALBOX_CLIENT_TOOLS=(
   node:nodejs npm:npm javac:openjdk-17-jdk-headless chromium:chromium mvn:maven kcat:kcat)
 
+# What builds the fuzz targets with libFuzzer.
+readonly SIGNALBOX_FUZZ_PACKAGES=(clang-16 libclang-rt-16-dev)
+
 # step "what it does" command...: says it, does it, says how long it took and whether it worked.
 step() {
   local what=$1 started=$SECONDS status=0
@@ -30,10 +33,12 @@ step() {
   return "$status"
 }
 
-# missing_packages [clients]: with the tools of the stock clients.
+# missing_packages [clients|fuzz]: with the tools of the stock clients, or those of the fuzz targets.
 missing_packages() {
   local package tool
-  for package in "${SIGNALBOX_PACKAGES[@]}"; do
+  local -a wanted=("${SIGNALBOX_PACKAGES[@]}")
+  [[ ${1-} != fuzz ]] || wanted+=("${SIGNALBOX_FUZZ_PACKAGES[@]}")
+  for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
       printf '%s\n' "$package"
   done
@@ -43,7 +48,7 @@ missing_packages() {
   done
 }
 
-# install_packages [clients]: installs what is missing, and touches nothing when nothing is.
+# install_packages [clients|fuzz]: installs what is missing, and touches nothing when nothing is.
 install_packages() {
   local -a missing as_root=()
   mapfile -t missing < <(missing_packages "$@")
@@ -64,10 +69,10 @@ install_packages() {
       apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# build_preset PRESET TARGET: configures if need be and builds, one job per core.
+# build_preset PRESET TARGET...: configures if need be and builds, one job per core.
 build_preset() {
   export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   step "configure preset $1 in build/$1" cmake --preset "$1" --log-level=WARNING &&
-    step "build $2 of preset $1 with $(nproc) jobs" \
-      cmake --build --preset "$1" --target "$2" --parallel "$(nproc)"
+    step "build ${*:2} of preset $1 with $(nproc) jobs" \
+      cmake --build --preset "$1" --target "${@:2}" --parallel "$(nproc)"
 }
