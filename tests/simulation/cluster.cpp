@@ -67,6 +67,7 @@ class Cluster {
   std::vector<std::unique_ptr<SimulatedRouterProcess>> routers_;
   std::vector<std::unique_ptr<SimulatedGateway>> gateways_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
+  bool answers_can_miss_ = false;
   int messages_ = 0;
   // Records of events and of clients' histories: when it was last asked whether all is settled, and
   // when the log was last read to find out.
@@ -144,7 +145,9 @@ RunReport Cluster::run() {
 }
 
 void Cluster::live_badly() {
-  log_.set_lies(choose_lies());
+  const SimulatedLogLies lies = choose_lies();
+  answers_can_miss_ = lies.lose_silently + lies.land_silently > 0;
+  log_.set_lies(lies);
   group_.set_wrong_percent(chance(30) ? 30 : 0);
   for (int i = 0; i < kActions; ++i) {
     act();
@@ -229,7 +232,11 @@ void Cluster::heal() {
   const auto leaves = [](const auto& router) { return router->is_leaving(); };
   if (!scheduler_.run_until([&] { return std::ranges::none_of(routers_, leaves); }, seconds(60)))
     report_.violate("a router that was told to leave never did");
-  for (const auto& router : routers_) router->start();
+  for (const auto& router : routers_) {
+    // No log may leave an append without an answer; who was left waiting is started again.
+    if (answers_can_miss_) router->kill();
+    router->start();
+  }
   for (const auto& gateway : gateways_) {
     gateway->go_on();
     gateway->start();
