@@ -18,7 +18,7 @@ std::optional<MerkleTree> archived_tree(const std::string& folder, Partition par
   const std::string path = event_store::archive_path(folder, partition);
   if (std::error_code error; !std::filesystem::exists(path, error)) return std::nullopt;
   auto file =
-      event_store::SqliteDatabase::open(path, event_store::SqliteDatabase::Access::read_only);
+      event_store::open_beside_writer(path, event_store::SqliteDatabase::Access::read_only);
   if (!file) return std::nullopt;
   auto stored = event_store::read_tree(*file);
   if (!stored) return std::nullopt;

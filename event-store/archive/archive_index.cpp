@@ -79,7 +79,7 @@ Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::
                                                                      Partition partition) {
   const auto identity = identity_of(path);
   if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
-  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  auto database = open_beside_writer(path, SqliteDatabase::Access::read_only);
   if (!database) return tl::unexpected<Error>(database.error());
   static constexpr std::string_view kRun =
       "SELECT run, thread, first_seq, last_seq, events, agent, status, started, ended, hash"

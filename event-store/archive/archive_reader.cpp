@@ -71,7 +71,7 @@ Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std
                                                                        Partition partition) {
   const auto identity = identity_of(path);
   if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
-  auto database = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  auto database = open_beside_writer(path, SqliteDatabase::Access::read_only);
   if (!database) return tl::unexpected<Error>(database.error());
   auto user = database->prepare("SELECT id FROM users WHERE name = ?1");
   if (!user) return tl::unexpected<Error>(user.error());

@@ -1,7 +1,9 @@
 #include "event-store/sqlite/rebuildable_file.hpp"
 
 #include <filesystem>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <system_error>
 
 #include "event-store/sqlite/private_file.hpp"
@@ -9,6 +11,15 @@
 namespace signalbox::event_store {
 
 namespace {
+
+// Who opens a file to read finds its shared memory by name. While the file is replaced, a name may
+// lead from the old file to the new one's memory, and who comes by the old file takes himself for
+// the first there and cuts it off under the writer, who ends by SIGBUS: SQLite keeps processes
+// apart (by POSIX locks), but not the connections of one.
+std::shared_mutex& replacing() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
 
 std::string_view bytes_of(const LogId& log) {
   const auto& bytes = log.value().bytes;
@@ -46,6 +57,8 @@ Result<std::optional<std::string>> what_is_wrong(SqliteDatabase& database, const
   if (!*row || owner->bytes(0) != bytes_of(log)) return {"of another log"};
   return {std::nullopt};
 }
+
+constexpr std::uintmax_t kFirstPage = 4096;  // bytes; the file has no more before its first commit
 
 struct Opened {
   std::optional<SqliteDatabase> usable;
@@ -94,7 +107,7 @@ Result<std::string> move_aside(const std::string& path) {
 
 Result<SqliteDatabase> try_read(const std::string& path, const FileFormat& format, const LogId& log,
                                 SqliteDatabase::Access access) {
-  auto database = SqliteDatabase::open(path, access);
+  auto database = open_beside_writer(path, access);
   if (!database) return database;
   // Whoever made it ended before its first commit: that is no damage.
   const auto content = database->query_number(
@@ -124,6 +137,7 @@ Result<SqliteDatabase> open_rebuildable(const std::string& path, const FileForma
 Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& format,
                                  const LogId& log, const std::string& why,
                                  const std::function<void(const std::string&)>& warn) {
+  const std::unique_lock alone(replacing());
   auto aside = move_aside(path);
   if (!aside) return tl::unexpected<Error>(aside.error());
   warn(why + "; moved to " + *aside + ", a new one is made from the log");
@@ -138,14 +152,25 @@ Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path, const F
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored))
     return failure(Errc::not_found, path + " is missing");
-  // SQLite's first journal, before the write-ahead log takes over: nothing was committed so far.
-  if (std::filesystem::exists(path + "-journal", ignored))
-    return failure(Errc::not_found, path + " has nothing in it yet");
   auto file = try_read(path, format, log, SqliteDatabase::Access::read_only);
+  // SQLite's first journal, before the write-ahead log takes over: nothing was committed so far.
+  if (!file && std::filesystem::exists(path + "-journal", ignored) &&
+      std::filesystem::file_size(path, ignored) <= kFirstPage)
+    return failure(Errc::not_found, path + " has nothing in it yet");
   if (file || file.error().code != Errc::io_error ||
       std::filesystem::exists(path + "-wal", ignored))
     return file;
   return try_read(path, format, log, SqliteDatabase::Access::immutable);
+}
+
+Result<SqliteDatabase> open_beside_writer(const std::string& path, SqliteDatabase::Access access) {
+  const std::shared_lock beside(replacing());
+  auto database = SqliteDatabase::open(path, access);
+  if (!database) return database;
+  // The first read maps the shared memory.
+  const auto read = database->query_number("SELECT count(*) FROM sqlite_schema");
+  if (!read) return tl::unexpected<Error>(read.error());
+  return database;
 }
 
 }  // namespace signalbox::event_store

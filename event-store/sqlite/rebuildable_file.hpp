@@ -25,7 +25,8 @@ struct FileFormat {
     const std::string& path, const FileFormat& format, const LogId& log,
     const std::function<void(const std::string&)>& warn);
 
-// Moves the file aside and begins anew; no connection has it open any more.
+// Moves the file aside and begins anew; no connection writes to it any more. Waits for those of
+// this process that are just opening it to read.
 [[nodiscard]] Result<SqliteDatabase> make_anew(const std::string& path, const FileFormat& format,
                                                const LogId& log, const std::string& why,
                                                const std::function<void(const std::string&)>& warn);
@@ -36,5 +37,9 @@ struct FileFormat {
 [[nodiscard]] Result<SqliteDatabase> open_rebuildable_to_read(const std::string& path,
                                                               const FileFormat& format,
                                                               const LogId& log);
+
+// The same of a file whose kind and log the caller judges.
+[[nodiscard]] Result<SqliteDatabase> open_beside_writer(const std::string& path,
+                                                        SqliteDatabase::Access access);
 
 }  // namespace signalbox::event_store
