@@ -331,7 +331,9 @@ void Term::try_release() {
                  [this] { tell_released(); });
   // It is a hint: who gets no answer about it goes without.
   services_.executor.cancel(release_timer_);
-  release_timer_ = services_.executor.call_at(release_until_, [this] { tell_released(); });
+  const MonotonicTime answered = services_.clock.monotonic() + options_.release_sign;
+  release_timer_ =
+      services_.executor.call_at(std::max(release_until_, answered), [this] { tell_released(); });
 }
 
 void Term::tell_released() {

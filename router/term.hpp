@@ -54,7 +54,7 @@ class Term {
   void on_hole() { open_.on_hole(); }
 
   // Finishes steps under way, states a checkpoint and the release, then calls back: at most
-  // release_grace later, whether or not the log has answered.
+  // release_grace and release_sign later, whether or not the log has answered.
   void release(std::function<void()> done);
 
   // True once commands are taken and nothing is in doubt.

@@ -119,6 +119,11 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
   Result<bool> stepped = false;
   while (bytes < limits.bytes_max && (stepped = events_.step()) && *stepped) {
     const StoredRow row = row_of(events_);
+    // As in visit_all.
+    if (row.number <= (records.empty() ? after_row : records.back().row)) {
+      failed = Error{Errc::corrupt, path_ + ": its rows do not lie in their order"};
+      break;
+    }
     const auto at = place_of(row.place, description_.partitions);
     RecordPtr record = at ? verified_record(row, *at) : nullptr;
     if (!record) {

@@ -57,15 +57,27 @@ std::optional<std::string> records_of(LogReader& log, const TopicPartition& at) 
   return all;
 }
 
+// In the order in which they were appended, as `replay timeline` shows those of all users.
+bool can_read_events(LogReader& log) {
+  for (std::int64_t row = 0;;) {
+    const auto events = log.read_events(row, {.records_max = 4});
+    if (!events) return false;
+    if (events->empty()) return true;
+    row = events->back().row;
+  }
+}
+
 std::optional<Seen> look_at(const std::string& folder) {
   auto log = LogReader::open(folder);
   if (!log) return std::nullopt;
+  const bool has_events = can_read_events(*log);
   replay::ArchiveCheck archive(folder + "/archive", log->describe(), std::nullopt);
   replay::AnchorCheck anchors(folder + "/anchors", folder + "/archive", log->describe(),
                               std::nullopt);
   const auto report = replay::verify_log(*log, {.observers = {&archive, &anchors}},
                                          [](const replay::Progress&) { return true; });
-  if (!report || !replay::is_whole(*report) || archive.files_missing() > 0) return std::nullopt;
+  if (!has_events || !report || !replay::is_whole(*report) || archive.files_missing() > 0)
+    return std::nullopt;
   Seen seen{.records = {}, .archived = archive.compared()};
   for (const Topic topic : {Topic::inbound, Topic::events})
     for (std::int32_t p = 0; p < kPartitions; ++p) {
@@ -233,7 +245,13 @@ void lead_back(std::string& bytes, std::string_view text) {
   ASSERT_GT(changed, 0);
 }
 
-// `replay verify` read such a file for ever.
+// A journal is what a file has before its first commit, and nothing more once there was one.
+TEST(Damage, AnEmptyJournalHidesNoArchive) {
+  EXPECT_EQ(closed_data().look_at_copy([](Files& files) { files["archive/0.db-journal"] = ""; }),
+            closed_data().expected());
+}
+
+// `replay verify` read such a file for ever, and `replay timeline` ended by an assertion.
 TEST(Damage, RowsThatLeadBackEndAVerification) {
   for (const char* const name : {"log.db", "archive/0.db", "archive/1.db"})
     EXPECT_FALSE(closed_data().look_at_copy([&](Files& files) {
