@@ -19,7 +19,7 @@ PARTITIONS = 12
 PREFIX = "chaos"
 TRY_AGAIN = 75
 START_SECONDS = 180
-FAKE_CLOCK = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKE_CLOCK = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 # Tools of the recorded dialogues take 10 to 80 ms, so that faults meet runs in flight.
 SLOW = {"playbook_latency_scale": "10"}
 
@@ -29,12 +29,12 @@ class WallClock:
     machine's."""
 
     def __init__(self, file):
-        if not pathlib.Path(FAKE_CLOCK).exists():
-            raise FileNotFoundError(f"{FAKE_CLOCK}: install Debian's libfaketime")
+        if FAKE_CLOCK is None:
+            raise FileNotFoundError("libfaketimeMT.so.1 is not here: install Debian's libfaketime")
         self.name, self.file = file.name, file
         self.busy = False  # a fault has it
         self.environment = {
-            "LD_PRELOAD": FAKE_CLOCK, "FAKETIME_TIMESTAMP_FILE": str(file),
+            "LD_PRELOAD": str(FAKE_CLOCK), "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self.move(0)
 
@@ -166,7 +166,6 @@ class Embedded(Deployment):
 class Cluster(Deployment):
     """Three routers, two gateways and two event stores."""
     partitions = PARTITIONS
-
 
     def __init__(self, program, folder, brokers=1):
         super().__init__(program, folder)

@@ -13,6 +13,7 @@ CHUNK = 64 * 1024
 STEP_SECONDS = 0.05  # how long a slow link takes to give a piece
 # A reset in place of an orderly end.
 LINGER_NONE = struct.pack("ii", 1, 0)
+HALF_REQUEST = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: web"
 
 
 class Link:
@@ -142,6 +143,7 @@ class HalfOpenStorm:
         host, port = address.rsplit(":", 1)
         self.target, self.count = (host, int(port)), count
         self.sockets = []
+        self.sent = 0  # of the half requests
 
     def __enter__(self):
         for number in range(self.count):
@@ -154,7 +156,8 @@ class HalfOpenStorm:
         for made in self.sockets:
             with contextlib.suppress(OSError):
                 made.settimeout(1)
-                made.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: web")
+                made.send(HALF_REQUEST)
+                self.sent += 1
         return self
 
     def __exit__(self, *failure):

@@ -96,7 +96,17 @@ def test_a_late_piece_is_the_same_piece(link, harm, amount):
         assert say(client, bytes(range(100))) == bytes(range(100))
 
 
+def test_a_storm_against_nobody_is_none():
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = "{}:{}".format(*nobody.getsockname())
+    with network.HalfOpenStorm(address, 3) as storm:
+        assert storm.sent == 0
+
+
 def test_a_storm_takes_its_connections_along(echo):
     with network.HalfOpenStorm(echo, 50) as storm:
-        assert len(storm.sockets) == 50
+        assert storm.sent == 50
+        for client in storm.sockets:
+            client.settimeout(30)
+            assert network.HALF_REQUEST.startswith(client.recv(1))
     assert all(made.fileno() == -1 for made in storm.sockets)
