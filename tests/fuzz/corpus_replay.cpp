@@ -1,8 +1,8 @@
 // Drives a fuzz target without libFuzzer: on every file of its corpus, then on seeded mutations of
 // them. usage: TARGET CORPUS [MUTATIONS [SEED]], with a folder, or one file, as CORPUS.
 //
-// The inputs run in a child process. When one ends it, the parent writes that input beside itself
-// and names it; the same file as CORPUS shows the fault again.
+// The inputs run in a child process. When one ends it, the parent writes that input into the
+// current folder and names it; the same file as CORPUS shows the fault again.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +25,7 @@ namespace signalbox::fuzz {
 namespace {
 
 constexpr std::size_t kInputBytesMax = 1 << 20;
+constexpr unsigned kSecondsMax = 60;  // for one input; reading without end is a fault too
 
 // What the child works on, readable for the parent after its end.
 struct UnderTest {
@@ -57,6 +58,7 @@ std::vector<std::string> read_corpus(const std::filesystem::path& corpus) {
 }
 
 void test_one(UnderTest& under_test, const std::string& input) {
+  alarm(kSecondsMax);
   under_test.size = std::min(input.size(), kInputBytesMax);
   std::memcpy(under_test.bytes, input.data(), under_test.size);
   // A copy of its own, so that the sanitizers see where it ends.

@@ -287,12 +287,7 @@ bool Cluster::is_all_answered() const {
          quarantined().size() >= unusable_.size();
 }
 
-// A sanitizer makes a history tens of times slower; it looks for other faults than the audit does.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kSeeds = 25;
-#else
 constexpr int kSeeds = 100;
-#endif
 
 class OwnershipSimulation : public ::testing::TestWithParam<int> {
  public:
