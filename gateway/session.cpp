@@ -161,9 +161,10 @@ void Session::close(CloseCode code, std::string_view reason) {
   link_->close(code, reason);
 }
 
-void Session::send(const ServerFrame& frame) {
+void Session::send(const ServerFrame& frame, FrameKind kind) {
   if (link_ != nullptr)
-    link_->send(parts_.make_frame(event_store::encode_server_frame(frame, dialect_), {}));
+    link_->send(
+        parts_.make_frame(event_store::encode_server_frame(frame, dialect_), {.kind = kind}));
 }
 
 ErrorFrame Session::make_error(std::optional<std::string> id, Errc code, std::string message) {

@@ -120,7 +120,7 @@ class Session final : public SocketSession,
   void warn_of_expiry();
   void end_token(const std::string& why);
   void close_when_answered();
-  void send(const ServerFrame& frame);
+  void send(const ServerFrame& frame, FrameKind kind = FrameKind::answer);
   void send_error(ErrorFrame error);
   [[nodiscard]] static ErrorFrame make_error(std::optional<std::string> id, Errc code,
                                              std::string message);

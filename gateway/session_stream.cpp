@@ -93,9 +93,7 @@ void Session::take(StreamCaughtUp update) {
     set_pulling(false);
   } else {
     end_resume();
-    link_->send(parts_.make_frame(
-        event_store::encode_server_frame(CaughtUpFrame{std::move(update.cursor)}, dialect_),
-        {.kind = FrameKind::caught_up}));
+    send(CaughtUpFrame{std::move(update.cursor)}, FrameKind::cursor);
   }
   parts_.hub.join(id_, update.channel);
 }
@@ -150,7 +148,7 @@ void Session::take(StreamPosition update) {
   // skip it. The client comes back with its own.
   if (link_->is_lagging()) return;
   draining_told_ = true;
-  send(DrainingFrame{draining_->count(), std::move(update.cursor)});
+  send(DrainingFrame{draining_->count(), std::move(update.cursor)}, FrameKind::cursor);
   close_when_answered();
 }
 

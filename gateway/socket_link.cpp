@@ -16,7 +16,7 @@ void SocketLink::send(const FramePtr& frame) {
   outbox_.push_back(frame);
   outbox_bytes_ += frame->text().size();
   if (frame->kind() == FrameKind::answer) answer_bytes_ += frame->text().size();
-  if (frame->kind() == FrameKind::caught_up) {
+  if (frame->kind() == FrameKind::cursor) {
     bound_ = outbox_.size();
     answer_bytes_ = outbox_bytes_;
   }

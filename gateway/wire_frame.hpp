@@ -21,9 +21,9 @@ struct StreamPlace {
 };
 
 // What the queue of a slow socket may do without: an event can be read again from the place before
-// it, a piece of progress may be lost; answers must arrive. A catch-up's end says that all before
-// it was sent: with it, what is queued before it must arrive too.
-enum class FrameKind { answer, event, progress, caught_up };
+// it, a piece of progress may be lost; answers must arrive. A frame that states a cursor says that
+// all before it was sent: with it, what is queued before it must arrive too.
+enum class FrameKind { answer, event, progress, cursor };
 struct FramePart {
   FrameKind kind = FrameKind::answer;
   StreamPlace place{};  // after an event

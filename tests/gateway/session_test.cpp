@@ -345,6 +345,21 @@ TEST(Session, while_draining_sends_are_answered_but_not_taken) {
   EXPECT_EQ(client.link->ended->first, CloseCode::draining);
 }
 
+// A client that was told a cursor never reads what it covers again: a slow socket may not lose that
+// and keep the cursor.
+TEST(Session, what_is_sent_before_a_cursor_goes_out_before_it) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  client.session->drain(std::chrono::milliseconds(500));
+  world.feed->tell_positions();
+  world.settle();
+  std::vector<std::string> stating;
+  for (std::size_t i = 0; i < client.link->frames.size(); ++i)
+    if (client.link->frames[i]->kind() == FrameKind::cursor)
+      stating.push_back(client.link->frame(i)["type"]);
+  EXPECT_THAT(stating, testing::ElementsAre("caught_up", "draining"));
+}
+
 TEST(Session, an_answer_that_comes_after_the_socket_is_gone_harms_nobody) {
   GatewayWorld world;
   auto client = world.connect("ann");

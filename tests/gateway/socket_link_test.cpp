@@ -58,7 +58,7 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
       link->send(std::make_shared<const PlainFrame>(std::string(100, 'x'), part));
     }
     link->send(std::make_shared<const PlainFrame>(std::string(10, 'x'),
-                                                  FramePart{.kind = FrameKind::caught_up}));
+                                                  FramePart{.kind = FrameKind::cursor}));
   }
   // The end of the current task.
   void flush() {
