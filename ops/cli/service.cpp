@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kHousekeeping{1};
 constexpr std::chrono::milliseconds kSnapshotsLook{10};
+// For the router to say that its grace, of the same length, is over.
+constexpr std::chrono::milliseconds kReleaseMargin{500};
 
 }  // namespace
 
@@ -135,7 +137,7 @@ void Service::drain(std::chrono::milliseconds grace) {
   const auto released = std::make_shared<std::promise<void>>();
   parts_->router_thread.post(
       [this, released] { parts_->router->drain([released] { released->set_value(); }); });
-  if (released->get_future().wait_for(grace) != std::future_status::ready)
+  if (released->get_future().wait_for(grace + kReleaseMargin) != std::future_status::ready)
     spdlog::warn(
         "the partitions were not released in time; their next owner takes over as after "
         "a crash");
