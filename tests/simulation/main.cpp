@@ -2,10 +2,13 @@
 // 1 when a promise was broken; then it prints what, and the command that plays that history again.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <string>
 
@@ -23,13 +26,25 @@ struct Options {
   bool verbose = false;
 };
 
+constexpr unsigned kSeedSecondsMax = 120;
+char again[1024];  // the command that plays the present seed again, for who is ended in it
+
+std::string command(const std::string& program, const Options& options, std::uint64_t seed) {
+  const std::string without = options.without.empty() ? "" : " --without " + options.without;
+  return "again: " + program + " --seed " + std::to_string(seed) + without + "\n";
+}
+
+void tell_again(int signal) {
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, again, std::strlen(again));
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 void print_violations(const std::string& program, const Options& options, std::uint64_t seed,
                       const RunReport& report) {
   for (const std::string& what : report.violations)
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), what.c_str());
-  const std::string without = options.without.empty() ? "" : " --without " + options.without;
-  std::printf("again: %s --seed %llu%s\n", program.c_str(), static_cast<unsigned long long>(seed),
-              without.c_str());
+  std::printf("%s", command(program, options, seed).c_str());
 }
 
 int play(const std::string& program, const Options& options) {
@@ -43,6 +58,8 @@ int play(const std::string& program, const Options& options) {
   for (;
        options.minutes > 0 ? elapsed() < options.minutes * 60 : seed < options.from + options.seeds;
        ++seed) {
+    std::strncpy(again, command(program, options, seed).c_str(), sizeof(again) - 1);
+    alarm(kSeedSecondsMax);
     const RunReport report = simulate(seed);
     for (const auto& [name, count] : report.met) met[name] += count;
     if (options.verbose)
@@ -93,5 +110,7 @@ int main(int argc, char** argv) {
         return simulation::defence_named(name) ? "" : "no defence of this name";
       });
   CLI11_PARSE(app, argc, argv);
+  std::signal(SIGABRT, simulation::tell_again);  // an assertion, an exception
+  std::signal(SIGALRM, simulation::tell_again);  // it never ends
   return simulation::play(argv[0], options);
 }

@@ -151,10 +151,7 @@ void SimulatedGateway::Process::open(const std::shared_ptr<SimulatedConnection>&
 
 void SimulatedGateway::Process::tick() {
   const auto now_open = sockets;
-  for (const Socket& socket : now_open) {
-    socket.session->on_tick();
-    socket.link->tick(scheduler.clock().monotonic());
-  }
+  for (const Socket& socket : now_open) socket.link->tick(scheduler.clock().monotonic());
   shard.call_at(scheduler.clock().monotonic() + std::chrono::seconds(1), [this] { tick(); });
 }
 

@@ -321,7 +321,8 @@ void SimulatedEventLog::land_and_report(Append& append) {
     if (!landed) landed = offset;
   }
   const bool reported_early = append.fate.overtaken && !truth;
-  if (append.fate.report == AppendFate::Report::never || reported_early) return;
+  if (reported_early) return;
+  if (append.fate.report == AppendFate::Report::never) return unanswered_.push_back(append);
   if (!landed || !truth)
     report(append, failure(append.fate.error, "the log did not answer"));
   else
@@ -333,6 +334,11 @@ void SimulatedEventLog::report(Append& append, Result<Offset> result) {
       [producer = append.producer, done = std::move(append.done), result = std::move(result)] {
         if (producer->alive) done(result);
       });
+}
+
+void SimulatedEventLog::answer_the_unanswered() {
+  for (Append& append : std::exchange(unanswered_, {}))
+    if (append.producer->alive) report(append, failure(append.fate.error, "no answer in time"));
 }
 
 Offset SimulatedEventLog::land(const TopicPartition& at, NewRecord record) {

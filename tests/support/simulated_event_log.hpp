@@ -102,6 +102,9 @@ class SimulatedEventLog {
   // before.
   void hold_tails(const event_store::EventLog& session);
   void let_tails_go(const event_store::EventLog& session);
+  // Appends that were never answered so far are, with log_unavailable: as when a client of a log
+  // gives up at last.
+  void answer_the_unanswered();
   // Appends that have not landed yet.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
@@ -147,6 +150,7 @@ class SimulatedEventLog {
   Fate fate_;
   Outage outage_;
   std::size_t in_flight_ = 0;
+  std::vector<Append> unanswered_;
 };
 
 }  // namespace signalbox::test_support
