@@ -16,7 +16,7 @@ namespace {
 template <class Query>
 void check(const tl::expected<Query, HttpResponse>& asked) {
   if (asked) return;
-  const auto body = nlohmann::json::parse(asked.error().body);
+  const nlohmann::json body = nlohmann::json::parse(asked.error().body);
   SIGNALBOX_ASSERT(asked.error().status == 400);
   SIGNALBOX_ASSERT(!body.at("error").at("field").get<std::string>().empty());
 }
