@@ -68,12 +68,13 @@ Cursor read_body(std::string_view body) {
   return Cursor{log, partition, next_offset, epoch, owner_seq, last_seq};
 }
 
-// Anybody can make a cursor that checks: what is counted on from it must not overflow.
+// Anybody can make a cursor that checks: what is counted on from it must not overflow. From an
+// offset beyond the end nothing is.
 bool are_counts(const Cursor& cursor) {
-  return std::ranges::all_of(
-      std::array{cursor.next_offset.value(), cursor.epoch.value(), cursor.owner_seq.value(),
-                 cursor.last_seq.value()},
-      [](std::int64_t count) { return count >= 0 && count <= kCountMax<std::int64_t>; });
+  return cursor.next_offset.value() >= 0 &&
+         std::ranges::all_of(
+             std::array{cursor.epoch.value(), cursor.owner_seq.value(), cursor.last_seq.value()},
+             [](std::int64_t count) { return count >= 0 && count <= kCountMax<std::int64_t>; });
 }
 
 }  // namespace
