@@ -77,11 +77,14 @@ class Link:
 
     async def _carry(self, reader, writer):
         while True:
-            slow = self.harm == "slow"
-            chunk = await reader.read(max(1, int(self.amount * STEP_SECONDS)) if slow else CHUNK)
+            is_slow = self.harm == "slow"
+            chunk = await reader.read(max(1, int(self.amount * STEP_SECONDS)) if is_slow else CHUNK)
             await self.healthy.wait()
-            if self.harm in ("slow", "delay"):
-                await asyncio.sleep(STEP_SECONDS if slow else self.amount)
+            # The harm may be another one than when the piece was waited for.
+            if self.harm == "slow":
+                await asyncio.sleep(STEP_SECONDS)
+            elif self.harm == "delay":
+                await asyncio.sleep(self.amount)
             if not chunk:
                 writer.write_eof()
                 return
