@@ -34,14 +34,16 @@ class Verdict:
         self.count += len(violations) if count is None else count
 
 
-def check(history, dump, healed_at=None, limit_seconds=120, partial=False):
-    """Reads both once. With `partial` the log may hold what is not over yet."""
+def check(history, dump, healed_at=None, limit_seconds=120, partial=False, refusals=()):
+    """Reads both once. With `partial` the log may hold what is not over yet. `refusals`: when the disk of the
+    log took nothing."""
     log = log_index.LogIndex(dump, complete=not partial)
     verdict = Verdict(verdicts=log.verdicts)
     verdict.add(log.faults[:checkers.KEPT * 5], len(log.faults))
     judges = [kind(log) for kind in checkers.OF_HISTORIES]
     ends = next(judge for judge in judges if isinstance(judge, checkers.EverythingEnds))
     ends.healed_at, ends.limit_seconds = healed_at, limit_seconds
+    next(judge for judge in judges if isinstance(judge, checkers.FailsStop)).refusals = refusals
     with open(history, encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             count_line(verdict.counts, line)
@@ -64,6 +66,7 @@ def count_line(counts, line):
         counts["operations"] += 1
     elif line["kind"] in ("ok", "fail", "unknown"):
         counts[line["kind"]] += 1
+        counts["messages acknowledged"] += line["kind"] == "ok" and checkers.is_send(line)
     elif line.get("state") == "ready":
         counts["sockets"] += 1
 

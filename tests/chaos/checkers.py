@@ -322,6 +322,24 @@ class EverySendIsAnswered(Checker):
             self.violation(line, "it has no end")
 
 
+class FailsStop(Checker):
+    """While the disk of the log takes nothing, nothing is acknowledged."""
+    invariant = "I19"
+    ON_ITS_WAY = 1_000_000_000  # nanoseconds an ack may take from the disk to the client
+
+    def __init__(self, log):
+        super().__init__(log)
+        self.refusals = []  # (from, to), as Disk has them
+
+    def see(self, line):
+        if line["kind"] != "ok" or not is_send(line):
+            return
+        for since, until in self.refusals:
+            if since + self.ON_ITS_WAY < line["t"] < until:
+                self.violation(line, f"acknowledged {(line['t'] - since) / 1e9:.1f} s after the disk refused a "
+                                     "change")
+
+
 class MemoryIsBounded(Checker):
     """No process grows above its limit, nor holds more open files than its limit."""
     invariant = "I16"
@@ -345,6 +363,28 @@ class MemoryIsBounded(Checker):
                 self.violation(f"process {process}", "never measured")
 
 
+class NothingLeaks(Checker):
+    """Once all clients have left, every process has the open files and threads it had before they came."""
+    invariant = "I17"
+    # What comes and goes by itself: connections between the parts and to brokers, a look into a file.
+    MORE_FILES, MORE_THREADS = 24, 4
+
+    def __init__(self, log):
+        super().__init__(log)
+        self.before = {}  # process -> sample
+
+    def compare(self, samples):
+        """Anew: what was found before is forgotten."""
+        self.found, self.count = [], 0
+        for process, sample in samples.items():
+            before = self.before.get(process)
+            if before is None:
+                continue
+            for name, more in (("files", self.MORE_FILES), ("threads", self.MORE_THREADS)):
+                if sample[name] > before[name] + more:
+                    self.violation(f"process {process}", f"{sample[name]} {name}, {before[name]} before")
+
+
 class LogsKeepSecrets(Checker):
     """No token, and no text that a user wrote, stands in what a process says."""
     invariant = "I22"
@@ -365,4 +405,4 @@ class LogsKeepSecrets(Checker):
 
 OF_HISTORIES = (AcksAreInTheLog, NothingIsInvented, OneRunForAMessage, AcksKeepOrder, RunsEndForClients,
                 EverythingEnds, UsersSeeTheirOwn, StreamsAreWhole, HonestCursors, NoPhantoms,
-                EverySendIsAnswered)
+                EverySendIsAnswered, FailsStop)

@@ -12,6 +12,7 @@ import time
 from harness import Service, clean_environment
 from kafka_broker import Kafka, produce
 
+import disk
 import log_dump
 import network
 
@@ -20,8 +21,9 @@ PREFIX = "chaos"
 TRY_AGAIN = 75
 START_SECONDS = 180
 FAKE_CLOCK = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+WITH_DATABASES = ("serve", "event-store")
 # Tools of the recorded dialogues take 10 to 80 ms, so that faults meet runs in flight.
-SLOW = {"playbook_latency_scale": "10"}
+SLOW_TIMES = 10
 
 
 class WallClock:
@@ -55,7 +57,13 @@ class Part:
         self.restarts = 0  # starts that did not come to serving
         self.link = None  # what clients and other processes reach it through
         self.clock = WallClock(service.data.with_name(f"{name}.clock"))
+        self.disk = None  # of those alone that have databases
         service.environment |= self.clock.environment
+
+    def put_on(self, spoilt):
+        self.disk = spoilt
+        self.service.environment |= spoilt.environment | {
+            "LD_PRELOAD": f"{self.service.environment['LD_PRELOAD']} {spoilt.environment['LD_PRELOAD']}"}
 
     @property
     def pid(self):
@@ -92,8 +100,9 @@ class Part:
 class Deployment:
     """What both have in common."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, hurry=False):
         self.program, self.folder = str(program), pathlib.Path(folder)
+        self.pace = {"playbook_latency_scale": "1" if hurry else str(SLOW_TIMES)}
         self.parts = {}
         self.over = threading.Event()
         self.network = network.Network()
@@ -101,8 +110,11 @@ class Deployment:
     def add(self, name, role, may_wait=False, **settings):
         """A part that does not run yet."""
         service = Service(self.program, self.folder / name, role=role, kafka=self.log, **settings)
-        self.parts[name] = Part(name, role, service, may_wait, self.over)
-        return self.parts[name]
+        part = Part(name, role, service, may_wait, self.over)
+        if role in WITH_DATABASES:
+            part.put_on(disk.Disk(self.folder / f"{name}.disk", disk.library_beside(self.program)))
+        self.parts[name] = part
+        return part
 
     def of_role(self, role):
         return [part for part in list(self.parts.values()) if part.role == role]
@@ -110,6 +122,10 @@ class Deployment:
     def link(self, part):
         """Puts the network before a part that has been started once."""
         part.link = self.network.link(f"link to {part.name}", part.service.address)
+
+    def refusals(self):
+        """When the disk of the log took nothing."""
+        return []
 
     def urls(self, role):
         return ",".join(f"ws://{part.link.address}/ws" for part in self.of_role(role))
@@ -144,12 +160,15 @@ class Embedded(Deployment):
     log = None
 
     def start(self):
-        serve = self.add("serve", "serve", **SLOW)
+        serve = self.add("serve", "serve", **self.pace)
         serve.start()
         self.link(serve)
 
     def client_urls(self):
         return self.urls("serve")
+
+    def refusals(self):
+        return self.parts["serve"].disk.refusals
 
     def source(self):
         return log_dump.EmbeddedSource(self.folder / "serve")
@@ -167,8 +186,8 @@ class Cluster(Deployment):
     """Three routers, two gateways and two event stores."""
     partitions = PARTITIONS
 
-    def __init__(self, program, folder, brokers=1):
-        super().__init__(program, folder)
+    def __init__(self, program, folder, hurry=False, brokers=1):
+        super().__init__(program, folder, hurry)
         self.kafka = Kafka(self.folder / "kafka", brokers=brokers)
         self.log = None
         self.guests = 0
@@ -193,7 +212,7 @@ class Cluster(Deployment):
             self.link(gateway)
 
     def add_router(self, name):
-        return self.add(name, "router", may_wait=True, **SLOW)
+        return self.add(name, "router", may_wait=True, **self.pace)
 
     def guest(self):
         """A router more, that does not run yet."""

@@ -18,6 +18,7 @@ STORM_CONNECTIONS = 400
 # Within what tokens are given of another machine's clock ([auth] leeway), so that nobody is signed out.
 CLOCK_JUMP_SECONDS = 25
 AT_ONCE = 3
+FAILED, TRY_AGAIN = 1, 75  # exit codes
 
 
 class Nemesis:
@@ -157,6 +158,27 @@ def visit(deployment, part, seconds):
     assert code == 0, f"exit code {code} on SIGTERM"
 
 
+def fill_disk(_, part, seconds):
+    """It goes on by itself once there is room."""
+    part.disk.spoil("full", seconds)
+    assert part.ended() is None, f"exit code {part.ended()} on a full disk"
+
+
+def break_disk(_, part, seconds):
+    """It may end, as what it does not know to be written it cannot go on from."""
+    part.disk.spoil("broken", seconds)
+    if part.ended() is not None:
+        assert part.ended() in (FAILED, TRY_AGAIN), f"exit code {part.ended()} on a broken disk"
+        part.start()
+
+
+def cut_power(_, part, seconds):
+    part.service.kill()
+    part.disk.cut_power(random.Random(seconds))
+    time.sleep(seconds)
+    part.start()
+
+
 def kill_broker(deployment, part, seconds):
     deployment.kafka.kill(part.node)
     time.sleep(seconds)
@@ -223,6 +245,9 @@ OF_CLUSTERS = {
     "kill event store": (one_of("event-store"), (0, 5), kill),
     "stop event store": (one_of("event-store"), (0, 5), stop),
     "pause event store": (one_of("event-store"), (1, 8), pause),
+    "full disk of event store": (one_of("event-store"), (0, 5), fill_disk),
+    "broken disk of event store": (one_of("event-store"), (0, 2), break_disk),
+    "power cut of event store": (one_of("event-store"), (0, 5), cut_power),
     "kill broker": (a_broker, (0, 5), kill_broker),
     "freeze broker": (a_broker, (1, 8), freeze_broker),
     "poison": (a_broker, (0, 1), poison),
@@ -242,6 +267,9 @@ OF_ONE_PROCESS = {
     "kill": (one_of("serve"), (0, 1), kill),
     "stop": (one_of("serve"), (0, 1), stop),
     "pause": (one_of("serve"), (0.2, 4), pause),
+    "full disk": (one_of("serve"), (0, 3), fill_disk),
+    "broken disk": (one_of("serve"), (0, 1), break_disk),
+    "power cut": (one_of("serve"), (0, 1), cut_power),
     "cut off": (a_link_to("serve"), (0, 3), through("refuse")),
     "half-open": (a_link_to("serve"), (1, 8), half_open),
     "delayed": (a_link_to("serve"), (1, 6), through("delay", 0.1)),

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "event-store/model/assert.hpp"
+#include "tests/support/vfs_shim.hpp"
 
 namespace signalbox::test_support {
 namespace {
@@ -47,18 +47,6 @@ struct Plan {
   Files seen;  // of what is watched
 };
 Plan plan;
-
-struct File {
-  sqlite3_file base;
-  bool concerned;
-  bool names_unsynced;  // its first sync is one of its folder, too
-  const char* path;     // SQLite's, good as long as the file is open
-  // The system's file follows in the same allocation.
-  [[nodiscard]] sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
-};
-
-File* mine(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
-sqlite3_file* real(sqlite3_file* file) { return mine(file)->real(); }
 
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -107,169 +95,108 @@ int outcome(bool Failing::*kind, int io_error) {
   return full ? SQLITE_FULL : io_error;
 }
 
-int x_close(sqlite3_file* file) {
-  if (mine(file)->concerned) {
-    const std::lock_guard lock(plan.mutex);
-    // Closed in order: what is put in the place of the files has nothing to do with it.
-    if (--plan.open_files == 0 && !plan.recording) plan.disk = {};
-  }
-  return real(file)->pMethods->xClose(real(file));
-}
-int x_read(sqlite3_file* file, void* to, int amount, sqlite3_int64 at) {
-  return real(file)->pMethods->xRead(real(file), to, amount, at);
-}
-int x_write(sqlite3_file* file, const void* from, int amount, sqlite3_int64 at) {
-  if (!mine(file)->concerned) return real(file)->pMethods->xWrite(real(file), from, amount, at);
-  const std::lock_guard lock(plan.mutex);
-  ++plan.writes;
-  if (const int code = outcome(&Failing::writes, SQLITE_IOERR_WRITE); code != SQLITE_OK)
-    return code;
-  look_at_watched();
-  add({Kind::written, mine(file)->path, static_cast<std::size_t>(at),
-       std::string(static_cast<const char*>(from), static_cast<std::size_t>(amount))});
-  return real(file)->pMethods->xWrite(real(file), from, amount, at);
-}
-int x_truncate(sqlite3_file* file, sqlite3_int64 size) {
-  if (!mine(file)->concerned) return real(file)->pMethods->xTruncate(real(file), size);
-  const std::lock_guard lock(plan.mutex);
-  if (const int code = outcome(&Failing::others, SQLITE_IOERR_TRUNCATE); code != SQLITE_OK)
-    return code;
-  look_at_watched();
-  add({Kind::cut, mine(file)->path, static_cast<std::size_t>(size), {}});
-  return real(file)->pMethods->xTruncate(real(file), size);
-}
-int x_sync(sqlite3_file* file, int) {
-  if (!mine(file)->concerned) return SQLITE_OK;
-  std::unique_lock lock(plan.mutex);
-  ++plan.syncs;
-  ++plan.blocked;
-  plan.changed.wait(lock, [] { return !plan.block; });
-  --plan.blocked;
-  if (const int code = outcome(&Failing::syncs, SQLITE_IOERR_FSYNC); code != SQLITE_OK) return code;
-  look_at_watched();
-  const std::string path = mine(file)->path;
-  add({Kind::synced, path, 0, {}});
-  if (std::exchange(mine(file)->names_unsynced, false))
-    add({Kind::names_synced, fs::path(path).parent_path().string(), 0, {}});
-  return SQLITE_OK;
-}
-int x_file_size(sqlite3_file* file, sqlite3_int64* size) {
-  return real(file)->pMethods->xFileSize(real(file), size);
-}
-int x_lock(sqlite3_file* file, int level) { return real(file)->pMethods->xLock(real(file), level); }
-int x_unlock(sqlite3_file* file, int level) {
-  return real(file)->pMethods->xUnlock(real(file), level);
-}
-int x_check_reserved_lock(sqlite3_file* file, int* held) {
-  return real(file)->pMethods->xCheckReservedLock(real(file), held);
-}
-int x_file_control(sqlite3_file* file, int what, void* argument) {
-  return real(file)->pMethods->xFileControl(real(file), what, argument);
-}
-int x_sector_size(sqlite3_file* file) { return real(file)->pMethods->xSectorSize(real(file)); }
-int x_device_characteristics(sqlite3_file* file) {
-  return real(file)->pMethods->xDeviceCharacteristics(real(file));
-}
-int x_shm_map(sqlite3_file* file, int page, int size, int extend, void volatile** to) {
-  return real(file)->pMethods->xShmMap(real(file), page, size, extend, to);
-}
-int x_shm_lock(sqlite3_file* file, int offset, int count, int flags) {
-  return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
-}
-void x_shm_barrier(sqlite3_file* file) { real(file)->pMethods->xShmBarrier(real(file)); }
-int x_shm_unmap(sqlite3_file* file, int remove) {
-  return real(file)->pMethods->xShmUnmap(real(file), remove);
-}
-
-const sqlite3_io_methods kMethods = {2,
-                                     x_close,
-                                     x_read,
-                                     x_write,
-                                     x_truncate,
-                                     x_sync,
-                                     x_file_size,
-                                     x_lock,
-                                     x_unlock,
-                                     x_check_reserved_lock,
-                                     x_file_control,
-                                     x_sector_size,
-                                     x_device_characteristics,
-                                     x_shm_map,
-                                     x_shm_lock,
-                                     x_shm_barrier,
-                                     x_shm_unmap,
-                                     nullptr,
-                                     nullptr};
-
-sqlite3_vfs* system_vfs(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
-
 bool is_concerned(const char* name) {
   return name != nullptr && std::string_view(name).find(plan.concerned) != std::string_view::npos;
 }
 
-int x_open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-  std::optional<std::string> before;
-  if (is_concerned(name) && fs::exists(name)) before = bytes_of(name);
-  File* const made = mine(file);
-  made->base.pMethods = nullptr;
-  made->path = name;
-  made->concerned = is_concerned(name);
-  made->names_unsynced = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
-  const int code = system_vfs(vfs)->xOpen(system_vfs(vfs), name, made->real(), flags, out_flags);
-  if (made->real()->pMethods == nullptr) return code;
-  made->base.pMethods = &kMethods;
-  if (!made->concerned) return code;
-  const std::lock_guard lock(plan.mutex);
-  ++plan.open_files;
-  if (plan.disk.knows(name)) return code;
-  look_at_watched();
-  if (before)
-    add({Kind::found, name, 0, *std::move(before)});
-  else
-    add({Kind::created, name, 0, {}});
-  return code;
-}
+class Shim : public VfsShim {
+ public:
+  Shim() : VfsShim(FaultVfs::kName) {}
 
-int x_delete(sqlite3_vfs* vfs, const char* name, int sync_folder) {
-  if (!is_concerned(name)) return system_vfs(vfs)->xDelete(system_vfs(vfs), name, sync_folder);
-  const std::lock_guard lock(plan.mutex);
-  if (const int code = outcome(&Failing::others, SQLITE_IOERR_DELETE); code != SQLITE_OK)
+  int open(File& file, int flags, int* out_flags) override {
+    const char* const name = file.path;
+    file.concerned = is_concerned(name);
+    file.names_unsynced = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
+    std::optional<std::string> before;
+    if (file.concerned && fs::exists(name)) before = bytes_of(name);
+    const int code = VfsShim::open(file, flags, out_flags);
+    if (file.system()->pMethods == nullptr || !file.concerned) return code;
+    const std::lock_guard lock(plan.mutex);
+    ++plan.open_files;
+    if (plan.disk.knows(name)) return code;
+    look_at_watched();
+    if (before)
+      add({Kind::found, name, 0, *std::move(before)});
+    else
+      add({Kind::created, name, 0, {}});
     return code;
-  look_at_watched();
-  add({Kind::removed, name, 0, {}});
-  if (sync_folder != 0) add({Kind::names_synced, fs::path(name).parent_path().string(), 0, {}});
-  return system_vfs(vfs)->xDelete(system_vfs(vfs), name, sync_folder);
-}
+  }
 
-int x_get_last_error(sqlite3_vfs* vfs, int size, char* text) {
-  const std::lock_guard lock(plan.mutex);
-  if (plan.last_errno != 0) return plan.last_errno;
-  return system_vfs(vfs)->xGetLastError(system_vfs(vfs), size, text);
-}
+  void close(File& file) override {
+    if (!file.concerned) return;
+    const std::lock_guard lock(plan.mutex);
+    // Closed in order: what is put in the place of the files has nothing to do with it.
+    if (--plan.open_files == 0 && !plan.recording) plan.disk = {};
+  }
 
-sqlite3_vfs shim;
+  int write(File& file, const void* from, int amount, sqlite3_int64 at) override {
+    sqlite3_file* const system = file.system();
+    if (!file.concerned) return system->pMethods->xWrite(system, from, amount, at);
+    const std::lock_guard lock(plan.mutex);
+    ++plan.writes;
+    if (const int code = outcome(&Failing::writes, SQLITE_IOERR_WRITE); code != SQLITE_OK)
+      return code;
+    look_at_watched();
+    add({Kind::written, file.path, static_cast<std::size_t>(at),
+         std::string(static_cast<const char*>(from), static_cast<std::size_t>(amount))});
+    return system->pMethods->xWrite(system, from, amount, at);
+  }
+
+  int truncate(File& file, sqlite3_int64 size) override {
+    sqlite3_file* const system = file.system();
+    if (!file.concerned) return system->pMethods->xTruncate(system, size);
+    const std::lock_guard lock(plan.mutex);
+    if (const int code = outcome(&Failing::others, SQLITE_IOERR_TRUNCATE); code != SQLITE_OK)
+      return code;
+    look_at_watched();
+    add({Kind::cut, file.path, static_cast<std::size_t>(size), {}});
+    return system->pMethods->xTruncate(system, size);
+  }
+
+  int sync(File& file, int) override {
+    if (!file.concerned) return SQLITE_OK;
+    std::unique_lock lock(plan.mutex);
+    ++plan.syncs;
+    ++plan.blocked;
+    plan.changed.wait(lock, [] { return !plan.block; });
+    --plan.blocked;
+    if (const int code = outcome(&Failing::syncs, SQLITE_IOERR_FSYNC); code != SQLITE_OK)
+      return code;
+    look_at_watched();
+    add({Kind::synced, file.path, 0, {}});
+    if (std::exchange(file.names_unsynced, false))
+      add({Kind::names_synced, fs::path(file.path).parent_path().string(), 0, {}});
+    return SQLITE_OK;
+  }
+
+  int remove(const char* name, int sync_folder) override {
+    if (!is_concerned(name)) return VfsShim::remove(name, sync_folder);
+    const std::lock_guard lock(plan.mutex);
+    if (const int code = outcome(&Failing::others, SQLITE_IOERR_DELETE); code != SQLITE_OK)
+      return code;
+    look_at_watched();
+    add({Kind::removed, name, 0, {}});
+    if (sync_folder != 0) add({Kind::names_synced, fs::path(name).parent_path().string(), 0, {}});
+    return VfsShim::remove(name, sync_folder);
+  }
+
+  int last_error() override {
+    const std::lock_guard lock(plan.mutex);
+    return plan.last_errno;
+  }
+};
 
 }  // namespace
 
 FaultVfs::FaultVfs(std::string concerned) {
   heal();
   plan.concerned = std::move(concerned);
-  sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
-  SIGNALBOX_ASSERT(system != nullptr);
-  shim = *system;
-  shim.pNext = nullptr;
-  shim.zName = kName;
-  shim.pAppData = system;
-  shim.szOsFile = static_cast<int>(sizeof(File)) + system->szOsFile;
-  shim.xOpen = x_open;
-  shim.xDelete = x_delete;
-  shim.xGetLastError = x_get_last_error;
-  SIGNALBOX_ASSERT(sqlite3_vfs_register(&shim, 1) == SQLITE_OK);
+  shim_ = std::make_unique<Shim>();
 }
 
 FaultVfs::~FaultVfs() {
   heal();
-  sqlite3_vfs_unregister(&shim);
+  shim_.reset();
   plan.recording = false;
   plan.disk = {};
 }

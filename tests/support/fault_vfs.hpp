@@ -9,12 +9,14 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <memory>
 #include <string>
 
 #include "tests/support/disk_history.hpp"
 
 namespace signalbox::test_support {
+
+class VfsShim;
 
 class FaultVfs {
  public:
@@ -55,6 +57,9 @@ class FaultVfs {
   [[nodiscard]] int writes() const;
   [[nodiscard]] int faults() const;  // that were met
   [[nodiscard]] bool sync_is_blocked() const;
+
+ private:
+  std::unique_ptr<VfsShim> shim_;
 };
 
 }  // namespace signalbox::test_support
