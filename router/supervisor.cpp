@@ -204,6 +204,11 @@ void Supervisor::take_input(const RunInputReceived& input) {
   deliver(input.data);
 }
 
+void Supervisor::expect_answer(const RequestId& request) {
+  answered_ = request;
+  if (waiting_ && request == request_id_of(context().run_id, step_)) stop_timer(expiry_timer_);
+}
+
 void Supervisor::start_tool(bool reattach) {
   Tool* tool = agent_.find_tool(tool_step_->name);
   if (tool == nullptr)
@@ -253,6 +258,7 @@ void Supervisor::wait_for_input(Timestamp expires) {
   if (run_timer_ != TimerId::none) time_left_ -= clock_.monotonic() - timer_started_;
   stop_timer(run_timer_);
   waiting_ = true;
+  if (answered_ == request_id_of(context().run_id, step_)) return;
   // A moment far beyond what the monotonic clock can count would overflow it.
   const auto left = std::clamp<std::chrono::microseconds>(expires - clock_.now(),
                                                           std::chrono::microseconds(0), kWaitMax);

@@ -57,6 +57,9 @@ class Supervisor final : private StepDriver {
   void on_counted(const EventData& data);
   // The user asked for the run to end: it does when the step under way ends, or cancel_grace later.
   void cancel(std::string by);
+  // An answer to that question was stated in time: it does not expire any more, however long it
+  // takes until the answer counts.
+  void expect_answer(const RequestId& request);
   // The partition is about to be released: finish the step under way, begin no other.
   void halt() { halting_ = true; }
   // True while a tool works for it.
@@ -107,6 +110,7 @@ class Supervisor final : private StepDriver {
   std::optional<ToolStep> tool_step_;  // stated or running
   bool recall_ = false;                // the call was in flight when its owner was lost
   bool waiting_ = false;               // for the answer to the question of step_
+  std::optional<RequestId> answered_;  // the question whose answer is about to count
   std::unique_ptr<ToolExecution> execution_;
   std::optional<std::string> cancelled_by_;
   bool halting_ = false;

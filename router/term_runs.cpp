@@ -77,6 +77,9 @@ void Term::after_statement(Held& held, const Event& event) {
   }
   // A run that waits counts in no limit, so another one's turn may have come.
   if (std::holds_alternative<InputRequested>(event.data)) start_next_runs(held);
+  if (const auto* input = std::get_if<RunInputReceived>(&event.data))
+    if (const auto found = supervisors_.find(input->run_id); found != supervisors_.end())
+      found->second->expect_answer(input->request_id);
   const auto* cancel = std::get_if<CancelRequested>(&event.data);
   if (cancel == nullptr) return;
   // A queued or waiting run is ended by the decision itself.

@@ -230,5 +230,20 @@ TEST_F(Outage, WhoIsReleasedBeforeTheOpenUsersAreLoadedLeavesTheirNames) {
             names.end());
 }
 
+// Found by the simulation: the run was told that nobody had answered in time.
+TEST_F(Outage, AnAnswerThatWasTakenInTimeHoldsHoweverLateItCounts) {
+  serves(a_);
+  says("u", "m", "ask");
+  until("u:input_requested");
+  const RunId run = event_store::run_id_of(UserId("u"), MessageId("m"));
+  const CallId request = event_store::call_id_of(run, Step(1));
+  first("run_input_received", {.delay = minutes(2)});
+  scheduler_.advance(minutes(4));
+  put("u",
+      RunInput{run, RequestId(request.value().to_string()), JsonText(R"({"confirmed":true})")});
+  until("u:agent_completed");
+  EXPECT_FALSE(has("u:agent_failed"));
+}
+
 }  // namespace
 }  // namespace signalbox::router
