@@ -192,6 +192,36 @@ TEST_F(ReleaseGrace, EndsThoughTheLogNeverAnswersAboutTheRelease) {
   has_a_run("u");
 }
 
+// Found by the simulation's witness of the ownership rules: what was due to be sent again was, by
+// who had just read that the partition was somebody else's. Chance orders a task and a timer that
+// is due, so that it is played several times.
+TEST_F(ReleaseGrace, EndsWithAHigherEpochAndNothingIsSentAgain) {
+  int sent_by_no_owner = 0;
+  int sent_again = 0;
+  for (int round = 1; round <= 16; ++round) {
+    serves(a_);
+    first("message_received", kLostWithError);
+    says("u" + std::to_string(round), "m");
+    scheduler_.advance(milliseconds(1));
+    a_.release();
+    a_.pause();
+    event_store::Position position;
+    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
+      event_store::fold(position, *record);
+    put_control(claim_of_a_stranger(position.epoch.next()));
+    scheduler_.advance(seconds(5));
+    log_.set_fate([&](const TopicPartition&, const NewRecord&) {
+      ++(a_.is_owner() ? sent_again : sent_by_no_owner);
+      return std::optional(AppendFate{});
+    });
+    a_.go_on();
+    scheduler_.advance(seconds(30));
+    EXPECT_FALSE(a_.is_owner());
+  }
+  EXPECT_GT(sent_again, 0) << "before it was read";
+  EXPECT_EQ(sent_by_no_owner, 0);
+}
+
 TEST_F(ReleaseGrace, IsTwentySecondsThenTheStepIsLeft) {
   calls_a_tool_of(seconds(50));
   scheduler_.advance(milliseconds(19'900));
