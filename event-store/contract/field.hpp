@@ -6,6 +6,7 @@
 // value that was read.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstdint>
@@ -143,7 +144,7 @@ struct JsonForm<N> {
   }
 };
 
-// Counters: Step and Attempt from 1, all others from 0 = none.
+// Counters: Step and Attempt from 1, all others from 0 = none; to kCountMax, as in headers.
 template <std::integral N, class Tag>
 struct JsonForm<Tagged<N, Tag>> {
   using Id = Tagged<N, Tag>;
@@ -152,7 +153,8 @@ struct JsonForm<Tagged<N, Tag>> {
   static constexpr Bounds kBounds{.smallest = kFromOne ? 1 : 0,
                                   .largest = std::numeric_limits<N>::max()};
   static void write(JsonWriter& writer, Id id) { writer.integer(id.value()); }
-  static Result<Id> read(JsonMember& member, const Bounds& bounds) {
+  static Result<Id> read(JsonMember& member, Bounds bounds) {
+    bounds.largest = std::min<std::int64_t>(bounds.largest, kCountMax<N>);
     return read_integer(member, bounds).map([](std::int64_t n) { return Id(static_cast<N>(n)); });
   }
 };

@@ -1,7 +1,6 @@
 #include "event-store/log/validity_fold.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
@@ -26,6 +25,14 @@ Verdict judge_owned(Position& position, const PartitionOwned& owned) {
                                                                  : Verdict::ignored;
 }
 
+Verdict judge_checkpoint(const Position& position, const PartitionCheckpoint& checkpoint) {
+  // Who owns next counts on from it.
+  if (checkpoint.trying && checkpoint.trying->count > kCountMax<std::int32_t>)
+    return Verdict::malformed;
+  return is_current_claim(position, checkpoint.epoch, checkpoint.claim_id) ? Verdict::repeat
+                                                                           : Verdict::ignored;
+}
+
 Verdict judge_control(Position& position, const Record& record, const ControlData& control) {
   return std::visit(Overloaded{
                         [&](const LogGenesis&) {
@@ -33,9 +40,7 @@ Verdict judge_control(Position& position, const Record& record, const ControlDat
                         },
                         [&](const PartitionOwned& owned) { return judge_owned(position, owned); },
                         [&](const PartitionCheckpoint& checkpoint) {
-                          return is_current_claim(position, checkpoint.epoch, checkpoint.claim_id)
-                                     ? Verdict::repeat
-                                     : Verdict::ignored;
+                          return judge_checkpoint(position, checkpoint);
                         },
                         [](const PartitionReleased&) { return Verdict::released; },
                     },
@@ -97,8 +102,7 @@ void fold_resume(InboundResume& resume, const Position& after, const Judged& jud
                  const Record& record) {
   if (judged.verdict == Verdict::valid) {
     const auto cause = header_number(record, "ce_inboundoffset");
-    if (cause && *cause < std::numeric_limits<std::int64_t>::max())
-      raise(resume.next, Offset(*cause + 1));
+    if (cause && *cause < kCountMax<std::int64_t>) raise(resume.next, Offset(*cause + 1));
     return;
   }
   if (!judged.control) return;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -175,6 +176,33 @@ TEST_F(ValidityFold, TryingIsOfTheNewestAcceptedCheckpointThatHasOne) {
   EXPECT_EQ(resume_.trying, (Trying{Offset(3), 2}));
   judge(owner(7).checkpoint(at, Offset(3), Trying{Offset(3), 4}));
   EXPECT_EQ(resume_.trying, (Trying{Offset(3), 2})) << "not accepted";
+}
+
+// Found by a reader of the code: the next claim counted on from an epoch of 2^63 - 1.
+TEST_F(ValidityFold, NumbersNobodyCouldCountOnFromAreMalformedAndHarmless) {
+  judge(first_.owned());
+  const std::int64_t counted = kCountMax<std::int64_t>;
+  const FoldPoint at{Offset(0), Epoch(1), first_.claim(), OwnerSeq(0), Offset(0)};
+  FoldPoint beyond = at;
+  beyond.owner_seq = OwnerSeq(counted + 1);
+  for (const NewRecord& record :
+       {owner(std::numeric_limits<std::int64_t>::max()).owned(), owner(counted + 1).owned(),
+        owner(2).owned(Offset(counted + 1)), first_.checkpoint(at, Offset(counted + 1)),
+        first_.checkpoint(beyond, Offset(0)),
+        first_.checkpoint(at, Offset(0), Trying{Offset(counted + 1), 1}),
+        first_.checkpoint(at, Offset(0), Trying{Offset(0), kCountMax<std::int32_t> + 1}),
+        first_.checkpoint(at, Offset(0), Trying{Offset(0), 2147483647})}) {
+    EXPECT_EQ(judge(record), Verdict::malformed) << record.value;
+    EXPECT_EQ(position_.epoch, Epoch(1)) << record.value;
+    EXPECT_EQ(position_.claim, first_.claim()) << record.value;
+    EXPECT_EQ(resume_, InboundResume{}) << record.value;
+  }
+  NewRecord late = event(1, 1);
+  late.headers.set("ce_inboundoffset", std::to_string(counted));
+  EXPECT_EQ(judge(late), Verdict::valid);
+  EXPECT_EQ(resume_.next, Offset(0)) << "no record of inbound is there";
+  EXPECT_EQ(judge(owner(counted).owned(Offset(counted))), Verdict::control);
+  EXPECT_EQ(resume_.next, Offset(counted));
 }
 
 TEST_F(ValidityFold, OffsetsMayBeSkipped) {

@@ -31,6 +31,8 @@ Verdict OwnershipModel::judge_control(const Record& record) {
     return is_higher ? Verdict::control : Verdict::repeat;
   }
   if (const auto* repeat = std::get_if<PartitionCheckpoint>(&control->data)) {
+    if (repeat->trying && repeat->trying->count > kCountMax<std::int32_t>)
+      return Verdict::malformed;
     if (repeat->epoch.value() != epoch_ || repeat->claim_id != claim_) return Verdict::ignored;
     resume_ = std::max(resume_, repeat->inbound_next.value());
     return Verdict::repeat;
@@ -47,7 +49,8 @@ Verdict OwnershipModel::judge_event(const Record& record) {
   if (*ord <= ord_) return Verdict::duplicate;
   if (*ord > ord_ + 1) return Verdict::hole;
   ++ord_;
-  resume_ = std::max(resume_, header_number(record, "ce_inboundoffset").value_or(-1) + 1);
+  const std::int64_t cause = header_number(record, "ce_inboundoffset").value_or(-1);
+  if (cause < kCountMax<std::int64_t>) resume_ = std::max(resume_, cause + 1);
   return Verdict::valid;
 }
 
