@@ -1,6 +1,7 @@
 """A correct run has no violation; broken once in each of these ways, the checker it is for names it."""
 import copy
 import sys
+from collections import Counter
 
 import check_run
 import checkers
@@ -271,13 +272,15 @@ def test_an_ack_from_a_disk_that_took_nothing_is_named(tmp_path):
 
 def test_what_stays_open_is_named():
     leaks = checkers.NothingLeaks(None)
-    leaks.before = {"gateway-1": {"files": 20, "threads": 5}}
-    leaks.compare({"gateway-1": {"files": 44, "threads": 9}, "guest-1": {"files": 900, "threads": 90}})
+    before = {"files": Counter(socket=10, log=5), "threads": Counter(io=2)}
+    leaks.before = {"gateway-1": before}
+    most = {"files": Counter(socket=58), "threads": Counter(io=2, feed=12)}
+    leaks.compare({"gateway-1": most, "guest-1": {"files": Counter(socket=99), "threads": Counter(io=99)}})
     assert leaks.found == []
-    leaks.compare({"gateway-1": {"files": 45, "threads": 10}})
-    assert leaks.found == [f"I17 {what}: process gateway-1" for what in ("45 files, 20 before",
-                                                                         "10 threads, 5 before")]
-    leaks.compare({"gateway-1": {"files": 20, "threads": 5}})
+    leaks.compare({"gateway-1": {name: count + Counter(io=1) for name, count in most.items()}})
+    assert leaks.found == ["I17 more files than before: {'socket': 48, 'io': 1}: process gateway-1",
+                           "I17 more threads than before: {'io': 1, 'feed': 12}: process gateway-1"]
+    leaks.compare({"gateway-1": before})
     assert leaks.found == [] and leaks.count == 0
 
 
