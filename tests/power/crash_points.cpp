@@ -62,6 +62,14 @@ std::uint64_t torn_per_point() {
   return asked == nullptr ? 1 : std::strtoull(asked, nullptr, 10);
 }
 
+void leave_files(const test_support::DiskHistory& history, Crash crash, const std::string& folder,
+                 const std::string& left_in) {
+  Disk disk;
+  for (const Disk::Change& change : history) disk.apply(change);
+  Random random(1);
+  write_files(disk.left_by(crash, random), folder, left_in);
+}
+
 CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
                              const Look& look) {
   CrashCounts counts;

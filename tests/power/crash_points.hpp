@@ -31,6 +31,10 @@ struct CrashPoint {
 // Gets a folder that has what is left of the files, under the same names.
 using Look = std::function<void(const std::string& left_in, const CrashPoint& point)>;
 
+// What this crash leaves of the files under `folder`, in another folder.
+void leave_files(const test_support::DiskHistory& history, test_support::Crash crash,
+                 const std::string& folder, const std::string& left_in);
+
 // Before each change and after the last one: a kill, a power cut, torn ones, of the files that were
 // under `folder`. Where one after the other leaves the same files, only the last of them is looked
 // at, when most had been promised. It ends with the first point that is found wrong.

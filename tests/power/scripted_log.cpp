@@ -20,13 +20,15 @@ using event_store::MovableClock;
 using event_store::SqliteEventLog;
 using event_store::SqliteEventLogOptions;
 
-SqliteEventLogOptions options_in(const std::string& folder) {
+const std::string kOneMore = "one more";
+
+SqliteEventLogOptions options_in(const std::string& folder, std::size_t wal_reserve_bytes = 0) {
   SqliteEventLogOptions options;
   options.dir = folder;
   options.partitions = ScriptedLog::kPartitions;
   // Small, so that checkpoints and restarts of the write-ahead log are among what is cut.
   options.checkpoint_bytes = 48U << 10;
-  options.wal_reserve_bytes = 0;
+  options.wal_reserve_bytes = wal_reserve_bytes;
   options.idle_after = std::chrono::hours(1);
   return options;
 }
@@ -66,13 +68,44 @@ void expect_verified(const std::string& folder) {
   EXPECT_TRUE(replay::is_whole(*report)) << replay::verdict_text(*report, {});
 }
 
+// Runs tasks on a thread, and knows how much of the disk had changed when the one under way was
+// posted. What the log answers it posts from the thread that makes the changes, so that this is the
+// moment of the answer.
+class NotingExecutor final : public Executor {
+ public:
+  NotingExecutor(Executor& thread, const test_support::FaultVfs& vfs)
+      : thread_(thread), vfs_(vfs) {}
+
+  void post(Task task) override {
+    thread_.post([this, changes = vfs_.changes(), task = std::move(task)] {
+      changes_ = changes;
+      task();
+    });
+  }
+  TimerId call_at(MonotonicTime when, Task task) override {
+    return thread_.call_at(when, std::move(task));
+  }
+  void cancel(TimerId timer) override { thread_.cancel(timer); }
+  [[nodiscard]] bool is_current() const override { return thread_.is_current(); }
+  [[nodiscard]] std::size_t changes() const { return changes_; }  // of the task under way
+
+ private:
+  Executor& thread_;
+  const test_support::FaultVfs& vfs_;
+  std::size_t changes_ = 0;  // on the thread alone
+};
+
 }  // namespace
 
-ScriptedLog::ScriptedLog(std::string folder, int rounds, const test_support::FaultVfs& vfs)
-    : folder_(std::move(folder)), rounds_(rounds), vfs_(vfs) {}
+ScriptedLog::ScriptedLog(std::string folder, int rounds, const test_support::FaultVfs& vfs,
+                         std::size_t wal_reserve_bytes)
+    : folder_(std::move(folder)),
+      rounds_(rounds),
+      wal_reserve_bytes_(wal_reserve_bytes),
+      vfs_(vfs) {}
 
 bool ScriptedLog::open() {
-  SqliteEventLogOptions options = options_in(folder_);
+  SqliteEventLogOptions options = options_in(folder_, wal_reserve_bytes_);
   options.fatal = [this](const Error&) { ++fatal_calls_; };
   auto opened = SqliteEventLog::open(options, clock_, random_);
   if (!opened) {
@@ -150,12 +183,13 @@ void ScriptedLog::send(const Group& group) {
   const std::size_t first = proposals_.size();
   for (const auto& [at, record] : group) proposals_.push_back({at, record.value, openings_});
   std::promise<void> all_answered;
+  NotingExecutor executor(thread_, vfs_);
   std::size_t left = group.size();  // on thread_ alone
   thread_.run([&] {
     for (std::size_t i = 0; i < group.size(); ++i)
-      log_->append(group[i].first, group[i].second, thread_, [&, i](Result<Offset> answer) {
+      log_->append(group[i].first, group[i].second, executor, [&, i](Result<Offset> answer) {
         if (answer)
-          proposals_[first + i].acknowledged_after = vfs_.changes();
+          proposals_[first + i].acknowledged_after = executor.changes();
         else
           proposals_[first + i].refused = answer.error();
         if (--left == 0) all_answered.set_value();
@@ -164,9 +198,17 @@ void ScriptedLog::send(const Group& group) {
   all_answered.get_future().wait();
 }
 
+void recover(const std::string& folder) {
+  MovableClock clock;
+  Random random(9);
+  const auto log = SqliteEventLog::open(options_in(folder), clock, random);
+  EXPECT_TRUE(log) << log.error().message;
+}
+
+Proposal one_more() { return {places().front(), kOneMore, 0, std::nullopt, 0}; }
+
 void expect_whole(const std::string& folder, const std::vector<Proposal>& proposals,
                   std::size_t changes) {
-  const std::string one_more = "one more";
   std::map<TopicPartition, std::size_t> counts;
   MovableClock clock;
   Random random(8);
@@ -177,7 +219,7 @@ void expect_whole(const std::string& folder, const std::vector<Proposal>& propos
       auto stored = event_store::read_all(**log, at);
       if (again && at == places().front()) {
         ASSERT_FALSE(stored.empty());
-        EXPECT_EQ(stored.back()->value, one_more);
+        EXPECT_EQ(stored.back()->value, kOneMore);
         stored.pop_back();
       }
       expect_proposed(stored, at, proposals, changes);
@@ -189,7 +231,7 @@ void expect_whole(const std::string& folder, const std::vector<Proposal>& propos
     if (again) break;
     cli::RoleThread thread("one more");
     std::promise<Result<Offset>> answered;
-    (*log)->append(places().front(), event_store::make_record("anna", one_more), thread,
+    (*log)->append(places().front(), event_store::make_record("anna", kOneMore), thread,
                    [&](Result<Offset> answer) { answered.set_value(std::move(answer)); });
     const Result<Offset> answer = answered.get_future().get();
     ASSERT_TRUE(answer) << answer.error().message;

@@ -32,7 +32,9 @@ class ScriptedLog {
  public:
   static constexpr std::int32_t kPartitions = 2;
 
-  ScriptedLog(std::string folder, int rounds, const test_support::FaultVfs& vfs);
+  // With so much write-ahead log reserved.
+  ScriptedLog(std::string folder, int rounds, const test_support::FaultVfs& vfs,
+              std::size_t wal_reserve_bytes = 0);
 
   // Everything, with one close in the middle; where the log cannot be opened or ends, no further.
   void play();
@@ -54,6 +56,7 @@ class ScriptedLog {
 
   const std::string folder_;
   const int rounds_;
+  const std::size_t wal_reserve_bytes_;
   const test_support::FaultVfs& vfs_;
   event_store::MovableClock clock_;
   Random random_{5};
@@ -68,6 +71,12 @@ class ScriptedLog {
   cli::RoleThread thread_{"scripted log"};  // before the log, which posts to it
   std::unique_ptr<event_store::SqliteEventLog> log_;
 };
+
+// Opens the log in this folder and closes it, as who comes after a crash; nothing is appended.
+void recover(const std::string& folder);
+
+// The record that expect_whole() appends, acknowledged.
+[[nodiscard]] Proposal one_more();
 
 // The log in this folder has all that had been acknowledged when so much of the disk had changed,
 // each once and in order, and nothing that was refused; what was not answered may be there. It

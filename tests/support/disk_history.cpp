@@ -54,7 +54,7 @@ void Disk::apply(const Change& change) {
   switch (change.kind) {
     case Change::Kind::found:
       names_[change.path] = durable_names_[change.path] =
-          std::make_shared<File>(File{change.bytes, {}});
+          std::make_shared<File>(File{change.bytes, change.bytes, {}});
       return;
     case Change::Kind::created: names_[change.path] = std::make_shared<File>(); return;
     case Change::Kind::removed: names_.erase(change.path); return;
@@ -62,9 +62,18 @@ void Disk::apply(const Change& change) {
   }
   SIGNALBOX_ASSERT(found != names_.end());
   File& file = *found->second;
-  if (change.kind != Change::Kind::synced) return file.waiting.push_back(change);
-  for (const Change& waiting : file.waiting) do_all(file.durable, waiting);
-  file.waiting.clear();
+  switch (change.kind) {
+    case Change::Kind::linked: names_[change.to] = found->second; return;
+    case Change::Kind::renamed:
+      names_[change.to] = found->second;
+      names_.erase(change.path);
+      return;
+    case Change::Kind::synced:
+      for (const Change& waiting : file.waiting) do_all(file.durable, waiting);
+      [[fallthrough]];
+    case Change::Kind::sync_failed: file.waiting.clear(); return;
+    default: do_all(file.content, change); file.waiting.push_back(change);
+  }
 }
 
 void Disk::sync_names(const std::string& folder) {
@@ -86,12 +95,10 @@ Files Disk::left_by(Crash crash, Random& random) const {
   }
   Files left;
   for (const auto& [path, file] : names) {
-    std::string bytes = file->durable;
+    std::string bytes = crash == Crash::kill ? file->content : file->durable;
     const std::uint64_t chances = 1 + random.below(3);
-    for (const Change& change : file->waiting) {
-      if (crash == Crash::kill) do_all(bytes, change);
-      if (crash == Crash::torn) do_some(bytes, change, chances, random);
-    }
+    if (crash == Crash::torn)
+      for (const Change& change : file->waiting) do_some(bytes, change, chances, random);
     left[path] = std::move(bytes);
   }
   return left;

@@ -31,18 +31,36 @@ using Files = std::map<std::string, std::string>;
 class Disk {
  public:
   struct Change {
-    enum class Kind { found, created, written, cut, synced, removed, names_synced } kind;
+    // sync_failed: the system no longer knows what waited, so that a later sync says nothing of it.
+    enum class Kind {
+      found,
+      created,
+      written,
+      cut,
+      synced,
+      sync_failed,
+      removed,
+      renamed,
+      linked,
+      names_synced
+    } kind;
     std::string path;     // names_synced: of the folder
     std::size_t at{};     // written: where; cut: the size
     std::string bytes{};  // found, written
+    std::string to{};     // renamed, linked: the new name
   };
   void apply(const Change& change);
   [[nodiscard]] bool knows(const std::string& path) const { return names_.contains(path); }
+  // What whoever reads the file now gets; it is known.
+  [[nodiscard]] const std::string& content(const std::string& path) const {
+    return names_.at(path)->content;
+  }
   // `random` decides for Crash::torn alone.
   [[nodiscard]] Files left_by(Crash crash, Random& random) const;
 
  private:
   struct File {
+    std::string content;
     std::string durable;
     std::vector<Change> waiting;
   };

@@ -1,5 +1,6 @@
 #include "tests/support/fault_vfs.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 
 #include <cerrno>
@@ -44,7 +45,6 @@ struct Plan {
   bool recording = false;
   DiskHistory history;
   std::string watched;
-  Files seen;  // of what is watched
 };
 Plan plan;
 
@@ -64,12 +64,9 @@ void look_at(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return;
   std::string bytes = bytes_of(path);
-  const auto [seen, is_new] = plan.seen.try_emplace(path.string(), bytes);
-  if (!is_new && seen->second == bytes) return;
-  seen->second = bytes;
-  if (is_new)
+  if (!plan.disk.knows(path.string()))
     add({Kind::found, path.string(), 0, std::move(bytes)});
-  else
+  else if (plan.disk.content(path.string()) != bytes)
     add({Kind::written, path.string(), 0, std::move(bytes)});
 }
 
@@ -160,8 +157,10 @@ class Shim : public VfsShim {
     ++plan.blocked;
     plan.changed.wait(lock, [] { return !plan.block; });
     --plan.blocked;
-    if (const int code = outcome(&Failing::syncs, SQLITE_IOERR_FSYNC); code != SQLITE_OK)
+    if (const int code = outcome(&Failing::syncs, SQLITE_IOERR_FSYNC); code != SQLITE_OK) {
+      add({Kind::sync_failed, file.path, 0, {}});
       return code;
+    }
     look_at_watched();
     add({Kind::synced, file.path, 0, {}});
     if (std::exchange(file.names_unsynced, false))
@@ -258,8 +257,39 @@ void FaultVfs::record(std::string watched) {
   plan.recording = true;
   plan.disk = {};
   plan.history = {};
-  plan.seen = {};
   plan.watched = std::move(watched);
+}
+
+void FaultVfs::record(std::string watched, const std::string& folder) {
+  record(std::move(watched));
+  const std::lock_guard lock(plan.mutex);
+  for (const auto& entry : fs::directory_iterator(folder)) look_at(entry.path());
+}
+
+bool FaultVfs::is_recorded(const std::string& path) {
+  const std::lock_guard lock(plan.mutex);
+  return plan.recording && (path.starts_with(plan.watched) || is_concerned(path.c_str()));
+}
+
+long FaultVfs::record_call(Disk::Change change, const std::function<long()>& call) {
+  const std::lock_guard lock(plan.mutex);
+  look_at_watched();
+  const long result = call();
+  if (result < 0) return result;
+  if (change.kind == Kind::written) change.bytes.resize(static_cast<std::size_t>(result));
+  add(std::move(change));
+  return result;
+}
+
+int FaultVfs::record_open(const std::string& path, int flags, const std::function<int()>& call) {
+  const std::lock_guard lock(plan.mutex);
+  const bool is_there = fs::exists(path);
+  if (is_there && !plan.disk.knows(path)) add({Kind::found, path, 0, bytes_of(path)});
+  const int file = call();
+  if (file < 0) return file;
+  if (!is_there) add({Kind::created, path, 0, {}});
+  if (is_there && (flags & O_TRUNC) != 0) add({Kind::cut, path, 0, {}});
+  return file;
 }
 
 DiskHistory FaultVfs::recorded() {

@@ -4,11 +4,13 @@
 // One at a time per process; outlives every database that uses it. No sync reaches the system's
 // disk: what a power cut leaves is made from what was noted, and the tests wait for no disk.
 //
-// What others write beside SQLite is seen in watched folders alone, and taken for written as a
-// whole when the next change of a database is made.
+// What others do beside SQLite is seen in watched folders alone: by calls of the system, where the
+// test links signalbox::file_calls, step by step; by other ways, written as a whole when the next
+// change is made.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -48,6 +50,15 @@ class FaultVfs {
   // From here on every change is kept, those of the ordinary files in `watched`, as a folder or
   // alone, among them. Before the first database is opened.
   void record(std::string watched);
+  // The same where files are there already: those in this folder come first, as found.
+  void record(std::string watched, const std::string& folder);
+  // For file_calls.cpp. Whether what is done to this path is recorded.
+  [[nodiscard]] static bool is_recorded(const std::string& path);
+  // Does it, and where that does not fail (with less than 0) records the change, as one moment. Of
+  // what was to be written as much as was.
+  static long record_call(Disk::Change change, const std::function<long()>& call);
+  // The same for a file that is opened with these flags.
+  static int record_open(const std::string& path, int flags, const std::function<int()>& call);
   // What was done until now; further databases are not recorded.
   [[nodiscard]] DiskHistory recorded();
   // Changes recorded so far.
