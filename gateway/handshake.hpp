@@ -32,7 +32,7 @@ struct Handshake {
   std::optional<std::string> token;  // none: the first frame must bring it
   StreamFrom from;
   std::string cursor;
-  std::optional<std::string> wanted_client;
+  std::optional<std::string> wanted_client;  // as asked for: any text; ClientRegistry judges it
   std::string user_agent;
 };
 

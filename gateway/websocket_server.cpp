@@ -9,8 +9,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "gateway/client_address.hpp"
-#include "gateway/header_text.hpp"
 #include "gateway/tcp_progress.hpp"
 #include "gateway/tcp_send.hpp"
 #include "gateway/websocket_transport.hpp"
@@ -24,21 +22,6 @@ constexpr std::chrono::milliseconds kAnswerLinger{1'000};
 // websocketpp finds out the byte order when it is first asked, in a plain static. It is asked here,
 // before there are threads, so that no two of them find it out at once.
 [[maybe_unused]] const std::uint64_t kByteOrderFound = wspp::lib::net::_htonll(1);
-
-bool has_remote_end(const Endpoint::connection_type& connection) {
-  const auto code = connection.get_remote_close_code();
-  return code != wspp::close::status::blank && code != wspp::close::status::abnormal_close;
-}
-
-// How the connection ended, as far as the wire tells.
-SocketEnd end_seen(const Endpoint::connection_type& connection) {
-  if (has_remote_end(connection))
-    return {static_cast<CloseCode>(connection.get_remote_close_code()),
-            connection.get_remote_close_reason()};
-  const auto local = connection.get_local_close_code();
-  if (local == wspp::close::status::blank) return {CloseCode::abnormal, ""};
-  return {static_cast<CloseCode>(local), connection.get_local_close_reason()};
-}
 
 // The one buffer all sockets share: header and payload as they go to the wire.
 class PreparedFrame final : public WireFrame {
@@ -137,36 +120,6 @@ class ConnectionWriter final : public SocketWriter {
 
   Endpoint::connection_type& connection_;
 };
-
-HttpRequest read_request(const Endpoint::connection_type& connection,
-                         std::span<const AddressRange> trusted_proxies) {
-  const auto& request = connection.get_request();
-  const std::string& target = request.get_uri();
-  const std::size_t question = target.find('?');
-  HttpRequest read{.method = request.get_method(),
-                   .path = target.substr(0, question),
-                   .query = question == target.npos ? "" : target.substr(question + 1),
-                   .headers = {},
-                   .body = request.get_body(),
-                   .remote_address = {}};
-  for (const auto& [name, value] : request.get_headers())
-    read.headers.emplace_back(lower(name), value);
-  read.remote_address = client_address(connection.opening->remote_address,
-                                       read.header("x-forwarded-for"), trusted_proxies);
-  return read;
-}
-
-void write_response(Endpoint::connection_type& connection, const HttpResponse& response) {
-  connection.set_status(static_cast<wspp::http::status_code::value>(response.status));
-  for (const auto& [name, value] : response.headers) connection.replace_header(name, value);
-  if (connection.is_secure())
-    connection.replace_header("Strict-Transport-Security", "max-age=31536000");
-  if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
-  // An answer to HEAD and a 304 state the length of a body that is not there.
-  if (connection.get_request().get_method() != "HEAD" && response.status != 304)
-    connection.set_body(response.body);
-  connection.replace_header("Content-Length", std::to_string(response.body.size()));
-}
 
 }  // namespace
 

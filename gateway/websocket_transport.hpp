@@ -1,5 +1,6 @@
-// How websocketpp is set up, and the transport it runs on. A part of websocket_server.cpp, the only
-// file that includes it. What its headers get wrong is mended by websocketpp_overlay.cmake.
+// How websocketpp is set up, and the transport it runs on. A part of websocket_server.cpp, which
+// alone includes it, but for the fuzz target that drives the same set-up without sockets. What its
+// headers get wrong is mended by websocketpp_overlay.cmake, which see.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,7 +21,10 @@
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
 
+#include "gateway/address_range.hpp"
+#include "gateway/client_address.hpp"
 #include "gateway/handshake.hpp"
+#include "gateway/header_text.hpp"
 #include "gateway/request_head.hpp"
 #include "gateway/secure_stream.hpp"
 #include "gateway/socket_link.hpp"
@@ -406,5 +411,64 @@ struct ServerConfig : wspp::config::asio {
 using Endpoint = wspp::server<ServerConfig>;
 using ConnectionPtr = Endpoint::connection_ptr;
 using MessagePtr = ServerConfig::message_type::ptr;
+
+// What follows is of any connection with the parts of ServerConfig.
+
+// Whether the peer has said that it ends, and how. websocketpp notes what a close frame says before
+// it judges it: one that breaks the protocol is answered with 1002 and a reason of its own.
+template <class Connection>
+bool has_remote_end(const Connection& connection) {
+  const auto code = connection.get_remote_close_code();
+  if (code == wspp::close::status::blank || code == wspp::close::status::abnormal_close)
+    return false;
+  const auto local = connection.get_local_close_code();
+  return local != wspp::close::status::protocol_error ||
+         (local == code &&
+          connection.get_local_close_reason() == connection.get_remote_close_reason());
+}
+
+// How the connection ended, as far as the wire tells.
+template <class Connection>
+SocketEnd end_seen(const Connection& connection) {
+  if (has_remote_end(connection))
+    return {static_cast<CloseCode>(connection.get_remote_close_code()),
+            connection.get_remote_close_reason()};
+  const auto local = connection.get_local_close_code();
+  if (local == wspp::close::status::blank) return {CloseCode::abnormal, ""};
+  return {static_cast<CloseCode>(local), connection.get_local_close_reason()};
+}
+
+// What the client asks for.
+template <class Connection>
+HttpRequest read_request(const Connection& connection,
+                         std::span<const AddressRange> trusted_proxies) {
+  const auto& request = connection.get_request();
+  const std::string& target = request.get_uri();
+  const std::size_t question = target.find('?');
+  HttpRequest read{.method = request.get_method(),
+                   .path = target.substr(0, question),
+                   .query = question == target.npos ? "" : target.substr(question + 1),
+                   .headers = {},
+                   .body = request.get_body(),
+                   .remote_address = {}};
+  for (const auto& [name, value] : request.get_headers())
+    read.headers.emplace_back(lower(name), value);
+  read.remote_address = client_address(connection.opening->remote_address,
+                                       read.header("x-forwarded-for"), trusted_proxies);
+  return read;
+}
+
+template <class Connection>
+void write_response(Connection& connection, const HttpResponse& response) {
+  connection.set_status(static_cast<wspp::http::status_code::value>(response.status));
+  for (const auto& [name, value] : response.headers) connection.replace_header(name, value);
+  if (connection.is_secure())
+    connection.replace_header("Strict-Transport-Security", "max-age=31536000");
+  if (!response.body.empty()) connection.replace_header("Content-Type", response.content_type);
+  // An answer to HEAD and a 304 state the length of a body that is not there.
+  if (connection.get_request().get_method() != "HEAD" && response.status != 304)
+    connection.set_body(response.body);
+  connection.replace_header("Content-Length", std::to_string(response.body.size()));
+}
 
 }  // namespace signalbox::gateway

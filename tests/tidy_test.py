@@ -52,7 +52,8 @@ CONFINED = {
     r"sqlite3\.h": r"^(event-store|tests)/",
     r"librdkafka/|rdkafka\.h": r"^(event-store|tests)/",
     # The peer is what the gateway's figures stand beside: the library and nothing of ours.
-    r"websocketpp/": r"^(gateway/websocket_(server\.cpp|transport\.hpp)|ops/bench/bare_peer\.cpp)$",
+    r"websocketpp/": r"^(gateway/websocket_(server\.cpp|transport\.hpp)|ops/bench/bare_peer\.cpp"
+                     r"|tests/fuzz/websocket_fuzz\.cpp)$",
     # No second path to a user's socket: whoever is not the gateway states facts through an emitter,
     # and the gateway reads them from the log.
     r"gateway/(client_link|hub|socket_link|session|feed|partition_feed)\.hpp": r"^(gateway|tests/(gateway|simulation))/",

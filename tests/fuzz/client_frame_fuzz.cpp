@@ -34,5 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string ack = event_store::encode_server_frame(
       AckFrame{frame->id, std::nullopt, std::nullopt}, event_store::WireDialect::v1);
   SIGNALBOX_ASSERT(event_store::read_json_object(ack).has_value());
+  fuzz::accept();
   return 0;
 }

@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace signalbox;
   event_store::Position position;
   event_store::InboundResume resume;
+  bool all_read = true;
   for (const Record& record : fuzz::records_of(fuzz::text_of(data, size), Topic::events)) {
     if (event_store::is_control(record))
       fuzz::check_round_trip(record, event_store::decode_control, event_store::encode_control);
@@ -39,9 +40,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Offset next = resume.next;
     const auto judged = event_store::fold(position, record);
     check_step(before, position, judged.verdict);
+    all_read = all_read && judged.verdict != Verdict::malformed;
     if (judged.verdict == Verdict::corrupt) break;
     event_store::fold_resume(resume, position, judged, record);
     SIGNALBOX_ASSERT(resume.next >= next);
+    // The next owner counts on from all of these.
+    SIGNALBOX_ASSERT(position.epoch.value() <= kCountMax<std::int64_t> &&
+                     resume.next.value() <= kCountMax<std::int64_t> &&
+                     (!resume.trying || resume.trying->count <= kCountMax<std::int32_t>));
   }
+  fuzz::is_accepted = all_read && position.epoch > Epoch(0);
   return 0;
 }

@@ -16,4 +16,10 @@ namespace signalbox::fuzz {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+// Whether the last input was taken for what the target reads. A file of the corpus has to be, but
+// for those whose name begins with `refused_` (corpus_replay.cpp): where a format goes on and its
+// corpus does not, that is noticed.
+inline bool is_accepted = false;
+inline void accept() { is_accepted = true; }
+
 }  // namespace signalbox::fuzz

@@ -22,6 +22,7 @@ void check_events(std::string_view text, const HistoryQuery& query) {
       encode_history_page(kOrigin, *page, std::size_t{1} << 30, kNext), kOrigin, query);
   SIGNALBOX_ASSERT(again && again->seqs == page->seqs && again->more == page->more &&
                    again->complete_to == page->complete_to);
+  fuzz::accept();
 }
 
 void check_threads(std::string_view text) {
@@ -31,6 +32,7 @@ void check_threads(std::string_view text) {
   SIGNALBOX_ASSERT(page->threads.size() <= query.threads_max);
   const auto again = decode_thread_page(encode_thread_page(kOrigin, *page, kNext), kOrigin, query);
   SIGNALBOX_ASSERT(again && again->threads.size() == page->threads.size());
+  fuzz::accept();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "event-store/model/assert.hpp"
 #include "event-store/model/record.hpp"
 #include "event-store/model/result.hpp"
+#include "tests/fuzz/fuzz_target.hpp"
 #include "tests/fuzz/record_text.hpp"
 
 namespace signalbox::fuzz {
@@ -24,6 +25,7 @@ void check_round_trip(const Record& record, Decode decode, Encode encode) {
       decode(Record{record.at, record.offset, {}, written.key, written.headers, written.value});
   SIGNALBOX_ASSERT(again.has_value());
   SIGNALBOX_ASSERT(encode(*again) == written);
+  accept();
 }
 
 }  // namespace signalbox::fuzz

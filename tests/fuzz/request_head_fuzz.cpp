@@ -20,6 +20,8 @@ void check_head(std::string_view head) {
   const auto whole = judge_head(head);
   if (whole)
     SIGNALBOX_ASSERT(whole->status >= 400 && whole->status < 600 && !whole->message.empty());
+  else
+    fuzz::accept();
   // What is wrong already is not made right by what comes.
   const std::size_t step = head.size() / 16 + 1;
   for (std::size_t cut = 0; cut < head.size(); cut += step)

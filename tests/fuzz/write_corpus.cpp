@@ -1,8 +1,11 @@
 // Writes those files of the corpora that are encodings of our own: usage: fuzz_write_corpus FOLDER.
 // Run it by hand after a format has got a new version. Files it did not write stay.
+// With `--check` before the folder it writes nothing and names each of them that it would change.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +22,7 @@
 #include "router/snapshot_codec.hpp"
 #include "tests/contract/samples.hpp"
 #include "tests/fuzz/record_text.hpp"
+#include "tests/fuzz/websocket_corpus.hpp"
 #include "tests/router/user_story.hpp"
 
 namespace signalbox::fuzz {
@@ -26,16 +30,29 @@ namespace {
 
 class Corpora {
  public:
-  explicit Corpora(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Corpora(std::filesystem::path folder, bool only_check)
+      : folder_(std::move(folder)), only_check_(only_check) {}
 
-  void write(const std::string& target, const std::string& name, std::string_view bytes) const {
-    std::filesystem::create_directories(folder_ / target);
-    std::ofstream(folder_ / target / name, std::ios::binary)
+  void write(const std::string& target, const std::string& name, std::string_view bytes) {
+    const std::filesystem::path file = folder_ / target / name;
+    if (only_check_) return check(file, bytes);
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary)
         .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
+  [[nodiscard]] bool are_as_written() const { return are_as_written_; }
 
  private:
+  void check(const std::filesystem::path& path, std::string_view bytes) {
+    std::ifstream file(path, std::ios::binary);
+    if (std::string(std::istreambuf_iterator<char>(file), {}) == bytes) return;
+    std::cerr << path.string() << " is not what is written now\n";
+    are_as_written_ = false;
+  }
+
   std::filesystem::path folder_;
+  bool only_check_;
+  bool are_as_written_ = true;
 };
 
 // A user with everything a history can hold.
@@ -73,7 +90,7 @@ std::string history_text(const router::UserStory& story) {
   return text;
 }
 
-void write_router(const Corpora& corpora) {
+void write_router(Corpora& corpora) {
   const router::UserStory story = every_story();
   corpora.write("user_history", "story", history_text(story));
   const event_store::Position at{Offset(9), Epoch(2), ClaimId(Uuid{}), OwnerSeq(4)};
@@ -90,13 +107,13 @@ void write_router(const Corpora& corpora) {
 
 // One file for each of these, named by its place.
 template <class Data, class Encode>
-void write_samples(const Corpora& corpora, const std::string& target,
-                   const std::vector<Data>& samples, Encode encode) {
+void write_samples(Corpora& corpora, const std::string& target, const std::vector<Data>& samples,
+                   Encode encode) {
   for (std::size_t i = 0; i < samples.size(); ++i)
     corpora.write(target, "sample_" + std::to_string(i), text_of(encode(samples[i])));
 }
 
-void write_records(const Corpora& corpora) {
+void write_records(Corpora& corpora) {
   using namespace event_store;
   write_samples(corpora, "command_record", sample_command_data(),
                 [](const CommandData& data) { return encode_command(sample_command(data)); });
@@ -118,7 +135,7 @@ void write_records(const Corpora& corpora) {
 }
 
 // A partition: what its owner states about itself around his events.
-void write_partition(const Corpora& corpora) {
+void write_partition(Corpora& corpora) {
   using namespace event_store;
   std::string text;
   for (const ControlData& data : sample_control_data())
@@ -128,13 +145,15 @@ void write_partition(const Corpora& corpora) {
   const auto control = [](const ControlData& data) {
     return text_of(encode_control(sample_control(data))) + "\n%%\n";
   };
-  const PartitionOwned owned{LogId(Uuid{}), Epoch(1), claim, "r", Offset(0)};
+  PartitionOwned owned{LogId(Uuid{}), Epoch(1), claim, "r", Offset(0)};
   corpora.write("control_record", "owned_and_events",
                 control(owned) + history_text(every_story()) + "\n%%\n" + control(owned) +
                     control(PartitionReleased{Epoch(1), claim}));
+  owned.epoch = Epoch(std::numeric_limits<std::int64_t>::max());
+  corpora.write("control_record", "refused_epoch_without_a_next", control(owned));
 }
 
-void write_tokens(const Corpora& corpora) {
+void write_tokens(Corpora& corpora) {
   using namespace gateway;
   const TokenKey key = TokenKey::from_secret("h", std::string(32, 's')).value();
   const Timestamp now{std::chrono::seconds(1'800'000'000)};
@@ -144,7 +163,7 @@ void write_tokens(const Corpora& corpora) {
                 R"("jti":"t-1","roles":["auditor"],"iss":"i"})");
 }
 
-void write_archive(const Corpora& corpora) {
+void write_archive(Corpora& corpora) {
   using namespace event_store;
   const SigningKey key = SigningKey::from_seed({7});
   const LogId log(*Uuid::parse("0192f5a0-7c3e-7d11-9b0a-3f6d2e8c4b15"));
@@ -173,9 +192,10 @@ void write_archive(const Corpora& corpora) {
   corpora.write(
       "cursor", "cursor",
       encode_cursor({log, Partition(3), Offset(9), Epoch(2), OwnerSeq(7), Seq(4)}, UserId("anna")));
-  // 51 bytes that a cursor is made of, with a last seq that has no next one.
-  corpora.write("cursor", "body",
-                std::string("\1") + std::string(42, '\0') + "\x7f" + std::string(7, '\xff'));
+  // 51 bytes that a cursor is made of; and with a last seq that has no next one.
+  const std::string body = std::string("\1") + std::string(42, '\0');
+  corpora.write("cursor", "body", body + std::string(8, '\0'));
+  corpora.write("cursor", "refused_seq_without_a_next", body + "\x7f" + std::string(7, '\xff'));
 }
 
 // The file of a partition with one user's story. Its corpus holds it in pages of 512 bytes, which
@@ -184,6 +204,7 @@ void write_archive(const Corpora& corpora) {
 //   journal_mode=wal'
 void write_archive_file(const std::string& path) {
   using namespace event_store;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   auto archive = PartitionArchive::open(path, LogId(Uuid{}), 10, [](const std::string&) {}).value();
   const auto events = records_of(history_text(every_story()), Topic::events);
   for (const Record& event : events) SIGNALBOX_ASSERT(archive.add(event).has_value());
@@ -195,16 +216,20 @@ void write_archive_file(const std::string& path) {
 }  // namespace signalbox::fuzz
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: fuzz_write_corpus FOLDER\n";
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool only_check = arguments.size() == 2 && arguments.front() == "--check";
+  if (arguments.size() != 1 && !only_check) {
+    std::cerr << "usage: fuzz_write_corpus [--check] FOLDER\n";
     return 2;
   }
-  const signalbox::fuzz::Corpora corpora(argv[1]);
-  signalbox::fuzz::write_archive_file(std::string(argv[1]) + "/archive/story");
+  signalbox::fuzz::Corpora corpora(arguments.back(), only_check);
+  if (!only_check) signalbox::fuzz::write_archive_file(arguments.back() + "/archive/story");
   signalbox::fuzz::write_archive(corpora);
   signalbox::fuzz::write_partition(corpora);
   signalbox::fuzz::write_records(corpora);
   signalbox::fuzz::write_router(corpora);
   signalbox::fuzz::write_tokens(corpora);
-  return 0;
+  for (const auto& [name, bytes] : signalbox::fuzz::websocket_corpus())
+    corpora.write("websocket", name, bytes);
+  return corpora.are_as_written() ? 0 : 1;
 }
