@@ -29,9 +29,9 @@ void HistoryFile::add(const std::string& user, std::string_view kind, nlohmann::
 }
 
 void HistoryFile::add_frame(const std::string& user, std::string_view text,
-                            const nlohmann::json& frame) {
+                            const nlohmann::json& frame, nlohmann::json line) {
   if (!is_on()) return;
-  nlohmann::json line{{"sha256", sha256_hex(text)}};
+  line["sha256"] = sha256_hex(text);
   for (const char* field : kFrameFields)
     if (const auto found = frame.find(field); found != frame.end()) line[field] = *found;
   if (const auto data = frame.find("data"); data != frame.end())

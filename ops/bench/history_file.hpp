@@ -3,13 +3,15 @@
 //   invoke   op: user_message with message_id, thread_id, content_sha256, n (1 = first time), or
 //            resume with from: until its ok or unknown, frames are those of the history read again
 //   ok       op, message_id, run_id; or op: resume, cursor
-//   fail     op, message_id, code                       (an error frame; op: stream before the socket
+//   fail     op, message_id, code                       (an error frame; op: stream before the
+//   socket
 //            is closed because events cannot be read)
 //   unknown  op, message_id, why                        (the socket ended before an answer)
 //   socket   state: open, ready or ended; address, client_id, cursor (asked for or given), code,
 //   why frame    type, sha256 (of the frame's text), data_sha256 (of its data), and of its fields
 //   those in
 //            kFrameFields that it has
+// Of users with several sockets at a time every line has `device` too.
 // Thread: one. Failing to write is reported by ok() at the end.
 #pragma once
 
@@ -27,7 +29,9 @@ class HistoryFile {
   [[nodiscard]] bool is_on() const { return file_.is_open(); }
   // `line` gets its time here.
   void add(const std::string& user, std::string_view kind, nlohmann::json line);
-  void add_frame(const std::string& user, std::string_view text, const nlohmann::json& frame);
+  // `line`: what it has beside the fields of the frame.
+  void add_frame(const std::string& user, std::string_view text, const nlohmann::json& frame,
+                 nlohmann::json line = nlohmann::json::object());
   // False when something could not be written.
   [[nodiscard]] bool ok();
 

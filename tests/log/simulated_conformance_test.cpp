@@ -121,24 +121,26 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 class AllowedLie : public testing::TestWithParam<Lie> {};
-INSTANTIATE_TEST_SUITE_P(Simulated, AllowedLie,
-                         testing::Values(Lie{"Delay", {.append_delay_max = milliseconds(50)}},
-                                         Lie{"StaleTails", {.tail_delay_max = milliseconds(500)}},
-                                         Lie{"LoseAndReport", {.lose_and_report = 10}},
-                                         Lie{"LandAndReportError", {.land_and_report_error = 10}},
-                                         Lie{"LandLateAfterError",
-                                             {.land_late_after_error = 10,
-                                              .late_max = milliseconds(200)}},
-                                         Lie{"LandTwiceAfterError", {.land_twice_after_error = 10}},
-                                         Lie{"AllAtOnce",
-                                             {.append_delay_max = milliseconds(20),
-                                              .tail_delay_max = milliseconds(50),
-                                              .lose_and_report = 5,
-                                              .land_and_report_error = 5,
-                                              .land_late_after_error = 5,
-                                              .land_twice_after_error = 5,
-                                              .late_max = milliseconds(100)}}),
-                         name_of_lie);
+INSTANTIATE_TEST_SUITE_P(
+    Simulated, AllowedLie,
+    testing::Values(
+        Lie{"Delay", {.append_delay_max = milliseconds(50)}},
+        Lie{"StaleTails", {.tail_delay_max = milliseconds(500)}},
+        Lie{"LoseAndReport", {.lose_and_report = 10}},
+        Lie{"LandAndReportError", {.land_and_report_error = 10}},
+        Lie{"LandLateAfterError", {.land_late_after_error = 10, .late_max = milliseconds(200)}},
+        Lie{"LandTwiceAfterError", {.land_twice_after_error = 10}},
+        Lie{"Lagging",
+            {.tail_delay_max = milliseconds(50), .lagging_reads = 50, .lagging_tails = 50}},
+        Lie{"AllAtOnce",
+            {.append_delay_max = milliseconds(20),
+             .tail_delay_max = milliseconds(50),
+             .lose_and_report = 5,
+             .land_and_report_error = 5,
+             .land_late_after_error = 5,
+             .land_twice_after_error = 5,
+             .late_max = milliseconds(100)}}),
+    name_of_lie);
 
 TEST_P(AllowedLie, PassesTheSuite) { EXPECT_EQ(checks_that_fail(GetParam().lies, 3), ""); }
 

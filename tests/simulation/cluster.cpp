@@ -5,12 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "event-store/contract/codec.hpp"
+#include "event-store/contract/identity.hpp"
 #include "event-store/log/event_log_history.hpp"
+#include "ops/bench/history_file.hpp"
 #include "replay/verify.hpp"
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/counting_agent.hpp"
 #include "tests/simulation/defences.hpp"
 #include "tests/simulation/log_audit.hpp"
+#include "tests/simulation/log_dump.hpp"
 #include "tests/simulation/simulated_client.hpp"
 #include "tests/simulation/simulated_router_process.hpp"
 #include "tests/simulation/tampered_log.hpp"
@@ -32,21 +36,32 @@ constexpr int kActions = 60;
 
 class Cluster {
  public:
-  explicit Cluster(std::uint64_t seed);
+  Cluster(std::uint64_t seed, const KeptFiles& kept);
   RunReport run();
 
  private:
   void live_badly();
   void act();
   void act_on_a_router();
+  void loop_through_crashes();
   void act_on_a_gateway();
   void act_on_a_client();
+  void act_on_the_log();
+  void take_the_log_away();
+  void put_an_unusable_command();
   void heal();
+  void wait_for_the_end();
+  // Records of events, and of clients' histories.
+  [[nodiscard]] std::size_t count_met() const;
   [[nodiscard]] bool is_settled();
   void check();
   void check_log();
   void check_that_damage_is_seen();
+  void read_everything_again();
+  [[nodiscard]] LogAudit audit(RunReport& report) const;
   [[nodiscard]] SimulatedLogLies choose_lies();
+  [[nodiscard]] GroupFaults choose_group_faults();
+  [[nodiscard]] std::unique_ptr<router::AgentRegistry> agents_of(const std::string& process);
   [[nodiscard]] router::RouterOptions choose_options();
   [[nodiscard]] bool chance(unsigned percent) { return random_.below(100) < percent; }
   template <class T>
@@ -55,53 +70,71 @@ class Cluster {
   }
 
   RunReport report_;
+  KeptFiles kept_;
+  bench::HistoryFile history_{kept_.history};
+  RecordPtr changed_;  // in place of that event, by somebody who may write the log's files
   SimulatedScheduler scheduler_;
   Random random_;  // of the faults and of what clients do
   Random machine_random_;
   SimulatedEventLog log_{scheduler_, {.partitions = kPartitions}};
-  SimulatedGroup group_{kPartitions, random_};
+  SimulatedGroup group_{{scheduler_, random_, report_}, kPartitions};
   OwnershipWitness witness_{report_};
   std::map<CallId, int> calls_;
-  router::AgentRegistry agents_;
+  bool gives_up_soon_;  // routers, on a record or a run over which owners are lost
   NetworkDelays delays_;
   std::vector<std::unique_ptr<SimulatedRouterProcess>> routers_;
   std::vector<std::unique_ptr<SimulatedGateway>> gateways_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
   int messages_ = 0;
-  // Records of events and of clients' histories: when it was last asked whether all is settled, and
-  // when the log was last read to find out.
+  Unusable unusable_;
+  int outages_ = 0;
+  Timestamp healed_at_{};
+  // What count_met() was when it was last asked whether all is settled, and when the log was last
+  // read to find out.
   std::size_t met_before_ = 0;
   std::size_t audited_ = 0;
 };
 
-Cluster::Cluster(std::uint64_t seed)
-    : scheduler_({.seed = seed}), random_(seed), machine_random_(seed + 1) {
-  agents_.add(std::make_unique<router::CountingAgent>(
-      calls_, [this](const CallId& call) { witness_.on_call(call); }));
-  agents_.add(std::make_unique<testing::EchoAgent>());
-  agents_.add(std::make_unique<testing::AskAgent>(seconds(4)));
+Cluster::Cluster(std::uint64_t seed, const KeptFiles& kept)
+    : kept_(kept),
+      scheduler_({.seed = seed}),
+      random_(seed),
+      machine_random_(seed + 1),
+      gives_up_soon_(random_.below(2) == 0) {
   const Surroundings surroundings{scheduler_, log_, group_, witness_, machine_random_};
+  const std::vector<std::string> agents = agents_of("")->names();
   for (int i = 0; i < kRouters; ++i) {
-    routers_.push_back(std::make_unique<SimulatedRouterProcess>(
-        surroundings, "router-" + std::to_string(i), agents_, choose_options(), report_));
+    const std::string name = "router-" + std::to_string(i);
+    routers_.push_back(std::make_unique<SimulatedRouterProcess>(surroundings, name, agents_of(name),
+                                                                choose_options(), report_));
     routers_.back()->start();
   }
   for (int i = 0; i < kGateways; ++i) {
-    gateways_.push_back(std::make_unique<SimulatedGateway>(
-        surroundings, "gateway-" + std::to_string(i), agents_.names()));
+    gateways_.push_back(
+        std::make_unique<SimulatedGateway>(surroundings, "gateway-" + std::to_string(i), agents));
     gateways_.back()->start();
   }
   for (int i = 0; i < kClients; ++i) {
     clients_.push_back(std::make_unique<SimulatedClient>(
-        SimulatedClient::Parts{scheduler_, delays_, gateways_, random_, report_},
+        SimulatedClient::Parts{scheduler_, delays_, gateways_, random_, report_, history_},
         "client-" + std::to_string(i), user_named(i % kUsers)));
     clients_.back()->connect();
   }
 }
 
+// The same of every process; the witness is told who calls.
+std::unique_ptr<router::AgentRegistry> Cluster::agents_of(const std::string& process) {
+  auto agents = std::make_unique<router::AgentRegistry>();
+  agents->add(std::make_unique<router::CountingAgent>(
+      calls_, [this, process](const CallId& call) { witness_.on_call(process, call); }));
+  agents->add(std::make_unique<testing::EchoAgent>());
+  agents->add(std::make_unique<testing::AskAgent>(seconds(4)));
+  return agents;
+}
+
 router::RouterOptions Cluster::choose_options() {
   router::RouterOptions options;
-  options.rules.agents = agents_.names();
+  options.rules.agents = agents_of("")->names();
   options.rules.default_agent = "echo";
   if (is_off(Defence::deduplication)) options.rules.limits.dedupe_window = 1;
   options.states.snapshot_events = 7;
@@ -113,8 +146,8 @@ router::RouterOptions Cluster::choose_options() {
   options.snapshot_interval = seconds(2);
   options.housekeeping = seconds(1);
   // Owners are lost here far more often than by any one record.
-  options.poison_count = 1000;
-  options.rules.limits.tries_max = 1000;
+  options.poison_count = gives_up_soon_ ? 2 : 1000;
+  options.rules.limits.tries_max = gives_up_soon_ ? 1 : 1000;
   return options;
 }
 
@@ -133,25 +166,43 @@ SimulatedLogLies Cluster::choose_lies() {
   lies.land_twice_after_error = sometimes(6);
   lies.lose_silently = sometimes(2);
   lies.land_silently = sometimes(2);
+  lies.lagging_reads = sometimes(50);
+  lies.lagging_tails = sometimes(30);
+  lies.tail_fails = chance(20) ? 1 : 0;
+  if (lies.tail_fails > 0)
+    for (const auto& router : routers_) router->allow_damaged_rows();
   return lies;
+}
+
+GroupFaults Cluster::choose_group_faults() {
+  return {.given_twice = chance(30) ? 30U : 0U,
+          .not_told = chance(30) ? 30U : 0U,
+          .late_max = milliseconds(chance(30) ? 3000 : 0)};
 }
 
 RunReport Cluster::run() {
   live_badly();
   heal();
   check();
+  if (history_.is_on()) read_everything_again();
+  if (!history_.ok()) report_.violate(kept_.history + " cannot be written");
+  if (!kept_.dump.empty())
+    dump_log(log_, kPartitions, is_off(Defence::chain) ? changed_ : nullptr, kept_.dump);
   return std::move(report_);
 }
 
 void Cluster::live_badly() {
   log_.set_lies(choose_lies());
-  group_.set_wrong_percent(chance(30) ? 30 : 0);
+  group_.set_faults(choose_group_faults());
   for (int i = 0; i < kActions; ++i) {
     act();
+    for (const auto& gateway : gateways_) gateway->end_if_drained();
     // Between any two steps, or after a while.
     if (chance(30)) {
       for (auto steps = random_.below(40); steps > 0 && scheduler_.step(); --steps) {
       }
+    } else if (chance(2)) {
+      scheduler_.advance(seconds(random_.below(60)));
     } else {
       scheduler_.advance(milliseconds(random_.below(300)));
     }
@@ -166,25 +217,33 @@ void Cluster::act() {
     case 3: return act_on_a_router();
     case 4:
     case 5: return act_on_a_gateway();
-    case 6: return group_.share();
-    case 7:
-      // Of every machine; no further than what waits by it is still over before the end.
-      report_.count("wall clock jumped");
-      return scheduler_.shift_wall_clock(
-          seconds(static_cast<std::int64_t>(random_.below(40)) - 20));
+    case 6: return act_on_the_log();
+    case 7: return group_.share();
     default: return act_on_a_client();
   }
 }
 
 void Cluster::act_on_a_router() {
   SimulatedRouterProcess& router = one_of(routers_);
-  switch (random_.below(8)) {
+  switch (random_.below(10)) {
     case 0: return router.kill();
-    case 1: return router.pause();
-    case 2: return router.drain();
-    case 3: return router.lose_snapshots();
-    case 4: return router.go_on();
+    case 1: return router.kill_in_commit();
+    case 2: return router.pause();
+    case 3: return router.drain();
+    case 4: return router.lose_snapshots();
+    case 5: return router.go_on();
+    case 6: return loop_through_crashes();
     default: return router.start();
+  }
+}
+
+// As by a record, or a run, that ends whoever takes it.
+void Cluster::loop_through_crashes() {
+  report_.count("crash loop");
+  for (int i = 0; i < 4; ++i) {
+    for (const auto& router : routers_) router->kill();
+    for (const auto& router : routers_) router->start();
+    scheduler_.advance(milliseconds(300 + random_.below(200)));
   }
 }
 
@@ -194,10 +253,68 @@ void Cluster::act_on_a_gateway() {
     case 0: return gateway.kill();
     case 1: return gateway.pause();
     case 2: return gateway.for_each_connection([](SimulatedConnection& one) { one.cut(); });
-    case 3:
+    case 3: report_.count("gateway drained"); return gateway.drain();
     case 4: return gateway.go_on();
     default: return gateway.start();
   }
+}
+
+void Cluster::act_on_the_log() {
+  switch (random_.below(4)) {
+    case 0: return take_the_log_away();
+    case 1:
+      // The clock of every machine; no further than what waits by it is still over before the end.
+      report_.count("wall clock jumped");
+      return scheduler_.shift_wall_clock(
+          seconds(static_cast<std::int64_t>(random_.below(40)) - 20));
+    default: return put_an_unusable_command();
+  }
+}
+
+// For some seconds: what is read fails, tails wait, appends wait with their producer or fail, and
+// of those some land all the same.
+void Cluster::take_the_log_away() {
+  report_.count("log away");
+  const milliseconds away(500 + random_.below(6000));
+  const MonotonicTime back = scheduler_.clock().monotonic() + away;
+  log_.set_outage([](const TopicPartition&, SimulatedEventLog::Asked) {
+    return std::optional<Error>({Errc::log_unavailable, "the log is away"});
+  });
+  log_.set_fate([this, back](const TopicPartition&, const NewRecord&) {
+    test_support::AppendFate fate{.delay = back - scheduler_.clock().monotonic()};
+    if (chance(60)) return std::optional(fate);
+    fate.report = test_support::AppendFate::Report::error;
+    fate.overtaken = true;
+    fate.copies = chance(50) ? 1 : 0;
+    return std::optional(fate);
+  });
+  scheduler_.call_after(away, [this, outage = ++outages_] {
+    if (outage != outages_) return;
+    log_.set_fate({});
+    log_.set_outage({});
+  });
+}
+
+// As a foreign producer might: it names a user, or nobody.
+void Cluster::put_an_unusable_command() {
+  const UserId user = user_named(static_cast<int>(random_.below(kUsers)));
+  const Partition partition = event_store::partition_of(user, kPartitions);
+  NewRecord record =
+      event_store::encode_command({.id = "unusable " + std::to_string(unusable_.size()),
+                                   .source = "/simulation/foreign",
+                                   .time = scheduler_.clock().now(),
+                                   .user_id = user,
+                                   .websocket_client_id = WebsocketClientId("svc_foreign"),
+                                   .traceparent = std::nullopt,
+                                   .data = CancelRun{RunId(Uuid{})}});
+  const bool names_user = chance(50);
+  if (names_user)
+    record.value = "{";
+  else
+    record.key = std::nullopt;
+  const Offset offset = log_.put({Topic::inbound, partition}, std::move(record));
+  unusable_.emplace(std::pair(partition, offset), names_user);
+  report_.count(names_user ? "unusable command" : "unusable command of nobody");
 }
 
 void Cluster::act_on_a_client() {
@@ -209,7 +326,8 @@ void Cluster::act_on_a_client() {
     case 3: return client.resume_where_it_was();
     case 4: {
       const SimulatedClient& other = one_of(clients_);
-      if (other.cursor() && other.user() != client.user()) client.present(*other.cursor());
+      if (other.cursor() && other.account().user != client.account().user)
+        client.present(*other.cursor());
       return;
     }
     case 5: return client.cancel_one_run();
@@ -223,8 +341,12 @@ void Cluster::act_on_a_client() {
 }
 
 void Cluster::heal() {
+  healed_at_ = scheduler_.clock().now();
+  ++outages_;
+  log_.set_fate({});
+  log_.set_outage({});
   log_.set_lies({});
-  group_.set_wrong_percent(0);
+  group_.set_faults({});
   for (const auto& router : routers_) router->go_on();
   const auto leaves = [](const auto& router) { return router->is_leaving(); };
   if (!scheduler_.run_until([&] { return std::ranges::none_of(routers_, leaves); }, seconds(60)))
@@ -232,45 +354,71 @@ void Cluster::heal() {
   for (const auto& router : routers_) router->start();
   for (const auto& gateway : gateways_) {
     gateway->go_on();
+    gateway->end_if_drained();
     gateway->start();
   }
   for (const auto& client : clients_) client->stall(false);
   group_.share();
+  wait_for_the_end();
+}
+
+// It is over when all is settled and, some seconds later, still is.
+void Cluster::wait_for_the_end() {
   for (int i = 0; i < 1500; ++i) {
     // No log may leave an append without an answer for ever; after a minute, clients have given up.
     if (i % 300 == 299) log_.answer_the_unanswered();
     scheduler_.advance(milliseconds(200));
-    if (is_settled()) return;
+    for (const auto& gateway : gateways_) {
+      gateway->end_if_drained();
+      gateway->start();
+    }
+    if (!is_settled()) continue;
+    const std::size_t met = count_met();
+    scheduler_.advance(seconds(5));
+    if (count_met() == met) return;
   }
   report_.violate("after all faults stopped, something never ended");
   for (const auto& router : routers_)
     for (const std::string& why : router->not_ready()) report_.violate(router->name() + ": " + why);
 }
 
+LogAudit Cluster::audit(RunReport& report) const {
+  return {log_,
+          {.partitions = kPartitions, .unusable = unusable_, .gives_up_soon = gives_up_soon_},
+          report};
+}
+
+std::size_t Cluster::count_met() const {
+  std::size_t met = 0;
+  for (std::int32_t i = 0; i < kPartitions; ++i)
+    met += log_.records({Topic::events, Partition(i)}).size();
+  for (const auto& client : clients_) met += client->account().history.size();
+  return met;
+}
+
 bool Cluster::is_settled() {
   for (const auto& client : clients_)
     if (!client->has_all_acks()) return false;
-  std::size_t now = 0;
-  for (std::int32_t i = 0; i < kPartitions; ++i)
-    now += log_.records({Topic::events, Partition(i)}).size();
-  for (const auto& client : clients_) now += client->history().size();
+  const std::size_t now = count_met();
   // What still moves is not looked at, and what was not enough not again before there is more.
   if (std::exchange(met_before_, now) != now || audited_ == now) return false;
   audited_ = now;
   RunReport ignored;
-  const LogAudit audit(log_, kPartitions, ignored);
-  if (!audit.is_settled()) return false;
-  for (const auto& client : clients_)
-    if (static_cast<std::int64_t>(client->history().size()) < audit.events_of(client->user()))
-      return false;
-  return true;
+  const LogAudit found = audit(ignored);
+  if (!found.is_settled()) return false;
+  return std::ranges::all_of(clients_, [&](const auto& client) {
+    return std::cmp_greater_equal(client->account().history.size(),
+                                  found.events_of(client->account().user));
+  });
 }
 
 void Cluster::check() {
-  LogAudit audit(log_, kPartitions, report_);
-  audit.check_commands();
-  for (const auto& client : clients_) audit.check_client(*client);
-  audit.check_calls(calls_);
+  LogAudit found = audit(report_);
+  found.check_commands();
+  for (const auto& client : clients_) found.check_client(client->account());
+  found.check_calls(calls_);
+  report_.heal_to_last_end = std::max(found.last_end(), healed_at_) - healed_at_;
+  for (const auto& [lie, times] : log_.told()) report_.count(lie, times);
   check_log();
   check_that_damage_is_seen();
   for (std::int32_t i = 0; i < kPartitions; ++i)
@@ -304,8 +452,9 @@ void Cluster::check_that_damage_is_seen() {
   if (events.empty()) return;
   Record changed = *events[random_.below(events.size())];
   changed.value.insert(changed.value.size() - 1, " ");
-  event_store::EventLogHistory history(std::make_unique<TamperedLog>(
-      log_.open_session(), std::make_shared<const Record>(std::move(changed))));
+  changed_ = std::make_shared<const Record>(std::move(changed));
+  event_store::EventLogHistory history(
+      std::make_unique<TamperedLog>(log_.open_session(), changed_));
   const auto verified =
       replay::verify_log(history, {}, [](const replay::Progress&) { return true; });
   if (!verified || verified->findings.count() == 0)
@@ -313,8 +462,18 @@ void Cluster::check_that_damage_is_seen() {
   report_.count("changed event was noticed");
 }
 
+void Cluster::read_everything_again() {
+  const auto have_caught_up = [&] {
+    return std::ranges::all_of(clients_, [](const auto& one) { return one->is_caught_up(); });
+  };
+  const bool are_there = scheduler_.run_until(have_caught_up, seconds(60));
+  for (const auto& client : clients_) client->read_again();
+  if (!are_there || !scheduler_.run_until(have_caught_up, seconds(60)))
+    report_.violate("a client cannot read everything again");
+}
+
 }  // namespace
 
-RunReport simulate(std::uint64_t seed) { return Cluster(seed).run(); }
+RunReport simulate(std::uint64_t seed, const KeptFiles& kept) { return Cluster(seed, kept).run(); }
 
 }  // namespace signalbox::simulation

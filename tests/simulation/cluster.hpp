@@ -4,11 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "tests/simulation/run_report.hpp"
 
 namespace signalbox::simulation {
 
-[[nodiscard]] RunReport simulate(std::uint64_t seed);
+// For checkers that judge afterwards, where a path is given: what the clients did and saw
+// (ops/bench/history_file.hpp), and the log (tests/chaos/log_dump.py). Clients then read everything
+// once more at the end. Without the chain the log is kept as somebody changed it.
+struct KeptFiles {
+  std::string history{};
+  std::string dump{};
+};
+
+[[nodiscard]] RunReport simulate(std::uint64_t seed, const KeptFiles& kept = {});
 
 }  // namespace signalbox::simulation

@@ -4,6 +4,7 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/frame_codec.hpp"
+#include "event-store/contract/identity.hpp"
 #include "event-store/log/validity_fold.hpp"
 
 namespace signalbox::simulation {
@@ -11,20 +12,16 @@ namespace {
 
 using event_store::Verdict;
 
+constexpr std::string_view kTypes = "dev.signalbox.";
+
+std::string_view name_of(const Record& record) {
+  const auto type = record.header("ce_type").value_or("");
+  return type.substr(std::min(kTypes.size(), type.size()));
+}
+
 bool is_outcome(std::string_view name) {
   return name.starts_with("message_") || name.starts_with("cancel_") ||
          name.starts_with("run_input_");
-}
-
-// Whether the frame is this event and nothing else.
-bool shows(const std::string& frame, const Record& event) {
-  if (frame.ends_with("\"data\":" + event.value + "}")) return true;
-  auto told = nlohmann::json::parse(frame);
-  auto data = nlohmann::json::parse(event.value);
-  const std::string type = told.at("type");
-  std::erase_if(data.get_ref<nlohmann::json::object_t&>(),
-                [&](const auto& member) { return !event_store::is_on_wire(type, member.first); });
-  return told.at("data") == data;
 }
 
 std::string at(Partition partition, Offset offset) {
@@ -32,28 +29,80 @@ std::string at(Partition partition, Offset offset) {
          std::to_string(offset.value());
 }
 
+// As frames have it, but for the cursor.
+nlohmann::json shown(const Record& event) {
+  nlohmann::json told;
+  const auto tell = [&](const char* name, const char* header) {
+    if (const auto text = event.header(header)) told[name] = std::string(*text);
+  };
+  const std::string type(name_of(event));
+  told["type"] = type;
+  told["seq"] = event_store::header_number(event, "ce_userseq").value_or(0);
+  tell("time", "ce_time");
+  tell("user_id", "ce_subject");
+  tell("thread_id", "ce_threadid");
+  tell("run_id", "ce_runid");
+  tell("websocket_client_id", "ce_wsclientid");
+  if (const auto attempt = event_store::header_number(event, "ce_attempt"))
+    told["attempt"] = *attempt;
+  auto data = nlohmann::json::parse(event.value);
+  std::erase_if(data.get_ref<nlohmann::json::object_t&>(),
+                [&](const auto& member) { return !event_store::is_on_wire(type, member.first); });
+  told["data"] = std::move(data);
+  return told;
+}
+
 }  // namespace
 
-LogAudit::LogAudit(const test_support::SimulatedEventLog& log, std::int32_t partitions,
+bool shows(const std::string& frame, const Record& event) {
+  auto told = nlohmann::json::parse(frame);
+  told.erase("cursor");
+  return told == shown(event);
+}
+
+LogAudit::LogAudit(const test_support::SimulatedEventLog& log, AuditOptions options,
                    RunReport& report)
-    : report_(report) {
-  for (std::int32_t i = 0; i < partitions; ++i) {
+    : options_(std::move(options)), report_(report) {
+  for (std::int32_t i = 0; i < options_.partitions; ++i) {
     read_inbound(Partition(i), log.records({Topic::inbound, Partition(i)}));
     read_events(Partition(i), log.records({Topic::events, Partition(i)}));
+    read_quarantine(Partition(i), log.records({Topic::quarantine, Partition(i)}));
   }
 }
 
 void LogAudit::read_inbound(Partition partition, const std::vector<RecordPtr>& records) {
+  PartitionCommands& commands = commands_[partition];
   for (const RecordPtr& record : records) {
-    commands_[partition].asked.push_back(record->offset.value());
+    const auto unusable = options_.unusable.find({partition, record->offset});
+    if (unusable != options_.unusable.end())
+      commands.unusable.insert(
+          event_store::quarantine_id_of(record->at, record->offset).to_string());
+    if (unusable == options_.unusable.end() || unusable->second)
+      commands.asked.push_back(record->offset.value());
+    if (unusable != options_.unusable.end()) continue;
     const auto command = event_store::decode_command(*record);
     if (!command) {
       report_.violate("inbound holds what no gateway may write: " + command.error().message);
       continue;
     }
+    User& user = users_[command->user_id];
+    if (const auto* message = std::get_if<UserMessage>(&command->data)) {
+      user.asked.emplace(message->message_id.value(), record->offset.value());
+      commands.messages.emplace(record->offset.value(), message->message_id.value());
+    }
     if (const auto* cancel = std::get_if<CancelRun>(&command->data))
-      users_[command->user_id].cancels.insert(cancel->run_id.value().to_string());
+      user.cancels.insert(cancel->run_id.value().to_string());
+    if (const auto* input = std::get_if<RunInput>(&command->data))
+      user.answers.insert(input->request_id.value());
   }
+}
+
+void LogAudit::read_quarantine(Partition partition, const std::vector<RecordPtr>& records) {
+  for (const RecordPtr& record : records)
+    if (const auto quarantined = event_store::decode_quarantined(*record))
+      commands_[partition].quarantined.insert(quarantined->id);
+    else
+      report_.violate("quarantine holds what nobody can read");
 }
 
 void LogAudit::read_events(Partition partition, const std::vector<RecordPtr>& records) {
@@ -92,28 +141,54 @@ void LogAudit::take(Partition partition, const RecordPtr& record) {
                     std::to_string(user.events.size()) + " is next");
   const std::string_view name = event_store::event_name(event->data);
   report_.count("event " + std::string(name));
-  if (is_outcome(name)) commands_[partition].answered.push_back(event->inbound_offset.value());
-  if (const auto* received = std::get_if<MessageReceived>(&event->data))
-    user.received[received->message_id.value()].push_back(event->seq.value());
-  if (const auto* rejected = std::get_if<MessageRejected>(&event->data);
-      rejected && rejected->message_id)
-    user.rejected.insert(rejected->message_id->value());
+  if (is_outcome(name)) take_outcome(partition, *event, user);
   if (const auto* call = std::get_if<ToolExecuting>(&event->data)) ++stated_calls_[call->call_id];
-  if (!event->run_id) return;
+  if (!user.oracle) user.oracle.emplace(options_.gives_up_soon);
+  if (const std::string wrong = user.oracle->take(*event); !wrong.empty())
+    report_.violate(place + ": " + wrong);
+  take_run_event(place, *event);
+  if (is_terminal(event->data)) last_end_ = std::max(last_end_, record->appended_at);
+}
+
+void LogAudit::take_outcome(Partition partition, const Event& event, User& user) {
+  PartitionCommands& commands = commands_[partition];
+  commands.answered.push_back(event.inbound_offset.value());
+  if (const auto* received = std::get_if<MessageReceived>(&event.data))
+    user.received[received->message_id.value()].push_back(event.seq.value());
+  const auto* rejected = std::get_if<MessageRejected>(&event.data);
+  if (rejected == nullptr) return;
+  report_.count("rejected " + std::string(to_text(rejected->code)));
+  // By its place: nothing of a poisoned record is read, and so its message id is not told.
+  if (const auto message = commands.messages.find(event.inbound_offset.value());
+      message != commands.messages.end())
+    user.rejected.insert(message->second);
+  if (rejected->code != RejectCode::poison) return;
+  if (!options_.gives_up_soon) report_.violate("a record was given up too soon");
+  commands.unusable.insert(
+      event_store::quarantine_id_of({Topic::inbound, partition}, event.inbound_offset).to_string());
+}
+
+void LogAudit::take_run_event(const std::string& place, const Event& event) {
+  if (!event.run_id) return;
+  const std::string_view name = event_store::event_name(event.data);
   if (name == "message_received") {
-    if (ended_.contains(*event->run_id) || !open_.insert(*event->run_id).second)
+    if (ended_.contains(*event.run_id) || !open_.insert(*event.run_id).second)
       report_.violate(place + ": a run begins that has begun before");
-  } else if (!is_outcome(name) && !open_.contains(*event->run_id)) {
+  } else if (!is_outcome(name) && !open_.contains(*event.run_id)) {
     report_.violate(place + ": " + std::string(name) + " of a run that is not open");
   }
-  if (!is_terminal(event->data)) return;
-  open_.erase(*event->run_id);
-  ended_.insert(*event->run_id);
+  if (const auto* failed = std::get_if<AgentFailed>(&event.data))
+    report_.count("failed " + std::string(to_text(failed->code)));
+  if (!is_terminal(event.data)) return;
+  open_.erase(*event.run_id);
+  ended_.insert(*event.run_id);
 }
 
 bool LogAudit::is_settled() const {
   for (const auto& [partition, commands] : commands_)
-    if (commands.answered.size() < commands.asked.size()) return false;
+    if (commands.answered.size() < commands.asked.size() ||
+        commands.quarantined.size() < commands.unusable.size())
+      return false;
   return open_.empty();
 }
 
@@ -124,6 +199,11 @@ std::int64_t LogAudit::events_of(const UserId& user) const {
 
 void LogAudit::check_commands() {
   for (const auto& [partition, commands] : commands_)
+    if (commands.quarantined != commands.unusable)
+      report_.violate("quarantine " + std::to_string(partition.value()) + " holds " +
+                      std::to_string(commands.quarantined.size()) + " commands, and " +
+                      std::to_string(commands.unusable.size()) + " cannot be acted on");
+  for (const auto& [partition, commands] : commands_)
     if (commands.answered != commands.asked)
       report_.violate("inbound " + std::to_string(partition.value()) + ": " +
                       std::to_string(commands.asked.size()) + " commands were not answered once " +
@@ -132,46 +212,61 @@ void LogAudit::check_commands() {
   for (const RunId& run : open_) report_.violate("run " + run.value().to_string() + " never ended");
 }
 
-void LogAudit::check_client(const SimulatedClient& client) {
-  const User& user = users_[client.user()];
+void LogAudit::check_client(const ClientAccount& client) {
+  const User& user = users_[client.user];
   check_history(client, user);
   check_sends(client, user);
+  check_order(client, user);
 }
 
-void LogAudit::check_history(const SimulatedClient& client, const User& user) {
-  const auto& history = client.history();
+void LogAudit::check_history(const ClientAccount& client, const User& user) {
+  const auto& history = client.history;
   if (history.size() != user.events.size())
-    report_.violate(client.name() + " has " + std::to_string(history.size()) + " events of " +
+    report_.violate(client.name + " has " + std::to_string(history.size()) + " events of " +
                     std::to_string(user.events.size()));
   for (std::size_t i = 0; i < std::min(history.size(), user.events.size()); ++i)
     if (!shows(history[i].frame, *user.events[i]))
-      return report_.violate(client.name() + " has another event " + std::to_string(i + 1) +
+      return report_.violate(client.name + " has another event " + std::to_string(i + 1) +
                              " than the log: " + history[i].frame + " for " +
                              user.events[i]->value);
 }
 
-void LogAudit::check_sends(const SimulatedClient& client, const User& user) {
-  std::int64_t seq_before = 0;
-  int acknowledged_before = 0;
-  for (const Said& said : client.said()) {
+void LogAudit::check_sends(const ClientAccount& client, const User& user) {
+  for (const Said& said : client.said) {
     const auto received = user.received.find(said.message_id.value());
     const std::size_t times = received == user.received.end() ? 0 : received->second.size();
-    const std::string message = client.name() + ": message " + said.message_id.value();
+    const std::string message = client.name + ": message " + said.message_id.value();
     if (times > 1) report_.violate(message + " was received " + std::to_string(times) + " times");
     if (said.acknowledged == 0) continue;
     if (times == 0 && !user.rejected.contains(said.message_id.value()))
       report_.violate(message + " was acknowledged and is lost");
-    if (times == 0) continue;
-    const std::int64_t seq = received->second.front();
-    if (acknowledged_before > 0 && acknowledged_before < said.first_said && seq < seq_before)
-      report_.violate(message + " overtook one that was acknowledged before it was said");
-    seq_before = seq;
-    acknowledged_before = said.acknowledged;
   }
-  for (const std::string& run : client.acknowledged_cancels())
+  for (const std::string& run : client.acknowledged_cancels)
     if (!user.cancels.contains(run))
-      report_.violate(client.name() + ": the cancel of run " + run +
-                      " was acknowledged and is lost");
+      report_.violate(client.name + ": the cancel of run " + run + " was acknowledged and is lost");
+  for (const std::string& request : client.acknowledged_answers)
+    if (!user.answers.contains(request))
+      report_.violate(client.name + ": the answer to " + request + " was acknowledged and is lost");
+}
+
+// What was acknowledged before another message was first said stands before it.
+void LogAudit::check_order(const ClientAccount& client, const User& user) {
+  const auto seq_of = [&](const Said& said) -> std::optional<std::int64_t> {
+    const auto received = user.received.find(said.message_id.value());
+    if (received == user.received.end()) return std::nullopt;
+    return received->second.front();
+  };
+  for (const Said& later : client.said)
+    for (const Said& before : client.said) {
+      if (before.acknowledged == 0 || before.acknowledged >= later.first_said) continue;
+      const auto asked = user.asked.find(later.message_id.value());
+      const auto asked_before = user.asked.find(before.message_id.value());
+      const bool overtook = asked != user.asked.end() && asked_before != user.asked.end() &&
+                            asked->second < asked_before->second;
+      if (overtook || (seq_of(later) && seq_of(before) && seq_of(later) < seq_of(before)))
+        report_.violate(client.name + ": message " + later.message_id.value() + " overtook " +
+                        before.message_id.value() + ", acknowledged before it was said");
+    }
 }
 
 void LogAudit::check_calls(const std::map<CallId, int>& calls) {

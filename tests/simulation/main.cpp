@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -23,6 +24,7 @@ struct Options {
   std::uint64_t seeds = 1;
   double minutes = 0;
   std::string without;
+  KeptFiles kept;
   bool verbose = false;
 };
 
@@ -53,6 +55,7 @@ int play(const std::string& program, const Options& options) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
   std::map<std::string, std::int64_t, std::less<>> met;
+  std::chrono::microseconds longest_heal{0};
   std::uint64_t seed = options.from;
   std::uint64_t failed = 0;
   for (;
@@ -60,8 +63,9 @@ int play(const std::string& program, const Options& options) {
        ++seed) {
     std::strncpy(again, command(program, options, seed).c_str(), sizeof(again) - 1);
     alarm(kSeedSecondsMax);
-    const RunReport report = simulate(seed);
+    const RunReport report = simulate(seed, options.kept);
     for (const auto& [name, count] : report.met) met[name] += count;
+    longest_heal = std::max(longest_heal, report.heal_to_last_end);
     if (options.verbose)
       std::printf("seed %llu trace %016llx\n", static_cast<unsigned long long>(seed),
                   static_cast<unsigned long long>(report.trace.value()));
@@ -72,6 +76,8 @@ int play(const std::string& program, const Options& options) {
   const auto played = static_cast<double>(seed - options.from);
   for (const auto& [name, count] : met)
     std::printf("%10lld  %s\n", static_cast<long long>(count), name.c_str());
+  std::printf("%10.1f  most seconds from the end of all faults to the last end of a run\n",
+              std::chrono::duration<double>(longest_heal).count());
   std::printf("%.0f seeds, %llu failed, %.1f s, %.0f seeds a minute\n", played,
               static_cast<unsigned long long>(failed), elapsed(), played * 60 / elapsed());
   return failed == 0 ? 0 : 1;
@@ -99,6 +105,9 @@ int main(int argc, char** argv) {
   app.add_option("--seeds", options.seeds, "play so many");
   app.add_option("--from", options.from, "beginning with this one");
   app.add_option("--minutes", options.minutes, "play for so long");
+  app.add_option("--history", options.kept.history,
+                 "keep there what the clients of the (last) seed did and saw");
+  app.add_option("--dump", options.kept.dump, "keep its log there");
   app.add_option_function<std::string>(
          "--without",
          [&](const std::string& name) {

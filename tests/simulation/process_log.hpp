@@ -17,15 +17,12 @@ namespace signalbox::simulation {
 class ProcessLog final : public event_store::EventLog {
  public:
   // `witness`: null for a gateway.
-  ProcessLog(std::unique_ptr<event_store::EventLog> session, SimulatedGroup& group,
-             OwnershipWitness* witness, std::string process)
-      : session_(std::move(session)),
-        group_(group),
-        witness_(witness),
-        process_(std::move(process)) {}
+  ProcessLog(event_store::EventLog& session, SimulatedGroup& group, OwnershipWitness* witness,
+             std::string process)
+      : session_(session), group_(group), witness_(witness), process_(std::move(process)) {}
 
   [[nodiscard]] event_store::LogDescription describe() const override {
-    return session_->describe();
+    return session_.describe();
   }
   void append(TopicPartition at, NewRecord record, Executor& where,
               event_store::AppendDone done) override;
@@ -34,10 +31,10 @@ class ProcessLog final : public event_store::EventLog {
                                                         event_store::TailSink& sink) override;
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     event_store::ReadLimits limits) override {
-    return session_->read(at, from, limits);
+    return session_.read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
-    return session_->bounds(at);
+    return session_.bounds(at);
   }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
       std::string, Executor& where, event_store::MembershipSink& sink) override {
@@ -49,7 +46,7 @@ class ProcessLog final : public event_store::EventLog {
   class UnfoldedTail;
   [[nodiscard]] OwnershipWitness::View& view_of(Partition partition);
 
-  std::unique_ptr<event_store::EventLog> session_;
+  event_store::EventLog& session_;
   SimulatedGroup& group_;
   OwnershipWitness* witness_;
   std::string process_;

@@ -1,6 +1,7 @@
 // RunReport: what one simulated history came to. Filled by everything that checks; a value.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,6 +17,8 @@ struct RunReport {
   // How often something was met, by name: faults, verdicts, frames, events.
   std::map<std::string, std::int64_t, std::less<>> met{};
   TraceHash trace{};
+  // Virtual time from when the faults stopped to the last end of a run.
+  std::chrono::microseconds heal_to_last_end{0};
 
   void violate(std::string what) {
     if (violations.size() < kViolationsMax) violations.push_back(std::move(what));

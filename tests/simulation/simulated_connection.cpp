@@ -75,7 +75,10 @@ void SimulatedConnection::write(std::span<const gateway::FramePtr> frames) {
     bytes += texts.back().size();
   }
   in_flight_ += bytes;
-  auto arrive = [this, texts = std::move(texts), bytes] { deliver_to_client(texts, bytes); };
+  send_to_client([this, texts = std::move(texts), bytes] { deliver_to_client(texts, bytes); });
+}
+
+void SimulatedConnection::send_to_client(std::function<void()> arrive) {
   if (stalled_)
     kept_.push_back(std::move(arrive));
   else
@@ -94,7 +97,7 @@ void SimulatedConnection::deliver_to_client(const std::vector<std::string>& text
 }
 
 void SimulatedConnection::ping() {
-  send(last_to_client_, [this] {
+  send_to_client([this] {
     send(last_to_server_, [this] { on_shard([](SocketLink& link) { link.alive(); }); });
   });
 }
@@ -106,7 +109,7 @@ void SimulatedConnection::hold_reading(bool hold) {
 }
 
 void SimulatedConnection::close(const gateway::SocketEnd& end) {
-  send(last_to_client_, [this, end] {
+  send_to_client([this, end] {
     end_client(end.code);
     end_server(end.code, end.reason);
   });

@@ -70,6 +70,8 @@ class SimulatedConnection final : public gateway::SocketWriter,
   [[nodiscard]] Duration chosen(std::chrono::milliseconds most);
   // Runs `arrive` after the delay of one way, behind what left that side before.
   void send(MonotonicTime& last, std::function<void()> arrive);
+  // The same to the client, once it takes something.
+  void send_to_client(std::function<void()> arrive);
   void deliver_to_client(const std::vector<std::string>& texts, std::size_t bytes);
   void give_to_link(std::string text);
   // Posts to the shard while the process lives.

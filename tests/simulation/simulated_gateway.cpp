@@ -23,8 +23,11 @@ FramePtr make_frame(std::string text, const FramePart& part) {
   return std::make_shared<const TextFrame>(std::move(text), part);
 }
 
+constexpr std::chrono::seconds kDrainGrace{5};
+
 // Small, so that a few dozen events do what takes thousands outside: windows that have lost their
-// oldest events, catch-ups of several pages, sockets that fall behind.
+// oldest events, catch-ups of several pages, sockets that fall behind; and a few seconds what takes
+// a minute: peers that take nothing, or are not heard of.
 gateway::GatewayLimits small_limits() {
   gateway::GatewayLimits limits;
   limits.window_bytes_max = 12'000;
@@ -32,6 +35,8 @@ gateway::GatewayLimits small_limits() {
   limits.outbox_bytes_max = 4'000;
   limits.partition_idle_max = std::chrono::seconds(5);
   limits.partition_retry_max = std::chrono::seconds(2);
+  limits.heartbeat = std::chrono::seconds(4);
+  limits.heartbeat_lost = std::chrono::seconds(10);
   return limits;
 }
 
@@ -60,11 +65,17 @@ struct SimulatedGateway::Process final : gateway::SocketShard {
   void open(const std::shared_ptr<SimulatedConnection>& connection, gateway::Handshake handshake,
             gateway::Identity identity);
   void tick();
+  void drain();
+  [[nodiscard]] bool has_drained() const {
+    const bool is_empty = sockets.empty() && backlog.empty();
+    return draining_until && (is_empty || scheduler.clock().monotonic() >= *draining_until);
+  }
 
   test_support::SimulatedScheduler& scheduler;
   Executor& shard;
   Executor& feed_thread;
   Executor& helper;
+  std::unique_ptr<event_store::EventLog> log_session;
   ProcessLog log;
   gateway::ClientRegistry clients;
   gateway::InboundLag inbound_lag;
@@ -78,6 +89,7 @@ struct SimulatedGateway::Process final : gateway::SocketShard {
   std::uint64_t last_session = 0;
   std::vector<std::shared_ptr<SimulatedConnection>> backlog;  // accepted, not yet opened
   std::vector<Socket> sockets;
+  std::optional<MonotonicTime> draining_until;
 };
 
 SimulatedGateway::Process::Process(const Surroundings& on, gateway::GatewayMetrics& metrics,
@@ -86,7 +98,8 @@ SimulatedGateway::Process::Process(const Surroundings& on, gateway::GatewayMetri
       shard(scheduler.make_executor(options.gateway + " shard")),
       feed_thread(scheduler.make_executor(options.gateway + " feed")),
       helper(scheduler.make_executor(options.gateway + " scan")),
-      log(on.log.open_session(), on.group, nullptr, options.gateway),
+      log_session(on.log.open_session()),
+      log(*log_session, on.group, nullptr, options.gateway),
       clients(options.limits.sockets_per_user_max, options.limits.messages, scheduler.clock()),
       inbound_lag(options.limits.inbound_lag, options.log.partitions),
       authenticator(scheduler.clock(),
@@ -125,6 +138,7 @@ SimulatedGateway::Process::Process(const Surroundings& on, gateway::GatewayMetri
   socket_limits.outbox_bytes_max = options.limits.outbox_bytes_max;
   socket_limits.writable_bytes = 1'000;
   socket_limits.batch_bytes_max = 2'000;
+  socket_limits.stall = std::chrono::seconds(8);
   scheduler.run_on(feed_thread, [this] { feed.open(); });
   scheduler.run_on(shard, [this] { tick(); });
 }
@@ -141,6 +155,7 @@ SimulatedGateway::Process::~Process() {
 void SimulatedGateway::Process::open(const std::shared_ptr<SimulatedConnection>& connection,
                                      gateway::Handshake handshake, gateway::Identity identity) {
   std::erase(backlog, connection);
+  if (draining_until) return connection->server_died();
   const auto session = std::make_shared<gateway::Session>(
       parts, gateway::SessionId(++last_session), std::move(handshake), std::move(identity));
   const auto link = std::make_shared<SocketLink>(*this, socket_limits, session);
@@ -153,6 +168,12 @@ void SimulatedGateway::Process::tick() {
   const auto now_open = sockets;
   for (const Socket& socket : now_open) socket.link->tick(scheduler.clock().monotonic());
   shard.call_at(scheduler.clock().monotonic() + std::chrono::seconds(1), [this] { tick(); });
+}
+
+void SimulatedGateway::Process::drain() {
+  draining_until = scheduler.clock().monotonic() + kDrainGrace;
+  hub.for_each([](gateway::StreamSink& session) { session.drain(std::chrono::milliseconds(200)); });
+  feed.tell_positions();
 }
 
 SimulatedGateway::SimulatedGateway(Surroundings surroundings, std::string name,
@@ -175,6 +196,15 @@ void SimulatedGateway::start() {
 
 void SimulatedGateway::kill() { process_.reset(); }
 
+void SimulatedGateway::drain() {
+  if (!process_ || paused_ || process_->draining_until) return;
+  surroundings_.scheduler.run_on(process_->shard, [this] { process_->drain(); });
+}
+
+void SimulatedGateway::end_if_drained() {
+  if (process_ && process_->has_drained()) kill();
+}
+
 void SimulatedGateway::pause() {
   if (!process_ || std::exchange(paused_, true)) return;
   for (Executor* thread : {&process_->shard, &process_->feed_thread, &process_->helper})
@@ -189,7 +219,7 @@ void SimulatedGateway::go_on() {
 
 bool SimulatedGateway::accept(const std::shared_ptr<SimulatedConnection>& connection,
                               gateway::Handshake handshake, const UserId& user) {
-  if (!process_) return false;
+  if (!process_ || process_->draining_until) return false;
   gateway::Identity identity{
       user, {}, surroundings_.scheduler.clock().now() + std::chrono::hours(24)};
   process_->backlog.push_back(connection);

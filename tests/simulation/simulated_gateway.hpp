@@ -1,6 +1,7 @@
 // SimulatedGateway: one machine that runs the real gateway but for its sockets: sessions and their
 // links, one hub, one feed, over the simulated log and network. kill() is kill -9, pause() is
-// SIGSTOP; start() begins a new process. One real thread, virtual time.
+// SIGSTOP, drain() is SIGTERM: it ends once its sockets have left, or its grace is over; start()
+// begins a new process. One real thread, virtual time.
 #pragma once
 
 #include <prometheus/registry.h>
@@ -35,9 +36,12 @@ class SimulatedGateway {
   void kill();
   void pause();
   void go_on();
-  [[nodiscard]] bool is_up() const { return process_ != nullptr; }
+  void drain();
+  // Ends the process where it has drained. Called now and then, outside of any task.
+  void end_if_drained();
 
-  // The upgrade of a socket whose token was accepted, as it arrives. False: nobody listens.
+  // The upgrade of a socket whose token was accepted, as it arrives. False: nobody listens (any
+  // more).
   [[nodiscard]] bool accept(const std::shared_ptr<SimulatedConnection>& connection,
                             gateway::Handshake handshake, const UserId& user);
   // Every connection there is, for faults of the network.

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulated_group.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace signalbox::simulation {
@@ -18,10 +19,21 @@ class SimulatedGroup::Member final : public event_store::Membership {
     group_.share();
   }
 
+  // What it is told comes in the order in which it was said, however late.
   void assign(std::vector<Partition> partitions) {
-    where_.post([this, left = left_, partitions = std::move(partitions)] {
-      if (!*left) sink_.on_assigned(partitions);
-    });
+    SimulatedGroup& group = group_;
+    const MonotonicTime now = group.parts_.scheduler.clock().monotonic();
+    const auto late_max = static_cast<std::uint64_t>(group.faults_.late_max.count());
+    const std::chrono::milliseconds late(group.parts_.random.below(late_max + 1));
+    if (late > std::chrono::milliseconds(0)) group.parts_.report.count("assignment late");
+    told_at_ = std::max(told_at_, now + late);
+    group.parts_.scheduler.call_after(told_at_ - now,
+                                      [this, left = left_, partitions = std::move(partitions)] {
+                                        if (*left) return;
+                                        where_.post([this, left, partitions] {
+                                          if (!*left) sink_.on_assigned(partitions);
+                                        });
+                                      });
   }
   bool heard_of = true;
 
@@ -30,6 +42,7 @@ class SimulatedGroup::Member final : public event_store::Membership {
   std::string process_;
   Executor& where_;
   event_store::MembershipSink& sink_;
+  MonotonicTime told_at_{};
   std::shared_ptr<bool> left_ = std::make_shared<bool>(false);
 };
 
@@ -53,20 +66,28 @@ void SimulatedGroup::hear_of(const std::string& process) {
   share();
 }
 
+bool SimulatedGroup::fails(unsigned percent, std::string_view name) {
+  if (parts_.random.below(100) >= percent) return false;
+  parts_.report.count(name);
+  return true;
+}
+
 void SimulatedGroup::share() {
   std::vector<Member*> heard_of;
   for (const auto& [process, member] : members_)
     if (member->heard_of) heard_of.push_back(member);
   if (heard_of.empty()) return;
   std::vector<std::vector<Partition>> shares(heard_of.size());
-  const std::uint64_t first = random_.below(heard_of.size());
+  const std::uint64_t first = parts_.random.below(heard_of.size());
   for (std::int32_t i = 0; i < partitions_; ++i) {
     const auto owner = (first + static_cast<std::uint64_t>(i)) % heard_of.size();
     shares[owner].emplace_back(i);
     for (std::size_t other = 0; other < shares.size(); ++other)
-      if (other != owner && random_.below(100) < wrong_percent_) shares[other].emplace_back(i);
+      if (other != owner && fails(faults_.given_twice, "partition given to two"))
+        shares[other].emplace_back(i);
   }
-  for (std::size_t i = 0; i < heard_of.size(); ++i) heard_of[i]->assign(std::move(shares[i]));
+  for (std::size_t i = 0; i < heard_of.size(); ++i)
+    if (!fails(faults_.not_told, "assignment missing")) heard_of[i]->assign(std::move(shares[i]));
 }
 
 }  // namespace signalbox::simulation

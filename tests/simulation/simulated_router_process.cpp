@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace signalbox::simulation {
+namespace {
+
+// For a group of appends to be under way.
+constexpr std::chrono::milliseconds kCommitWait{300};
+
+}  // namespace
 
 struct SimulatedRouterProcess::Process {
   Process(const Surroundings& on, const std::string& name, const router::AgentRegistry& agents,
@@ -10,7 +16,8 @@ struct SimulatedRouterProcess::Process {
           std::function<void(const Error&)> on_fatal)
       : scheduler(on.scheduler),
         executor(scheduler.make_executor(name)),
-        log(on.log.open_session(), on.group, &on.witness, name),
+        session(on.log.open_session()),
+        log(*session, on.group, &on.witness, name),
         router({log, snapshots, scheduler.clock(), executor, on.random, agents}, options,
                std::move(on_fatal)) {
     scheduler.run_on(executor, [this] { router.start(); });
@@ -19,17 +26,19 @@ struct SimulatedRouterProcess::Process {
 
   test_support::SimulatedScheduler& scheduler;
   Executor& executor;
+  std::unique_ptr<event_store::EventLog> session;
   ProcessLog log;
   router::Router router;
-  bool gone = false;  // it has left in order
+  bool gone = false;     // it has left in order
+  bool stopped = false;  // a partition of it cannot be served any more
 };
 
 SimulatedRouterProcess::SimulatedRouterProcess(Surroundings surroundings, std::string name,
-                                               const router::AgentRegistry& agents,
+                                               std::unique_ptr<router::AgentRegistry> agents,
                                                router::RouterOptions options, RunReport& report)
     : surroundings_(surroundings),
       name_(std::move(name)),
-      agents_(agents),
+      agents_(std::move(agents)),
       options_(std::move(options)),
       report_(report),
       snapshots_(std::make_unique<event_store::MemorySnapshotStore>()) {
@@ -39,13 +48,24 @@ SimulatedRouterProcess::SimulatedRouterProcess(Surroundings surroundings, std::s
 SimulatedRouterProcess::~SimulatedRouterProcess() = default;
 
 void SimulatedRouterProcess::start() {
-  if (process_ && process_->gone) kill();
+  if (process_ && (process_->gone || process_->stopped)) kill();
   if (process_) return;
   paused_ = draining_ = false;
   process_ = std::make_unique<Process>(
-      surroundings_, name_, agents_, options_, *snapshots_, [this](const Error& error) {
-        report_.violate(name_ + ": a partition stopped: " + error.message);
+      surroundings_, name_, *agents_, options_, *snapshots_, [this](const Error& error) {
+        process_->stopped = true;
+        report_.count("partition stopped by a row that cannot be read");
+        if (!rows_are_damaged_ || error.code != Errc::corrupt)
+          report_.violate(name_ + ": a partition stopped: " + error.message);
       });
+}
+
+void SimulatedRouterProcess::kill_in_commit() {
+  if (!process_) return;
+  const auto commits = [&] { return surroundings_.log.in_flight(*process_->session) > 1; };
+  if (!surroundings_.scheduler.run_until(commits, kCommitWait)) return kill();
+  surroundings_.log.crash_in_commit(*process_->session);
+  kill();
 }
 
 void SimulatedRouterProcess::kill() { process_.reset(); }

@@ -19,21 +19,25 @@ namespace signalbox::simulation {
 class SimulatedRouterProcess {
  public:
   SimulatedRouterProcess(Surroundings surroundings, std::string name,
-                         const router::AgentRegistry& agents, router::RouterOptions options,
-                         RunReport& report);
+                         std::unique_ptr<router::AgentRegistry> agents,
+                         router::RouterOptions options, RunReport& report);
   ~SimulatedRouterProcess();
 
+  // A new process, where there is none, or one that has left or serves a partition no more.
   void start();
   void kill();
+  // kill -9 while the log commits what the process has handed to it, soon: a part of that is lost.
+  void kill_in_commit();
   void pause();
   void go_on();
   void drain();
   void lose_snapshots();
   // What it says of itself: why it does not serve.
   [[nodiscard]] std::vector<std::string> not_ready() const;
+  // A partition it cannot serve is no violation: rows could not be read.
+  void allow_damaged_rows() { rows_are_damaged_ = true; }
   // It was told to leave and has not yet.
   [[nodiscard]] bool is_leaving() const;
-  [[nodiscard]] event_store::SnapshotStore& snapshots() { return *snapshots_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
@@ -41,13 +45,14 @@ class SimulatedRouterProcess {
 
   Surroundings surroundings_;
   std::string name_;
-  const router::AgentRegistry& agents_;
+  std::unique_ptr<router::AgentRegistry> agents_;
   router::RouterOptions options_;
   RunReport& report_;
   std::unique_ptr<event_store::MemorySnapshotStore> snapshots_;
   std::unique_ptr<Process> process_;
   bool paused_ = false;
   bool draining_ = false;
+  bool rows_are_damaged_ = false;
 };
 
 }  // namespace signalbox::simulation

@@ -25,6 +25,7 @@ struct SimulatedEventLog::Producer {
   bool alive = true;
   bool tails_held = false;
   MonotonicTime last_landing{};
+  std::deque<std::weak_ptr<Append>> in_flight{};  // in the order in which they land
 };
 
 struct SimulatedEventLog::Append {
@@ -34,6 +35,7 @@ struct SimulatedEventLog::Append {
   Executor& where;
   event_store::AppendDone done;
   AppendFate fate;
+  bool is_over = false;  // nothing of it is to land any more
 };
 
 struct SimulatedEventLog::Subscription {
@@ -118,7 +120,7 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     ReadLimits limits) override {
     if (const auto error = log_.outage_of(at, Asked::read)) return tl::unexpected(*error);
-    const Place& place = log_.place(at);
+    Place& place = log_.place(at);
     std::vector<RecordPtr> found;
     const Offset end = log_.seen_end(place, log_.options_.lies.stale_reads);
     if (from >= end) return found;
@@ -137,7 +139,7 @@ class SimulatedEventLog::Session final : public event_store::EventLog {
 
   [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override {
     if (const auto error = log_.outage_of(at, Asked::bounds)) return tl::unexpected(*error);
-    const Place& place = log_.place(at);
+    Place& place = log_.place(at);
     return LogBounds{place.records.empty() ? place.end : place.records.front()->offset,
                      log_.seen_end(place, log_.options_.lies.stale_bounds)};
   }
@@ -167,7 +169,8 @@ SimulatedEventLog::SimulatedEventLog(SimulatedScheduler& scheduler, SimulatedLog
         "/signalbox/" + description_.log_id.value().to_string() + "/event-store/simulated",
         scheduler_.clock().now(),
         LogGenesis{description_.log_id, options_.partitions, "murmur2-java"}};
-    land({Topic::events, Partition(p)}, event_store::encode_control(genesis));
+    const TopicPartition events{Topic::events, Partition(p)};
+    place(events).known_end = land(events, event_store::encode_control(genesis)).next();
   }
 }
 
@@ -193,6 +196,7 @@ Offset SimulatedEventLog::put(const TopicPartition& at, NewRecord record) {
 }
 
 void SimulatedEventLog::forget_oldest(const TopicPartition& at, std::size_t records) {
+  place(at).known_end = place(at).end;
   auto& stored = place(at).records;
   SIGNALBOX_ASSERT(records <= stored.size());
   stored.erase(stored.begin(), stored.begin() + static_cast<std::ptrdiff_t>(records));
@@ -243,10 +247,28 @@ SimulatedEventLog::Place& SimulatedEventLog::place(const TopicPartition& at) {
   return found->second;
 }
 
-Offset SimulatedEventLog::seen_end(const Place& place, unsigned stale_percent) {
+bool SimulatedEventLog::lie(unsigned percent, std::string_view name) {
+  if (!chance(percent)) return false;
+  ++told_[std::string(name)];
+  return true;
+}
+
+Offset SimulatedEventLog::seen_end(Place& place, unsigned stale_percent) {
+  if (place.known_end < place.end &&
+      lie(options_.lies.lagging_reads, "read before the newest records"))
+    return place.known_end;
+  place.known_end = place.end;
   if (place.records.empty() || !chance(stale_percent)) return place.end;
   const auto unseen = 1 + static_cast<std::int64_t>(random_.below(3));
   return std::max(place.records.front()->offset, place.end + -unseen);
+}
+
+Offset SimulatedEventLog::tail_end(const Subscription& reader) {
+  const Place& place = reader.place;
+  const Offset known = std::max(reader.next, place.known_end);
+  const bool lags = known < place.end && reader.at.topic != Topic::progress &&
+                    lie(options_.lies.lagging_tails, "caught up before the newest records");
+  return lags ? known : place.end;
 }
 
 AppendFate SimulatedEventLog::choose_fate(const TopicPartition& at, const NewRecord& record) {
@@ -254,21 +276,21 @@ AppendFate SimulatedEventLog::choose_fate(const TopicPartition& at, const NewRec
     if (const auto fate = fate_(at, record)) return *fate;
   const SimulatedLogLies& lies = options_.lies;
   AppendFate fate{.delay = delay_up_to(lies.append_delay_max)};
-  if (chance(lies.lose_and_report)) {
+  if (lie(lies.lose_and_report, "append lost")) {
     fate.copies = 0;
-  } else if (chance(lies.land_and_report_error)) {
+  } else if (lie(lies.land_and_report_error, "append landed, reported failed")) {
     fate.report = AppendFate::Report::error;
-  } else if (chance(lies.land_late_after_error)) {
+  } else if (lie(lies.land_late_after_error, "append landed late, reported failed")) {
     fate.report = AppendFate::Report::error;
     fate.delay += delay_up_to(lies.late_max);
     fate.overtaken = true;
-  } else if (chance(lies.land_twice_after_error)) {
+  } else if (lie(lies.land_twice_after_error, "append landed twice, reported failed")) {
     fate.report = AppendFate::Report::error;
     fate.copies = 2;
-  } else if (chance(lies.lose_silently)) {
+  } else if (lie(lies.lose_silently, "append lost, never answered")) {
     fate.copies = 0;
     fate.report = AppendFate::Report::never;
-  } else if (chance(lies.land_silently)) {
+  } else if (lie(lies.land_silently, "append landed, never answered")) {
     fate.report = AppendFate::Report::never;
   } else if (chance(lies.reorder)) {
     fate.delay += std::chrono::milliseconds(1);
@@ -288,6 +310,9 @@ void SimulatedEventLog::append(const std::shared_ptr<Producer>& producer, TopicP
   MonotonicTime landing = now + fate.delay;
   if (!fate.overtaken) producer->last_landing = landing = std::max(landing, producer->last_landing);
   ++in_flight_;
+  while (!producer->in_flight.empty() && producer->in_flight.front().expired())
+    producer->in_flight.pop_front();
+  if (!fate.overtaken) producer->in_flight.push_back(append);
   // An append that is given up is known to be so long before it lands late.
   if (fate.overtaken && fate.report == AppendFate::Report::error)
     report(*append, failure(append->fate.error, "no answer in time"));
@@ -295,6 +320,10 @@ void SimulatedEventLog::append(const std::shared_ptr<Producer>& producer, TopicP
 }
 
 void SimulatedEventLog::arrive(const std::shared_ptr<Append>& append) {
+  if (append->is_over) {
+    --in_flight_;
+    return;
+  }
   if (!append->producer->alive) {
     if (!chance(options_.lies.land_after_death)) {
       --in_flight_;
@@ -308,8 +337,31 @@ void SimulatedEventLog::arrive(const std::shared_ptr<Append>& append) {
   land_and_report(*append);
 }
 
+std::size_t SimulatedEventLog::in_flight(const event_store::EventLog& session) const {
+  const auto& appends = dynamic_cast<const Session&>(session).producer()->in_flight;
+  return static_cast<std::size_t>(std::ranges::count_if(appends, [](const auto& one) {
+    const auto append = one.lock();
+    return append && !append->is_over;
+  }));
+}
+
+void SimulatedEventLog::crash_in_commit(const event_store::EventLog& session) {
+  const auto producer = dynamic_cast<const Session&>(session).producer();
+  producer->alive = false;
+  std::vector<std::shared_ptr<Append>> group;
+  for (const auto& one : producer->in_flight)
+    if (auto append = one.lock(); append && !append->is_over) group.push_back(std::move(append));
+  const std::uint64_t landing = random_.below(group.size() + 1);
+  if (landing > 0 && landing < group.size()) ++told_["group commit cut off"];
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    group[i]->is_over = true;
+    if (i < landing && group[i]->fate.copies > 0) land(group[i]->at, group[i]->record);
+  }
+}
+
 void SimulatedEventLog::land_and_report(Append& append) {
   --in_flight_;
+  append.is_over = true;
   std::optional<Offset> landed;
   const bool truth = append.fate.report == AppendFate::Report::truth;
   if (truth && append.fate.copies > 0 && chance(options_.lies.lose_acknowledged)) {
@@ -330,10 +382,12 @@ void SimulatedEventLog::land_and_report(Append& append) {
 }
 
 void SimulatedEventLog::report(Append& append, Result<Offset> result) {
-  append.where.post(
-      [producer = append.producer, done = std::move(append.done), result = std::move(result)] {
-        if (producer->alive) done(result);
-      });
+  append.where.post([&place = place(append.at), producer = append.producer,
+                     done = std::move(append.done), result = std::move(result)] {
+    if (!producer->alive) return;
+    if (result) place.known_end = std::max(place.known_end, result->next());
+    done(result);
+  });
 }
 
 void SimulatedEventLog::answer_the_unanswered() {
@@ -374,7 +428,7 @@ void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
     reader->busy = false;
     return;
   }
-  const Place& place = reader->place;
+  Place& place = reader->place;
   const Offset first = place.records.empty() ? place.end : place.records.front()->offset;
   const bool is_volatile = reader->at.topic == Topic::progress;
   if (is_volatile) reader->next = std::clamp(reader->next, first, place.end);
@@ -383,31 +437,33 @@ void SimulatedEventLog::call(const std::shared_ptr<Subscription>& reader) {
     reader->sink.on_failed({Errc::not_found, "the log does not hold this offset"});
     return;
   }
-  if (chance(options_.lies.tail_fails)) {
+  if (lie(options_.lies.tail_fails, "tail failed")) {
     reader->ended = true;
     reader->sink.on_failed({Errc::corrupt, "a row does not match its checksum"});
     return;
   }
-  if (reader->next < place.end) {
+  const Offset end = tail_end(*reader);
+  if (reader->next < end) {
     reader->at_head = false;
-    const auto batch = batch_for(*reader);
+    const auto batch = batch_for(*reader, end);
+    place.known_end = std::max(place.known_end, reader->next);
     if (!batch.empty()) reader->sink.on_records(batch);
     if (reader->closed) return;
   }
-  if (reader->next >= place.end && !reader->at_head) {
+  if (reader->next >= end && !reader->at_head) {
     reader->at_head = true;
-    reader->sink.on_caught_up(place.end);
+    reader->sink.on_caught_up(end);
     if (reader->closed) return;
   }
   reader->busy = false;
   pump(reader);
 }
 
-std::vector<RecordPtr> SimulatedEventLog::batch_for(Subscription& reader) {
+std::vector<RecordPtr> SimulatedEventLog::batch_for(Subscription& reader, Offset end) {
   std::vector<RecordPtr> batch;
   for (const RecordPtr& record : reader.place.records) {
     if (record->offset < reader.next) continue;
-    if (batch.size() >= options_.batch_records_max) break;
+    if (record->offset >= end || batch.size() >= options_.batch_records_max) break;
     reader.next = record->offset.next();
     if (chance(options_.lies.tail_skips)) continue;
     batch.push_back(record);

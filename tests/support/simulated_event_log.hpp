@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "event-store/log/event_log.hpp"
@@ -46,6 +47,10 @@ struct SimulatedLogLies {
   // Allowed, but whoever reads must begin anew: a tail ends with an error, as at a row that cannot
   // be read.
   unsigned tail_fails = 0;
+  // Allowed: read() and bounds() without the newest records, of which nobody has been told or given
+  // anything yet; a tail that has caught up with the end as it was before them.
+  unsigned lagging_reads = 0;
+  unsigned lagging_tails = 0;
   // Forbidden, and yet a router must bear it: an append that is never answered.
   unsigned lose_silently = 0;
   unsigned land_silently = 0;
@@ -105,8 +110,16 @@ class SimulatedEventLog {
   // Appends that were never answered so far are, with log_unavailable: as when a client of a log
   // gives up at last.
   void answer_the_unanswered();
-  // Appends that have not landed yet.
+  // A crash in the middle of a group commit: of what this session has in flight a seeded prefix
+  // lands at once, nothing of the rest ever does, and the session is dead.
+  void crash_in_commit(const event_store::EventLog& session);
+  // How often each lie was told, by its name.
+  [[nodiscard]] const std::map<std::string, std::int64_t, std::less<>>& told() const {
+    return told_;
+  }
+  // Appends that have not landed yet: all, and those of a session that land in its order.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::size_t in_flight(const event_store::EventLog& session) const;
 
  private:
   class Session;
@@ -116,16 +129,21 @@ class SimulatedEventLog {
   struct Place {
     std::deque<RecordPtr> records;
     Offset end{0};
+    Offset known_end{0};  // somebody was told of everything before it, or given it
     std::vector<std::shared_ptr<Subscription>> readers;
   };
   struct Producer;
   struct Append;
 
   [[nodiscard]] bool chance(unsigned percent);
+  // The same, and counted as this lie.
+  [[nodiscard]] bool lie(unsigned percent, std::string_view name);
   [[nodiscard]] SimulatedScheduler::Duration delay_up_to(SimulatedScheduler::Duration most);
   [[nodiscard]] Place& place(const TopicPartition& at);
   // The end a reader is told: with this chance that of a moment before.
-  [[nodiscard]] Offset seen_end(const Place& place, unsigned stale_percent);
+  [[nodiscard]] Offset seen_end(Place& place, unsigned stale_percent);
+  // The end a tail reads to.
+  [[nodiscard]] Offset tail_end(const Subscription& reader);
   [[nodiscard]] AppendFate choose_fate(const TopicPartition& at, const NewRecord& record);
   void append(const std::shared_ptr<Producer>& producer, TopicPartition at, NewRecord record,
               Executor& where, event_store::AppendDone done);
@@ -138,7 +156,7 @@ class SimulatedEventLog {
   void pump_all();
   void pump(const std::shared_ptr<Subscription>& reader);
   void call(const std::shared_ptr<Subscription>& reader);
-  [[nodiscard]] std::vector<RecordPtr> batch_for(Subscription& reader);
+  [[nodiscard]] std::vector<RecordPtr> batch_for(Subscription& reader, Offset end);
   void rebalance(const std::string& group);
 
   SimulatedScheduler& scheduler_;
@@ -150,6 +168,7 @@ class SimulatedEventLog {
   Fate fate_;
   Outage outage_;
   std::size_t in_flight_ = 0;
+  std::map<std::string, std::int64_t, std::less<>> told_;
   std::vector<Append> unanswered_;
 };
 

@@ -1,0 +1,48 @@
+// RunOracle: what each run of one user must come to by what its agent does (tests/agents/
+// test_agents.hpp, tests/router/counting_agent.hpp), told from the user's valid events in their
+// order: its steps, its answer, its memory, and whether it may end so. A value; one thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event-store/model/event.hpp"
+
+namespace signalbox::simulation {
+
+class RunOracle {
+ public:
+  // `gives_up_soon`: runs may end because their owners were lost too often.
+  explicit RunOracle(bool gives_up_soon) : gives_up_soon_(gives_up_soon) {}
+
+  // The user's next event. What is wrong with it, as a sentence; empty where nothing is.
+  [[nodiscard]] std::string take(const Event& event);
+
+ private:
+  struct Run {
+    std::string agent;
+    std::string content;
+    ThreadId thread;
+    bool started = false;
+    bool cancelled = false;           // asked for
+    std::optional<bool> confirmed{};  // what the answer to its question was
+    std::vector<std::string> steps{};
+    std::optional<CallId> open_call{};
+  };
+
+  [[nodiscard]] std::string take_step(Run& run, const Event& event);
+  [[nodiscard]] std::string take_started(Run& run, const RunId& id, const AgentStarted& started);
+  [[nodiscard]] std::string take_call(Run& run, const ToolExecuting& call);
+  [[nodiscard]] std::string take_end(const Run& run, const Event& event);
+  [[nodiscard]] std::string check_answer(const Run& run, const AgentCompleted& completed);
+  [[nodiscard]] std::string check_failure(const Run& run, const AgentFailed& failed) const;
+
+  bool gives_up_soon_;
+  std::map<RunId, Run> open_;
+  std::map<ThreadId, RunId> running_;     // of each thread at most one
+  std::map<ThreadId, int> runs_of_echo_;  // answered in the thread: its memory
+};
+
+}  // namespace signalbox::simulation
