@@ -1,8 +1,10 @@
 """Judges a run by both its sides: what the clients recorded and what the log holds.
 
   check_run.py HISTORY (DATA | --kafka HOST:PORT --topic-prefix PREFIX) [--dump FILE]
+  check_run.py HISTORY --log FILE
 
-HISTORY is what `signalbox bench chat --history` wrote, after every client has left. Exit code 0: nothing
+HISTORY is what `signalbox bench chat --history` wrote, after every client has left, or the simulation
+(`simulation --seed S --history HISTORY --dump FILE`); FILE is a log as log_dump.py writes it. Exit code 0: nothing
 is wrong; 3: violations, the first of each invariant named; 1: the history has no operation that was
 answered with ok, so that it tells nothing.
 """
@@ -78,15 +80,22 @@ def main():
     parser.add_argument("--kafka", help="a broker's HOST:PORT, in place of a data directory")
     parser.add_argument("--topic-prefix", default="signalbox")
     parser.add_argument("--dump", help="keep the log as JSON Lines there")
+    parser.add_argument("--log", help="such a file, in place of a data directory")
     arguments = parser.parse_args()
-    if (arguments.data is None) == (arguments.kafka is None):
-        parser.error("either a data directory or --kafka")
+    if [arguments.data, arguments.kafka, arguments.log].count(None) != 2:
+        parser.error("one of a data directory, --kafka and --log")
+    if arguments.log:
+        return report(check(arguments.history, arguments.log))
     source = log_dump.KafkaSource(arguments.kafka, arguments.topic_prefix) if arguments.kafka \
         else log_dump.EmbeddedSource(arguments.data)
     with tempfile.TemporaryDirectory() as folder:
         dump = arguments.dump or pathlib.Path(folder, "log.jsonl")
         log_dump.write_dump(source, dump)
-        verdict = check(arguments.history, dump)
+        return report(check(arguments.history, dump))
+
+
+def report(verdict):
+    """Prints it; the exit code."""
     for violation in verdict.violations:
         print(f"violation: {violation}")
     print(", ".join(f"{count} {name}" for name, count in sorted(verdict.counts.items()))

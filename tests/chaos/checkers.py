@@ -40,6 +40,11 @@ def is_send(line):
     return line.get("op") == "user_message"
 
 
+def device_of(line):
+    """Whose stream of events a line is of: a user's, or one of several devices of his."""
+    return line["user"], line.get("device")
+
+
 class AcksAreInTheLog(Checker):
     """Every acknowledged message is in inbound and became an event."""
     invariant = "I1"
@@ -50,7 +55,7 @@ class AcksAreInTheLog(Checker):
         message = (line["user"], line["message_id"])
         if message not in self.log.sent:
             self.violation(line, "acknowledged, but not in inbound")
-        elif message not in self.log.received:
+        elif message not in self.log.received and message not in self.log.rejected:
             self.violation(line, "acknowledged, but it never became an event")
 
 
@@ -125,7 +130,8 @@ class RunsEndForClients(Checker):
 
     def see(self, line):
         user = line["user"]
-        if line["kind"] == "ok" and is_send(line):
+        if line["kind"] == "ok" and is_send(line) \
+                and (user, line["message_id"]) not in self.log.rejected:
             self.acked.setdefault((user, line["run_id"]), line)
         if line["kind"] == "frame" and line["type"] in TERMINAL and "seq" in line:
             if self.ended.setdefault((user, line["run_id"]), line["seq"]) != line["seq"]:
@@ -149,7 +155,8 @@ class EverythingEnds(Checker):
         self.last_end = 0.0
 
     def see(self, line):
-        if line["kind"] == "ok" and is_send(line) and (line["user"], line["run_id"]) not in self.ended:
+        if line["kind"] == "ok" and is_send(line) and (line["user"], line["run_id"]) not in self.ended \
+                and (line["user"], line["message_id"]) not in self.log.rejected:
             self.waiting[line["user"], line["run_id"]] = line
         if line["kind"] != "frame" or line["type"] not in TERMINAL or "seq" not in line:
             return
@@ -191,7 +198,9 @@ class UsersSeeTheirOwn(Checker):
         elif line["kind"] == "frame" and line["type"] not in ("error", "connection_ready", "pong"):
             for name, known in (("run_id", self.runs), ("thread_id", self.threads),
                                 ("websocket_client_id", self.sockets)):
-                if name in line and line[name] not in known[user]:
+                # Services write svc_<name>: of a command that no socket of the user sent.
+                is_service = name == "websocket_client_id" and line.get(name, "").startswith("svc_")
+                if name in line and line[name] not in known[user] and not is_service:
                     self.violation(line, f"its {name} is not of this user")
         if line.get("user_id", user) != user:
             self.violation(line, f"a frame of user {line['user_id']}")
@@ -199,7 +208,8 @@ class UsersSeeTheirOwn(Checker):
     def finish(self):
         for user, named in self.log.client_ids.items():
             for client_id in named - self.sockets[user]:
-                self.violation(f"user {user}", f"the log names socket {client_id}, which was not his")
+                if not client_id.startswith("svc_"):
+                    self.violation(f"user {user}", f"the log names socket {client_id}, which was not his")
 
 
 class StreamsAreWhole(Checker):
@@ -209,32 +219,42 @@ class StreamsAreWhole(Checker):
 
     def __init__(self, log):
         super().__init__(log)
-        self.next = {}  # user -> seq that must come next
-        self.asked = {}  # user -> cursor of the socket that opens
-        self.again = set()  # users who read everything again
+        self.next = {}  # device -> seq that must come next
+        self.again = set()  # devices that read everything again
+        self.back = {}  # device -> seq at which it goes on once what was on its way has come
 
     def see(self, line):
-        user, kind = line["user"], line["kind"]
+        device, kind = device_of(line), line["kind"]
         if kind == "socket":
-            self.again.discard(user)
+            self.again.discard(device)
+            self.back.pop(device, None)
             if line["state"] == "open":
-                self.asked[user] = line["cursor"]
-                self.next[user] = self.after(line, line["cursor"])
+                self.next[device] = self.after(line, line["cursor"])
         elif kind == "invoke" and line["op"] == "resume":
-            self.again.add(user)
-            self.next[user] = 1
+            self.begin_again(line, device)
         elif kind == "frame" and "seq" in line:
-            if line["seq"] != self.next.get(user):
-                self.violation(line, f"seq {line['seq']} where {self.next.get(user)} follows")
-            self.next[user] = line["seq"] + 1
+            if line["seq"] not in (self.next.get(device), self.back.get(device)):
+                self.violation(line, f"seq {line['seq']} where {self.next.get(device)} follows")
+            if line["seq"] == self.back.get(device):
+                del self.back[device]
+            self.next[device] = line["seq"] + 1
         elif kind == "frame" and line["type"] == "caught_up":
+            self.next[device] = self.back.pop(device, self.next.get(device, 0))
             last = self.after(line, line["cursor"]) - 1
-            if last and last != self.next.get(user, 0) - 1:
-                self.violation(line, f"caught up at seq {last}, the last event has {self.next[user] - 1}")
-        elif kind == "ok" and line["op"] == "resume":
-            count = len(self.log.users.get(user, ()))
-            if self.next[user] - 1 != count:
-                self.violation(line, f"{self.next[user] - 1} events read again, the log has {count}")
+            if last and last != self.next[device] - 1:
+                self.violation(line, f"caught up at seq {last}, the last event has {self.next[device] - 1}")
+        elif kind == "ok" and line["op"] == "resume" and device in self.again:
+            count = len(self.log.users.get(line["user"], ()))
+            if self.next[device] - 1 != count:
+                self.violation(line, f"{self.next[device] - 1} events read again, the log has {count}")
+
+    def begin_again(self, line, device):
+        """From the start, on a socket that has nothing on its way; or from a cursor, on any."""
+        if "cursor" in line:
+            self.back[device] = self.after(line, line["cursor"])
+        else:
+            self.again.add(device)
+            self.next[device] = 1
 
     @staticmethod
     def after(line, cursor):
@@ -248,9 +268,21 @@ class HonestCursors(Checker):
     """Every cursor a client is given states what holds at its position; what it comes back with is taken."""
     invariant = "I11"
 
+    def __init__(self, log):
+        super().__init__(log)
+        self.foreign = set()  # devices that come with a cursor of somebody else's
+
     def see(self, line):
-        if line["kind"] == "frame" and line["type"] == "error" and line.get("code") == "cursor_invalid":
+        device = device_of(line)
+        if line["kind"] == "socket" and line["state"] in ("foreign", "ended"):
+            (self.foreign.add if line["state"] == "foreign" else self.foreign.discard)(device)
+        is_refused = line["kind"] == "frame" and line["type"] == "error" \
+            and line.get("code") == "cursor_invalid"
+        if is_refused and device not in self.foreign:
             self.violation(line, "a cursor of this log was refused")
+        if device in self.foreign and line["kind"] == "frame" and line["type"] == "connection_ready" \
+                and "cursor" in line:
+            self.violation(line, "a cursor of another user was taken")
         if line["kind"] == "frame" and line.get("cursor"):
             try:
                 wrong = self.wrong(line, log_index.decode_cursor(line["cursor"], line["user"]))
@@ -303,11 +335,11 @@ class EverySendIsAnswered(Checker):
 
     def __init__(self, log):
         super().__init__(log)
-        self.open = {}  # (user, operation, message id) -> its invocation
+        self.open = {}  # (device, operation, message id) -> its invocation
         self.ends = collections.Counter()
 
     def see(self, line):
-        operation = (line["user"], line.get("op"), line.get("message_id"))
+        operation = (device_of(line), line.get("op"), line.get("message_id"))
         if line["kind"] == "invoke":
             if operation in self.open:
                 self.violation(line, "invoked again before its end")

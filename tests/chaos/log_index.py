@@ -128,7 +128,9 @@ class LogIndex:
         self.verdicts = collections.Counter()
         self.users = {}  # user -> UserEvents
         self.sent = {}  # (user, message id) -> [Sent]
+        self.rejected = set()  # (user, message id) of what became a message_rejected
         self.received = {}  # (user, message id) -> (seq, run id) of its message_received
+        self._message_at = {}  # (partition, inbound offset) -> (user, message id)
         self.terminals = {}  # run id -> name of its terminal event, None while it is open
         self.client_ids = collections.defaultdict(set)  # user -> sockets named in his records
         self.positions = []
@@ -137,7 +139,7 @@ class LogIndex:
 
     def _read(self, partition, inbound, events, complete):
         for record in inbound:
-            self._add_sent(record)
+            self._add_sent(record, partition)
         check = log_check.PartitionCheck(partition, self.partitions, inbound)
         positions = Positions()
         bytes_of_id = {}
@@ -165,10 +167,11 @@ class LogIndex:
             self.faults.append(f"I7 events/{partition}@{record.offset}: ce_id {record.headers.get('ce_id')} "
                                "of other bytes")
 
-    def _add_sent(self, record):
+    def _add_sent(self, record, partition):
         if record.headers.get("ce_type") != "dev.signalbox.command.user_message":
             return
         data = json.loads(record.value)
+        self._message_at[partition, record.offset] = record.key, data["message_id"]
         client_id = record.headers.get("ce_wsclientid", "")
         self.client_ids[record.key].add(client_id)
         self.sent.setdefault((record.key, data["message_id"]), []).append(
@@ -183,3 +186,6 @@ class LogIndex:
         if name == "message_received":
             message = (user, json.loads(record.value)["message_id"])
             self.received.setdefault(message, (len(events), record.headers.get("ce_runid")))
+        if name == "message_rejected":  # by its place: of a poisoned record nothing is read
+            place = partition, int(record.headers["ce_inboundoffset"])
+            self.rejected.add(self._message_at.get(place))

@@ -1,0 +1,44 @@
+"""Histories of the simulated cluster, judged by the checkers of real runs: whole, they have no violation;
+without one of the product's defences the checker that it is for notices, within a few seeds.
+"""
+import os
+import subprocess
+
+import check_run
+import pytest
+
+PROGRAM = os.environ.get("SIGNALBOX_SIMULATION")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="SIGNALBOX_SIMULATION names no program")
+SEEDS = range(1, 31)
+# Defence -> invariants one of which its absence breaks.
+MISSED = {
+    "validity-fold": {"I10", "I12"},
+    "deduplication": {"I3"},
+    "durable-before-effect": {"I1"},
+    "chain": {"I14"},
+    "cursor-check": {"I11"},
+}
+
+
+def played(seed, folder, *options):
+    history, dump = folder / "history.jsonl", folder / "log.jsonl"
+    subprocess.run([PROGRAM, "--seed", str(seed), "--history", history, "--dump", dump, *options],
+                   stdout=subprocess.PIPE, check=not options)
+    return check_run.check(history, dump)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_a_simulated_run_has_no_violation(seed, tmp_path):
+    verdict = played(seed, tmp_path)
+    assert verdict.violations == [] and verdict.count == 0
+    assert verdict.counts["ok"] and verdict.counts["runs ended"]
+
+
+@pytest.mark.parametrize("defence", MISSED)
+def test_without_a_defence_its_checker_notices(defence, tmp_path):
+    for seed in SEEDS:
+        found = {violation.split()[0]
+                 for violation in played(seed, tmp_path, "--without", defence).violations}
+        if found & MISSED[defence]:
+            return
+    pytest.fail(f"no seed misses {defence}")
