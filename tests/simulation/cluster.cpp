@@ -226,11 +226,11 @@ void Cluster::act() {
 void Cluster::act_on_a_router() {
   SimulatedRouterProcess& router = one_of(routers_);
   switch (random_.below(10)) {
-    case 0: return router.kill();
-    case 1: return router.kill_in_commit();
-    case 2: return router.pause();
-    case 3: return router.drain();
-    case 4: return router.lose_snapshots();
+    case 0: report_.count("router killed"); return router.kill();
+    case 1: report_.count("router killed in a commit"); return router.kill_in_commit();
+    case 2: report_.count("router paused"); return router.pause();
+    case 3: report_.count("router drained"); return router.drain();
+    case 4: report_.count("snapshots lost"); return router.lose_snapshots();
     case 5: return router.go_on();
     case 6: return loop_through_crashes();
     default: return router.start();
@@ -250,9 +250,11 @@ void Cluster::loop_through_crashes() {
 void Cluster::act_on_a_gateway() {
   SimulatedGateway& gateway = one_of(gateways_);
   switch (random_.below(8)) {
-    case 0: return gateway.kill();
-    case 1: return gateway.pause();
-    case 2: return gateway.for_each_connection([](SimulatedConnection& one) { one.cut(); });
+    case 0: report_.count("gateway killed"); return gateway.kill();
+    case 1: report_.count("gateway paused"); return gateway.pause();
+    case 2:
+      report_.count("gateway cut off");
+      return gateway.for_each_connection([](SimulatedConnection& one) { one.cut(); });
     case 3: report_.count("gateway drained"); return gateway.drain();
     case 4: return gateway.go_on();
     default: return gateway.start();
@@ -320,8 +322,8 @@ void Cluster::put_an_unusable_command() {
 void Cluster::act_on_a_client() {
   SimulatedClient& client = one_of(clients_);
   switch (random_.below(14)) {
-    case 0: return client.cut();
-    case 1: return client.stall(true);
+    case 0: report_.count("client cut off"); return client.cut();
+    case 1: report_.count("client takes nothing"); return client.stall(true);
     case 2: return client.stall(false);
     case 3: return client.resume_where_it_was();
     case 4: {

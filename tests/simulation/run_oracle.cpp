@@ -35,8 +35,10 @@ std::string RunOracle::take(const Event& event) {
   const auto found = open_.find(*event.run_id);
   if (found == open_.end()) return "";
   Run& run = found->second;
-  if (const auto* input = std::get_if<RunInputReceived>(&event.data))
+  if (const auto* input = std::get_if<RunInputReceived>(&event.data)) {
+    run.answered_late = event.time >= run.expires;
     run.confirmed = nlohmann::json::parse(input->data.value()).at("confirmed").get<bool>();
+  }
   if (std::holds_alternative<CancelRequested>(event.data)) run.cancelled = true;
   if (!is_terminal(event.data)) return take_step(run, event);
   const std::string wrong = take_end(run, event);
@@ -58,12 +60,14 @@ std::string RunOracle::take_step(Run& run, const Event& event) {
       return "a call failed: " + completed->error->code;
     return "";
   }
-  if (const auto* thought = std::get_if<AgentThinking>(&event.data))
+  if (const auto* thought = std::get_if<AgentThinking>(&event.data)) {
     run.steps.push_back("think " + thought->content);
-  else if (const auto* asked = std::get_if<InputRequested>(&event.data))
+  } else if (const auto* asked = std::get_if<InputRequested>(&event.data)) {
     run.steps.push_back("ask " + asked->prompt);
-  else
+    run.expires = asked->expires;
+  } else {
     return "";
+  }
   if (!run.started) return "a step of a run that has not started";
   if (run.open_call) return "a step while a call is open";
   return begins_with(all_steps_of(run.agent), run.steps) ? ""
@@ -99,7 +103,8 @@ std::string RunOracle::take_end(const Run& run, const Event& event) {
 
 std::string RunOracle::check_failure(const Run& run, const AgentFailed& failed) const {
   if (failed.code == FailureCode::attempts_exhausted && gives_up_soon_) return "";
-  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") && !run.confirmed;
+  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") &&
+                      (!run.confirmed || run.answered_late);
   if (failed.code == FailureCode::deadline && waited) return "";
   return "its agent does not fail: " + std::string(to_text(failed.code)) + " " + failed.message;
 }

@@ -116,6 +116,7 @@ void SimulatedClient::send_message(Said& said) {
   // Said once more before it was answered: the first try is given up.
   if (std::exchange(said.is_open, true))
     keep("unknown", {{"op", "user_message"}, {"message_id", said.message_id.value()}});
+  parts_.report.count(said.tries == 0 ? "message sent" : "message sent again");
   keep("invoke", {{"op", "user_message"},
                   {"message_id", said.message_id.value()},
                   {"thread_id", said.thread},
