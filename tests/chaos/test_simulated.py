@@ -9,14 +9,13 @@ import pytest
 
 PROGRAM = os.environ.get("SIGNALBOX_SIMULATION")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="SIGNALBOX_SIMULATION names no program")
-SEEDS = range(1, 31)
-# Defence -> invariants one of which its absence breaks.
+# Defence -> invariants one of which its absence breaks, and seeds of which one must show it.
 MISSED = {
-    "validity-fold": {"I10", "I12"},
-    "deduplication": {"I3"},
-    "durable-before-effect": {"I1"},
-    "chain": {"I14"},
-    "cursor-check": {"I11"},
+    "validity-fold": ({"I10", "I12"}, range(1, 31)),
+    "deduplication": ({"I3"}, range(1, 31)),
+    "durable-before-effect": ({"I1"}, range(1, 31)),
+    "chain": ({"I14"}, range(1, 31)),
+    "cursor-check": ({"I11"}, range(20, 80)),  # two users of one partition are needed
 }
 
 
@@ -27,7 +26,7 @@ def played(seed, folder, *options):
     return check_run.check(history, dump)
 
 
-@pytest.mark.parametrize("seed", SEEDS[:4])
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_a_simulated_run_has_no_violation(seed, tmp_path):
     verdict = played(seed, tmp_path)
     assert verdict.violations == [] and verdict.count == 0
@@ -36,9 +35,10 @@ def test_a_simulated_run_has_no_violation(seed, tmp_path):
 
 @pytest.mark.parametrize("defence", MISSED)
 def test_without_a_defence_its_checker_notices(defence, tmp_path):
-    for seed in SEEDS:
+    invariants, seeds = MISSED[defence]
+    for seed in seeds:
         found = {violation.split()[0]
                  for violation in played(seed, tmp_path, "--without", defence).violations}
-        if found & MISSED[defence]:
+        if found & invariants:
             return
     pytest.fail(f"no seed misses {defence}")
