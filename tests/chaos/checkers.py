@@ -220,7 +220,7 @@ class StreamsAreWhole(Checker):
     def __init__(self, log):
         super().__init__(log)
         self.next = {}  # device -> seq that must come next
-        self.again = set()  # devices that read everything again
+        self.again = set()  # devices that read everything again, from the start
         self.back = {}  # device -> seq at which it goes on once what was on its way has come
 
     def see(self, line):
@@ -249,12 +249,9 @@ class StreamsAreWhole(Checker):
                 self.violation(line, f"{self.next[device] - 1} events read again, the log has {count}")
 
     def begin_again(self, line, device):
-        """From the start, on a socket that has nothing on its way; or from a cursor, on any."""
-        if "cursor" in line:
-            self.back[device] = self.after(line, line["cursor"])
-        else:
+        self.back[device] = self.after(line, line.get("cursor"))
+        if "cursor" not in line:
             self.again.add(device)
-            self.next[device] = 1
 
     @staticmethod
     def after(line, cursor):

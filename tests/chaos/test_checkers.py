@@ -29,6 +29,17 @@ def test_a_correct_run_has_no_violation(tmp_path):
     assert verdict.verdicts["valid"] == len([e for e in SmallRun().events if e["key"]])
 
 
+def test_what_was_on_its_way_when_everything_is_read_again_is_no_violation(tmp_path):
+    run = SmallRun()
+    asked = line(run, user=ANN, kind="invoke", op="resume")
+    at = run.history.index(asked)
+    last = max((each for each in run.history[:at] if each["user"] == ANN and "seq" in each),
+               key=lambda each: each["seq"])
+    run.history.remove(last)
+    run.history.insert(run.history.index(asked) + 1, last | {"t": asked["t"]})
+    assert judge(run, tmp_path).violations == []
+
+
 # ---- finding what is to be broken
 
 def line(run, **fields):

@@ -1,10 +1,11 @@
 """A service that keeps the contract well enough for the chat bench, or breaks it in one chosen way,
 in memory, sharing no code with the product. Prints its port, ends when its standard input closes.
 
-  fake_service.py CONVERSATIONS [--fault NAME] [--drop PROBABILITY]
+  fake_service.py CONVERSATIONS [--fault NAME] [--drop PROBABILITY] [--late on_its_way|behind]
 
 --drop: after any frame the connection may be cut, as by a service that is killed and started again;
-what was received stays, acks and frames on the way are lost.
+what was received stays, acks and frames on the way are lost. --late: the connection is cut at each
+user's first message, and that it comes twice is found when the client asks for all of its history again, or behind that.
 """
 import argparse
 import asyncio
@@ -37,6 +38,7 @@ class User:
         self.events = []
         self.sockets = []
         self.messages = {}
+        self.late = []  # what to add when all is read again
 
     def add(self, socket_id, kind, thread, run, data):
         seq = len(self.events) + 1
@@ -102,10 +104,27 @@ class Socket:
         self.user.sockets.append(self)
         self.catch_up(after)
 
+    def read_again(self):
+        late, self.user.late = self.user.late, []
+        if self.service.late == "on_its_way":
+            for event in late:
+                self.user.add(*event)
+        self.sent = 0
+        self.deliver()
+        if self.service.late == "behind":
+            for event in late:
+                self.user.add(*event)
+        self.catch_up(self.sent)
+
     def on_frame(self, frame):
         if frame["type"] == "resume":
-            return self.catch_up(0)
+            return self.read_again()
         run = uuid5("run", self.user.name, frame["message_id"])
+        if self.service.late and not self.user.late and not self.user.messages:
+            self.user.late.append((self.id, "message_duplicate", frame["thread_id"], run,
+                                   {"message_id": frame["message_id"], "run_id": run}))
+            self.leave()
+            return self.writer.transport.abort()
         known = frame["message_id"] in self.user.messages
         self.user.messages[frame["message_id"]] = run
         if self.service.fault != "lost_message":
@@ -133,7 +152,7 @@ class Socket:
 
 class Service:
     def __init__(self, options):
-        self.fault, self.drop = options.fault, options.drop
+        self.fault, self.drop, self.late = options.fault, options.drop, options.late
         self.users = {}
         self.turns = {}
         for line in open(options.conversations, encoding="utf-8"):
@@ -204,6 +223,7 @@ async def main():
     parser.add_argument("conversations")
     parser.add_argument("--fault", default="")
     parser.add_argument("--drop", type=float, default=0.0)
+    parser.add_argument("--late", choices=("on_its_way", "behind"))
     service = Service(parser.parse_args())
     server = await asyncio.start_server(service.connect, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
