@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <asio/ip/address.hpp>
-#include <charconv>
+
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::gateway {
 
@@ -26,12 +27,9 @@ Result<AddressRange> AddressRange::parse(const std::string& text) {
   if (!first) return refuse();
   if (slash == text.npos) return AddressRange(*first, 128);
   const bool is_v4 = text.find(':') == text.npos;
-  int bits = -1;
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data() + slash + 1, end, bits);
-  if (read.ec != std::errc() || read.ptr != end || bits < 0 || bits > (is_v4 ? 32 : 128))
-    return refuse();
-  return AddressRange(*first, is_v4 ? 96 + bits : bits);
+  const auto bits = parse_decimal<int>(std::string_view(text).substr(slash + 1));
+  if (!bits || *bits > (is_v4 ? 32 : 128)) return refuse();
+  return AddressRange(*first, is_v4 ? 96 + *bits : *bits);
 }
 
 bool AddressRange::contains(const AddressBytes& address) const {

@@ -7,9 +7,12 @@
 
 #include <asio/ip/tcp.hpp>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
+#include <optional>
+#include <string_view>
 #include <utility>
+
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::gateway {
 namespace {
@@ -20,11 +23,10 @@ constexpr int kAtOnce = 64;
 
 Result<asio::ip::tcp::endpoint> parse_endpoint(const std::string& address) {
   const std::size_t colon = address.rfind(':');
-  std::uint16_t port = 0;
-  const char* const end = address.data() + address.size();
-  if (colon == address.npos || std::from_chars(address.data() + colon + 1, end, port).ptr != end ||
-      colon + 1 == address.size())
-    return failure(Errc::bad_config, "'" + address + "' is not HOST:PORT");
+  const auto port = colon == address.npos
+                        ? std::nullopt
+                        : parse_decimal<std::uint16_t>(std::string_view(address).substr(colon + 1));
+  if (!port) return failure(Errc::bad_config, "'" + address + "' is not HOST:PORT");
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
@@ -33,7 +35,7 @@ Result<asio::ip::tcp::endpoint> parse_endpoint(const std::string& address) {
   const auto parsed = asio::ip::make_address(host, error);
   if (error)
     return failure(Errc::bad_config, "'" + host + "' is no numeric address and not localhost");
-  return asio::ip::tcp::endpoint(parsed, port);
+  return asio::ip::tcp::endpoint(parsed, *port);
 }
 
 std::string text_of(const asio::ip::tcp::endpoint& endpoint) {

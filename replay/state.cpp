@@ -1,12 +1,12 @@
 #include "replay/state.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include "event-store/archive/archive_reader.hpp"
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "event-store/model/decimal.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "event-store/snapshot/snapshot_reader.hpp"
 #include "replay/valid_events.hpp"
@@ -145,10 +145,7 @@ Result<router::UserSnapshot> usable_snapshot(HistoryLog& log, event_store::Archi
 
 Result<Instant> parse_instant(const std::string& text, const std::string& field) {
   if (text.empty()) return Instant{};
-  std::int64_t seq = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seq);
-  if (error == std::errc() && stop == end && seq >= 0) return Instant{.seq = Seq(seq)};
+  if (const auto seq = parse_decimal<std::int64_t>(text)) return Instant{.seq = Seq(*seq)};
   if (const auto time = parse_timestamp(text)) return Instant{.time = *time};
   return failure(Errc::bad_field,
                  "must be a seq like 17 or a time like 2026-11-20T09:30:00Z, not '" + text + "'",

@@ -1,10 +1,10 @@
 #include "event-store/archive/checkpoint.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include "event-store/contract/base64.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -15,12 +15,8 @@ constexpr std::string_view kNameEnd = ".note";
 // Decimal without a sign and without zeros in front.
 template <class Number>
 std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  if (text.empty() || text.front() == '-' || (text.size() > 1 && text.front() == '0'))
-    return std::nullopt;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  return parse_decimal<Number>(text);
 }
 
 std::vector<std::string_view> split(std::string_view text, char by) {

@@ -1,12 +1,12 @@
 #include "event-store/archive/history_page.hpp"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "event-store/contract/json_reader.hpp"
 #include "event-store/contract/json_writer.hpp"
 #include "event-store/contract/record_json.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -49,12 +49,9 @@ std::string end_page(JsonWriter& json, const std::optional<std::string>& next) {
 
 Result<std::int64_t> read_number(const JsonMember* member, std::string_view field) {
   if (member == nullptr) return malformed(field, "is missing");
-  std::int64_t number = 0;
-  const std::string_view raw = member->raw;
-  const auto read = std::from_chars(raw.data(), raw.data() + raw.size(), number);
-  if (read.ec != std::errc() || read.ptr != raw.data() + raw.size() || number < 0)
-    return malformed(field, "must be a whole number");
-  return number;
+  const auto number = parse_decimal<std::int64_t>(member->raw);
+  if (!number) return malformed(field, "must be a whole number");
+  return *number;
 }
 
 Result<std::int64_t> read_number(JsonMembers& members, std::string_view field) {

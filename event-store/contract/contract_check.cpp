@@ -12,6 +12,7 @@
 #include "event-store/contract/embedded_schemas.hpp"
 #include "event-store/contract/json_reader.hpp"
 #include "event-store/model/assert.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -34,11 +35,9 @@ std::vector<SchemaFile> copied(std::span<const EmbeddedSchema> schemas) {
 std::optional<std::pair<std::string, int>> parse_stem(const std::string& stem) {
   const std::size_t dot = stem.rfind(".v");
   if (dot == std::string::npos) return std::nullopt;
-  int version = 0;
-  const char* const end = stem.data() + stem.size();
-  const auto [stop, error] = std::from_chars(stem.data() + dot + 2, end, version);
-  if (error != std::errc() || stop != end || version < 1) return std::nullopt;
-  return std::pair(stem.substr(0, dot), version);
+  const auto version = parse_decimal<int>(std::string_view(stem).substr(dot + 2));
+  if (!version || *version < 1) return std::nullopt;
+  return std::pair(stem.substr(0, dot), *version);
 }
 
 Result<SchemaFile> read_schema_file(const fs::path& path) {

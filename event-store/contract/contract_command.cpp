@@ -1,6 +1,5 @@
 #include "event-store/contract/contract_command.hpp"
 
-#include <charconv>
 #include <iomanip>
 #include <optional>
 #include <ostream>
@@ -9,6 +8,7 @@
 #include "event-store/contract/contract_check.hpp"
 #include "event-store/contract/contract_map.hpp"
 #include "event-store/contract/registry.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -51,12 +51,9 @@ std::optional<Wanted> parse_wanted(std::string_view text) {
   }
   const auto colon = wanted.name.find(':');
   if (colon == std::string_view::npos) return wanted;
-  const std::string_view digits = wanted.name.substr(colon + 1);
-  int version = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
-  if (error != std::errc() || stop != digits.data() + digits.size()) return std::nullopt;
+  wanted.version = parse_decimal<int>(wanted.name.substr(colon + 1));
+  if (!wanted.version) return std::nullopt;
   wanted.name = wanted.name.substr(0, colon);
-  wanted.version = version;
   return wanted;
 }
 

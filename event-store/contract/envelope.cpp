@@ -1,7 +1,8 @@
 #include "event-store/contract/envelope.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -11,15 +12,6 @@ constexpr std::size_t kSourceBytesMax = 1024;
 // An event with all its headers, mostly: then they are allocated once.
 constexpr std::size_t kHeaderBytesUsual = 960;
 constexpr int kVersionMax = 1'000'000;
-
-// Plain decimal without sign, or nothing.
-std::optional<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end || text.starts_with('-')) return std::nullopt;
-  return number;
-}
 
 Error malformed_header(std::string_view name, Error error) {
   return Error{Errc::malformed, std::move(error.message), std::string(name)};
@@ -123,7 +115,7 @@ Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
                                    const Bounds& bounds) {
   const auto value = find_header(headers, name);
   if (!value) return tl::unexpected(missing_header(name));
-  const auto number = parse_number(*value);
+  const auto number = parse_decimal<std::int64_t>(*value);
   if (!number || *number < bounds.smallest || *number > bounds.largest)
     return failure(Errc::malformed,
                    "must be a decimal number from " + std::to_string(bounds.smallest) + " to " +
@@ -133,19 +125,19 @@ Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
 }
 
 std::optional<int> version_of_schema(std::string_view schema) {
-  const auto version = parse_number(schema.substr(schema.rfind(':') + 1));
+  const auto version = parse_decimal<std::int64_t>(schema.substr(schema.rfind(':') + 1));
   if (!version) return std::nullopt;
   return static_cast<int>(std::min<std::int64_t>(*version, kVersionMax));
 }
 
 std::optional<std::int64_t> header_number(const Record& record, std::string_view name) {
   const auto value = record.header(name);
-  return value ? parse_number(*value) : std::nullopt;
+  return value ? parse_decimal<std::int64_t>(*value) : std::nullopt;
 }
 
 std::optional<std::int64_t> header_number(std::span<const Header> headers, std::string_view name) {
   const auto value = find_header(headers, name);
-  return value ? parse_number(*value) : std::nullopt;
+  return value ? parse_decimal<std::int64_t>(*value) : std::nullopt;
 }
 
 std::optional<std::string> read_traceparent(HeaderList headers) {

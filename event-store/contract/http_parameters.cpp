@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <limits>
 #include <utility>
 
 #include "event-store/contract/json_writer.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -133,15 +133,12 @@ tl::expected<std::int64_t, HttpResponse> read_number_parameter(std::string_view 
                                                                std::int64_t without) {
   if (!has_query_parameter(query, name)) return without;
   const std::string text = query_value(query, name).value_or("");
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  if (text.empty() || read.ec != std::errc() || read.ptr != end || number < smallest ||
-      number > largest)
+  const auto number = parse_decimal<std::int64_t>(text);
+  if (!number || *number < smallest || *number > largest)
     return tl::unexpected(bad_parameter(name, "must be a whole number from " +
                                                   std::to_string(smallest) + " to " +
                                                   std::to_string(largest)));
-  return number;
+  return *number;
 }
 
 tl::expected<UserId, HttpResponse> read_user_of_path(std::string_view path,

@@ -1,26 +1,18 @@
 #include "event-store/contract/record_json.hpp"
 
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "event-store/contract/base64.hpp"
 #include "event-store/contract/json_reader.hpp"
 #include "event-store/contract/json_writer.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
 
 tl::unexpected<Error> malformed(const std::string& field, const std::string& what) {
   return failure(Errc::malformed, field + " " + what, field);
-}
-
-std::optional<std::int64_t> read_offset(std::string_view raw) {
-  std::int64_t number = 0;
-  const auto read = std::from_chars(raw.data(), raw.data() + raw.size(), number);
-  if (read.ec != std::errc() || read.ptr != raw.data() + raw.size() || number < 0)
-    return std::nullopt;
-  return number;
 }
 
 Result<Headers> read_headers(std::string_view raw) {
@@ -63,7 +55,7 @@ Result<Record> parse_record_json(std::string_view text, TopicPartition at) {
   auto members = read_json_object(text);
   if (!members) return tl::unexpected(members.error());
   const JsonMember* const offset = find_member(*members, "offset");
-  const auto number = offset != nullptr ? read_offset(offset->raw) : std::nullopt;
+  const auto number = offset != nullptr ? parse_decimal<std::int64_t>(offset->raw) : std::nullopt;
   if (!number) return malformed("offset", "must be a whole number");
   const JsonMember* const key = find_member(*members, "key");
   if (key == nullptr || key->type != JsonType::string) return malformed("key", "must be a string");

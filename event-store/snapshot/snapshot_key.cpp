@@ -1,8 +1,7 @@
 #include "event-store/snapshot/snapshot_key.hpp"
 
-#include <charconv>
-
 #include "event-store/contract/identity.hpp"
+#include "event-store/model/decimal.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -32,13 +31,10 @@ std::optional<UserId> user_of_snapshot_key(std::string_view key) {
 
 std::optional<Partition> partition_of_snapshot_key(std::string_view key) {
   if (!key.starts_with(kPartitionKey)) return std::nullopt;
-  const std::string_view digits = key.substr(kPartitionKey.size());
-  std::int32_t number = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || stop != digits.data() + digits.size()) return std::nullopt;
-  // One key has one partition: no sign, no leading zeros.
-  if (number < 0 || partition_snapshot_key(Partition(number)) != key) return std::nullopt;
-  return Partition(number);
+  const auto number = parse_decimal<std::int32_t>(key.substr(kPartitionKey.size()));
+  // One key has one partition: no leading zeros.
+  if (!number || partition_snapshot_key(Partition(*number)) != key) return std::nullopt;
+  return Partition(*number);
 }
 
 std::optional<Partition> place_of_snapshot_key(std::string_view key, std::int32_t partitions) {

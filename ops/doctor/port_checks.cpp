@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "event-store/model/decimal.hpp"
 #include "ops/doctor/http_get.hpp"
 
 namespace signalbox::doctor {
@@ -55,8 +56,9 @@ std::optional<Endpoint> endpoint_of(const std::string& address) {
   if (host == "localhost") host = "127.0.0.1";
   Endpoint endpoint;
   const std::string port = address.substr(colon + 1);
-  if (std::from_chars(port.data(), port.data() + port.size(), endpoint.port).ec != std::errc())
-    return std::nullopt;
+  const auto number = parse_decimal<std::uint16_t>(port);
+  if (!number) return std::nullopt;
+  endpoint.port = *number;
   if (auto* const v4 = reinterpret_cast<sockaddr_in*>(&endpoint.bytes);
       ::inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
@@ -98,9 +100,8 @@ std::optional<pid_t> owner_of(std::uint64_t inode) {
   std::error_code error;
   for (fs::directory_iterator process("/proc", error);
        !error && process != fs::directory_iterator(); process.increment(error)) {
-    pid_t number = 0;
-    const std::string name = process->path().filename().string();
-    if (std::from_chars(name.data(), name.data() + name.size(), number).ec != std::errc()) continue;
+    const auto number = parse_decimal<pid_t>(process->path().filename().string());
+    if (!number) continue;
     std::error_code unseen;
     for (fs::directory_iterator file(process->path() / "fd", unseen);
          !unseen && file != fs::directory_iterator(); file.increment(unseen))

@@ -1,9 +1,9 @@
 #include "router/agents/assistant/calendar.hpp"
 
 #include <array>
-#include <charconv>
 #include <vector>
 
+#include "event-store/model/decimal.hpp"
 #include "router/agents/assistant/phrases.hpp"
 
 namespace signalbox::router {
@@ -35,11 +35,7 @@ constexpr Feast kFeasts[] = {
 };
 
 std::optional<int> parse_digits(std::string_view text, std::size_t digits_max) {
-  int value = 0;
-  if (text.empty() || text.size() > digits_max) return std::nullopt;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  return text.size() > digits_max ? std::nullopt : parse_decimal<int>(text);
 }
 
 // Three letters are enough: "Dec", "Thurs".
