@@ -819,6 +819,9 @@ class CloseCodes(unittest.TestCase):
         cases = [(b"\xc1\x80\x00\x00\x00\x00", 1002),          # a reserved bit
                  (b"\x81\x01x", 1002),                          # not masked
                  (b"\x81\x82\x00\x00\x00\x00\xc3\x28", 1007),  # no UTF-8
+                 # in two frames, which end within a code point
+                 (b"\x01\x81\x00\x00\x00\x00a\x80\x81\x00\x00\x00\x00\xc3", 1007),
+                 (b"\x88\x83\x00\x00\x00\x00\x03\xe8\xff", 1002),  # a close reason that is none
                  (b"\x82\x81\x00\x00\x00\x00x", 1003),         # binary
                  (b"\x81\xff" + (2**40).to_bytes(8, "big") + b"\0" * 4, 1009)]
 
