@@ -253,7 +253,9 @@ void LogAudit::check_sends(const ClientAccount& client, const User& user) {
 void LogAudit::check_order(const ClientAccount& client, const User& user) {
   const auto seq_of = [&](const Said& said) -> std::optional<std::int64_t> {
     const auto received = user.received.find(said.message_id.value());
-    if (received == user.received.end()) return std::nullopt;
+    // One that was rejected may come in later, by a copy of it.
+    if (received == user.received.end() || user.rejected.contains(said.message_id.value()))
+      return std::nullopt;
     return received->second.front();
   };
   for (const Said& later : client.said)
