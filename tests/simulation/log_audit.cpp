@@ -98,11 +98,18 @@ void LogAudit::read_inbound(Partition partition, const std::vector<RecordPtr>& r
 }
 
 void LogAudit::read_quarantine(Partition partition, const std::vector<RecordPtr>& records) {
-  for (const RecordPtr& record : records)
-    if (const auto quarantined = event_store::decode_quarantined(*record))
-      commands_[partition].quarantined.insert(quarantined->id);
-    else
+  PartitionCommands& commands = commands_[partition];
+  for (const RecordPtr& record : records) {
+    const auto quarantined = event_store::decode_quarantined(*record);
+    if (!quarantined) {
       report_.violate("quarantine holds what nobody can read");
+      continue;
+    }
+    // Given up by an owner that was lost before it could say so: one after it may have decided it.
+    const bool is_given_up = options_.gives_up_soon && quarantined->reason == "poison";
+    if (!is_given_up || commands.unusable.contains(quarantined->id))
+      commands.quarantined.insert(quarantined->id);
+  }
 }
 
 void LogAudit::read_events(Partition partition, const std::vector<RecordPtr>& records) {
