@@ -220,6 +220,9 @@ void PartitionWorker::claim() {
 // time.
 void PartitionWorker::append_claim() {
   claimed_ = std::max(claimed_, fold_.position.epoch).next();
+  if (claimed_.value() > kCountMax<std::int64_t>)
+    return stop({Errc::corrupt, "no epoch is left to claim: the log has epoch " +
+                                    std::to_string(fold_.position.epoch.value())});
   claim_id_ = ClaimId(services_.random.uuid());
   const ControlRecord claim{
       .id = services_.random.uuid().to_string(),

@@ -3,13 +3,12 @@
 //   invoke   op: user_message with message_id, thread_id, content_sha256, n (1 = first time), or
 //            resume with from: until its ok or unknown, frames are those of the history read again
 //   ok       op, message_id, run_id; or op: resume, cursor
-//   fail     op, message_id, code                       (an error frame; op: stream before the
-//   socket
-//            is closed because events cannot be read)
-//   unknown  op, message_id, why                        (the socket ended before an answer)
-//   socket   state: open, ready or ended; address, client_id, cursor (asked for or given), code,
-//   why frame    type, sha256 (of the frame's text), data_sha256 (of its data), and of its fields
-//   those in
+//   fail     op, message_id, code: of an error frame; op: stream where events cannot be read,
+//            before the socket is closed
+//   unknown  op, message_id, why: the socket ended before an answer
+//   socket   state: open, ready or ended; address, client_id, cursor (asked for or given),
+//            code, why
+//   frame    type, sha256 of the frame's text, data_sha256 of its data, and those of
 //            kFrameFields that it has
 // Of users with several sockets at a time every line has `device` too.
 // Thread: one. Failing to write is reported by ok() at the end.

@@ -56,6 +56,7 @@ def check(history, dump, healed_at=None, limit_seconds=120, partial=False, refus
         verdict.add(judge.found, judge.count)
     verdict.counts["events in the log"] = log.verdicts["valid"]
     verdict.counts["users"] = len(log.users)
+    verdict.counts["messages rejected"] = len(log.rejected - {None})
     verdict.counts["runs ended"] = sum(1 for terminal in log.terminals.values() if terminal)
     verdict.seconds_to_the_last_end = ends.seconds_to_the_last_end()
     return verdict

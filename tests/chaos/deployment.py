@@ -26,13 +26,22 @@ WITH_DATABASES = ("serve", "event-store")
 SLOW_TIMES = 10
 
 
+def what_is_lacking(program):
+    """What faults need and is not here, in words; empty where all is."""
+    if FAKE_CLOCK is None:
+        return "libfaketimeMT.so.1, for clocks that jump: install Debian's libfaketime"
+    try:
+        disk.library_beside(program)
+    except FileNotFoundError as missing:
+        return str(missing)
+    return ""
+
+
 class WallClock:
     """What processes started with `environment` take for the time of day; time that only passes is the
     machine's."""
 
     def __init__(self, file):
-        if FAKE_CLOCK is None:
-            raise FileNotFoundError("libfaketimeMT.so.1 is not here: install Debian's libfaketime")
         self.name, self.file = file.name, file
         self.busy = False  # a fault has it
         self.environment = {

@@ -12,7 +12,7 @@ import urllib.parse
 
 SECTOR = 512
 MODES = {"healthy": b"h", "full": b"f", "broken": b"b"}
-REFUSAL_SECONDS = 30
+REFUSAL_SECONDS = 120
 LIBRARY = "libfaulty_disk.so"
 
 
@@ -30,6 +30,7 @@ class Disk:
     def __init__(self, folder, library):
         self.name, self.folder = folder.name, folder
         self.busy = False  # a fault has it
+        self.lost = 0  # bytes, in all power cuts
         self.refusals = []  # (from, to): nothing could be written, in nanoseconds of time.monotonic_ns()
         (folder / "undo").mkdir(parents=True)
         (folder / "control").write_bytes(b"h".ljust(16, b"\0"))
@@ -61,16 +62,14 @@ class Disk:
 
     def cut_power(self, chance):
         """To be called while nobody runs on it. Of what was not synced each part survives for itself:
-        sector by sector of each write, each cut as a whole. How many bytes were lost, at most."""
-        lost = 0
+        sector by sector of each write, each cut as a whole."""
         survives = chance.choice((0, 0.5, 0.9))
         for undo in (self.folder / "undo").iterdir():
             path = pathlib.Path(urllib.parse.unquote(undo.name))
             inode, changes = read_undo(undo.read_bytes())
             undo.unlink()
             if path.exists() and path.stat().st_ino == inode:
-                lost += lose(path, changes, lambda: chance.random() < survives)
-        return lost
+                self.lost += lose(path, changes, lambda: chance.random() < survives)
 
 
 def read_undo(text):

@@ -169,6 +169,13 @@ class FaultyDisk : public signalbox::test_support::VfsShim {
     return code;
   }
 
+  // What another file of that name held is none of the next one's.
+  int remove(const char* path, int sync_folder) override {
+    const std::lock_guard lock(mutex_);
+    if (undo_.erase(path) > 0) ::unlink((folder_ + "/undo/" + name_of(path)).c_str());
+    return VfsShim::remove(path, sync_folder);
+  }
+
   int last_error() override {
     const std::lock_guard lock(mutex_);
     return last_error_;

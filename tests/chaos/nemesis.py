@@ -53,6 +53,8 @@ class Nemesis:
         if not self.bag:
             self.bag = list(self.kinds)
             self.random.shuffle(self.bag)
+            if not any(self.counts.values()):  # so that a short run has them
+                self.bag.sort(key=lambda kind: "disk" in kind or "power" in kind)
         kind = self.bag.pop()
         seconds = self.random.uniform(*self.kinds[kind][1])
         part = self.kinds[kind][0](self.deployment, self.random)
@@ -100,6 +102,19 @@ def idle_of(role, what):
         idle = [found for part in deployment.of_role(role)
                 if (found := getattr(part, what)) is not None and not found.busy]
         return chance.choice(idle) if idle else None
+    return choose
+
+
+def one_with_its_link(role):
+    """For faults during which what clients see must come straight from it. Its link is held, too."""
+    def choose(deployment, chance):
+        idle = [part for part in deployment.of_role(role) if not part.busy and part.service.is_running()
+                and part.link is not None and not part.link.busy]
+        if not idle:
+            return None
+        part = chance.choice(idle)
+        part.link.busy = True
+        return part
     return choose
 
 
@@ -160,16 +175,23 @@ def visit(deployment, part, seconds):
 
 def fill_disk(_, part, seconds):
     """It goes on by itself once there is room."""
-    part.disk.spoil("full", seconds)
-    assert part.ended() is None, f"exit code {part.ended()} on a full disk"
+    try:
+        part.disk.spoil("full", seconds)
+        assert part.ended() is None, f"exit code {part.ended()} on a full disk"
+    finally:
+        part.link.busy = False
 
 
 def break_disk(_, part, seconds):
-    """It may end, as what it does not know to be written it cannot go on from."""
-    part.disk.spoil("broken", seconds)
-    if part.ended() is not None:
-        assert part.ended() in (FAILED, TRY_AGAIN), f"exit code {part.ended()} on a broken disk"
-        part.start()
+    """Who keeps the log ends, as what he does not know to be written he cannot go on from; others may."""
+    try:
+        part.disk.spoil("broken", seconds)
+        assert part.ended() in ((FAILED,) if part.role == "serve" else (None, FAILED, TRY_AGAIN)), \
+            f"exit code {part.ended()} on a broken disk"
+        if part.ended() is not None:
+            part.start()
+    finally:
+        part.link.busy = False
 
 
 def cut_power(_, part, seconds):
@@ -245,8 +267,8 @@ OF_CLUSTERS = {
     "kill event store": (one_of("event-store"), (0, 5), kill),
     "stop event store": (one_of("event-store"), (0, 5), stop),
     "pause event store": (one_of("event-store"), (1, 8), pause),
-    "full disk of event store": (one_of("event-store"), (0, 5), fill_disk),
-    "broken disk of event store": (one_of("event-store"), (0, 2), break_disk),
+    "full disk of event store": (one_with_its_link("event-store"), (0, 5), fill_disk),
+    "broken disk of event store": (one_with_its_link("event-store"), (0, 2), break_disk),
     "power cut of event store": (one_of("event-store"), (0, 5), cut_power),
     "kill broker": (a_broker, (0, 5), kill_broker),
     "freeze broker": (a_broker, (1, 8), freeze_broker),
@@ -267,8 +289,8 @@ OF_ONE_PROCESS = {
     "kill": (one_of("serve"), (0, 1), kill),
     "stop": (one_of("serve"), (0, 1), stop),
     "pause": (one_of("serve"), (0.2, 4), pause),
-    "full disk": (one_of("serve"), (0, 3), fill_disk),
-    "broken disk": (one_of("serve"), (0, 1), break_disk),
+    "full disk": (one_with_its_link("serve"), (3, 5), fill_disk),
+    "broken disk": (one_with_its_link("serve"), (3, 5), break_disk),
     "power cut": (one_of("serve"), (0, 1), cut_power),
     "cut off": (a_link_to("serve"), (0, 3), through("refuse")),
     "half-open": (a_link_to("serve"), (1, 8), half_open),

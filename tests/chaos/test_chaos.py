@@ -28,14 +28,17 @@ def test_a_short_run_must_have_done_something():
 
 def test_a_full_run_must_have_tried_each_fault_often():
     often = {"kill": 5, "stop": 5}
-    assert too_little(minutes=10, faults=often, ok=10_000) == []
-    assert too_little(minutes=10, faults=often, ok=9_999, operations=20_000) != []
-    assert len(too_little(minutes=10, faults={"kill": 4, "stop": 0}, ok=10_000)) == 2
+    lost = {"bytes that power cuts took back": 512}
+    assert too_little(minutes=10, faults=often, ok=10_000, **lost) == []
+    assert too_little(minutes=10, faults=often, ok=9_999, operations=20_000, **lost) != []
+    assert len(too_little(minutes=10, faults={"kill": 4, "stop": 0}, ok=10_000, **lost)) == 2
+    nothing = {"bytes that power cuts took back": 0}
+    assert too_little(minutes=10, faults=often, ok=10_000, **nothing) != []
 
 
 class EndedPart:
     """It ended by itself, and comes back only when it is no longer asked to."""
-    name, busy, pid = "serve", False, 0
+    name, busy, pid, disk = "serve", False, 0, None
 
     def __init__(self, over):
         self.over = over

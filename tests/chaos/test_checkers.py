@@ -276,7 +276,7 @@ def test_a_run_that_ended_too_late_is_named(tmp_path):
 def test_an_ack_from_a_disk_that_took_nothing_is_named(tmp_path):
     run = SmallRun()
     acked = line(run, **ACK)["t"]
-    for since, until, wrong in ((-2, 1, {"I19"}), (-0.5, 1, set()), (-2, -1, set()), (1, 3, set())):
+    for since, until, wrong in ((-3, 1, {"I19"}), (-1.5, 1, set()), (-4, -1, set()), (1, 3, set())):
         span = (acked + int(since * SECOND), acked + int(until * SECOND))
         assert invariants(judge(run, tmp_path, refusals=[span])) == wrong
 
@@ -293,6 +293,8 @@ def test_what_stays_open_is_named():
                            "I17 more threads than before: {'io': 1, 'feed': 12}: process gateway-1"]
     leaks.compare({"gateway-1": before})
     assert leaks.found == [] and leaks.count == 0
+    leaks.compare({})
+    assert leaks.found == ["I17 not there to be looked at: process gateway-1"]
 
 
 def test_a_process_above_its_limits_is_named_once():

@@ -1,7 +1,8 @@
 // What arrives at a WebSocket: websocketpp as the gateway sets it up, on a transport in memory.
-//   byte 0: 0 = frames, behind a handshake that is made for them; 1 = all of it, from the request
-//   on byte 1: n, at most 16; the n lengths, each less one, of the pieces it comes in, over and
-//   over the rest: what the client sends
+//   byte 0  0: frames, behind a handshake made for them; 1: all of it, from the request on
+//   byte 1  n, at most 16
+//   n bytes: the lengths, each less one, of the pieces that it comes in, over and over
+//   the rest: what the client sends
 #include "gateway/websocket_transport.hpp"
 
 #include <algorithm>

@@ -85,6 +85,13 @@ TEST_F(Takeover, AResumePointAtInboundsEndDoesNot) {
   until("u1:agent_completed");
 }
 
+// It claimed an epoch that every fold calls malformed, and waited for ever to read it back.
+TEST_F(Takeover, AnEpochNobodyCanCountOnFromStopsThePartition) {
+  const std::int64_t last = kCountMax<std::int64_t>;
+  put_control(claim_of_a_stranger(Epoch(last)));
+  EXPECT_EQ(why_stopped(), "no epoch is left to claim: the log has epoch " + std::to_string(last));
+}
+
 // Three died of it, as far as the log says.
 TEST_F(Takeover, ARecordTriedThreeTimesIsPoison) {
   says("u0", "m");

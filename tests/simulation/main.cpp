@@ -29,6 +29,7 @@ struct Options {
 };
 
 constexpr unsigned kSeedSecondsMax = 120;
+constexpr std::uint64_t kFailedMax = 5;  // seeds, then it has said enough
 char again[1024];  // the command that plays the present seed again, for who is ended in it
 
 std::string command(const std::string& program, const Options& options, std::uint64_t seed) {
@@ -71,7 +72,10 @@ int play(const std::string& program, const Options& options) {
                   static_cast<unsigned long long>(report.trace.value()));
     if (report.violations.empty()) continue;
     print_violations(program, options, seed, report);
-    if (++failed == 5) break;
+    if (++failed == kFailedMax) {
+      ++seed;
+      break;
+    }
   }
   const auto played = static_cast<double>(seed - options.from);
   for (const auto& [name, count] : met)
