@@ -59,7 +59,7 @@ class Nemesis:
         seconds = self.random.uniform(*self.kinds[kind][1])
         part = self.kinds[kind][0](self.deployment, self.random)
         if part is None:
-            self.bag.insert(0, kind)
+            self.bag.insert(len(self.bag) * 3 // 4, kind)  # again after a few others
             return
         part.busy = True
         self.counts[kind] += 1
