@@ -56,8 +56,9 @@ void PartitionFeed::on_judged(std::span<const event_store::JudgedRecord> records
     if (verdict == Verdict::valid) take_event(judged, now);
     if (verdict != Verdict::corrupt) note_readable();
   }
-  post_batches();
+  // First the lag: who gets these events must not be refused for what they have decided.
   if (covered_) parts_.inbound_lag.note_covered(partition_, *covered_);
+  post_batches();
   parts_.metrics.count_records(verdicts);
   parts_.metrics.log_bytes_read.Increment(static_cast<double>(bytes));
   trim();

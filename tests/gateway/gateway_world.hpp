@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -139,6 +140,28 @@ class FaultyLog final : public event_store::EventLog {
   };
 
   std::unique_ptr<event_store::EventLog> log_;
+};
+
+// Hands on; what is posted may run on its thread at once, before the one who posts goes on, so a
+// test can look at what holds by then.
+class WatchedExecutor final : public Executor {
+ public:
+  explicit WatchedExecutor(Executor& executor) : executor_(executor) {}
+
+  void post(Task task) override {
+    if (on_post) on_post();
+    executor_.post(std::move(task));
+  }
+  TimerId call_at(MonotonicTime when, Task task) override {
+    return executor_.call_at(when, std::move(task));
+  }
+  void cancel(TimerId timer) override { executor_.cancel(timer); }
+  [[nodiscard]] bool is_current() const override { return executor_.is_current(); }
+
+  std::function<void()> on_post;
+
+ private:
+  Executor& executor_;
 };
 
 // History of one gateway: pages of what the test put in.
@@ -292,6 +315,7 @@ class GatewayWorld {
 
   test_support::SimulatedScheduler scheduler;
   Executor& shard = scheduler.make_executor("shard");
+  WatchedExecutor shard_of_feed{shard};
   Executor& feed_thread = scheduler.make_executor("feed");
   Executor& helper = scheduler.make_executor("helper");
   test_support::SimulatedEventLog simulated;
@@ -326,7 +350,7 @@ class GatewayWorld {
                              .executor = feed_thread,
                              .clock = scheduler.clock(),
                              .helpers = {&helper},
-                             .shards = {ShardPort{&shard, &hub}},
+                             .shards = {ShardPort{&shard_of_feed, &hub}},
                              .make_frame = make_frame,
                              .metrics = metrics,
                              .callbacks = callbacks,

@@ -264,5 +264,24 @@ TEST(Overload, refuses_messages_of_a_partition_whose_router_is_behind_and_nothin
   EXPECT_EQ(client.link->story().back(), "ack");
 }
 
+// Who got the events that decide his messages was refused the next one all the same: the frames
+// were handed to the shards before the lag took notice.
+TEST(Overload, is_over_before_anybody_gets_the_events_that_end_it) {
+  GatewayWorld world({.limits = {.inbound_lag = {.records_max = 3, .age_max = seconds(30)}}});
+  const auto client = world.connect("amy");
+  for (int i = 0; i < 3; ++i) client.say(message(i));
+  world.settle();
+  const auto is_overloaded = [&] {
+    return world.inbound_lag.is_overloaded(Partition(0), world.scheduler.clock().monotonic());
+  };
+  ASSERT_TRUE(is_overloaded());
+  std::vector<bool> seen;
+  world.shard_of_feed.on_post = [&] { seen.push_back(is_overloaded()); };
+  world.put(world.owner.event("amy", Offset(3), "decided"));
+  world.settle();
+  EXPECT_EQ(client.link->story().back(), "event 1");
+  EXPECT_THAT(seen, testing::ElementsAre(false));
+}
+
 }  // namespace
 }  // namespace signalbox::gateway
