@@ -69,6 +69,8 @@ class Term {
  private:
   enum class Stage { checking, loading, trying, resuming, serving, releasing };
   using Held = UserStates::Held;
+  // What a supervisor said of its run.
+  using DeferredFact = std::pair<UserExecutionContext, EventData>;
 
   // Goes on with whatever the stage is waiting for; called whenever something changed.
   void pump();
@@ -100,6 +102,8 @@ class Term {
   void state(Held& held, Statement statement);
   Result<void> state_run_fact(const UserExecutionContext& context, EventData data);
   void state_deferred();
+  bool state_last_word(const RunId& run_id);
+  void state_deferred_fact(DeferredFact fact);
   void after_statement(Held& held, const Event& event);
   void respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece);
   [[nodiscard]] std::size_t room() const;
@@ -153,8 +157,8 @@ class Term {
   std::unique_ptr<UserRebuild> rebuild_;
 
   std::map<RunId, std::unique_ptr<Supervisor>> supervisors_;
-  std::deque<std::pair<UserExecutionContext, EventData>> deferred_;  // while the open list is full
-  std::size_t started_ = 0;                                          // runs in phase running
+  std::deque<DeferredFact> deferred_;  // while the open list is full
+  std::size_t started_ = 0;            // runs in phase running
   // Users with runs that wait for a place among started_runs_max, in the open list, or for serving,
   // by the oldest message queued when the wait began.
   std::set<std::pair<Offset, UserId>> waiting_;

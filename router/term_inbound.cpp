@@ -1,6 +1,7 @@
 // Taking commands in offset order, one outcome event each (ownership rules 8 to 10). See term.hpp.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -49,6 +50,20 @@ Term::Held* Term::acquire(const UserId& user) {
   return *held;
 }
 
+// A run whose last word waits for a place would else accept an answer to its question: that word is
+// stated first. False: there is no place yet.
+bool Term::state_last_word(const RunId& run_id) {
+  const auto word = std::ranges::find_if(deferred_, [&](const DeferredFact& fact) {
+    return fact.first.run_id == run_id && is_terminal(fact.second);
+  });
+  if (word == deferred_.end()) return true;
+  if (open_.size() + 1 + kStatementsPerCommand > options_.open_list.events_max) return false;
+  DeferredFact fact = std::move(*word);
+  deferred_.erase(word);
+  state_deferred_fact(std::move(fact));
+  return true;
+}
+
 // False when the record could not be taken yet; pump() comes back to it.
 bool Term::take(const Record& record) {
   const InboundVerdict verdict = judge_inbound(record, log_.partitions);
@@ -56,6 +71,8 @@ bool Term::take(const Record& record) {
   const auto& command = std::get<Command>(verdict);
   Held* const held = acquire(command.user_id);
   if (held == nullptr) return false;
+  if (const auto* input = std::get_if<RunInput>(&command.data))
+    if (!state_last_word(input->run_id)) return false;
   ++counters_.commands;
   for (Statement& statement : decide(held->state, command, {record.offset}, options_.rules))
     state(*held, std::move(statement));

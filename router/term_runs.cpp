@@ -106,13 +106,18 @@ Result<void> Term::state_run_fact(const UserExecutionContext& context, EventData
 
 void Term::state_deferred() {
   while (!deferred_.empty() && room() > 0) {
-    auto [context, data] = std::move(deferred_.front());
+    DeferredFact fact = std::move(deferred_.front());
     deferred_.pop_front();
-    Held* held = states_.find(context.user_id);
-    if (held == nullptr) continue;
-    const auto run = held->state.runs.find(context.run_id);
-    if (run != held->state.runs.end()) state(*held, statement_of(run->second, std::move(data)));
+    state_deferred_fact(std::move(fact));
   }
+}
+
+void Term::state_deferred_fact(DeferredFact fact) {
+  auto& [context, data] = fact;
+  Held* held = states_.find(context.user_id);
+  if (held == nullptr) return;
+  const auto run = held->state.runs.find(context.run_id);
+  if (run != held->state.runs.end()) state(*held, statement_of(run->second, std::move(data)));
 }
 
 void Term::respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece) {

@@ -245,5 +245,27 @@ TEST_F(Outage, AnAnswerThatWasTakenInTimeHoldsHoweverLateItCounts) {
   EXPECT_FALSE(has("u:agent_failed"));
 }
 
+// Found by the simulation: the answer was accepted, and then the run was told all the same that
+// nobody had answered, as its end still waited for a place in the open list.
+TEST_F(Outage, AnAnswerIsRefusedOnceItsQuestionExpiredThoughTheEndStillWaitsForItsPlace) {
+  options_.open_list.events_max = 8;
+  serves(a_);
+  says("u", "m", "ask");
+  until("u:input_requested");
+  const RunId run = event_store::run_id_of(UserId("u"), MessageId("m"));
+  const CallId request = event_store::call_id_of(run, Step(1));
+  scheduler_.advance(minutes(4));
+  log_.set_fate([](const TopicPartition& at, const NewRecord&) -> std::optional<AppendFate> {
+    return AppendFate{.delay = at.topic == Topic::events ? minutes(3) : minutes(0)};
+  });
+  for (const char* other : {"v", "w"}) says(other, "m");
+  scheduler_.advance(minutes(2));
+  put("u",
+      RunInput{run, RequestId(request.value().to_string()), JsonText(R"({"confirmed":true})")});
+  until("u:run_input_rejected");
+  EXPECT_LT(position_of("u:agent_failed"), position_of("u:run_input_rejected"));
+  EXPECT_FALSE(has("u:run_input_received"));
+}
+
 }  // namespace
 }  // namespace signalbox::router

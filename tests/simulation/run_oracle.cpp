@@ -36,7 +36,6 @@ std::string RunOracle::take(const Event& event) {
   if (found == open_.end()) return "";
   Run& run = found->second;
   if (const auto* input = std::get_if<RunInputReceived>(&event.data)) {
-    run.answered_late = event.time >= run.expires;
     run.confirmed = nlohmann::json::parse(input->data.value()).at("confirmed").get<bool>();
   }
   if (std::holds_alternative<CancelRequested>(event.data)) run.cancelled = true;
@@ -64,7 +63,6 @@ std::string RunOracle::take_step(Run& run, const Event& event) {
     run.steps.push_back("think " + thought->content);
   } else if (const auto* asked = std::get_if<InputRequested>(&event.data)) {
     run.steps.push_back("ask " + asked->prompt);
-    run.expires = asked->expires;
   } else {
     return "";
   }
@@ -103,8 +101,7 @@ std::string RunOracle::take_end(const Run& run, const Event& event) {
 
 std::string RunOracle::check_failure(const Run& run, const AgentFailed& failed) const {
   if (failed.code == FailureCode::attempts_exhausted && gives_up_soon_) return "";
-  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") &&
-                      (!run.confirmed || run.answered_late);
+  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") && !run.confirmed;
   if (failed.code == FailureCode::deadline && waited) return "";
   return "its agent does not fail: " + std::string(to_text(failed.code)) + " " + failed.message;
 }

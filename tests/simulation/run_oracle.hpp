@@ -27,9 +27,7 @@ class RunOracle {
     ThreadId thread;
     bool started = false;
     bool cancelled = false;           // asked for
-    Timestamp expires{};              // its question
-    std::optional<bool> confirmed{};  // what the answer to that was
-    bool answered_late = false;       // when it had expired: its end may have been on its way
+    std::optional<bool> confirmed{};  // what the answer to its question was
     std::vector<std::string> steps{};
     std::optional<CallId> open_call{};
   };
