@@ -6,23 +6,12 @@
 #include "event-store/contract/frame_codec.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/validity_fold.hpp"
+#include "tests/simulation/event_name.hpp"
 
 namespace signalbox::simulation {
 namespace {
 
 using event_store::Verdict;
-
-constexpr std::string_view kTypes = "dev.signalbox.";
-
-std::string_view name_of(const Record& record) {
-  const auto type = record.header("ce_type").value_or("");
-  return type.substr(std::min(kTypes.size(), type.size()));
-}
-
-bool is_outcome(std::string_view name) {
-  return name.starts_with("message_") || name.starts_with("cancel_") ||
-         name.starts_with("run_input_");
-}
 
 std::string at(Partition partition, Offset offset) {
   return "events " + std::to_string(partition.value()) + " offset " +
@@ -113,7 +102,7 @@ void LogAudit::read_quarantine(Partition partition, const std::vector<RecordPtr>
 }
 
 void LogAudit::read_events(Partition partition, const std::vector<RecordPtr>& records) {
-  OwnershipModel model;
+  OwnershipFold model;
   event_store::Position position;
   event_store::InboundResume resume;
   for (const RecordPtr& record : records) {

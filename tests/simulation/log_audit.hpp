@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "event-store/model/event.hpp"
-#include "tests/simulation/ownership_model.hpp"
+#include "tests/simulation/ownership_fold.hpp"
 #include "tests/simulation/run_oracle.hpp"
 #include "tests/simulation/run_report.hpp"
 #include "tests/simulation/simulated_client.hpp"

@@ -177,7 +177,7 @@ TEST_F(AuditedLog, WhatNobodyCanActOnIsInQuarantineAndNothingElse) {
 }
 
 TEST_F(AuditedLog, TheFoldIsHeldAgainstTheModel) {
-  OwnershipModel model;
+  OwnershipFold model;
   event_store::Position position;
   claims();
   const RecordPtr claim = log_.records(kEvents).back();

@@ -4,24 +4,13 @@
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
+#include "tests/simulation/event_name.hpp"
 
 namespace signalbox::simulation {
 namespace {
 
 using event_store::header_number;
 using event_store::Verdict;
-
-constexpr std::string_view kTypes = "dev.signalbox.";
-
-std::string_view name_of(const Record& record) {
-  const auto type = record.header("ce_type").value_or("");
-  return type.substr(std::min(kTypes.size(), type.size()));
-}
-
-bool is_outcome(std::string_view name) {
-  return name.starts_with("message_") || name.starts_with("cancel_") ||
-         name.starts_with("run_input_");
-}
 
 }  // namespace
 
@@ -37,7 +26,7 @@ void OwnershipWitness::View::begin_at(Offset from) {
   next_ = from.value();
   // A process begins where a snapshot ends, which somebody has read before it.
   SIGNALBOX_ASSERT(static_cast<std::size_t>(next_) <= judged.size());
-  model_ = next_ == 0 ? OwnershipModel{} : judged[static_cast<std::size_t>(next_) - 1].after;
+  model_ = next_ == 0 ? OwnershipFold{} : judged[static_cast<std::size_t>(next_) - 1].after;
   callable_.clear();
 }
 
@@ -186,7 +175,7 @@ void OwnershipWitness::View::violate(int rule, const std::string& what) {
 void OwnershipWitness::judge(const Record& record) {
   auto& known = judged_[record.at.partition];
   if (static_cast<std::size_t>(record.offset.value()) != known.size()) return;
-  Judged next{known.empty() ? OwnershipModel{} : known.back().after, std::nullopt};
+  Judged next{known.empty() ? OwnershipFold{} : known.back().after, std::nullopt};
   const Verdict verdict = next.after.judge(record);
   if (verdict == Verdict::valid && name_of(record) == "tool_executing")
     if (const auto event = event_store::decode_event(record))

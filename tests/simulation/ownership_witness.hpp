@@ -15,7 +15,7 @@
 
 #include "event-store/model/event.hpp"
 #include "event-store/model/record.hpp"
-#include "tests/simulation/ownership_model.hpp"
+#include "tests/simulation/ownership_fold.hpp"
 #include "tests/simulation/run_report.hpp"
 
 namespace signalbox::simulation {
@@ -60,7 +60,7 @@ class OwnershipWitness {
     OwnershipWitness& witness_;
     std::string process_;
     Partition partition_;
-    OwnershipModel model_;                    // of all it has judged
+    OwnershipFold model_;                     // of all it has judged
     std::int64_t next_ = 0;                   // offset of what it judges next
     std::map<CallId, int> callable_;          // statements of its epoch that it has judged valid
     std::map<std::int64_t, ClaimId> claims_;  // its own, by epoch
@@ -78,7 +78,7 @@ class OwnershipWitness {
  private:
   // A record of a partition of events as everybody must see it.
   struct Judged {
-    OwnershipModel after;
+    OwnershipFold after;
     std::optional<CallId> stated_call;  // by a valid tool_executing
   };
   void judge(const Record& record);

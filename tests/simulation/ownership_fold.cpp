@@ -1,4 +1,4 @@
-#include "tests/simulation/ownership_model.hpp"
+#include "tests/simulation/ownership_fold.hpp"
 
 #include <algorithm>
 
@@ -9,11 +9,11 @@ namespace signalbox::simulation {
 using event_store::header_number;
 using event_store::Verdict;
 
-Verdict OwnershipModel::judge(const Record& record) {
+Verdict OwnershipFold::judge(const Record& record) {
   return event_store::is_control(record) ? judge_control(record) : judge_event(record);
 }
 
-Verdict OwnershipModel::judge_control(const Record& record) {
+Verdict OwnershipFold::judge_control(const Record& record) {
   const auto control = event_store::decode_control(record);
   if (!control) return Verdict::malformed;
   if (std::holds_alternative<LogGenesis>(control->data))
@@ -40,7 +40,7 @@ Verdict OwnershipModel::judge_control(const Record& record) {
   return Verdict::released;
 }
 
-Verdict OwnershipModel::judge_event(const Record& record) {
+Verdict OwnershipFold::judge_event(const Record& record) {
   const auto epoch = header_number(record, "ce_ownerepoch");
   const auto ord = header_number(record, "ce_ownerseq");
   if (!epoch || !ord) return Verdict::malformed;
@@ -54,7 +54,7 @@ Verdict OwnershipModel::judge_event(const Record& record) {
   return Verdict::valid;
 }
 
-std::string OwnershipModel::difference(const event_store::Position& position) const {
+std::string OwnershipFold::difference(const event_store::Position& position) const {
   std::string told;
   if (position.epoch.value() != epoch_) told += " epoch " + std::to_string(epoch_);
   if (position.claim != claim_) told += " another claim";

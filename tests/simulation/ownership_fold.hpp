@@ -1,4 +1,4 @@
-// OwnershipModel: the validity fold as the checked model has it (ops/decisions/0015), written from
+// OwnershipFold: the validity fold as the checked model has it (ops/decisions/0015), written from
 // its rules and not from the product's code, so that each can be held against the other record by
 // record. A value; pure.
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace signalbox::simulation {
 
-class OwnershipModel {
+class OwnershipFold {
  public:
   // Judges the next record of one partition of events, in log order.
   event_store::Verdict judge(const Record& record);
