@@ -105,6 +105,7 @@ class BrokenDisk {
     vfs_.fail_changes(good, fault, times);
     script_.play();
     faults_ = vfs_.faults();
+    changes_ = vfs_.changes();
     vfs_.heal();
   }
   [[nodiscard]] int faults() const { return faults_; }
@@ -112,15 +113,18 @@ class BrokenDisk {
 
   // What was acknowledged is there once the disk is well again; and what was then, with it, when
   // the power fails in the end: whose sync failed may be in the memory of the system alone, where
-  // every process sees it.
-  void expect_whole_when_healed() {
+  // every process sees it. Nor may a crash lose anything while a log closes that the disk ended;
+  // how many there were.
+  int expect_whole_when_healed() {
     constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
     expect_whole(folder_.path(), script_.proposals(), kAll);
+    const DiskHistory history = vfs_.recorded();
     const TemporaryDirectory left_in;
-    leave_files(vfs_.recorded(), Crash::power_cut, folder_.path(), left_in.path());
+    leave_files(history, Crash::power_cut, folder_.path(), left_in.path());
     auto proposals = script_.proposals();
     proposals.push_back(one_more());
     expect_whole(left_in.path(), proposals, kAll);
+    return crash_while_it_closed(history);
   }
   // Every refusal is for this reason; where the log ended for good, nothing was acknowledged by it
   // any more.
@@ -141,16 +145,37 @@ class BrokenDisk {
   }
 
  private:
+  int crash_while_it_closed(const DiskHistory& history) const {
+    const auto from = script_.closed_broken_after();
+    if (!from) return 0;
+    const DiskHistory until_closed(history.begin(),
+                                   history.begin() + static_cast<std::ptrdiff_t>(changes_));
+    const CrashCounts counts = crash_everywhere(
+        until_closed, folder_.path(),
+        [&](const std::string& left_in, const CrashPoint& point) {
+          expect_whole(left_in, script_.proposals(), point.changes);
+        },
+        *from);
+    return counts.kills + counts.power_cuts + counts.torn;
+  }
+
   const TemporaryDirectory folder_;
   FaultVfs vfs_{folder_.path() + kLogFile};
   ScriptedLog script_{folder_.path(), 3, vfs_};
   int faults_ = 0;
+  std::size_t changes_ = 0;  // until the log was closed
+};
+
+struct BreakCounts {
+  int broken = 0;   // changes of the disk
+  int crashes = 0;  // while a log closed that had ended
 };
 
 // Breaks every change of the disk in turn: once or, every other time, for good. With more torn
-// disks than one per power cut, both. How many changes were broken.
-int break_everywhere(FaultVfs::Fault fault, const std::function<void(const BrokenDisk&)>& look) {
-  int broken = 0;
+// disks than one per power cut, both.
+BreakCounts break_everywhere(FaultVfs::Fault fault,
+                             const std::function<void(const BrokenDisk&)>& look) {
+  BreakCounts counts;
   bool met = true;
   for (int good = 0; met && !testing::Test::HasFailure(); ++good) {
     for (const int times : {1, FaultVfs::kForever}) {
@@ -158,36 +183,39 @@ int break_everywhere(FaultVfs::Fault fault, const std::function<void(const Broke
       BrokenDisk disk(good, fault, times);
       met = disk.faults() > 0;
       look(disk);
-      disk.expect_whole_when_healed();
+      counts.crashes += disk.expect_whole_when_healed();
       if (testing::Test::HasFailure())
         ADD_FAILURE() << "change " << good << ", " << (times == 1 ? "once" : "for good");
-      broken += met ? 1 : 0;
+      counts.broken += met ? 1 : 0;
     }
   }
-  return broken;
+  return counts;
 }
 
 TEST(AppendPower, WhereverTheDiskBreaksTheLogEndsAndKeepsWhatItAcknowledged) {
-  const int broken = break_everywhere(FaultVfs::Fault::io_error, [](const BrokenDisk& disk) {
-    disk.expect_refused_with(Errc::log_unavailable);
-  });
-  EXPECT_GT(broken, 80);
-  std::cout << "power: append: " << broken << " errors of the disk\n";
+  const BreakCounts counts = break_everywhere(
+      FaultVfs::Fault::io_error,
+      [](const BrokenDisk& disk) { disk.expect_refused_with(Errc::log_unavailable); });
+  EXPECT_GT(counts.broken, 80);
+  EXPECT_GT(counts.crashes, counts.broken);
+  std::cout << "power: append: " << counts.broken << " errors of the disk, " << counts.crashes
+            << " crashes while such a log closed\n";
 }
 
 TEST(AppendPower, WhereverTheDiskIsFullTheLogRefusesAndGoesOn) {
   int refused = 0;
-  const int broken = break_everywhere(FaultVfs::Fault::disk_full, [&](const BrokenDisk& disk) {
-    refused += disk.script().refused_by_full_disk();
-    disk.expect_refused_with(Errc::disk_full);
-    EXPECT_EQ(disk.script().fatal_calls(), 0);
-    if (const auto& why = disk.script().refused_to_open()) {
-      EXPECT_EQ(why->code, Errc::disk_full) << why->message;
-    }
-  });
-  EXPECT_GT(broken, 80);
-  EXPECT_GT(refused, broken);
-  std::cout << "power: append: " << broken << " times a full disk\n";
+  const BreakCounts counts =
+      break_everywhere(FaultVfs::Fault::disk_full, [&](const BrokenDisk& disk) {
+        refused += disk.script().refused_by_full_disk();
+        disk.expect_refused_with(Errc::disk_full);
+        EXPECT_EQ(disk.script().fatal_calls(), 0);
+        if (const auto& why = disk.script().refused_to_open()) {
+          EXPECT_EQ(why->code, Errc::disk_full) << why->message;
+        }
+      });
+  EXPECT_GT(counts.broken, 80);
+  EXPECT_GT(refused, counts.broken);
+  std::cout << "power: append: " << counts.broken << " times a full disk\n";
 }
 
 }  // namespace

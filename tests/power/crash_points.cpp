@@ -71,7 +71,7 @@ void leave_files(const test_support::DiskHistory& history, Crash crash, const st
 }
 
 CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
-                             const Look& look) {
+                             const Look& look, std::size_t from) {
   CrashCounts counts;
   Disk disk;
   std::map<Crash, Left> waiting;
@@ -83,6 +83,7 @@ CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std
   };
   for (std::size_t changes = 0; changes <= history.size(); ++changes) {
     if (changes > 0) disk.apply(history[changes - 1]);
+    if (changes < from) continue;
     for (const CrashPoint& point : points_after(changes)) {
       count(counts, point.crash);
       Random random(point.seed);

@@ -37,8 +37,9 @@ void leave_files(const test_support::DiskHistory& history, test_support::Crash c
 
 // Before each change and after the last one: a kill, a power cut, torn ones, of the files that were
 // under `folder`. Where one after the other leaves the same files, only the last of them is looked
-// at, when most had been promised. It ends with the first point that is found wrong.
+// at, when most had been promised. It ends with the first point that is found wrong. The first
+// crash comes after `from` changes.
 CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
-                             const Look& look);
+                             const Look& look, std::size_t from = 0);
 
 }  // namespace signalbox::power

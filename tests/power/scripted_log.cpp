@@ -127,7 +127,10 @@ void ScriptedLog::play() {
     }
     add_round(round);
   }
-  if (ended_) send({{places().front(), event_store::make_record("anna", "too late")}});
+  if (ended_) {
+    send({{places().front(), event_store::make_record("anna", "too late")}});
+    closed_broken_after_ = vfs_.changes();
+  }
   close();
 }
 

@@ -43,6 +43,10 @@ class ScriptedLog {
   // Appends that found the disk full; they are no proposals any more.
   [[nodiscard]] int refused_by_full_disk() const { return refused_by_full_disk_; }
   [[nodiscard]] int fatal_calls() const { return fatal_calls_; }
+  // How much of the disk had changed when a log that had ended was closed; nullopt: none had.
+  [[nodiscard]] std::optional<std::size_t> closed_broken_after() const {
+    return closed_broken_after_;
+  }
 
  private:
   [[nodiscard]] bool open();
@@ -67,6 +71,7 @@ class ScriptedLog {
   bool ended_ = false;
   int openings_ = 0;
   std::optional<Error> refused_to_open_;
+  std::optional<std::size_t> closed_broken_after_;
   std::atomic<int> fatal_calls_ = 0;
   cli::RoleThread thread_{"scripted log"};  // before the log, which posts to it
   std::unique_ptr<event_store::SqliteEventLog> log_;
