@@ -58,6 +58,7 @@ class Cluster {
   void check_log();
   void check_that_damage_is_seen();
   void read_everything_again();
+  void keep_snapshots();
   [[nodiscard]] LogAudit audit(RunReport& report) const;
   [[nodiscard]] SimulatedLogLies choose_lies();
   [[nodiscard]] GroupFaults choose_group_faults();
@@ -188,7 +189,14 @@ RunReport Cluster::run() {
   if (!history_.ok()) report_.violate(kept_.history + " cannot be written");
   if (!kept_.dump.empty())
     dump_log(log_, kPartitions, is_off(Defence::chain) ? changed_ : nullptr, kept_.dump);
+  if (!kept_.snapshots.empty()) keep_snapshots();
   return std::move(report_);
+}
+
+void Cluster::keep_snapshots() {
+  for (const auto& router : routers_)
+    if (const auto kept = router->keep_snapshots(kept_.snapshots); !kept)
+      report_.violate(kept_.snapshots + " cannot be written: " + kept.error().message);
 }
 
 void Cluster::live_badly() {

@@ -11,11 +11,13 @@
 namespace signalbox::simulation {
 
 // For checkers that judge afterwards, where a path is given: what the clients did and saw
-// (ops/bench/history_file.hpp), and the log (tests/chaos/log_dump.py). Clients then read everything
-// once more at the end. Without the chain the log is kept as somebody changed it.
+// (ops/bench/history_file.hpp), the log (tests/chaos/log_dump.py), and the routers' snapshots in a
+// folder, a file of each. Clients then read everything once more at the end. Without the chain the
+// log is kept as somebody changed it.
 struct KeptFiles {
   std::string history{};
   std::string dump{};
+  std::string snapshots{};
 };
 
 [[nodiscard]] RunReport simulate(std::uint64_t seed, const KeptFiles& kept = {});

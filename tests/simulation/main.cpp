@@ -112,6 +112,8 @@ int main(int argc, char** argv) {
   app.add_option("--history", options.kept.history,
                  "keep there what the clients of the (last) seed did and saw");
   app.add_option("--dump", options.kept.dump, "keep its log there");
+  app.add_option("--snapshots", options.kept.snapshots,
+                 "keep the snapshots of its routers in this folder, which is there");
   app.add_option_function<std::string>(
          "--without",
          [&](const std::string& name) {

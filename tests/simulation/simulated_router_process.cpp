@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "event-store/snapshot/sqlite_snapshot_store.hpp"
+
 namespace signalbox::simulation {
 namespace {
 
@@ -100,6 +102,13 @@ std::vector<std::string> SimulatedRouterProcess::not_ready() const {
 
 void SimulatedRouterProcess::lose_snapshots() {
   if (!process_) snapshots_ = std::make_unique<event_store::MemorySnapshotStore>();
+}
+
+Result<void> SimulatedRouterProcess::keep_snapshots(const std::string& folder) const {
+  const auto session = surroundings_.log.open_session();
+  auto file = event_store::SqliteSnapshotStore::open(folder + "/" + name_ + ".db",
+                                                     session->describe().log_id, {});
+  return file ? snapshots_->copy_to(**file) : tl::unexpected(file.error());
 }
 
 }  // namespace signalbox::simulation

@@ -32,6 +32,8 @@ class SimulatedRouterProcess {
   void go_on();
   void drain();
   void lose_snapshots();
+  // In a file named after this machine.
+  [[nodiscard]] Result<void> keep_snapshots(const std::string& folder) const;
   // What it says of itself: why it does not serve.
   [[nodiscard]] std::vector<std::string> not_ready() const;
   // A partition it cannot serve is no violation: rows could not be read.

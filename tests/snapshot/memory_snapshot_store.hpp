@@ -44,6 +44,13 @@ class MemorySnapshotStore : public SnapshotStore {
     return owned_.contains(partition);
   }
 
+  // For who reads files.
+  [[nodiscard]] Result<void> copy_to(SnapshotStore& other) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, snapshot] : kept_)
+      if (auto put = other.put(key, snapshot); !put) return put;
+    return other.flush();
+  }
   // For tests that lose the cache, whole or in part.
   void erase(const std::string& key) {
     const std::lock_guard lock(mutex_);
