@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -22,18 +23,27 @@ TRY_AGAIN = 75
 START_SECONDS = 180
 FAKE_CLOCK = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 WITH_DATABASES = ("serve", "event-store")
+WITH_SNAPSHOTS = ("serve", "router")
+SNAPSHOTS = "snapshots.db"
+STATE_CHECK = "state_check"
 # Tools of the recorded dialogues take 10 to 80 ms, so that faults meet runs in flight.
 SLOW_TIMES = 10
+# Far more often than they do by themselves, so that whoever is killed leaves states in the midst of runs.
+SNAPSHOTS_OFTEN = {"router_snapshot_events": "20", "router_snapshot_interval": "5s"}
+
+
+def built_beside(program, name):
+    """Where the build that made the program puts what belongs to tests/chaos."""
+    return pathlib.Path(program).parent / "tests" / "chaos" / name
 
 
 def what_is_lacking(program):
-    """What faults need and is not here, in words; empty where all is."""
+    """What faults and checks need and is not here, in words; empty where all is."""
     if FAKE_CLOCK is None:
         return "libfaketimeMT.so.1, for clocks that jump: install Debian's libfaketime"
-    try:
-        disk.library_beside(program)
-    except FileNotFoundError as missing:
-        return str(missing)
+    for name, target in ((disk.LIBRARY, "faulty_disk"), (STATE_CHECK, "state_check")):
+        if not built_beside(program, name).exists():
+            return f"{built_beside(program, name)}: build the target {target}, too"
     return ""
 
 
@@ -111,9 +121,10 @@ class Deployment:
 
     def __init__(self, program, folder, hurry=False):
         self.program, self.folder = str(program), pathlib.Path(folder)
-        self.pace = {"playbook_latency_scale": "1" if hurry else str(SLOW_TIMES)}
+        self.of_routers = {"playbook_latency_scale": "1" if hurry else str(SLOW_TIMES)} | SNAPSHOTS_OFTEN
         self.parts = {}
         self.over = threading.Event()
+        self.kept_snapshots = []  # files
         self.network = network.Network()
 
     def add(self, name, role, may_wait=False, **settings):
@@ -121,7 +132,7 @@ class Deployment:
         service = Service(self.program, self.folder / name, role=role, kafka=self.log, **settings)
         part = Part(name, role, service, may_wait, self.over)
         if role in WITH_DATABASES:
-            part.put_on(disk.Disk(self.folder / f"{name}.disk", disk.library_beside(self.program)))
+            part.put_on(disk.Disk(self.folder / f"{name}.disk", built_beside(self.program, disk.LIBRARY)))
         self.parts[name] = part
         return part
 
@@ -141,6 +152,21 @@ class Deployment:
 
     def logs(self):
         return [part.service.log for part in self.parts.values()]
+
+    def snapshots(self):
+        """The files of all that keep some, and what was kept of them when they were killed."""
+        return self.kept_snapshots + [self.folder / part.name / SNAPSHOTS for part in self.parts.values()
+                                      if part.role in WITH_SNAPSHOTS]
+
+    def keep_snapshots(self, part):
+        """As somebody who was killed left them, before the next process goes on with them."""
+        if part.role not in WITH_SNAPSHOTS:
+            return
+        kept = self.folder / "snapshots" / f"{part.name}-{len(self.kept_snapshots)}"
+        kept.mkdir(parents=True)
+        for file in (self.folder / part.name).glob(f"{SNAPSHOTS}*"):
+            shutil.copy(file, kept)
+        self.kept_snapshots.append(kept / SNAPSHOTS)
 
     def end(self):
         """SIGTERM to all at once; the exit code of each, None where it had to be killed."""
@@ -169,7 +195,7 @@ class Embedded(Deployment):
     log = None
 
     def start(self):
-        serve = self.add("serve", "serve", **self.pace)
+        serve = self.add("serve", "serve", **self.of_routers)
         serve.start()
         self.link(serve)
 
@@ -221,7 +247,7 @@ class Cluster(Deployment):
             self.link(gateway)
 
     def add_router(self, name):
-        return self.add(name, "router", may_wait=True, **self.pace)
+        return self.add(name, "router", may_wait=True, **self.of_routers)
 
     def guest(self):
         """A router more, that does not run yet."""

@@ -16,14 +16,6 @@ REFUSAL_SECONDS = 120
 LIBRARY = "libfaulty_disk.so"
 
 
-def library_beside(program):
-    """Where the build that made the program puts it."""
-    path = pathlib.Path(program).parent / "tests" / "chaos" / LIBRARY
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not here: build the target faulty_disk, too")
-    return path
-
-
 class Disk:
     """For processes started with `environment`, one at a time."""
 

@@ -147,8 +147,9 @@ def a_broker(deployment, chance):
 
 # ---- what is done
 
-def kill(_, part, seconds):
+def kill(deployment, part, seconds):
     part.service.kill()
+    deployment.keep_snapshots(part)
     time.sleep(seconds)
     part.start()
 

@@ -23,3 +23,21 @@ def test_the_time_of_day_of_a_running_process_can_be_moved(tmp_path):
             clock.move(seconds)
             assert off() == (seconds, 0)
         process.stdin.close()
+
+
+def test_what_a_killed_part_had_kept_is_judged_as_it_was(tmp_path):
+    """Of those that keep snapshots, each time, also what their file's journal alone has."""
+    service = deployment.Embedded("signalbox", tmp_path)
+    for name, role in (("router-1", "router"), ("gateway-1", "gateway")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "snapshots.db").write_text("1")
+        (tmp_path / name / "snapshots.db-wal").write_text("2")
+        service.add(name, role)
+        service.keep_snapshots(service.parts[name])
+    (tmp_path / "router-1" / "snapshots.db").write_text("3")
+    kept, last = service.snapshots()
+    assert kept.read_text() == "1" and kept.with_name("snapshots.db-wal").read_text() == "2"
+    assert last == tmp_path / "router-1" / "snapshots.db"
+    service.keep_snapshots(service.parts["router-1"])
+    assert [path.read_text() for path in service.snapshots()] == ["1", "3", "3"]
+    service.network.close()
