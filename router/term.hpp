@@ -92,6 +92,7 @@ class Term {
   // inbound (term_inbound.cpp)
   void serve();
   [[nodiscard]] Held* acquire(const UserId& user);
+  [[nodiscard]] bool end_expired_run(const Held& held, const RunId& run_id);
   bool take(const Record& record);
   bool take_unusable(const Record& record, const Unusable& bad);
   void quarantine(const Record& record, const Unusable& bad, std::size_t size = 0);
@@ -102,7 +103,6 @@ class Term {
   void state(Held& held, Statement statement);
   Result<void> state_run_fact(const UserExecutionContext& context, EventData data);
   void state_deferred();
-  bool state_last_word(const RunId& run_id);
   void state_deferred_fact(DeferredFact fact);
   void after_statement(Held& held, const Event& event);
   void respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece);

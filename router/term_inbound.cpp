@@ -50,16 +50,18 @@ Term::Held* Term::acquire(const UserId& user) {
   return *held;
 }
 
-// A run whose last word waits for a place would else accept an answer to its question: that word is
-// stated first. False: there is no place yet.
-bool Term::state_last_word(const RunId& run_id) {
-  const auto word = std::ranges::find_if(deferred_, [&](const DeferredFact& fact) {
-    return fact.first.run_id == run_id && is_terminal(fact.second);
-  });
-  if (word == deferred_.end()) return true;
+// A run whose question expired while there was no place for its end would else accept an answer,
+// and end as one that nobody answered: its end, all that can be said of a run that waits, is stated
+// first. False: there is no place yet.
+bool Term::end_expired_run(const Held& held, const RunId& run_id) {
+  const auto run = held.state.runs.find(run_id);
+  if (run == held.state.runs.end() || run->second.phase != RunPhase::waiting_for_input) return true;
+  const auto end = std::ranges::find_if(
+      deferred_, [&](const DeferredFact& fact) { return fact.first.run_id == run_id; });
+  if (end == deferred_.end()) return true;
   if (open_.size() + 1 + kStatementsPerCommand > options_.open_list.events_max) return false;
-  DeferredFact fact = std::move(*word);
-  deferred_.erase(word);
+  DeferredFact fact = std::move(*end);
+  deferred_.erase(end);
   state_deferred_fact(std::move(fact));
   return true;
 }
@@ -72,7 +74,7 @@ bool Term::take(const Record& record) {
   Held* const held = acquire(command.user_id);
   if (held == nullptr) return false;
   if (const auto* input = std::get_if<RunInput>(&command.data))
-    if (!state_last_word(input->run_id)) return false;
+    if (!end_expired_run(*held, input->run_id)) return false;
   ++counters_.commands;
   for (Statement& statement : decide(held->state, command, {record.offset}, options_.rules))
     state(*held, std::move(statement));

@@ -267,5 +267,25 @@ TEST_F(Outage, AnAnswerIsRefusedOnceItsQuestionExpiredThoughTheEndStillWaitsForI
   EXPECT_FALSE(has("u:run_input_received"));
 }
 
+// Found by reading: an answer that nobody asked for let the run's end pass the result of its tool,
+// which was then lost.
+TEST_F(Outage, AnAnswerNobodyAskedForDoesNotPassWhatTheRunHadToSay) {
+  options_.open_list.events_max = 8;
+  serves(a_);
+  says("u", "m", "count");
+  until("u:tool_executing");
+  log_.set_fate([](const TopicPartition& at, const NewRecord&) -> std::optional<AppendFate> {
+    return AppendFate{.delay = at.topic == Topic::events ? seconds(2) : seconds(0)};
+  });
+  cancels("u", "m");
+  for (const char* other : {"v", "w"}) says(other, "m");
+  scheduler_.advance(seconds(1));
+  const RunId run = event_store::run_id_of(UserId("u"), MessageId("m"));
+  put("u", RunInput{run, RequestId("stale"), JsonText("{}")});
+  until("u:run_input_rejected");
+  until("u:agent_cancelled");
+  EXPECT_TRUE(has("u:tool_completed"));
+}
+
 }  // namespace
 }  // namespace signalbox::router
