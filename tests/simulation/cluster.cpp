@@ -33,6 +33,8 @@ constexpr int kRouters = 3;
 constexpr int kGateways = 2;
 constexpr int kClients = 5;  // of the users in turn: some have two devices
 constexpr int kActions = 60;
+// A minute is what appends wait here that are never answered; then a router and a client come back.
+constexpr seconds kLastEndMax{90};
 
 class Cluster {
  public:
@@ -64,6 +66,11 @@ class Cluster {
   [[nodiscard]] GroupFaults choose_group_faults();
   [[nodiscard]] std::unique_ptr<router::AgentRegistry> agents_of(const std::string& process);
   [[nodiscard]] router::RouterOptions choose_options();
+  [[nodiscard]] std::int32_t poison_count() const { return gives_up_soon_ ? 2 : 1000; }
+  [[nodiscard]] std::int32_t tries_max() const { return gives_up_soon_ ? 1 : 1000; }
+  void note(bool happened, const char* fault) {
+    if (happened) report_.count(fault);
+  }
   [[nodiscard]] bool chance(unsigned percent) { return random_.below(100) < percent; }
   template <class T>
   [[nodiscard]] T& one_of(std::vector<std::unique_ptr<T>>& all) {
@@ -89,6 +96,7 @@ class Cluster {
   int messages_ = 0;
   Unusable unusable_;
   int outages_ = 0;
+  bool clock_jumped_ = false;
   Timestamp healed_at_{};
   // What count_met() was when it was last asked whether all is settled, and when the log was last
   // read to find out.
@@ -147,8 +155,8 @@ router::RouterOptions Cluster::choose_options() {
   options.snapshot_interval = seconds(2);
   options.housekeeping = seconds(1);
   // Owners are lost here far more often than by any one record.
-  options.poison_count = gives_up_soon_ ? 2 : 1000;
-  options.rules.limits.tries_max = gives_up_soon_ ? 1 : 1000;
+  options.poison_count = poison_count();
+  options.rules.limits.tries_max = tries_max();
   return options;
 }
 
@@ -234,11 +242,11 @@ void Cluster::act() {
 void Cluster::act_on_a_router() {
   SimulatedRouterProcess& router = one_of(routers_);
   switch (random_.below(10)) {
-    case 0: report_.count("router killed"); return router.kill();
-    case 1: report_.count("router killed in a commit"); return router.kill_in_commit();
-    case 2: report_.count("router paused"); return router.pause();
-    case 3: report_.count("router drained"); return router.drain();
-    case 4: report_.count("snapshots lost"); return router.lose_snapshots();
+    case 0: return note(router.kill(), "router killed");
+    case 1: return note(router.kill_in_commit(), "router killed in a commit");
+    case 2: return note(router.pause(), "router paused");
+    case 3: return note(router.drain(), "router drained");
+    case 4: return note(router.lose_snapshots(), "snapshots lost");
     case 5: return router.go_on();
     case 6: return loop_through_crashes();
     default: return router.start();
@@ -258,12 +266,10 @@ void Cluster::loop_through_crashes() {
 void Cluster::act_on_a_gateway() {
   SimulatedGateway& gateway = one_of(gateways_);
   switch (random_.below(8)) {
-    case 0: report_.count("gateway killed"); return gateway.kill();
-    case 1: report_.count("gateway paused"); return gateway.pause();
-    case 2:
-      report_.count("gateway cut off");
-      return gateway.for_each_connection([](SimulatedConnection& one) { one.cut(); });
-    case 3: report_.count("gateway drained"); return gateway.drain();
+    case 0: return note(gateway.kill(), "gateway killed");
+    case 1: return note(gateway.pause(), "gateway paused");
+    case 2: return note(gateway.cut_off() > 0, "gateway cut off");
+    case 3: return note(gateway.drain(), "gateway drained");
     case 4: return gateway.go_on();
     default: return gateway.start();
   }
@@ -274,6 +280,7 @@ void Cluster::act_on_the_log() {
     case 0: return take_the_log_away();
     case 1:
       // The clock of every machine; no further than what waits by it is still over before the end.
+      clock_jumped_ = true;
       report_.count("wall clock jumped");
       return scheduler_.shift_wall_clock(
           seconds(static_cast<std::int64_t>(random_.below(40)) - 20));
@@ -329,10 +336,10 @@ void Cluster::put_an_unusable_command() {
 
 void Cluster::act_on_a_client() {
   SimulatedClient& client = one_of(clients_);
-  switch (random_.below(14)) {
-    case 0: report_.count("client cut off"); return client.cut();
-    case 1: report_.count("client takes nothing"); return client.stall(true);
-    case 2: return client.stall(false);
+  switch (random_.below(15)) {
+    case 0: return note(client.cut(), "client cut off");
+    case 1: return note(client.stall(true), "client takes nothing");
+    case 2: client.stall(false); return;
     case 3: return client.resume_where_it_was();
     case 4: {
       const SimulatedClient& other = one_of(clients_);
@@ -342,6 +349,7 @@ void Cluster::act_on_a_client() {
     }
     case 5: return client.cancel_one_run();
     case 6: return client.answer_one_question();
+    case 7: return note(client.vanish(), "connection half open");
     default: {
       const char* const agent = messages_ % 3 == 0 ? "ask" : messages_ % 2 == 0 ? "count" : "echo";
       return client.say(MessageId("m" + std::to_string(++messages_)),
@@ -394,7 +402,10 @@ void Cluster::wait_for_the_end() {
 
 LogAudit Cluster::audit(RunReport& report) const {
   return {log_,
-          {.partitions = kPartitions, .unusable = unusable_, .gives_up_soon = gives_up_soon_},
+          {.partitions = kPartitions,
+           .unusable = unusable_,
+           .poison_count = poison_count(),
+           .runs = {.tries_max = tries_max(), .clock_jumped = clock_jumped_}},
           report};
 }
 
@@ -425,9 +436,14 @@ bool Cluster::is_settled() {
 void Cluster::check() {
   LogAudit found = audit(report_);
   found.check_commands();
-  for (const auto& client : clients_) found.check_client(client->account());
+  std::vector<ClientAccount> accounts;
+  for (const auto& client : clients_) accounts.push_back(client->account());
+  found.check_sent(accounts);
+  for (const ClientAccount& account : accounts) found.check_client(account);
   found.check_calls(calls_);
   report_.heal_to_last_end = std::max(found.last_end(), healed_at_) - healed_at_;
+  if (report_.heal_to_last_end > kLastEndMax)
+    report_.violate("the last run ended too long after all faults had");
   for (const auto& [lie, times] : log_.told()) report_.count(lie, times);
   check_log();
   check_that_damage_is_seen();

@@ -1,5 +1,6 @@
 #include "tests/simulation/log_audit.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "event-store/contract/codec.hpp"
@@ -49,6 +50,11 @@ bool shows(const std::string& frame, const Record& event) {
   return told == shown(event);
 }
 
+bool LogAudit::PartitionCommands::may_be_poison(Offset offset, std::int32_t poison_count) const {
+  const auto found = tried.find(offset.value());
+  return found != tried.end() && found->second >= poison_count - 1;
+}
+
 LogAudit::LogAudit(const test_support::SimulatedEventLog& log, AuditOptions options,
                    RunReport& report)
     : options_(std::move(options)), report_(report) {
@@ -74,10 +80,11 @@ void LogAudit::read_inbound(Partition partition, const std::vector<RecordPtr>& r
       report_.violate("inbound holds what no gateway may write: " + command.error().message);
       continue;
     }
+    commands.usable.emplace(record->offset.value(), *command);
     User& user = users_[command->user_id];
     if (const auto* message = std::get_if<UserMessage>(&command->data)) {
       user.asked.emplace(message->message_id.value(), record->offset.value());
-      commands.messages.emplace(record->offset.value(), message->message_id.value());
+      user.messages.push_back(*message);
     }
     if (const auto* cancel = std::get_if<CancelRun>(&command->data))
       user.cancels.insert(cancel->run_id.value().to_string());
@@ -95,7 +102,9 @@ void LogAudit::read_quarantine(Partition partition, const std::vector<RecordPtr>
       continue;
     }
     // Given up by an owner that was lost before it could say so: one after it may have decided it.
-    const bool is_given_up = options_.gives_up_soon && quarantined->reason == "poison";
+    const bool is_given_up =
+        quarantined->reason == "poison" &&
+        commands.may_be_poison(quarantined->origin_offset, options_.poison_count);
     if (!is_given_up || commands.unusable.contains(quarantined->id))
       commands.quarantined.insert(quarantined->id);
   }
@@ -120,6 +129,10 @@ void LogAudit::read_events(Partition partition, const std::vector<RecordPtr>& re
     if (verdict == Verdict::corrupt || verdict == Verdict::malformed)
       report_.violate(at(partition, record->offset) + " is " +
                       std::string(event_store::to_text(verdict)));
+    if (judged.control && (verdict == Verdict::control || verdict == Verdict::repeat))
+      if (const auto* checkpoint = std::get_if<PartitionCheckpoint>(&*judged.control);
+          checkpoint != nullptr && checkpoint->trying)
+        commands_[partition].tried[checkpoint->trying->offset.value()] = checkpoint->trying->count;
     if (verdict == Verdict::valid) take(partition, record);
   }
 }
@@ -135,31 +148,44 @@ void LogAudit::take(Partition partition, const RecordPtr& record) {
   if (event->seq.value() != static_cast<std::int64_t>(user.events.size()))
     report_.violate(place + " has seq " + std::to_string(event->seq.value()) + " where " +
                     std::to_string(user.events.size()) + " is next");
+  if (event->time < user.last_time) report_.violate(place + ": the time of its user went back");
+  user.last_time = event->time;
   const std::string_view name = event_store::event_name(event->data);
   report_.count("event " + std::string(name));
-  if (is_outcome(name)) take_outcome(partition, *event, user);
+  if (is_outcome(name)) take_outcome(place, partition, *event, user);
+  user.outcomes.take(*event);
   if (const auto* call = std::get_if<ToolExecuting>(&event->data)) ++stated_calls_[call->call_id];
-  if (!user.oracle) user.oracle.emplace(options_.gives_up_soon);
-  if (const std::string wrong = user.oracle->take(*event); !wrong.empty())
+  if (!user.runs) user.runs.emplace(options_.runs);
+  if (const std::string wrong = user.runs->take(*event); !wrong.empty())
     report_.violate(place + ": " + wrong);
   take_run_event(place, *event);
   if (is_terminal(event->data)) last_end_ = std::max(last_end_, record->appended_at);
 }
 
-void LogAudit::take_outcome(Partition partition, const Event& event, User& user) {
+void LogAudit::take_outcome(const std::string& place, Partition partition, const Event& event,
+                            User& user) {
   PartitionCommands& commands = commands_[partition];
   commands.answered.push_back(event.inbound_offset.value());
   if (const auto* received = std::get_if<MessageReceived>(&event.data))
     user.received[received->message_id.value()].push_back(event.seq.value());
   const auto* rejected = std::get_if<MessageRejected>(&event.data);
-  if (rejected == nullptr) return;
-  report_.count("rejected " + std::string(to_text(rejected->code)));
+  if (rejected != nullptr) report_.count("rejected " + std::string(to_text(rejected->code)));
+  const bool is_poison = rejected != nullptr && rejected->code == RejectCode::poison;
+  const auto command = commands.usable.find(event.inbound_offset.value());
+  if (command == commands.usable.end()) {
+    if (rejected == nullptr || (!is_poison && rejected->code != RejectCode::malformed))
+      report_.violate(place + ": an outcome of what nobody can act on");
+  } else if (!is_poison) {
+    if (const std::string wrong = user.outcomes.judge(command->second, event); !wrong.empty())
+      report_.violate(place + ": " + wrong);
+  }
+  if (!is_poison) return;
   // By its place: nothing of a poisoned record is read, and so its message id is not told.
-  if (const auto message = commands.messages.find(event.inbound_offset.value());
-      message != commands.messages.end())
-    user.rejected.insert(message->second);
-  if (rejected->code != RejectCode::poison) return;
-  if (!options_.gives_up_soon) report_.violate("a record was given up too soon");
+  if (command != commands.usable.end())
+    if (const auto* message = std::get_if<UserMessage>(&command->second.data))
+      user.rejected.insert(message->message_id.value());
+  if (!commands.may_be_poison(event.inbound_offset, options_.poison_count))
+    report_.violate(place + ": a record was given up too soon");
   commands.unusable.insert(
       event_store::quarantine_id_of({Topic::inbound, partition}, event.inbound_offset).to_string());
 }
@@ -168,8 +194,7 @@ void LogAudit::take_run_event(const std::string& place, const Event& event) {
   if (!event.run_id) return;
   const std::string_view name = event_store::event_name(event.data);
   if (name == "message_received") {
-    if (ended_.contains(*event.run_id) || !open_.insert(*event.run_id).second)
-      report_.violate(place + ": a run begins that has begun before");
+    open_.insert(*event.run_id);
   } else if (!is_outcome(name) && !open_.contains(*event.run_id)) {
     report_.violate(place + ": " + std::string(name) + " of a run that is not open");
   }
@@ -177,7 +202,6 @@ void LogAudit::take_run_event(const std::string& place, const Event& event) {
     report_.count("failed " + std::string(to_text(failed->code)));
   if (!is_terminal(event.data)) return;
   open_.erase(*event.run_id);
-  ended_.insert(*event.run_id);
 }
 
 bool LogAudit::is_settled() const {
@@ -208,6 +232,30 @@ void LogAudit::check_commands() {
   for (const RunId& run : open_) report_.violate("run " + run.value().to_string() + " never ended");
 }
 
+void LogAudit::check_sent(const std::vector<ClientAccount>& clients) {
+  for (const auto& [id, user] : users_) {
+    std::map<std::string, const Said*> said;
+    std::set<std::string> cancels;
+    std::set<std::string> answers;
+    for (const ClientAccount& client : clients) {
+      if (client.user != id) continue;
+      for (const Said& one : client.said) said.emplace(one.message_id.value(), &one);
+      cancels.insert(client.sent_cancels.begin(), client.sent_cancels.end());
+      answers.insert(client.sent_answers.begin(), client.sent_answers.end());
+    }
+    for (const UserMessage& message : user.messages) {
+      const auto one = said.find(message.message_id.value());
+      if (one == said.end() || one->second->content != message.content ||
+          one->second->thread != message.thread_id.value() || one->second->agent != message.agent)
+        report_.violate("inbound has message " + message.message_id.value() +
+                        ", which nobody said so");
+    }
+    if (!std::ranges::includes(cancels, user.cancels) ||
+        !std::ranges::includes(answers, user.answers))
+      report_.violate("inbound has a cancel or an answer that nobody sent");
+  }
+}
+
 void LogAudit::check_client(const ClientAccount& client) {
   const User& user = users_[client.user];
   check_history(client, user);
@@ -225,6 +273,10 @@ void LogAudit::check_history(const ClientAccount& client, const User& user) {
       return report_.violate(client.name + " has another event " + std::to_string(i + 1) +
                              " than the log: " + history[i].frame + " for " +
                              user.events[i]->value);
+  if (!client.seen_beyond.empty())
+    report_.violate(client.name + " was shown event " +
+                    std::to_string(client.seen_beyond.front().seq) +
+                    ", which did not come again when it was asked for");
 }
 
 void LogAudit::check_sends(const ClientAccount& client, const User& user) {

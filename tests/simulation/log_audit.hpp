@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "event-store/model/event.hpp"
+#include "tests/simulation/outcome_oracle.hpp"
 #include "tests/simulation/ownership_fold.hpp"
 #include "tests/simulation/run_oracle.hpp"
 #include "tests/simulation/run_report.hpp"
@@ -26,7 +27,8 @@ using Unusable = std::map<std::pair<Partition, Offset>, bool>;
 struct AuditOptions {
   std::int32_t partitions = 1;
   Unusable unusable{};
-  bool gives_up_soon = false;  // routers, on a record or a run over which owners are lost
+  std::int32_t poison_count = 1000;  // owners lost over a record before it is given up
+  RunRules runs{};
 };
 
 // Whether the frame is that event of the log and nothing else.
@@ -44,6 +46,8 @@ class LogAudit {
   [[nodiscard]] Timestamp last_end() const { return last_end_; }
 
   void check_commands();
+  // Of one user each: nobody else says what stands in inbound.
+  void check_sent(const std::vector<ClientAccount>& clients);
   void check_client(const ClientAccount& client);
   void check_calls(const std::map<CallId, int>& calls);
 
@@ -52,24 +56,30 @@ class LogAudit {
     std::vector<RecordPtr> events;
     std::map<std::string, std::vector<std::int64_t>> received;  // seqs by message id
     std::map<std::string, std::int64_t> asked;                  // inbound offset by message id
+    std::vector<UserMessage> messages;                          // of inbound
     std::set<std::string> rejected;                             // message ids
     std::set<std::string> cancels;                              // run ids, of inbound
     std::set<std::string> answers;                              // request ids, of inbound
-    std::optional<RunOracle> oracle;
+    std::optional<RunOracle> runs;
+    OutcomeOracle outcomes;
+    Timestamp last_time{};
   };
   struct PartitionCommands {
-    std::vector<std::int64_t> asked;               // offsets
-    std::map<std::int64_t, std::string> messages;  // message ids by offset
-    std::vector<std::int64_t> answered;            // offsets in the order of their outcomes
-    std::set<std::string> unusable;                // ids that their quarantine records must have
-    std::set<std::string> quarantined;             // and those that are there
+    std::vector<std::int64_t> asked;             // offsets
+    std::map<std::int64_t, Command> usable;      // by offset
+    std::map<std::int64_t, std::int32_t> tried;  // how often alone, by offset, as checkpoints say
+    std::vector<std::int64_t> answered;          // offsets in the order of their outcomes
+    std::set<std::string> unusable;              // ids that their quarantine records must have
+    std::set<std::string> quarantined;           // and those that are there
+    // Owners were lost over it as often as it takes to give it up.
+    [[nodiscard]] bool may_be_poison(Offset offset, std::int32_t poison_count) const;
   };
 
   void read_inbound(Partition partition, const std::vector<RecordPtr>& records);
   void read_events(Partition partition, const std::vector<RecordPtr>& records);
   void read_quarantine(Partition partition, const std::vector<RecordPtr>& records);
   void take(Partition partition, const RecordPtr& record);
-  void take_outcome(Partition partition, const Event& event, User& user);
+  void take_outcome(const std::string& place, Partition partition, const Event& event, User& user);
   void take_run_event(const std::string& place, const Event& event);
   void check_history(const ClientAccount& client, const User& user);
   void check_sends(const ClientAccount& client, const User& user);
@@ -80,7 +90,6 @@ class LogAudit {
   std::map<UserId, User> users_;
   std::map<Partition, PartitionCommands> commands_;
   std::set<RunId> open_;
-  std::set<RunId> ended_;
   std::map<CallId, int> stated_calls_;
   Timestamp last_end_{};
 };

@@ -125,7 +125,9 @@ int main(int argc, char** argv) {
         return simulation::defence_named(name) ? "" : "no defence of this name";
       });
   CLI11_PARSE(app, argc, argv);
-  std::signal(SIGABRT, simulation::tell_again);  // an assertion, an exception
-  std::signal(SIGALRM, simulation::tell_again);  // it never ends
+  for (const int signal : {SIGABRT,  // an assertion, an exception
+                           SIGALRM,  // it never ends
+                           SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+    std::signal(signal, simulation::tell_again);
   return simulation::play(argv[0], options);
 }

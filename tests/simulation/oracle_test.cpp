@@ -35,37 +35,43 @@ std::string all(const RunReport& report) {
 // One user whose messages are answered by the echo agent; a test breaks what it wants.
 class AuditedLog : public ::testing::Test {
  protected:
-  void says(const std::string& message) {
-    const auto offset = static_cast<std::int64_t>(log_.records(kInbound).size());
-    inbound_[message] = offset;
+  void says(const std::string& message, const std::string& agent = "echo") {
+    sends(message, UserMessage{MessageId(message), ThreadId("t"), "hello", agent});
+  }
+  // `as`: what it is called in state().
+  void sends(const std::string& as, CommandData data) {
+    inbound_[as] = static_cast<std::int64_t>(log_.records(kInbound).size());
     log_.put(kInbound,
-             event_store::encode_command(
-                 {.id = "c" + message,
-                  .source = "/test",
-                  .time = Timestamp{},
-                  .user_id = kUser,
-                  .websocket_client_id = WebsocketClientId("ws_a"),
-                  .traceparent = std::nullopt,
-                  .data = UserMessage{MessageId(message), ThreadId("t"), "hello", "echo"}}));
+             event_store::encode_command({.id = "c" + as,
+                                          .source = "/test",
+                                          .time = Timestamp{},
+                                          .user_id = kUser,
+                                          .websocket_client_id = WebsocketClientId("ws_a"),
+                                          .traceparent = std::nullopt,
+                                          .data = std::move(data)}));
   }
   void claims() {
     log_.put(kEvents, RealRecords(log_id()).of({.kind = ownership_model::kOwned, .epoch = 1}));
   }
   void state(const std::string& message, EventData data) {
+    state_as(message, message, std::move(data));
+  }
+  // As the outcome of a command about the message.
+  void state_as(const std::string& command, const std::string& message, EventData data) {
     ++ord_;
     ++seq_;
     const RunId run = event_store::run_id_of(kUser, MessageId(message));
     NewRecord record = event_store::encode_event(
         {.id = event_store::event_id_of(log_id(), Partition(0), Epoch(1), kUser, Seq(seq_)),
          .source = "/test",
-         .time = Timestamp{},
+         .time = now_,
          .user_id = kUser,
          .thread_id = ThreadId("t"),
          .run_id = run,
          .attempt = Attempt(1),
          .websocket_client_id = WebsocketClientId("ws_a"),
          .seq = Seq(seq_),
-         .inbound_offset = Offset(inbound_.at(message)),
+         .inbound_offset = Offset(inbound_.at(command)),
          .epoch = Epoch(1),
          .owner_seq = OwnerSeq(ord_),
          .causation_id = "c",
@@ -98,6 +104,7 @@ class AuditedLog : public ::testing::Test {
     RunReport report;
     LogAudit audit(log_, options_, report);
     audit.check_commands();
+    audit.check_sent({client_});
     audit.check_client(client_);
     audit.check_calls(calls);
     return all(report);
@@ -110,6 +117,14 @@ class AuditedLog : public ::testing::Test {
             {static_cast<std::int64_t>(client_.history.size()) + 1,
              event_store::encode_event_frame(*record, "cursor", event_store::WireDialect::v1)});
   }
+  [[nodiscard]] static Said said(const std::string& message, int first_said, int acknowledged) {
+    return {.message_id = MessageId(message),
+            .thread = "t",
+            .agent = "echo",
+            .content = "hello",
+            .first_said = first_said,
+            .acknowledged = acknowledged};
+  }
   [[nodiscard]] LogId log_id() { return log_.open_session()->describe().log_id; }
 
   SimulatedScheduler scheduler_;
@@ -118,6 +133,7 @@ class AuditedLog : public ::testing::Test {
   ClientAccount client_{"client", kUser};
   std::int64_t ord_ = 0;
   std::int64_t seq_ = 0;
+  Timestamp now_{};
 
  private:
   std::map<std::string, std::int64_t> inbound_;
@@ -125,13 +141,112 @@ class AuditedLog : public ::testing::Test {
 
 TEST_F(AuditedLog, AWholeHistoryHasNothingWrong) {
   has_a_run("m");
-  client_.said = {{.message_id = MessageId("m"),
-                   .thread = "t",
-                   .agent = "echo",
-                   .first_said = 1,
-                   .acknowledged = 2}};
+  client_.said = {said("m", 1, 2)};
   sees_everything();
   EXPECT_EQ(found(), "");
+}
+
+TEST_F(AuditedLog, InboundHasWhatWasSaidAndNothingElse) {
+  has_a_run("m");
+  EXPECT_NE(found().find("inbound has message m, which nobody said so"), std::string::npos);
+  client_.said = {said("m", 1, 2)};
+  for (std::string Said::*part : {&Said::content, &Said::thread, &Said::agent}) {
+    std::string other = "other";
+    std::swap(client_.said[0].*part, other);
+    EXPECT_NE(found().find("which nobody said so"), std::string::npos);
+    std::swap(client_.said[0].*part, other);
+  }
+  EXPECT_EQ(found().find("which nobody said so"), std::string::npos);
+  sends("c", CancelRun{event_store::run_id_of(kUser, MessageId("m"))});
+  EXPECT_NE(found().find("a cancel or an answer that nobody sent"), std::string::npos);
+}
+
+TEST_F(AuditedLog, WhatIsReceivedIsWhatWasSent) {
+  says("m1");
+  says("m2");
+  claims();
+  state("m1", MessageReceived{MessageId("m1"), "hullo", "echo"});
+  EXPECT_NE(found().find("received that is not what was sent"), std::string::npos);
+  state("m2", MessageDuplicate{MessageId("m2"), event_store::run_id_of(kUser, MessageId("m2"))});
+  EXPECT_NE(found().find("called a duplicate that is none"), std::string::npos);
+}
+
+TEST_F(AuditedLog, NoMessageIsRefusedWithoutAReason) {
+  says("m1");
+  says("m2");
+  claims();
+  state("m1", MessageRejected{MessageId("m1"), RejectCode::queue_full, "no"});
+  EXPECT_NE(found().find("has the outcome message_rejected"), std::string::npos);
+  state("m2", MessageRejected{MessageId("m2"), RejectCode::poison, "no"});
+  EXPECT_NE(found().find("a record was given up too soon"), std::string::npos);
+}
+
+TEST_F(AuditedLog, ACancelIsAcceptedWhileItsRunIsOpen) {
+  const RunId run = event_store::run_id_of(kUser, MessageId("m"));
+  has_a_run("m");
+  sends("c1", CancelRun{run});
+  state_as("c1", "m", CancelRejected{run, CancelRejectCode::run_ended});
+  EXPECT_EQ(found().find("a cancel is refused"), std::string::npos);
+  sends("c2", CancelRun{run});
+  state_as("c2", "m", CancelRejected{run, CancelRejectCode::unknown_run});
+  EXPECT_NE(found().find("a cancel is refused as unknown_run"), std::string::npos);
+  sends("c3", CancelRun{run});
+  state_as("c3", "m", CancelRequested{run, "ws_a"});
+  EXPECT_NE(found().find("the cancel of a run that is not open"), std::string::npos);
+}
+
+TEST_F(AuditedLog, AnAnswerIsAcceptedOnceWhileItsRunIsOpen) {
+  const RunId run = event_store::run_id_of(kUser, MessageId("m"));
+  const RequestId request("r");
+  const RunInput input{run, request, JsonText(R"({"confirmed":true})")};
+  says("m", "ask");
+  claims();
+  state("m", MessageReceived{MessageId("m"), "hello", "ask"});
+  state("m", AgentStarted{.agent = "ask", .agent_version = "1", .message_id = MessageId("m")});
+  state("m", InputRequested{.step = Step(1),
+                            .request_id = request,
+                            .prompt = "Shall I?",
+                            .schema = JsonText("{}"),
+                            .expires = Timestamp(std::chrono::seconds(9))});
+  sends("i1", input);
+  state_as("i1", "m", RunInputRejected{run, request, InputRejectCode::unknown_request});
+  EXPECT_NE(found().find("an answer is refused as unknown_request"), std::string::npos);
+  sends("i2", input);
+  state_as("i2", "m", RunInputReceived{run, request, JsonText(R"({"confirmed":false})")});
+  EXPECT_NE(found().find("an answer is received that is not what was sent"), std::string::npos);
+  sends("i3", input);
+  state_as("i3", "m", RunInputReceived{run, request, input.data});
+  EXPECT_NE(found().find("an answer is accepted that is already_answered"), std::string::npos);
+}
+
+TEST_F(AuditedLog, AQuestionExpiresNotBeforeItsTime) {
+  const auto asks = [&](const std::string& message) {
+    says(message, "ask");
+    state(message, MessageReceived{MessageId(message), "hello", "ask"});
+    state(message,
+          AgentStarted{.agent = "ask", .agent_version = "1", .message_id = MessageId(message)});
+    state(message, InputRequested{.step = Step(1),
+                                  .request_id = RequestId("r"),
+                                  .prompt = "Shall I?",
+                                  .schema = JsonText("{}"),
+                                  .expires = Timestamp(std::chrono::seconds(9))});
+    state(message, AgentFailed{FailureCode::deadline, "nobody answered in time"});
+  };
+  claims();
+  now_ = Timestamp(std::chrono::seconds(9));
+  asks("late");
+  EXPECT_EQ(found().find("its agent does not fail"), std::string::npos);
+  now_ = Timestamp(std::chrono::seconds(8));
+  asks("soon");
+  EXPECT_NE(found().find("its agent does not fail"), std::string::npos);
+  EXPECT_NE(found().find("the time of its user went back"), std::string::npos);
+}
+
+TEST_F(AuditedLog, WhatWasShownOnceComesAgain) {
+  has_a_run("m");
+  sees_everything();
+  client_.seen_beyond = {{5, "{}"}};
+  EXPECT_NE(found().find("was shown event 5, which did not come again"), std::string::npos);
 }
 
 TEST_F(AuditedLog, CommandsAreAnsweredOnceInTheirOrder) {
@@ -224,7 +339,7 @@ class RunOfEcho : public ::testing::Test {
   static inline const CallId kCall = event_store::call_id_of(kRun, Step(1));
 
  private:
-  RunOracle oracle_{false};
+  RunOracle oracle_{{.tries_max = 2}};
 };
 
 TEST_F(RunOfEcho, ThinksAndAnswers) {
@@ -257,7 +372,16 @@ TEST_F(RunOfEcho, StartsOnce) {
 }
 TEST_F(RunOfEcho, DoesNotFail) { EXPECT_NE(take(AgentFailed{FailureCode::deadline, "late"}), ""); }
 TEST_F(RunOfEcho, IsGivenUpByNobody) {
+  EXPECT_EQ(take(RunResumed{ResumeReason::owner_lost}), "");
+  EXPECT_EQ(take(RunResumed{ResumeReason::owner_lost}), "");
+  EXPECT_EQ(thinks(), "") << "and so begins to count anew";
+  EXPECT_EQ(take(RunResumed{ResumeReason::owner_lost}), "");
   EXPECT_NE(take(AgentFailed{FailureCode::attempts_exhausted, "often"}), "");
+}
+TEST_F(RunOfEcho, IsGivenUpWhenItsOwnersAreLostWithoutAStep) {
+  EXPECT_EQ(take(RunResumed{ResumeReason::owner_lost}), "");
+  EXPECT_EQ(take(RunResumed{ResumeReason::owner_lost}), "");
+  EXPECT_EQ(take(AgentFailed{FailureCode::attempts_exhausted, "often"}), "");
 }
 TEST_F(RunOfEcho, IsCancelledWhenSomebodyCancelsIt) {
   EXPECT_EQ(take(AgentCancelled{"cancelled", "ws_a"}), "a run was cancelled that nobody cancelled");
@@ -302,13 +426,6 @@ TEST_F(AuditedLog, AFrameShowsAllOfItsEvent) {
 
 TEST_F(AuditedLog, WhatIsAcknowledgedIsThereOnceAndInItsOrder) {
   has_a_run("m1");
-  const auto said = [](const char* message, int first_said, int acknowledged) {
-    return Said{.message_id = MessageId(message),
-                .thread = "t",
-                .agent = "echo",
-                .first_said = first_said,
-                .acknowledged = acknowledged};
-  };
   sees_everything();
   client_.said = {said("m0", 1, 2)};
   EXPECT_NE(found().find("m0 was acknowledged and is lost"), std::string::npos);

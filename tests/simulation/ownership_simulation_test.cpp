@@ -20,6 +20,7 @@
 #include "tests/agents/test_agents.hpp"
 #include "tests/router/counting_agent.hpp"
 #include "tests/router/simulated_router.hpp"
+#include "tests/simulation/event_name.hpp"
 
 namespace signalbox::router {
 namespace {
@@ -255,9 +256,7 @@ struct Audit {
       names["resumed after a release"] += resumed->reason == ResumeReason::released;
     if (const auto* failed = std::get_if<AgentFailed>(&event->data))
       names["nobody answered"] += failed->code == FailureCode::deadline;
-    if (name.starts_with("message_") || name.starts_with("cancel_") ||
-        name.starts_with("run_input_"))
-      outcomes.push_back(event->inbound_offset.value());
+    if (simulation::is_outcome(name)) outcomes.push_back(event->inbound_offset.value());
     if (!event->run_id) return;
     const bool is_of_run =
         name.starts_with("agent_") || name.starts_with("tool_") || name == "run_resumed";

@@ -37,7 +37,11 @@ std::string RunOracle::take(const Event& event) {
   Run& run = found->second;
   if (const auto* input = std::get_if<RunInputReceived>(&event.data)) {
     run.confirmed = nlohmann::json::parse(input->data.value()).at("confirmed").get<bool>();
+    run.lost = 0;
   }
+  const auto* resumed = std::get_if<RunResumed>(&event.data);
+  const bool waits = run.expires != Timestamp{} && !run.confirmed;
+  if (resumed != nullptr && resumed->reason == ResumeReason::owner_lost && !waits) ++run.lost;
   if (std::holds_alternative<CancelRequested>(event.data)) run.cancelled = true;
   if (!is_terminal(event.data)) return take_step(run, event);
   const std::string wrong = take_end(run, event);
@@ -55,6 +59,7 @@ std::string RunOracle::take_step(Run& run, const Event& event) {
   if (const auto* completed = std::get_if<ToolCompleted>(&event.data)) {
     if (run.open_call != completed->call_id) return "the result of a call that is not open";
     run.open_call.reset();
+    run.lost = 0;
     if (completed->error && completed->error->code != "deadline")
       return "a call failed: " + completed->error->code;
     return "";
@@ -63,9 +68,11 @@ std::string RunOracle::take_step(Run& run, const Event& event) {
     run.steps.push_back("think " + thought->content);
   } else if (const auto* asked = std::get_if<InputRequested>(&event.data)) {
     run.steps.push_back("ask " + asked->prompt);
+    run.expires = asked->expires;
   } else {
     return "";
   }
+  run.lost = 0;
   if (!run.started) return "a step of a run that has not started";
   if (run.open_call) return "a step while a call is open";
   return begins_with(all_steps_of(run.agent), run.steps) ? ""
@@ -83,6 +90,7 @@ std::string RunOracle::take_call(Run& run, const ToolExecuting& call) {
   if (!run.started) return "a call of a run that has not started";
   if (run.open_call) return run.open_call == call.call_id ? "" : "a call while another is open";
   run.open_call = call.call_id;
+  run.lost = 0;
   run.steps.push_back("call " + call.name);
   if (static_cast<int>(run.steps.size()) != call.step.value()) return "a call of another step";
   return begins_with(all_steps_of(run.agent), run.steps) ? ""
@@ -95,13 +103,15 @@ std::string RunOracle::take_end(const Run& run, const Event& event) {
   if (run.cancelled) return "a run was to be cancelled and ended otherwise";
   if (!run.started) return "a run ended before it started";
   if (const auto* failed = std::get_if<AgentFailed>(&event.data))
-    return check_failure(run, *failed);
+    return check_failure(run, *failed, event.time);
   return check_answer(run, std::get<AgentCompleted>(event.data));
 }
 
-std::string RunOracle::check_failure(const Run& run, const AgentFailed& failed) const {
-  if (failed.code == FailureCode::attempts_exhausted && gives_up_soon_) return "";
-  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") && !run.confirmed;
+std::string RunOracle::check_failure(const Run& run, const AgentFailed& failed,
+                                     Timestamp time) const {
+  if (failed.code == FailureCode::attempts_exhausted && run.lost >= rules_.tries_max) return "";
+  const bool waited = run.agent == "ask" && run.steps == all_steps_of("ask") && !run.confirmed &&
+                      (rules_.clock_jumped || time >= run.expires);
   if (failed.code == FailureCode::deadline && waited) return "";
   return "its agent does not fail: " + std::string(to_text(failed.code)) + " " + failed.message;
 }

@@ -3,6 +3,7 @@
 // order: its steps, its answer, its memory, and whether it may end so. A value; one thread.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,10 +13,15 @@
 
 namespace signalbox::simulation {
 
+// How the routers were set up, and whether times tell anything.
+struct RunRules {
+  std::int32_t tries_max = 1000;  // resumptions of a run without a step between them
+  bool clock_jumped = false;
+};
+
 class RunOracle {
  public:
-  // `gives_up_soon`: runs may end because their owners were lost too often.
-  explicit RunOracle(bool gives_up_soon) : gives_up_soon_(gives_up_soon) {}
+  explicit RunOracle(const RunRules& rules) : rules_(rules) {}
 
   // The user's next event. What is wrong with it, as a sentence; empty where nothing is.
   [[nodiscard]] std::string take(const Event& event);
@@ -27,7 +33,9 @@ class RunOracle {
     ThreadId thread;
     bool started = false;
     bool cancelled = false;           // asked for
-    std::optional<bool> confirmed{};  // what the answer to its question was
+    Timestamp expires{};              // its question
+    std::optional<bool> confirmed{};  // what the answer to that was
+    std::int32_t lost = 0;            // owners, since its last step
     std::vector<std::string> steps{};
     std::optional<CallId> open_call{};
   };
@@ -37,9 +45,10 @@ class RunOracle {
   [[nodiscard]] std::string take_call(Run& run, const ToolExecuting& call);
   [[nodiscard]] std::string take_end(const Run& run, const Event& event);
   [[nodiscard]] std::string check_answer(const Run& run, const AgentCompleted& completed);
-  [[nodiscard]] std::string check_failure(const Run& run, const AgentFailed& failed) const;
+  [[nodiscard]] std::string check_failure(const Run& run, const AgentFailed& failed,
+                                          Timestamp time) const;
 
-  bool gives_up_soon_;
+  RunRules rules_;
   std::map<RunId, Run> open_;
   std::map<ThreadId, RunId> running_;     // of each thread at most one
   std::map<ThreadId, int> runs_of_echo_;  // answered in the thread: its memory

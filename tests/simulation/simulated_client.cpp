@@ -106,13 +106,14 @@ void SimulatedClient::watch_for_answers(std::uint64_t visit) {
 }
 
 void SimulatedClient::say(MessageId message, std::string thread, std::string agent) {
-  account_.said.push_back({std::move(message), std::move(thread), std::move(agent), ++operations_});
+  std::string content =
+      "say " + message.value() + " " + std::string(kCanary) + account_.user.value();
+  account_.said.push_back(
+      {std::move(message), std::move(thread), std::move(agent), std::move(content), ++operations_});
   if (ready_) send_message(account_.said.back());
 }
 
 void SimulatedClient::send_message(Said& said) {
-  const std::string content =
-      "say " + said.message_id.value() + " " + std::string(kCanary) + account_.user.value();
   // Said once more before it was answered: the first try is given up.
   if (std::exchange(said.is_open, true))
     keep("unknown", {{"op", "user_message"}, {"message_id", said.message_id.value()}});
@@ -120,12 +121,12 @@ void SimulatedClient::send_message(Said& said) {
   keep("invoke", {{"op", "user_message"},
                   {"message_id", said.message_id.value()},
                   {"thread_id", said.thread},
-                  {"content_sha256", bench::sha256_hex(content)},
+                  {"content_sha256", bench::sha256_hex(said.content)},
                   {"n", ++said.tries}});
   send({{"type", "user_message"},
         {"message_id", said.message_id.value()},
         {"thread_id", said.thread},
-        {"content", content},
+        {"content", said.content},
         {"agent", said.agent}});
 }
 
@@ -135,12 +136,14 @@ void SimulatedClient::cancel_one_run() {
   const Said& said = account_.said[account_.said.size() - 1 - parts_.random.below(newest)];
   const RunId run = event_store::run_id_of(account_.user, said.message_id);
   const std::string run_id = run.value().to_string();
+  account_.sent_cancels.insert(run_id);
   send({{"type", "cancel_run"}, {"run_id", run_id}, {"id", std::string(kCancel) + run_id}});
 }
 
 void SimulatedClient::answer_one_question() {
   if (questions_.empty() || !ready_) return;
   const auto& [run, request] = questions_[parts_.random.below(questions_.size())];
+  account_.sent_answers.insert(request);
   send({{"type", "run_input"},
         {"run_id", run},
         {"request_id", request},
@@ -148,12 +151,19 @@ void SimulatedClient::answer_one_question() {
         {"id", std::string(kAnswer) + request}});
 }
 
-void SimulatedClient::cut() {
+bool SimulatedClient::cut() {
   if (connection_) connection_->cut();
+  return connection_ != nullptr;
 }
 
-void SimulatedClient::stall(bool stalled) {
+bool SimulatedClient::vanish() {
+  if (connection_) connection_->vanish();
+  return connection_ != nullptr;
+}
+
+bool SimulatedClient::stall(bool stalled) {
   if (connection_) connection_->stall(stalled);
+  return connection_ != nullptr;
 }
 
 void SimulatedClient::resume_where_it_was() {
@@ -264,6 +274,8 @@ void SimulatedClient::on_event(const Json& frame, std::string_view text) {
   const auto next = static_cast<std::int64_t>(account_.history.size()) + 1;
   // What it asked for again begins; until then what was on its way may still come.
   if (asked_for_ && seq == static_cast<std::int64_t>(asked_for_->seen) + 1) {
+    const auto again = account_.history.begin() + static_cast<std::ptrdiff_t>(asked_for_->seen);
+    account_.seen_beyond.insert(account_.seen_beyond.begin(), again, account_.history.end());
     account_.history.resize(asked_for_->seen);
     if (seq != next) {
       asked_for_.reset();
@@ -277,6 +289,12 @@ void SimulatedClient::on_event(const Json& frame, std::string_view text) {
   if (type == "input_requested")
     questions_.emplace_back(frame.at("run_id"), frame.at("data").at("request_id"));
   account_.history.push_back({seq, std::string(text)});
+  if (!account_.seen_beyond.empty()) {
+    if (account_.seen_beyond.front().frame != text)
+      violate("event " + std::to_string(seq) + " came again as another: " + std::string(text) +
+              " for " + account_.seen_beyond.front().frame);
+    account_.seen_beyond.pop_front();
+  }
   std::erase_if(bookmarks_,
                 [&](const Bookmark& one) { return one.seen >= account_.history.size(); });
   keep_cursor(frame.at("cursor"));

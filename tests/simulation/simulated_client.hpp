@@ -4,6 +4,7 @@
 // One real thread, virtual time.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +25,7 @@ struct Said {
   MessageId message_id;
   std::string thread;
   std::string agent;
+  std::string content;
   int first_said = 0;
   int acknowledged = 0;  // 0: not yet
   int tries = 0;
@@ -40,7 +42,11 @@ struct ClientAccount {
   std::string name;
   UserId user;
   std::vector<SeenEvent> history{};  // without what came once more
+  // What it had seen of what follows the history, before it went back: it must come once more.
+  std::deque<SeenEvent> seen_beyond{};
   std::vector<Said> said{};
+  std::set<std::string> sent_cancels{};          // run ids
+  std::set<std::string> sent_answers{};          // request ids
   std::set<std::string> acknowledged_cancels{};  // run ids
   std::set<std::string> acknowledged_answers{};  // request ids
 };
@@ -65,9 +71,10 @@ class SimulatedClient final : private ConnectionUser {
   void say(MessageId message, std::string thread, std::string agent);
   void cancel_one_run();
   void answer_one_question();
-  // The network between it and its gateway.
-  void cut();
-  void stall(bool stalled);
+  // The network between it and its gateway. False: there is none now.
+  bool cut();
+  bool vanish();
+  bool stall(bool stalled);
   // Goes back, on the connection it has, to a cursor that it has held before.
   void resume_where_it_was();
   // Asks for everything once more, from the start. It has read all of it when it is caught up.

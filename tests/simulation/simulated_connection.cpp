@@ -52,9 +52,14 @@ void SimulatedConnection::server_died() {
   cut();
 }
 
-void SimulatedConnection::cut() {
-  if (std::exchange(cut_, true)) return;
+void SimulatedConnection::vanish() {
+  cut_ = true;
   kept_.clear();
+}
+
+void SimulatedConnection::cut() {
+  vanish();
+  if (std::exchange(is_told_, true)) return;
   scheduler_.call_after(chosen(delays_.notice_of_cut_max),
                         [self = shared_from_this()] { self->end_client(CloseCode::abnormal); });
   scheduler_.call_after(chosen(delays_.notice_of_cut_max),

@@ -50,6 +50,8 @@ class SimulatedConnection final : public gateway::SocketWriter,
   // ---- network
   // From now on nothing arrives; both sides learn of it later.
   void cut();
+  // The same, and neither is told: each waits until it gives the other up.
+  void vanish();
   // The peer's kernel takes nothing until it is let go.
   void stall(bool stalled);
 
@@ -89,6 +91,7 @@ class SimulatedConnection final : public gateway::SocketWriter,
   std::size_t in_flight_ = 0;
   std::uint64_t progress_ = 0;
   bool cut_ = false;
+  bool is_told_ = false;  // of the cut
   bool stalled_ = false;
   bool reading_held_ = false;
   std::vector<std::string> held_;            // came while reading was held

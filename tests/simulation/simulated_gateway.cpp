@@ -194,21 +194,23 @@ void SimulatedGateway::start() {
   paused_ = false;
 }
 
-void SimulatedGateway::kill() { process_.reset(); }
+bool SimulatedGateway::kill() { return std::exchange(process_, nullptr) != nullptr; }
 
-void SimulatedGateway::drain() {
-  if (!process_ || paused_ || process_->draining_until) return;
+bool SimulatedGateway::drain() {
+  if (!process_ || paused_ || process_->draining_until) return false;
   surroundings_.scheduler.run_on(process_->shard, [this] { process_->drain(); });
+  return true;
 }
 
 void SimulatedGateway::end_if_drained() {
   if (process_ && process_->has_drained()) kill();
 }
 
-void SimulatedGateway::pause() {
-  if (!process_ || std::exchange(paused_, true)) return;
+bool SimulatedGateway::pause() {
+  if (!process_ || std::exchange(paused_, true)) return false;
   for (Executor* thread : {&process_->shard, &process_->feed_thread, &process_->helper})
     surroundings_.scheduler.pause(*thread);
+  return true;
 }
 
 void SimulatedGateway::go_on() {
@@ -229,9 +231,10 @@ bool SimulatedGateway::accept(const std::shared_ptr<SimulatedConnection>& connec
   return true;
 }
 
-void SimulatedGateway::for_each_connection(const std::function<void(SimulatedConnection&)>& visit) {
-  if (!process_) return;
-  for (const auto& socket : process_->sockets) visit(*socket.connection);
+std::size_t SimulatedGateway::cut_off() {
+  if (!process_) return 0;
+  for (const auto& socket : process_->sockets) socket.connection->cut();
+  return process_->sockets.size();
 }
 
 }  // namespace signalbox::simulation

@@ -6,7 +6,6 @@
 
 #include <prometheus/registry.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,10 +32,11 @@ class SimulatedGateway {
   ~SimulatedGateway();
 
   void start();
-  void kill();
-  void pause();
+  // Each of these says whether there was something to do it to.
+  bool kill();
+  bool pause();
+  bool drain();
   void go_on();
-  void drain();
   // Ends the process where it has drained. Called now and then, outside of any task.
   void end_if_drained();
 
@@ -44,8 +44,8 @@ class SimulatedGateway {
   // more).
   [[nodiscard]] bool accept(const std::shared_ptr<SimulatedConnection>& connection,
                             gateway::Handshake handshake, const UserId& user);
-  // Every connection there is, for faults of the network.
-  void for_each_connection(const std::function<void(SimulatedConnection&)>& visit);
+  // Cuts every connection there is; how many.
+  std::size_t cut_off();
 
  private:
   struct Process;

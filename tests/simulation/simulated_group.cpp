@@ -56,6 +56,7 @@ void SimulatedGroup::lose(const std::string& process) {
   const auto found = members_.find(process);
   if (found == members_.end() || !found->second->heard_of) return;
   found->second->heard_of = false;
+  parts_.report.count("router paused past its session");
   share();
 }
 

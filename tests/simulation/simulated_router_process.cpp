@@ -62,23 +62,25 @@ void SimulatedRouterProcess::start() {
       });
 }
 
-void SimulatedRouterProcess::kill_in_commit() {
-  if (!process_) return;
+bool SimulatedRouterProcess::kill_in_commit() {
+  if (!process_) return false;
   const auto commits = [&] { return surroundings_.log.in_flight(*process_->session) > 1; };
-  if (!surroundings_.scheduler.run_until(commits, kCommitWait)) return kill();
-  surroundings_.log.crash_in_commit(*process_->session);
+  const bool is_committing = surroundings_.scheduler.run_until(commits, kCommitWait);
+  if (is_committing) surroundings_.log.crash_in_commit(*process_->session);
   kill();
+  return is_committing;
 }
 
-void SimulatedRouterProcess::kill() { process_.reset(); }
+bool SimulatedRouterProcess::kill() { return std::exchange(process_, nullptr) != nullptr; }
 
-void SimulatedRouterProcess::pause() {
-  if (!process_ || std::exchange(paused_, true)) return;
+bool SimulatedRouterProcess::pause() {
+  if (!process_ || std::exchange(paused_, true)) return false;
   surroundings_.scheduler.pause(process_->executor);
   surroundings_.scheduler.call_after(std::chrono::milliseconds(surroundings_.random.below(1500)),
                                      [this] {
                                        if (paused_) surroundings_.group.lose(name_);
                                      });
+  return true;
 }
 
 void SimulatedRouterProcess::go_on() {
@@ -87,11 +89,12 @@ void SimulatedRouterProcess::go_on() {
   surroundings_.group.hear_of(name_);
 }
 
-void SimulatedRouterProcess::drain() {
-  if (!process_ || paused_ || std::exchange(draining_, true)) return;
+bool SimulatedRouterProcess::drain() {
+  if (!process_ || paused_ || std::exchange(draining_, true)) return false;
   surroundings_.scheduler.run_on(process_->executor, [process = process_.get()] {
     process->router.drain([process] { process->gone = true; });
   });
+  return true;
 }
 
 bool SimulatedRouterProcess::is_leaving() const { return process_ && draining_ && !process_->gone; }
@@ -100,8 +103,9 @@ std::vector<std::string> SimulatedRouterProcess::not_ready() const {
   return process_ ? process_->router.not_ready() : std::vector<std::string>{"it does not run"};
 }
 
-void SimulatedRouterProcess::lose_snapshots() {
+bool SimulatedRouterProcess::lose_snapshots() {
   if (!process_) snapshots_ = std::make_unique<event_store::MemorySnapshotStore>();
+  return !process_;
 }
 
 Result<void> SimulatedRouterProcess::keep_snapshots(const std::string& folder) const {

@@ -25,13 +25,14 @@ class SimulatedRouterProcess {
 
   // A new process, where there is none, or one that has left or serves a partition no more.
   void start();
-  void kill();
+  // Each of these says whether there was something to do it to.
+  bool kill();
   // kill -9 while the log commits what the process has handed to it, soon: a part of that is lost.
-  void kill_in_commit();
-  void pause();
+  bool kill_in_commit();
+  bool pause();
+  bool drain();
+  bool lose_snapshots();
   void go_on();
-  void drain();
-  void lose_snapshots();
   // In a file named after this machine.
   [[nodiscard]] Result<void> keep_snapshots(const std::string& folder) const;
   // What it says of itself: why it does not serve.
