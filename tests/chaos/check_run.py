@@ -29,6 +29,7 @@ class Verdict:
     count: int = 0
     counts: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     verdicts: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    outcomes: checkers.Outcomes | None = None
     seconds_to_the_last_end: float | None = None
 
     def add(self, violations, count=None):
@@ -43,12 +44,14 @@ def check(history, dump, healed_at=None, limit_seconds=120, partial=False, refus
     verdict = Verdict(verdicts=log.verdicts)
     verdict.add(log.faults[:checkers.KEPT * 5], len(log.faults))
     judges = [kind(log) for kind in checkers.OF_HISTORIES]
+    verdict.outcomes = checkers.Outcomes(log)
     ends = next(judge for judge in judges if isinstance(judge, checkers.EverythingEnds))
     ends.healed_at, ends.limit_seconds = healed_at, limit_seconds
     next(judge for judge in judges if isinstance(judge, checkers.FailsStop)).refusals = refusals
     with open(history, encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             count_line(verdict.counts, line)
+            verdict.outcomes.see(line)
             for judge in judges:
                 judge.see(line)
     for judge in judges:
@@ -56,7 +59,7 @@ def check(history, dump, healed_at=None, limit_seconds=120, partial=False, refus
         verdict.add(judge.found, judge.count)
     verdict.counts["events in the log"] = log.verdicts["valid"]
     verdict.counts["users"] = len(log.users)
-    verdict.counts["messages rejected"] = len(log.rejected - {None})
+    verdict.counts["messages rejected"] = len(log.rejected.keys() - {None})
     verdict.counts["runs ended"] = sum(1 for terminal in log.terminals.values() if terminal)
     verdict.seconds_to_the_last_end = ends.seconds_to_the_last_end()
     return verdict

@@ -372,6 +372,32 @@ class FailsStop(Checker):
                                      "change")
 
 
+class Outcomes:
+    """What became of what users sent. A correct history may have any of it: how much there may be of what is
+    for whoever made the history to judge."""
+
+    def __init__(self, log):
+        self.log = log
+        self.acked = {}  # (user, message id) -> run id
+        self.refused = collections.Counter()  # by code of the error frame
+
+    def see(self, line):
+        if line["kind"] == "ok" and is_send(line):
+            self.acked[line["user"], line["message_id"]] = line["run_id"]
+        elif line["kind"] == "fail":
+            self.refused[line["code"]] += 1
+
+    def ends(self):
+        """How many of the acknowledged messages ended how, in the log."""
+        return collections.Counter(self._end(*message) for message in self.acked.items())
+
+    def _end(self, message, run_id):
+        if message in self.log.rejected:
+            return f"message_rejected {self.log.rejected[message]}"
+        end = self.log.terminals.get(run_id)
+        return f"{end} {self.log.failed[run_id]}" if end == "agent_failed" else end or "nothing"
+
+
 class MemoryIsBounded(Checker):
     """No process grows above its limit, nor holds more open files than its limit."""
     invariant = "I16"

@@ -128,10 +128,11 @@ class LogIndex:
         self.verdicts = collections.Counter()
         self.users = {}  # user -> UserEvents
         self.sent = {}  # (user, message id) -> [Sent]
-        self.rejected = set()  # (user, message id) of what became a message_rejected
+        self.rejected = {}  # (user, message id) of what became a message_rejected -> its code
         self.received = {}  # (user, message id) -> (seq, run id) of its message_received
         self._message_at = {}  # (partition, inbound offset) -> (user, message id)
         self.terminals = {}  # run id -> name of its terminal event, None while it is open
+        self.failed = {}  # run id -> code of its agent_failed
         self.client_ids = collections.defaultdict(set)  # user -> sockets named in his records
         self.positions = []
         for partition, inbound, events in partitions:
@@ -188,4 +189,6 @@ class LogIndex:
             self.received.setdefault(message, (len(events), record.headers.get("ce_runid")))
         if name == "message_rejected":  # by its place: of a poisoned record nothing is read
             place = partition, int(record.headers["ce_inboundoffset"])
-            self.rejected.add(self._message_at.get(place))
+            self.rejected[self._message_at.get(place)] = json.loads(record.value).get("code")
+        if name == "agent_failed":
+            self.failed[record.headers["ce_runid"]] = json.loads(record.value).get("code")
