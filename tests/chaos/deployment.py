@@ -217,6 +217,14 @@ class Embedded(Deployment):
         return []
 
 
+def wrong_in_quarantine(listed, poisoned):
+    """Of what `quarantine list --json` said: each poisoned record is there, once, and nothing else."""
+    places = [(entry["partition"], entry["offset"]) for entry in map(json.loads, listed.splitlines())]
+    if len(places) == len(set(places)) == poisoned:
+        return []
+    return [f"I13 {poisoned} poisoned records, in quarantine {len(places)} of {len(set(places))} places"]
+
+
 class Cluster(Deployment):
     """Three routers, two gateways and two event stores."""
     partitions = PARTITIONS
@@ -272,16 +280,13 @@ class Cluster(Deployment):
                         for part in self.of_role("event-store")]
 
     def check(self):
-        """What is wrong beside histories and log: each poisoned record is in quarantine, once."""
+        """What is wrong beside histories and log."""
         listed = subprocess.run(
             [self.program, "quarantine", "list", "--json", "--kafka", self.kafka.address, "--topic-prefix",
              PREFIX], capture_output=True, text=True, timeout=120, env=clean_environment(), check=False)
         if listed.returncode:
             return [f"I13 quarantine list: {listed.stderr}"]
-        places = [(entry["partition"], entry["offset"]) for entry in map(json.loads, listed.stdout.splitlines())]
-        if len(places) == len(set(places)) == self.poisoned:
-            return []
-        return [f"I13 {self.poisoned} poisoned records, in quarantine {len(places)} of {len(set(places))} places"]
+        return wrong_in_quarantine(listed.stdout, self.poisoned)
 
     def destroy(self):
         super().destroy()

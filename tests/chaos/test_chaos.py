@@ -1,9 +1,9 @@
-"""The harness of the attacks itself (ops/chaos): what it takes for too little, and that it ends."""
-import argparse
+"""ops/chaos: its exit codes, what it keeps, and that it ends what it has started."""
 import importlib.machinery
 import importlib.util
+import json
 import pathlib
-import threading
+import sys
 
 import pytest
 
@@ -12,72 +12,86 @@ LOADER = importlib.machinery.SourceFileLoader("chaos", str(PATH))
 chaos = importlib.util.module_from_spec(importlib.util.spec_from_loader("chaos", LOADER))
 LOADER.exec_module(chaos)
 
-ENOUGH = {"faults": {"kill": 1, "stop": 0}, "operations": 400, "ok": 300}
 
-
-def too_little(minutes=0.3, **report):
-    return chaos.too_little(argparse.Namespace(minutes=minutes), ENOUGH | report)
-
-
-def test_a_short_run_must_have_done_something():
-    assert too_little() == []
-    assert too_little(faults={"kill": 0, "stop": 0}) == ["tried too little: no fault"]
-    assert too_little(ok=0) == ["tried too little: 0 operations answered with ok"]
-    assert chaos.too_little(argparse.Namespace(minutes=0.3), {"faults": {"kill": 1}}) != []
-
-
-def test_a_full_run_must_have_tried_each_fault_often():
-    often = {"kill": 5, "stop": 5}
-    lost = {"bytes that power cuts took back": 512}
-    assert too_little(minutes=10, faults=often, ok=10_000, **lost) == []
-    assert too_little(minutes=10, faults=often, ok=9_999, operations=20_000, **lost) != []
-    assert len(too_little(minutes=10, faults={"kill": 4, "stop": 0}, ok=10_000, **lost)) == 2
-    nothing = {"bytes that power cuts took back": 0}
-    assert too_little(minutes=10, faults=often, ok=10_000, **nothing) != []
-
-
-class EndedPart:
-    """It ended by itself, and comes back only when it is no longer asked to."""
-    name, busy, pid, disk = "serve", False, 0, None
-
-    def __init__(self, over):
-        self.over = over
-        self.asked = threading.Event()
-        self.service = argparse.Namespace(log_tail=lambda: "")
-        self.was_told = None
-
-    def ended(self):
-        return 1
-
-    def start(self):
-        self.asked.set()
-        self.was_told = self.over.wait(30)
-
-
-class Deployment:
-    def __init__(self):
-        self.over = threading.Event()
-        self.parts = {"serve": EndedPart(self.over)}
+class Service:
+    def __init__(self, *_):
+        self.is_destroyed = False
 
     def start(self):
         pass
 
-    def client_urls(self):
-        return ""
+    def destroy(self):
+        self.is_destroyed = True
 
 
-@pytest.mark.parametrize("failure", [OSError, SystemExit])
-def test_nothing_is_started_again_once_the_attack_is_left(tmp_path, monkeypatch, failure):
-    """Whatever it is left by, and from the moment it is."""
-    service = Deployment()
-    part = service.parts["serve"]
+class Run:
+    """Of ops/chaos on a service that is not there; `found` is what is judged."""
 
+    def __init__(self, monkeypatch, folder):
+        self.monkeypatch, self.folder, self.data, self.service = monkeypatch, folder, folder / "data", Service()
+        self.found = []
+        self.data.mkdir()
+        for place, name, stand_in in (
+                (chaos.deployment, "what_is_lacking", lambda _: ""), (chaos.deployment, "Embedded", self.made),
+                (chaos.attack, "attack", lambda *_: None), (chaos.judgement, "judge", self.judge),
+                (chaos.tempfile, "mkdtemp", lambda **_: str(self.data)), (chaos.signal, "signal", lambda *_: None)):
+            monkeypatch.setattr(place, name, stand_in)
+
+    def made(self, *_):
+        return self.service
+
+    def judge(self, _, __, ___, ____, report):
+        report["violations"] = len(self.found)
+        return self.found
+
+    def code(self, *options):
+        self.monkeypatch.setattr(sys, "argv", ["chaos", "--backend", "sqlite", "--seed", "3", *options])
+        return chaos.main()
+
+
+@pytest.fixture(name="run")
+def a_run(monkeypatch, tmp_path):
+    return Run(monkeypatch, tmp_path)
+
+
+def test_without_a_violation_it_is_over(run):
+    assert run.code() == 0
+    assert run.service.is_destroyed and not run.data.exists()
+
+
+def test_what_is_wrong_is_told_and_kept(run, capsys):
+    run.found = ["I1 lost", "I5 twice"]
+    report = run.folder / "report.json"
+    assert run.code("--report", str(report)) == 1
+    assert run.service.is_destroyed and run.data.exists()
+    assert "violation: I1 lost\nviolation: I5 twice\n" in capsys.readouterr().out
+    told = json.loads(report.read_text("utf-8"))
+    assert told["violations"] == 2 and told["first violations"] == run.found
+
+
+def test_what_could_not_be_judged_is_kept(run, monkeypatch):
     def fail(*_):
-        assert part.asked.wait(30)
-        raise failure("no client")
+        raise OSError("the log cannot be read")
+    monkeypatch.setattr(chaos.judgement, "judge", fail)
+    with pytest.raises(OSError, match="the log cannot be read"):
+        run.code()
+    assert run.service.is_destroyed and run.data.exists()
 
-    monkeypatch.setattr(chaos, "start_chat", fail)
-    with pytest.raises(failure):
-        chaos.attack(argparse.Namespace(backend="sqlite", seed=1, minutes=1), tmp_path, service, {})
-    assert service.over.is_set() and part.was_told
-    assert "watch" not in [thread.name for thread in threading.enumerate()]
+
+def test_without_a_kafka_it_is_skipped_before_anything_began(run, monkeypatch):
+    def skip():
+        pytest.skip("there is none")
+    run.service.start = skip
+    assert run.code() == chaos.SKIPPED
+    assert run.service.is_destroyed and not run.data.exists()
+    run.service.start = lambda: None
+    run.data.mkdir()
+    monkeypatch.setattr(chaos.attack, "attack", lambda *_: pytest.skip("later"))
+    with pytest.raises(pytest.skip.Exception):  # no reason to pass for one that is skipped
+        run.code()
+
+
+def test_what_a_machine_lacks_is_named(run, monkeypatch, capsys):
+    monkeypatch.setattr(chaos.deployment, "what_is_lacking", lambda _: "a clock that jumps")
+    assert run.code() == 1
+    assert "a clock that jumps" in capsys.readouterr().out
