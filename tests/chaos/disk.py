@@ -21,7 +21,6 @@ class Disk:
 
     def __init__(self, folder, library):
         self.name, self.folder = folder.name, folder
-        self.busy = False  # a fault has it
         self.lost = 0  # bytes, in all power cuts
         self.refusals = []  # (from, to): nothing could be written, in nanoseconds of time.monotonic_ns()
         (folder / "undo").mkdir(parents=True)

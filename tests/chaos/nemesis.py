@@ -1,7 +1,7 @@
 """Faults, drawn from a seed, each on a thread of its own: what it harms, for how long, and its healing.
 
-A fault has what it harms to itself: a process, what leads to it, or its clock. Others may be at work at the
-same time elsewhere, also on the two other ones of a process. Every fault and its end is a line of `journal`, in
+A fault has what it harms to itself: a process, what leads to it, its clock, or several of them. Others may be at
+work at the same time elsewhere, also on the other ones of a process. Every fault and its end is a line of `journal`, in
 the clock of the clients' histories.
 """
 import json
@@ -11,6 +11,7 @@ import threading
 import time
 
 import network
+from deployment import TRY_AGAIN
 
 SESSION_SECONDS = 10  # a router not heard of for so long is out of the group
 PAUSE = (0.5, 3.0)  # between two faults
@@ -18,7 +19,7 @@ STORM_CONNECTIONS = 400
 # Within what tokens are given of another machine's clock ([auth] leeway), so that nobody is signed out.
 CLOCK_JUMP_SECONDS = 25
 AT_ONCE = 3
-FAILED, TRY_AGAIN = 1, 75  # exit codes
+FAILED = 1  # exit code
 
 
 class Nemesis:
@@ -57,26 +58,29 @@ class Nemesis:
                 self.bag.sort(key=lambda kind: "disk" in kind or "power" in kind)
         kind = self.bag.pop()
         seconds = self.random.uniform(*self.kinds[kind][1])
-        part = self.kinds[kind][0](self.deployment, self.random)
-        if part is None:
+        held = self.kinds[kind][0](self.deployment, self.random)
+        if held is None:
             self.bag.insert(len(self.bag) * 3 // 4, kind)  # again after a few others
             return
-        part.busy = True
+        for each in held:
+            each.busy = True
         self.counts[kind] += 1
-        thread = threading.Thread(target=self._harm, args=(kind, part, seconds), name=kind)
+        thread = threading.Thread(target=self._harm, args=(kind, held, seconds), name=kind)
         self.at_work.append(thread)
         thread.start()
 
-    def _harm(self, kind, part, seconds):
+    def _harm(self, kind, held, seconds):
+        part = held[0]
         self._write(part.name, kind, seconds=round(seconds, 2))
         try:
             self.kinds[kind][2](self.deployment, part, seconds)
             self._write(part.name, f"{kind} over")
-        except Exception as failed:  # whatever it was, the run goes on and is judged by it
+        except BaseException as failed:  # whatever it was, the run goes on and is judged by it
             self.failures.append(f"{part.name} after {kind}: {failed!r}")
             self._write(part.name, f"{kind} failed", why=repr(failed))
         finally:
-            part.busy = False
+            for each in held:
+                each.busy = False
 
     def _write(self, target, what, **more):
         with self.lock:
@@ -85,36 +89,31 @@ class Nemesis:
             self.journal.flush()
 
 
-# ---- what is chosen
+# ---- what is chosen: all that a fault has to itself, first what it harms; None where nothing is idle
 
-def one_of(role):
-    """An idle part of this role, or None where there is none."""
+def one_idle(chance, choices):
+    idle = [held for held in choices if not any(each is None or each.busy for each in held)]
+    return chance.choice(idle) if idle else None
+
+
+def one_of(role, *and_its):
+    """A part of this role that runs, with what of it is named."""
     def choose(deployment, chance):
-        idle = [part for part in deployment.of_role(role)
-                if not part.busy and part.service.is_running() and not part.name.startswith("guest")]
-        return chance.choice(idle) if idle else None
-    return choose
-
-
-def idle_of(role, what):
-    """What belongs to a part of this role and is not harmed now, or None."""
-    def choose(deployment, chance):
-        idle = [found for part in deployment.of_role(role)
-                if (found := getattr(part, what)) is not None and not found.busy]
-        return chance.choice(idle) if idle else None
+        return one_idle(chance, [[part, *(getattr(part, name) for name in and_its)]
+                                 for part in deployment.of_role(role)
+                                 if part.service.is_running() and not part.name.startswith("guest")])
     return choose
 
 
 def one_with_its_link(role):
-    """For faults during which what clients see must come straight from it. Its link is held, too."""
+    """For faults during which what clients see must come straight from it."""
+    return one_of(role, "link")
+
+
+def idle_of(role, what):
+    """What belongs to a part of this role, whatever becomes of the part."""
     def choose(deployment, chance):
-        idle = [part for part in deployment.of_role(role) if not part.busy and part.service.is_running()
-                and part.link is not None and not part.link.busy]
-        if not idle:
-            return None
-        part = chance.choice(idle)
-        part.link.busy = True
-        return part
+        return one_idle(chance, [[getattr(part, what)] for part in deployment.of_role(role)])
     return choose
 
 
@@ -127,7 +126,7 @@ def a_clock_of(role):
 
 
 def a_guest(deployment, _):
-    return deployment.guest()
+    return [deployment.guest()]
 
 
 class BrokerPart:
@@ -142,7 +141,7 @@ def a_broker(deployment, chance):
         deployment.brokers = [BrokerPart(node) for node in deployment.kafka.nodes]
     if any(broker.busy for broker in deployment.brokers):
         return None
-    return chance.choice(deployment.brokers)
+    return [chance.choice(deployment.brokers)]
 
 
 # ---- what is done
@@ -176,23 +175,17 @@ def visit(deployment, part, seconds):
 
 def fill_disk(_, part, seconds):
     """It goes on by itself once there is room."""
-    try:
-        part.disk.spoil("full", seconds)
-        assert part.ended() is None, f"exit code {part.ended()} on a full disk"
-    finally:
-        part.link.busy = False
+    part.disk.spoil("full", seconds)
+    assert part.ended() is None, f"exit code {part.ended()} on a full disk"
 
 
 def break_disk(_, part, seconds):
     """Who keeps the log ends, as what he does not know to be written he cannot go on from; others may."""
-    try:
-        part.disk.spoil("broken", seconds)
-        assert part.ended() in ((FAILED,) if part.role == "serve" else (None, FAILED, TRY_AGAIN)), \
-            f"exit code {part.ended()} on a broken disk"
-        if part.ended() is not None:
-            part.start()
-    finally:
-        part.link.busy = False
+    part.disk.spoil("broken", seconds)
+    assert part.ended() in ((FAILED,) if part.role == "serve" else (None, FAILED, TRY_AGAIN)), \
+        f"exit code {part.ended()} on a broken disk"
+    if part.ended() is not None:
+        part.start()
 
 
 def cut_power(_, part, seconds):
