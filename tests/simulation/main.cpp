@@ -1,5 +1,6 @@
 // simulation: plays seeds, each a history of a whole cluster, and says how many a minute. Exit code
 // 1 when a promise was broken; then it prints what, and the command that plays that history again.
+// SIGINT and SIGTERM end it after the seed it plays.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -37,6 +38,8 @@ std::string command(const std::string& program, const Options& options, std::uin
   return "again: " + program + " --seed " + std::to_string(seed) + without + "\n";
 }
 
+volatile std::sig_atomic_t is_enough = 0;
+
 void tell_again(int signal) {
   [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, again, std::strlen(again));
   std::signal(signal, SIG_DFL);
@@ -59,8 +62,8 @@ int play(const std::string& program, const Options& options) {
   std::chrono::microseconds longest_heal{0};
   std::uint64_t seed = options.from;
   std::uint64_t failed = 0;
-  for (;
-       options.minutes > 0 ? elapsed() < options.minutes * 60 : seed < options.from + options.seeds;
+  for (; is_enough == 0 && (options.minutes > 0 ? elapsed() < options.minutes * 60
+                                                : seed < options.from + options.seeds);
        ++seed) {
     std::strncpy(again, command(program, options, seed).c_str(), sizeof(again) - 1);
     alarm(kSeedSecondsMax);
@@ -129,5 +132,7 @@ int main(int argc, char** argv) {
                            SIGALRM,  // it never ends
                            SIGSEGV, SIGBUS, SIGFPE, SIGILL})
     std::signal(signal, simulation::tell_again);
+  for (const int signal : {SIGINT, SIGTERM})
+    std::signal(signal, [](int) { simulation::is_enough = 1; });
   return simulation::play(argv[0], options);
 }
