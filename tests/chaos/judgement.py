@@ -82,8 +82,8 @@ def check_replay(program, places, folder):
 def check_states(program, dump, files):
     """I15: the states in routers' snapshots are what folding the log gives, once everything has ended.
     (what was compared, violations)."""
-    ended = subprocess.run([program, dump, *files], capture_output=True, text=True, timeout=CHECK_SECONDS,
-                           check=False)
+    ended = subprocess.run([program, dump, *files], capture_output=True, text=True, errors="replace",
+                           timeout=CHECK_SECONDS, check=False)
     said = ended.stdout.splitlines()
     compared = json.loads(said.pop()) if said and said[-1].startswith("{") else {}
     if ended.returncode == 0:

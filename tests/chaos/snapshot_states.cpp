@@ -206,7 +206,7 @@ class PartitionFold {
       return to_.differ(one.file, name_of(snapshot), "the log lacks a text that it left there");
     const RoutingState& folded = state_of(snapshot.state.user_id);
     if (snapshot.at != now_.position || snapshot.state != folded)
-      return to_.differ(
+      to_.differ(
           one.file, name_of(snapshot),
           paths_between(encoded(snapshot.at, snapshot.state), encoded(now_.position, folded)));
     const UserId user = snapshot.state.user_id;
@@ -221,9 +221,9 @@ class PartitionFold {
       router::PartitionSnapshot folded = snapshot;
       folded.at = now_.position;
       folded.inbound = now_.inbound;
-      return to_.differ(one.file, name_of(snapshot),
-                        paths_between(router::encode_partition_snapshot(snapshot),
-                                      router::encode_partition_snapshot(folded)));
+      to_.differ(one.file, name_of(snapshot),
+                 paths_between(router::encode_partition_snapshot(snapshot),
+                               router::encode_partition_snapshot(folded)));
     }
     FromPartition begun{one.file, snapshot.at.next_offset, {snapshot.at, snapshot.inbound}, {}};
     const SnapshotStates::File& kept = to_.files_.at(one.file);
@@ -242,9 +242,11 @@ class PartitionFold {
     for (const auto& [user, begun] : from_users_) {
       ++to_.counts_.folded_on;
       if (begun.state != state_of(user))
-        to_.differ(begun.file, "user " + user.value() + " folded on from " + at_offset(begun.at),
-                   paths_between(encoded(now_.position, begun.state),
-                                 encoded(now_.position, state_of(user))));
+        to_.differ(
+            begun.file,
+            "user " + user.value() + " folded on from offset " + std::to_string(begun.at.value()),
+            paths_between(encoded(now_.position, begun.state),
+                          encoded(now_.position, state_of(user))));
     }
     for (const FromPartition& begun : from_partitions_) {
       const std::string whose =

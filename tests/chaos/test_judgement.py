@@ -18,7 +18,9 @@ from small_run import ANN, BEN, SmallRun
 def a_program(folder, text, code):
     """One that says this of whatever it is asked."""
     program = folder / "program"
-    program.write_text(f"#!{sys.executable}\nimport sys\nprint({text!r})\nsys.exit({code})\n", "utf-8")
+    said = text.encode("utf-8", "surrogateescape") + b"\n"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.stdout.buffer.write({said!r})\nsys.exit({code})\n",
+                       "utf-8")
     program.chmod(0o755)
     return program
 
@@ -34,6 +36,7 @@ def test_states_that_are_the_fold_of_the_log_are_counted(tmp_path):
 @pytest.mark.parametrize("text, found", [
     (f"difference: a.db, user ann: x\n{COMPARED}", ["I15 difference: a.db, user ann: x"]),
     (f"too little to judge: none\n{COMPARED}", ["I15 too little to judge: none"]),
+    (f"a text that was cut: \udcc3\n{COMPARED}", ["I15 a text that was cut: \ufffd"]),
     ("line 3 of the dump: no record", ["I15 line 3 of the dump: no record"])])
 def test_states_that_are_not_are_named(tmp_path, text, found):
     assert judgement.check_states(a_program(tmp_path, text, 1), "log.jsonl", [])[1] == found

@@ -2,6 +2,7 @@
 is changed in either of them is named, also where the SHA-256 of a snapshot was made to fit."""
 import ctypes
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -53,24 +54,26 @@ class Kept:
         changed = [change(json.loads(line)) for line in lines]
         self.dump.write_text("\n".join([head, *(json.dumps(line) for line in changed if line)]) + "\n", "utf-8")
 
-    def forge(self, is_meant, change, order=0):
-        """Changes the first snapshot that is meant, with the SHA-256 that belongs to it; its key."""
+    def forge(self, is_meant, change, order=0, version=0):
+        """Changes the first snapshot that is meant, with the SHA-256 that belongs to it, and the numbers it is
+        kept under by so much; its key."""
         for file in self.files:
             with sqlite3.connect(file) as database:
                 rows = database.execute("SELECT key, ordinal, fold_version, bytes FROM snapshots").fetchall()
-                for key, ordinal, version, stored in rows:
+                for key, ordinal, fold_version, stored in rows:
                     snapshot = json.loads(decompress(stored))
                     if is_meant(snapshot):
                         change(snapshot)
-                        self._write(database, key, ordinal + order, version, compress(json.dumps(snapshot).encode()))
+                        self._write(database, key, ordinal + order, fold_version + version,
+                                    compress(json.dumps(snapshot).encode()))
                         return key
         raise LookupError("no snapshot is like that")
 
     @staticmethod
     def _write(database, key, ordinal, version, stored):
         hashed = hashlib.sha256(prefixed(key.encode()) + struct.pack(">qq", ordinal, version) + prefixed(stored))
-        database.execute("UPDATE snapshots SET ordinal = ?, bytes = ?, hash = ? WHERE key = ?",
-                         (ordinal, stored, hashed.digest(), key))
+        database.execute("UPDATE snapshots SET ordinal = ?, fold_version = ?, bytes = ?, hash = ? WHERE key = ?",
+                         (ordinal, version, stored, hashed.digest(), key))
 
 
 @pytest.fixture(name="played", scope="module")
@@ -185,6 +188,15 @@ def test_a_forged_snapshot_is_named(kept, what):
     assert any(named in line for line in lines[:-1]), lines
 
 
+@pytest.mark.parametrize("whose, change", [
+    (with_a_memory, lambda snapshot: snapshot["state"]["memories"][0].__setitem__(1, "no")),
+    (of_a_partition, lambda snapshot: snapshot["inbound"].update(next=9999))])
+def test_what_follows_from_a_forged_snapshot_is_named_too(kept, whose, change):
+    kept.forge(whose, change)
+    code, lines = kept.judged()
+    assert code == 1 and any(" folded on" in line for line in lines[1:-1]), lines
+
+
 def test_a_partition_that_forgot_an_open_user_is_named(kept):
     """The list is what a new owner begins with, so it matters of whom nothing is heard afterwards."""
     forgotten = {}
@@ -206,6 +218,30 @@ def test_a_user_whose_snapshot_is_gone_is_missed(kept):
         database.execute("DELETE FROM snapshots WHERE key NOT LIKE '!partition%'")
     code, lines = kept.judged()
     assert code == 1 and "no snapshot holds all of user" in lines[0]
+
+
+def test_a_user_whose_snapshot_is_too_old_for_his_partition_is_missed(kept):
+    """One that another router kept is right in itself, but behind what the partition's relies on."""
+    held = {file: sqlite3.connect(file) for file in kept.files}
+    named = set()
+    for newer, older in itertools.permutations(held.values(), 2):
+        rows = older.execute("SELECT * FROM snapshots WHERE key NOT LIKE '!%'").fetchall()
+        for row in rows:
+            newer.execute("DELETE FROM snapshots WHERE key = ? AND ordinal > ?", row[:2])
+            if newer.execute("SELECT changes()").fetchone()[0]:
+                newer.execute("INSERT INTO snapshots VALUES(?, ?, ?, ?, ?)", row)
+                newer.commit()
+                named |= {line.rpartition(": ")[2] for line in kept.judged()[1] if line.startswith("difference")}
+    assert named and all(line.startswith("no snapshot holds all of user ") for line in named)
+
+
+@pytest.mark.parametrize("whose, numbers, named", [
+    (of_a_user, {"order": 1}, "it is kept as of seq"), (of_a_partition, {"order": -1}, "it is kept as of offset"),
+    (of_a_user, {"version": 1}, "it is of fold version"), (of_a_partition, {"version": 1}, "it is of fold version")])
+def test_a_snapshot_kept_under_another_number_is_named(kept, whose, numbers, named):
+    kept.forge(whose, lambda snapshot: None, **numbers)
+    code, lines = kept.judged()
+    assert code == 1 and named in lines[0]
 
 
 def test_a_snapshot_whose_hash_is_wrong_is_named(kept):
@@ -264,6 +300,15 @@ def test_what_is_no_dump_is_refused(kept, line):
         out.write(line + "\n")
     code, lines = kept.judged()
     assert code == 1 and " of the dump: " in lines[0]
+
+
+def test_records_in_another_order_are_refused(kept):
+    head, *lines = kept.dump.read_text("utf-8").splitlines()
+    at = next(at for at, line in enumerate(lines) if is_valid_looking(json.loads(line)))
+    for changed in ([*lines[:at + 1], *lines[at:]], [*lines[at:], *lines[:at]]):
+        kept.dump.write_text("\n".join([head, *changed]) + "\n", "utf-8")
+        code, said = kept.judged()
+        assert code == 1 and "a record out of its place" in said[0]
 
 
 def test_where_nothing_is_compared_nothing_is_shown(kept):
