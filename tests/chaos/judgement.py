@@ -21,9 +21,9 @@ FULL_MINUTES = 10
 OPERATIONS_MIN, FAULTS_MIN = 10_000, 5
 OPERATIONS_MIN_OF_SHORT_RUNS = 50
 # Faults make users wait, they take little away: in ten minutes of them all of some 90,000 acknowledged messages
-# were completed, and 82 of 100 operations were answered with ok where users did not pause, 97 where they did. In
-# half a minute, of which the disk is full for five seconds, it may be 75.
-COMPLETED_PERCENT_MIN, OK_PERCENT_MIN = 99, 50
+# were completed, and 82 of 100 operations were answered with ok where users did not pause, 97 where they did. Of a
+# minute the disk takes nothing for ten seconds, while all come again and again: on a busy machine it was 74.
+COMPLETED_PERCENT_MIN, OK_PERCENT_MIN, OK_PERCENT_MIN_OF_SHORT_RUNS = 99, 60, 25
 # What faults may lead to, and what users who do not pause may.
 ENDS = {"agent_completed", "agent_failed attempts_exhausted", "message_rejected poison"}
 REFUSALS, REFUSALS_IN_A_HURRY = {"overloaded", "log_unavailable"}, {"rate_limited"}
@@ -92,10 +92,11 @@ def check_states(program, dump, files):
     return compared, found or [f"I15 {program} ended with {ended.returncode}: {ended.stderr}"]
 
 
-def check_service(counts, outcomes, hurry):
+def check_service(arguments, counts, outcomes):
     """A service that takes nothing, or ends nothing as it should, breaks no promise; it must do its work, too.
     `counts` of check_run, `outcomes` of checkers."""
     wrong = []
+    ok_min = OK_PERCENT_MIN if arguments.minutes >= FULL_MINUTES else OK_PERCENT_MIN_OF_SHORT_RUNS
     ends = outcomes.ends()
     completed, acknowledged = ends["agent_completed"], sum(ends.values())
     if completed * 100 < acknowledged * COMPLETED_PERCENT_MIN:
@@ -103,12 +104,12 @@ def check_service(counts, outcomes, hurry):
                      f"fewer than {COMPLETED_PERCENT_MIN}: {dict(ends)}")
     wrong += [f"I5 {ends[end]} acknowledged messages ended in {end}, to which no fault leads"
               for end in sorted(ends.keys() - ENDS)]
-    allowed = REFUSALS | REFUSALS_IN_A_HURRY if hurry else REFUSALS
+    allowed = REFUSALS | REFUSALS_IN_A_HURRY if arguments.hurry else REFUSALS
     wrong += [f"I23 {outcomes.refused[code]} times a user was refused with {code}, to which no fault leads"
               for code in sorted(outcomes.refused.keys() - allowed)]
-    if counts["ok"] * 100 < counts["operations"] * OK_PERCENT_MIN:
+    if counts["ok"] * 100 < counts["operations"] * ok_min:
         wrong.append(f"I23 of {counts['operations']} operations {counts['ok']} were answered with ok, of 100 "
-                     f"fewer than {OK_PERCENT_MIN}: refused {dict(outcomes.refused)}, {counts['unknown']} of "
+                     f"fewer than {ok_min}: refused {dict(outcomes.refused)}, {counts['unknown']} of "
                      "unknown outcome")
     return wrong
 
@@ -140,7 +141,7 @@ def judge(arguments, folder, service, attacked, report):
     compared, differ = check_states(deployment.built_beside(arguments.program, deployment.STATE_CHECK), dump,
                                     service.snapshots())
     wrong += differ + check_replay(arguments.program, service.places(), folder) + service.check()
-    wrong += check_service(verdict.counts, verdict.outcomes, arguments.hurry)
+    wrong += check_service(arguments, verdict.counts, verdict.outcomes)
     secrets = checkers.LogsKeepSecrets(None, secret_texts())
     for log in service.logs():
         secrets.read(log)
