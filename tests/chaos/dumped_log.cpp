@@ -1,5 +1,6 @@
 #include "tests/chaos/dumped_log.hpp"
 
+#include <memory>
 #include <utility>
 
 #include "event-store/contract/json_reader.hpp"

@@ -1,9 +1,11 @@
 #include "tests/chaos/snapshot_states.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "event-store/contract/identity.hpp"

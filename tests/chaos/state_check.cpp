@@ -4,6 +4,8 @@
 // as JSON; before it the first differences. Exit codes: 0 there is none; 1 there are, or nothing
 // was compared, or a file cannot be read; 2 usage.
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "tests/chaos/dumped_log.hpp"
 #include "tests/chaos/snapshot_states.hpp"

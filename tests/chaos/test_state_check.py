@@ -76,13 +76,16 @@ class Kept:
                          (ordinal, version, stored, hashed.digest(), key))
 
 
-@pytest.fixture(name="played", scope="module")
-def a_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("played")
+def play(seed, folder):
     (folder / "snapshots").mkdir()
-    subprocess.run([SIMULATION, "--seed", str(SEED), "--dump", folder / "log.jsonl", "--snapshots",
+    subprocess.run([SIMULATION, "--seed", str(seed), "--dump", folder / "log.jsonl", "--snapshots",
                     folder / "snapshots"], stdout=subprocess.DEVNULL, timeout=120, check=True)
     return folder
+
+
+@pytest.fixture(name="played", scope="module")
+def a_run(tmp_path_factory):
+    return play(SEED, tmp_path_factory.mktemp("played"))
 
 
 @pytest.fixture(name="kept")
@@ -171,6 +174,12 @@ def test_what_routers_keep_is_what_the_log_gives(kept):
     assert code == 0 and len(lines) == 1 and counts["states that differ"] == 0
     assert counts["states of users"] >= counts["users folded on to the end"] >= 3
     assert counts["states of partitions"] > 3 and counts["open runs in them"] > 3
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_of_any_simulated_run_too(tmp_path, seed):
+    code, lines = Kept(play(seed, tmp_path)).judged()
+    assert code == 0, lines
 
 
 def test_a_text_may_stay_in_the_log(kept):
