@@ -1,7 +1,8 @@
 #include "event-store/contract/chain.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 namespace signalbox::event_store {
@@ -19,41 +20,48 @@ Sha256& thread_hasher() {
   return hasher;
 }
 
-// A header where it lies in its record, which is as it is hashed, and the first bytes of its name
-// as a number: numbers are compared faster than texts, and after the prefix that almost all share,
-// eight bytes nearly always differ. Small, since sorting moves them about.
-struct Ranked {
-  std::uint64_t rank;
-  Headers::Iterator at;
-
-  friend bool operator<(const Ranked& a, const Ranked& b) {
-    return a.rank != b.rank ? a.rank < b.rank : (*a.at).name < (*b.at).name;
-  }
-};
-
-// content-type comes behind all that begin with the prefix.
-std::uint64_t rank_of(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return ~std::uint64_t{0};
-  std::uint64_t rank = 0;
-  for (std::size_t i = 0; i < sizeof rank; ++i) {
-    const std::size_t at = kPrefix.size() + i;
-    rank = rank << 8 | (at < name.size() ? static_cast<unsigned char>(name[at]) : 0U);
-  }
-  return rank;
+// As it lies in its record, which is as it is hashed.
+std::string_view stored(const Header& header) {
+  return Headers::Iterator(header.name.data() - Headers::kLengthBytes).stored();
 }
+
+// Which headers are hashed, and in which order. Most records have the headers of the one before
+// them, other values apart: then nothing is sorted.
+class NamesInOrder {
+ public:
+  // Places in `headers`, by name.
+  const std::vector<std::size_t>& hashed(std::span<const Header> headers) {
+    if (!std::ranges::equal(headers, names_, {}, &Header::name)) learn(headers);
+    return hashed_;
+  }
+
+ private:
+  void learn(std::span<const Header> headers) {
+    names_.clear();
+    hashed_.clear();
+    for (const Header& header : headers) {
+      if (is_hashed(header.name)) hashed_.push_back(names_.size());
+      names_.emplace_back(header.name);
+    }
+    std::ranges::sort(hashed_, {}, [headers](std::size_t place) { return headers[place].name; });
+  }
+
+  std::vector<std::string> names_{};
+  std::vector<std::size_t> hashed_{};
+};
 
 }  // namespace
 
 ContentHash content_hash(const Headers& headers, std::string_view value) {
-  thread_local std::vector<Ranked> hashed;
-  hashed.clear();
-  for (auto at = headers.begin(); at != headers.end(); ++at) {
-    const std::string_view name = (*at).name;
-    if (is_hashed(name)) hashed.push_back({rank_of(name), at});
-  }
-  std::ranges::sort(hashed, std::less<>());
+  thread_local std::vector<Header> split;
+  headers.split_into(split);
+  return content_hash(split, value);
+}
+
+ContentHash content_hash(std::span<const Header> headers, std::string_view value) {
+  thread_local NamesInOrder names;
   Sha256& hasher = thread_hasher();
-  for (const Ranked& one : hashed) hasher.update(one.at.stored());
+  for (const std::size_t place : names.hashed(headers)) hasher.update(stored(headers[place]));
   const Hash of_headers = hasher.finish();
   const Hash of_value = sha256(value);
   ContentHash content;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "event-store/contract/sha256.hpp"
@@ -16,6 +17,8 @@ namespace signalbox::event_store {
 using ContentHash = std::array<std::uint8_t, 64>;
 
 [[nodiscard]] ContentHash content_hash(const Headers& headers, std::string_view value);
+// The same, of all headers of a record as Headers::split() gives them.
+[[nodiscard]] ContentHash content_hash(std::span<const Header> headers, std::string_view value);
 [[nodiscard]] Hash chain_start(const LogId& log, const UserId& user);  // h0
 [[nodiscard]] Hash chain_next(const Hash& previous, const ContentHash& content);
 

@@ -47,18 +47,18 @@ std::string encode_event_value(const EventData& data, const WebsocketClientId& c
 
 Result<Event> decode_event(const Record& record) {
   const auto headers = record.headers.split();
-  const auto envelope = read_envelope(headers, kEventTypePrefix);
+  auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   // Only owners write events, so a type this build does not know is a later build's.
   const auto entry = find_entry<EventCodec>(*envelope, Errc::unsupported_version);
   if (!entry) return tl::unexpected(entry.error());
   const auto id = id_header<EventId>(headers, "ce_id");
   if (!id) return tl::unexpected(id.error());
-  const auto user = read_user(record, headers);
+  auto user = read_user(record, headers);
   if (!user) return tl::unexpected(user.error());
-  const auto client = id_header<WebsocketClientId>(headers, "ce_wsclientid");
+  auto client = id_header<WebsocketClientId>(headers, "ce_wsclientid");
   if (!client) return tl::unexpected(client.error());
-  const auto thread = optional_id_header<ThreadId>(headers, "ce_threadid");
+  auto thread = optional_id_header<ThreadId>(headers, "ce_threadid");
   if (!thread) return tl::unexpected(thread.error());
   const auto run = optional_id_header<RunId>(headers, "ce_runid");
   if (!run) return tl::unexpected(run.error());
@@ -77,13 +77,13 @@ Result<Event> decode_event(const Record& record) {
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
   return Event{*id,
-               envelope->source,
+               std::move(envelope->source),
                envelope->time,
-               *user,
-               *thread,
+               *std::move(user),
+               *std::move(thread),
                *run,
                *attempt,
-               *client,
+               *std::move(client),
                *seq,
                *inbound_offset,
                *epoch,

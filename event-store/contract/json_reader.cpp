@@ -12,6 +12,8 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
+constexpr std::size_t kMembersUsual = 8;  // of an object: then there is one allocation for them
+
 std::string_view without_trailing_space(std::string_view raw) {
   const std::size_t last = raw.find_last_not_of(" \t\r\n");
   return last == std::string_view::npos ? std::string_view() : raw.substr(0, last + 1);
@@ -76,6 +78,7 @@ class Walk {
 
   std::optional<JsonMembers> members_of(ondemand::object object) {
     JsonMembers members;
+    members.reserve(kMembersUsual);
     for (auto field : object) {
       std::string_view key;
       if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;

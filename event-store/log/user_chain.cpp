@@ -1,6 +1,8 @@
 #include "event-store/log/user_chain.hpp"
 
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "event-store/contract/chain.hpp"
 #include "event-store/contract/codec.hpp"
@@ -8,9 +10,19 @@
 namespace signalbox::event_store {
 namespace {
 
-std::optional<Hash> stated_hash(const Record& event) {
-  const auto text = event.header("ce_chainhash");
-  return text ? parse_hash(*text) : std::nullopt;
+std::optional<Seq> as_seq(std::optional<std::int64_t> number) {
+  if (!number || *number > kCountMax<std::int64_t>) return std::nullopt;
+  return Seq(*number);
+}
+
+struct Stated {
+  std::optional<Seq> seq;
+  std::optional<Hash> hash;
+};
+
+Stated stated_in(std::span<const Header> headers) {
+  const auto hash = find_header(headers, "ce_chainhash");
+  return {as_seq(header_number(headers, "ce_userseq")), hash ? parse_hash(*hash) : std::nullopt};
 }
 
 std::string describe_unreadable(bool seq, bool hash) {
@@ -26,14 +38,11 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
 }
 
 std::optional<Seq> stated_seq(const Record& event) {
-  const auto number = header_number(event, "ce_userseq");
-  if (!number || *number > kCountMax<std::int64_t>) return std::nullopt;
-  return Seq(*number);
+  return as_seq(header_number(event, "ce_userseq"));
 }
 
 std::optional<UserChain> stated_chain(const Record& valid_event) {
-  const auto seq = stated_seq(valid_event);
-  const auto hash = stated_hash(valid_event);
+  const auto [seq, hash] = stated_in(valid_event.headers.split());
   if (!seq || !hash) return std::nullopt;
   return UserChain{*seq, *hash};
 }
@@ -62,9 +71,10 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 }
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
-  const auto seq = stated_seq(valid_event);
-  const auto hash = stated_hash(valid_event);
-  const ContentHash content = content_hash(valid_event.headers, valid_event.value);
+  thread_local std::vector<Header> headers;
+  valid_event.headers.split_into(headers);
+  const auto [seq, hash] = stated_in(headers);
+  const ContentHash content = content_hash(headers, valid_event.value);
   const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
   // From what the event states, so that each break is named once; what it does not state goes on
   // as if it were right.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
@@ -48,8 +49,10 @@ Verdict judge_control(Position& position, const Record& record, const ControlDat
 }
 
 Verdict judge_event(Position& position, const Record& record) {
-  const auto epoch = header_number(record, "ce_ownerepoch");
-  const auto owner_seq = header_number(record, "ce_ownerseq");
+  thread_local std::vector<Header> headers;
+  record.headers.split_into(headers);
+  const auto epoch = header_number(headers, "ce_ownerepoch");
+  const auto owner_seq = header_number(headers, "ce_ownerseq");
   // Both count from 1: 0 means "none" in a position and can be stated by nobody.
   if (!epoch || !owner_seq || *epoch < 1 || *owner_seq < 1) return Verdict::malformed;
   if (*epoch < position.epoch.value()) return Verdict::superseded;

@@ -1,8 +1,5 @@
 #include "event-store/model/timestamp.hpp"
 
-#include <charconv>
-#include <cstdio>
-
 namespace signalbox {
 namespace {
 
@@ -59,18 +56,26 @@ std::optional<minutes> take_zone(std::string_view& text) {
   return minutes(sign * (*h * 60 + *m));
 }
 
+// Writes a number of at most so many digits, with zeros in front. By hand: every record has a time,
+// and snprintf takes twenty times as long.
+void put_number(std::string& text, std::size_t at, std::size_t digits, std::int64_t number) {
+  for (; digits > 0; number /= 10) text[at + --digits] = static_cast<char>('0' + number % 10);
+}
+
 }  // namespace
 
 std::string to_text(Timestamp time) {
   const auto day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<microseconds> clock(time - day);
-  char text[64];
-  std::snprintf(
-      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  put_number(text, 0, 4, static_cast<int>(date.year()));
+  put_number(text, 5, 2, static_cast<unsigned>(date.month()));
+  put_number(text, 8, 2, static_cast<unsigned>(date.day()));
+  put_number(text, 11, 2, clock.hours().count());
+  put_number(text, 14, 2, clock.minutes().count());
+  put_number(text, 17, 2, clock.seconds().count());
+  put_number(text, 20, 6, clock.subseconds().count());
   return text;
 }
 

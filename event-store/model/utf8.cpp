@@ -1,6 +1,7 @@
 #include "event-store/model/utf8.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 namespace signalbox {
 namespace {
@@ -32,10 +33,21 @@ std::size_t code_point_length(std::string_view text) {
   return length;
 }
 
+bool begins_with_eight_of_ascii(std::string_view text) {
+  std::uint64_t bytes = 0;
+  if (text.size() < sizeof bytes) return false;
+  std::memcpy(&bytes, text.data(), sizeof bytes);
+  return (bytes & 0x8080808080808080U) == 0;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    if (begins_with_eight_of_ascii(text)) {
+      text.remove_prefix(8);
+      continue;
+    }
     const std::size_t length = code_point_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);

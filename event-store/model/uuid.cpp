@@ -17,26 +17,24 @@ constexpr std::array<std::int8_t, 256> kHexValues = [] {
 
 int hex_value(char c) { return kHexValues[static_cast<std::uint8_t>(c)]; }
 
-bool is_dash_place(std::size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
+// Where the two digits of each byte stand.
+constexpr std::array<std::uint8_t, 16> kDigitPlaces{0,  2,  4,  6,  9,  11, 14, 16,
+                                                    19, 21, 24, 26, 28, 30, 32, 34};
 
 }  // namespace
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
   if (text.size() != 36) return std::nullopt;
+  if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
   Uuid uuid;
-  std::size_t byte = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    if (is_dash_place(i)) {
-      if (text[i] != '-') return std::nullopt;
-      ++i;
-      continue;
-    }
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    uuid.bytes[byte++] = static_cast<std::uint8_t>(high * 16 + low);
-    i += 2;
+  int all = 0;  // negative once a digit is none
+  for (std::size_t i = 0; i < kDigitPlaces.size(); ++i) {
+    const int high = hex_value(text[kDigitPlaces[i]]);
+    const int low = hex_value(text[kDigitPlaces[i] + 1U]);
+    all |= high | low;
+    uuid.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
+  if (all < 0) return std::nullopt;
   return uuid;
 }
 

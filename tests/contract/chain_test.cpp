@@ -53,6 +53,20 @@ TEST_F(ChainContent, TraceChainAndForeignHeadersAreNotHashed) {
   EXPECT_EQ(content_hash(headers, value), before);
 }
 
+// What was found out about the names of one record is kept for the next.
+TEST_F(ChainContent, RecordsOfOtherNamesInBetweenChangeNothing) {
+  const Headers swapped{{"ce_b", "1"}, {"ce_a", "2"}};
+  const Headers sorted{{"ce_a", "2"}, {"ce_b", "1"}};
+  const Headers others{{"ce_a", "1"}, {"x_b", "2"}};
+  const ContentHash expected = content_hash(sorted, value);
+  EXPECT_EQ(content_hash(swapped, value), expected);
+  EXPECT_EQ(content_hash(others, value), content_hash(Headers{{"ce_a", "1"}}, value));
+  EXPECT_EQ(content_hash(swapped, value), expected);
+  EXPECT_EQ(content_hash(sorted, value), expected);
+  EXPECT_EQ(content_hash(Headers{}, value), content_hash(Headers{{"x", "1"}}, value));
+  EXPECT_EQ(content_hash(headers, value), before);
+}
+
 TEST_F(ChainContent, UnknownCloudEventHeadersAreHashed) {
   set("ce_later", "new");
   EXPECT_NE(content_hash(headers, value), before);

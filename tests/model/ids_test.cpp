@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "event-store/model/utf8.hpp"
+
 namespace signalbox {
 namespace {
 
@@ -31,6 +33,24 @@ TEST(Ids, OpaqueIdsAreOneTo128BytesOfUtf8WithoutControls) {
   EXPECT_FALSE(is_opaque_id("a\xc3"));         // cut short
 }
 
+// Wherever it stands: texts are looked through several bytes at a time.
+TEST(Ids, OneByteThatIsNotAllowedSpoilsAnOpaqueId) {
+  const std::string allowed = "a plain id of 24 bytes ~";
+  ASSERT_TRUE(is_opaque_id(allowed));
+  for (std::size_t at = 0; at < allowed.size(); ++at) {
+    for (const char byte : {'\0', '\x1f', '\x7f', '\x80', '\xff'}) {
+      std::string spoiled = allowed;
+      spoiled[at] = byte;
+      EXPECT_FALSE(is_opaque_id(spoiled)) << at;
+      EXPECT_EQ(is_utf8(spoiled), byte >= 0) << at;
+    }
+    std::string with_letter = allowed;
+    with_letter.replace(at, 1, "ä");
+    EXPECT_TRUE(is_opaque_id(with_letter)) << at;
+    EXPECT_TRUE(is_utf8(with_letter)) << at;
+  }
+}
+
 TEST(Ids, ClientIdsHaveTheirShape) {
   EXPECT_TRUE(is_websocket_client_id("ws_10594514_1757335346_19513def"));
   EXPECT_FALSE(is_websocket_client_id("ws_"));
@@ -56,7 +76,11 @@ TEST(Uuid, TextFormRoundTripsAndOtherTextsAreRefused) {
   EXPECT_EQ(uuid->to_string(), "901cbb7a-8437-5342-9037-e89c728abfdc");
   EXPECT_FALSE(Uuid::parse("901cbb7a84375342-9037-e89c728abfdc-"));
   EXPECT_FALSE(Uuid::parse("901cbb7a-8437-5342-9037-e89c728abfd"));
-  EXPECT_FALSE(Uuid::parse("901cbb7a-8437-5342-9037-e89c728abfdg"));
+  for (std::size_t at = 0; at < 36; ++at) {
+    std::string spoiled = uuid->to_string();
+    spoiled[at] = spoiled[at] == '-' ? '0' : 'g';
+    EXPECT_FALSE(Uuid::parse(spoiled)) << at;
+  }
 }
 
 }  // namespace
