@@ -19,6 +19,7 @@ namespace {
 using event_store::HistoryLog;
 using event_store::Position;
 
+constexpr std::size_t kEventsPerRead = 200;  // so few that a processor's cache keeps them
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.
@@ -43,6 +44,12 @@ Result<void> fold_next(KnownState& state, const Record& record, std::size_t byte
                                       "signalbox replay state");
 }
 
+// A break may be the archive's own: the log says whose.
+Result<void> check_follows(event_store::UserChain chain, const Record& event) {
+  const auto broken = event_store::follow(chain, event);
+  return broken ? failure(Errc::corrupt, broken->what) : Result<void>();
+}
+
 // Errors: the archive cannot be used; too_large.
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
                              const UserId& user, const Instant& at, const Watch& watch) {
@@ -51,22 +58,25 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
   for (;;) {
     if (!watch({reached.state.events, reached.state.events}))
       return failure(Errc::stopped, "interrupted");
-    const auto page = archive.read({.user = user, .after = after, .before = std::nullopt});
+    const auto page = archive.read_chained(
+        {.user = user, .after = after, .before = std::nullopt, .events_max = kEventsPerRead});
     if (!page) return tl::unexpected(page.error());
     if (page->complete_to.next_offset < reached.position.next_offset)
       return failure(Errc::unavailable, "the archive is made anew");
     for (const RecordPtr& record : page->events) {
       reached.is_done = !is_within(at, *record);
-      if (reached.is_done) return reached;
+      if (reached.is_done)
+        return check_follows(reached.state.routing.chain, *record).map([&] {
+          return std::move(reached);
+        });
       if (auto folded = fold_next(reached.state, *record, start.bytes_max); !folded)
         return tl::unexpected(folded.error());
+      if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
     }
     if (!page->seqs.empty()) after = page->seqs.back();
     reached.position = page->complete_to;
     if (!page->more) break;
   }
-  // A break may be the archive's own: the log says whose.
-  if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
   // It may be behind what was begun with.
   if (reached.position.next_offset < start.position.next_offset) reached.position = start.position;
   return reached;

@@ -33,7 +33,7 @@ std::string select_text(bool forward, bool one_thread) {
 class ArchiveReader::File {
  public:
   static Result<std::unique_ptr<File>> open(const std::string& path, Partition partition);
-  Result<HistoryPage> read(const HistoryQuery& query);
+  Result<HistoryPage> read(const HistoryQuery& query, Rows rows);
   Result<ThreadPage> read_threads(const ThreadQuery& query);
   // False once another file has taken the path: the archive was made anew.
   [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
@@ -54,9 +54,10 @@ class ArchiveReader::File {
   Result<Page> in_transaction(const UserId& user, Page page,
                               const std::function<Result<void>(std::int64_t, Page&)>& read_rows);
   Result<std::optional<std::int64_t>> find_user(const UserId& user);
-  Result<void> read_events(const HistoryQuery& query, std::int64_t user, HistoryPage& page);
+  Result<void> read_events(const HistoryQuery& query, Rows rows, std::int64_t user,
+                           HistoryPage& page);
   Result<void> read_summaries(const ThreadQuery& query, std::int64_t user, ThreadPage& page);
-  Result<RecordPtr> record_of(const SqliteStatement& row, const UserId& user) const;
+  Result<RecordPtr> record_of(const SqliteStatement& row, const UserId& user, Rows rows) const;
 
   std::string path_;
   Partition partition_;
@@ -110,10 +111,10 @@ Result<Page> ArchiveReader::File::in_transaction(
   return page;
 }
 
-Result<HistoryPage> ArchiveReader::File::read(const HistoryQuery& query) {
+Result<HistoryPage> ArchiveReader::File::read(const HistoryQuery& query, Rows rows) {
   return in_transaction<HistoryPage>(
       query.user, HistoryPage{{}, false, {}},
-      [&](std::int64_t user, HistoryPage& page) { return read_events(query, user, page); });
+      [&](std::int64_t user, HistoryPage& page) { return read_events(query, rows, user, page); });
 }
 
 Result<ThreadPage> ArchiveReader::File::read_threads(const ThreadQuery& query) {
@@ -132,8 +133,8 @@ Result<std::optional<std::int64_t>> ArchiveReader::File::find_user(const UserId&
   return id;
 }
 
-Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, std::int64_t user,
-                                              HistoryPage& page) {
+Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, Rows rows,
+                                              std::int64_t user, HistoryPage& page) {
   const bool forward = query.after.has_value();
   SqliteStatement& select = pages_[(forward ? 2U : 0U) + (query.thread ? 1U : 0U)];
   select.bind(1, user);
@@ -157,7 +158,7 @@ Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, std::in
       page.more = true;
       break;
     }
-    auto record = record_of(select, query.user);
+    auto record = record_of(select, query.user, rows);
     if (!record) {
       result = tl::unexpected<Error>(record.error());
       break;
@@ -200,15 +201,18 @@ Result<void> ArchiveReader::File::read_summaries(const ThreadQuery& query, std::
   return result;
 }
 
-Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row,
-                                                 const UserId& user) const {
+Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row, const UserId& user,
+                                                 Rows rows) const {
   const std::int64_t seq = row.number(0);
   const std::int64_t offset = row.number(1);
   const std::int64_t appended_at = row.number(2);
   const std::string_view headers = row.bytes(3);
   const std::string_view value = row.bytes(4);
-  const Hash hash = row_hash({user.value(), seq, offset, appended_at, headers, value});
-  auto decoded = row.bytes(5) == as_bytes(hash) ? Headers::parse(headers) : std::nullopt;
+  const auto is_as_written = [&] {
+    return row.bytes(5) ==
+           as_bytes(row_hash({user.value(), seq, offset, appended_at, headers, value}));
+  };
+  auto decoded = rows == Rows::chained || is_as_written() ? Headers::parse(headers) : std::nullopt;
   if (!decoded)
     return failure(Errc::corrupt, path_ + ": the row of seq " + std::to_string(seq) + " (offset " +
                                       std::to_string(offset) + ") does not match its SHA-256");
@@ -243,11 +247,19 @@ Result<ArchiveReader::File*> ArchiveReader::file_of(Partition partition) {
 }
 
 Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query) {
+  return read(query, Rows::checked);
+}
+
+Result<HistoryPage> ArchiveReader::read_chained(const HistoryQuery& query) {
+  return read(query, Rows::chained);
+}
+
+Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query, Rows rows) {
   SIGNALBOX_ASSERT(query.after.has_value() != query.before.has_value());
   const Partition partition = partition_of(query.user);
   const Result<File*> file = file_of(partition);
   if (!file) return tl::unexpected<Error>(file.error());
-  auto page = (*file)->read(query);
+  auto page = (*file)->read(query, rows);
   if (!page) files_.erase(partition);
   return page;
 }

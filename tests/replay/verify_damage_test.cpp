@@ -6,6 +6,8 @@
 #include "event-store/archive/archive.hpp"
 #include "event-store/log/log_reader.hpp"
 #include "replay/archive_check.hpp"
+#include "replay/state.hpp"
+#include "replay/state_report.hpp"
 #include "replay/verify_report.hpp"
 #include "tests/replay/attacked_log.hpp"
 
@@ -391,6 +393,31 @@ TEST_P(Damage, IsFoundAndNamedOrSaidToBeUnseen) {
 
 INSTANTIATE_TEST_SUITE_P(Of, Damage, testing::ValuesIn(kAttacks),
                          [](const auto& attack) { return std::string(attack.param.name); });
+
+std::string state_of_anna(const std::string& dir, const Instant& at) {
+  auto log = LogReader::open(dir);
+  EXPECT_TRUE(log) << log.error().message;
+  const auto state = read_state(*log, dir + "/archive", UserId("anna"), at, kPatient);
+  EXPECT_TRUE(state) << state.error().message;
+  return state_json(*state);
+}
+
+// Whose rows are read without their checksums: the user's chain tells, also of the one event that
+// is read last and is beyond the instant.
+TEST(State, IsTheLogsWhereTheArchiveIsDamaged) {
+  for (const char* const change :
+       {"value = CAST(replace(CAST(value AS TEXT), 'content 3', 'content 4') AS BLOB)",
+        "headers = x''", "seq = 99",
+        "headers = CAST(substr(headers, 1, instr(headers, CAST('ce_userseq' AS BLOB)) + 13) ||"
+        " x'39' || substr(headers, instr(headers, CAST('ce_userseq' AS BLOB)) + 15) AS BLOB)"}) {
+    const TemporaryFolder copy;
+    Attacker attacker(whole_log().path(), copy.path());
+    in_archive((std::string("UPDATE events SET ") + change + " WHERE place = OFFSET").c_str())(
+        attacker);
+    for (const Instant& at : {Instant{}, Instant{.seq = Seq(2)}, Instant{.seq = Seq(3)}})
+      EXPECT_EQ(state_of_anna(copy.path(), at), state_of_anna(whole_log().path(), at)) << change;
+  }
+}
 
 TEST(Verify, AnUntouchedLogIsWholeForAllAndForEachUser) {
   const VerifyReport all = verify(whole_log().path());
