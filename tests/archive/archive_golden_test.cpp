@@ -20,9 +20,16 @@ const Position kAfter{.next_offset = Offset(18),
                       .claim = ClaimId(*Uuid::parse("432c6fc5-cafd-5f5b-b6ef-304a30ec63ba")),
                       .owner_seq = OwnerSeq(4)};
 
-std::string golden() {
-  return read_file(SIGNALBOX_SOURCE_DIR "/tests/archive/golden/archive_" +
-                   std::to_string(archive_format().version) + ".sql");
+std::string golden(int version = archive_format().version) {
+  return read_file(SIGNALBOX_SOURCE_DIR "/tests/archive/golden/archive_" + std::to_string(version) +
+                   ".sql");
+}
+
+void make_file(const std::string& path, const std::string& sql) {
+  auto file = SqliteDatabase::open(path, SqliteDatabase::Access::create);
+  ASSERT_TRUE(file);
+  const auto made = file->execute(sql);
+  ASSERT_TRUE(made) << made.error().message;
 }
 
 // Its seq is 5 where the first one of a user is due: so there is a row of damage as well.
@@ -56,12 +63,7 @@ TEST(ArchiveGolden, AFileIsWrittenAsItsVersionSays) {
 TEST(ArchiveGolden, AFileOfThisVersionIsReadAndNotMadeAnew) {
   const TemporaryFolder folder;
   const std::string path = archive_path(folder.path(), kPartition);
-  {
-    auto file = SqliteDatabase::open(path, SqliteDatabase::Access::create);
-    ASSERT_TRUE(file);
-    const auto made = file->execute(golden());
-    ASSERT_TRUE(made) << made.error().message;
-  }
+  make_file(path, golden());
   auto archive = PartitionArchive::open(path, kLog, 10,
                                         [](const std::string& said) { ADD_FAILURE() << said; });
   ASSERT_TRUE(archive) << archive.error().message;
@@ -79,6 +81,35 @@ TEST(ArchiveGolden, AFileOfThisVersionIsReadAndNotMadeAnew) {
   EXPECT_EQ(read.key, written.key);
   EXPECT_EQ(read.headers, written.headers);
   EXPECT_EQ(read.value, written.value);
+}
+
+// After an upgrade the archive is filled from the log again; what the older build wrote lies beside
+// it.
+TEST(ArchiveGolden, AFileOfAnOlderFormatIsSetAsideAndMadeAnew) {
+  const TemporaryFolder folder;
+  const std::string path = archive_path(folder.path(), kPartition);
+  make_file(path, golden(3));
+  std::vector<std::string> said;
+  {
+    auto archive = PartitionArchive::open(path, kLog, 10,
+                                          [&](const std::string& what) { said.push_back(what); });
+    ASSERT_TRUE(archive) << archive.error().message;
+    ASSERT_EQ(said.size(), 1u);
+    EXPECT_NE(said[0].find("is of format 3, this build writes " +
+                           std::to_string(archive_format().version)),
+              std::string::npos)
+        << said[0];
+    EXPECT_EQ(archive->position(), Position{});
+    EXPECT_EQ(archive->damage_count(), 0);
+    ASSERT_TRUE(archive->add(event()));
+    ASSERT_TRUE(archive->commit(kAfter));
+  }
+  auto made = SqliteDatabase::open(path, SqliteDatabase::Access::read_only);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(test_support::sql_dump(*made), golden());
+  auto aside = SqliteDatabase::open(path + ".damaged-1", SqliteDatabase::Access::read_only);
+  ASSERT_TRUE(aside);
+  EXPECT_EQ(test_support::sql_dump(*aside), golden(3));
 }
 
 }  // namespace
