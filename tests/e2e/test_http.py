@@ -3,6 +3,7 @@ import asyncio
 import http.client
 import json
 import socket
+import time
 import urllib.parse
 
 from harness import Client
@@ -148,6 +149,57 @@ def test_a_page_is_at_most_1_mib(service):
                           "events")
     assert count > 1
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+def begun_answer(service, path, token):
+    """A connection on which an answer has begun that its client is slow to take; its first bytes."""
+    host, port = service.address.rsplit(":", 1)
+    client = socket.socket()
+    client.settimeout(WAIT_SECONDS)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    client.connect((host, int(port)))
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: {service.address}\r\n"
+                   f"Authorization: Bearer {token}\r\n\r\n".encode())
+    return client, client.recv(1024)
+
+
+def test_who_takes_history_slowly_holds_places_of_his_own_alone(make_service):
+    service = make_service(limits_history_requests_per_user_max="2", limits_handshake="2s").start()
+
+    async def fill():
+        async with Client(service, "ann") as client:
+            for number in range(40):
+                await client.wait_for_end(await client.say(f"m{number}", "x" * 32000))
+
+    asyncio.run(fill())
+    path, token = "/v1/history?after=0&limit=1000", service.token("ann")
+    slow, begin = begun_answer(service, path, token)
+    gone, _ = begun_answer(service, path, token)
+    refused, body = ask(service, path, token)
+    assert (refused.status, json.loads(body)["error"]["code"]) == (429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert ask(service, path, service.token("bob"))[0].status == 200
+    # Who goes away gives his place back; who is slow, and slower than a request may be, gets it all.
+    gone.close()
+    until_taken(service, path, token)
+    head, _, body = begin.partition(b"\r\n\r\n")
+    size = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    started = time.monotonic()
+    with slow:
+        while len(body) < size and (part := slow.recv(1 << 15)):
+            body += part
+            time.sleep(0.08)
+    assert time.monotonic() - started > 2, "then this shows nothing"
+    assert len(body) == size and json.loads(body)["events"][0]["seq"] == 1
+    assert service.stop() == 0
+
+
+def until_taken(service, path, token):
+    """Asks until there is a place for the request."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while ask(service, path, token)[0].status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # What is sent, and the status of the answer. `{host}` stands for the address.
