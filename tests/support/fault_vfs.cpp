@@ -82,10 +82,11 @@ void look_at_watched() {
 // What the next change of this kind ends with. Under the mutex.
 int outcome(bool Failing::*kind, int io_error) {
   Failing& failing = plan.failing;
-  if (!(failing.*kind) || failing.times == 0 || failing.good-- > 0) return SQLITE_OK;
-  failing.good = 0;
+  if (!(failing.*kind) || failing.times == 0) return SQLITE_OK;
   const bool full = failing.fault == FaultVfs::Fault::disk_full;
   if (full && io_error != SQLITE_IOERR_WRITE) return SQLITE_OK;
+  if (failing.good-- > 0) return SQLITE_OK;
+  failing.good = 0;
   if (failing.times > 0) --failing.times;
   ++plan.faults;
   plan.last_errno = full ? ENOSPC : EIO;

@@ -36,7 +36,7 @@ class FaultVfs {
   // The same for syncs; `times` of them.
   void fail_syncs(int good, int times);
   // The same for whatever changes the disk: writes, cuts, syncs, removals. A full disk refuses
-  // writes alone.
+  // writes alone, and `good` counts what the fault could refuse.
   void fail_changes(int good, Fault fault, int times);
   // Syncs wait until unblock_syncs() or heal(); what fails then is as set.
   void block_syncs();
