@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "event-store/archive/archive_file.hpp"
 #include "event-store/archive/archive_format.hpp"
-#include "event-store/archive/file_identity.hpp"
 #include "event-store/contract/identity.hpp"
 
 namespace signalbox::event_store {
@@ -34,13 +34,12 @@ class ArchiveIndex::File {
   // Those of this partition, newest first.
   Result<Position> views(const ViewQuery& query, std::vector<View>& views);
   Result<bool> is_damaged(const UserId& user);
-  [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
+  [[nodiscard]] bool is_current() const { return file_.is_current(); }
 
  private:
   struct Statements {
     SqliteStatement users;
     SqliteStatement newest;
-    SqliteStatement user;
     SqliteStatement runs;
     SqliteStatement runs_of_thread;
     SqliteStatement run;
@@ -48,48 +47,29 @@ class ArchiveIndex::File {
     SqliteStatement viewer;
     SqliteStatement damage;
   };
-  File(std::string path, Partition partition, FileIdentity identity, SqliteDatabase database,
-       Statements statements)
-      : path_(std::move(path)),
-        partition_(partition),
-        identity_(identity),
-        database_(std::move(database)),
-        statements_(std::move(statements)) {}
+  File(ArchiveFile file, Statements statements)
+      : file_(std::move(file)), statements_(std::move(statements)) {}
 
-  Result<Position> in_transaction(const std::function<Result<void>()>& read_rows);
-  Result<std::optional<std::int64_t>> find_user(const UserId& user);
-  // `row` for each of the statement, until it says false; then the statement is reset.
-  static Result<void> for_each(SqliteStatement& statement,
-                               const std::function<Result<bool>()>& row);
   Result<std::string> newest_time(std::int64_t user, const std::string& name, Seq seq);
   Result<RunSummary> run_of(const SqliteStatement& row, const UserId& user) const;
   Result<RecordPtr> viewing_event(std::int64_t user, Seq seq);
-  [[nodiscard]] tl::unexpected<Error> mismatch(const std::string& what) const {
-    return failure(Errc::corrupt, path_ + ": " + what + " does not match its SHA-256");
-  }
 
-  std::string path_;
-  Partition partition_;
-  FileIdentity identity_;
-  SqliteDatabase database_;
+  ArchiveFile file_;
   Statements statements_;
 };
 
 Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::string& path,
                                                                      Partition partition) {
-  const auto identity = identity_of(path);
-  if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
-  auto database = open_beside_writer(path, SqliteDatabase::Access::read_only);
-  if (!database) return tl::unexpected<Error>(database.error());
+  auto file = ArchiveFile::open(path, partition);
+  if (!file) return tl::unexpected<Error>(file.error());
   static constexpr std::string_view kRun =
       "SELECT run, thread, first_seq, last_seq, events, agent, status, started, ended, hash"
       " FROM runs WHERE user = ?1";
-  const std::array<std::string, 9> texts{
+  const std::array<std::string, 8> texts{
       "SELECT id, name, seq, chain, hash FROM users WHERE name >= ?1 AND name <> ?2"
       " ORDER BY name LIMIT ?3",
       "SELECT seq, place, appended_at, headers, value, hash FROM events WHERE user = ?1"
       " ORDER BY seq DESC LIMIT 1",
-      "SELECT id FROM users WHERE name = ?1",
       std::string(kRun) + " AND first_seq < ?2 ORDER BY first_seq DESC LIMIT ?3",
       std::string(kRun) + " AND thread = ?4 AND first_seq < ?2 ORDER BY first_seq DESC LIMIT ?3",
       std::string(kRun) + " AND run = ?2",
@@ -98,70 +78,35 @@ Result<std::unique_ptr<ArchiveIndex::File>> ArchiveIndex::File::open(const std::
       "SELECT name, events.seq, place, appended_at, headers, value, events.hash FROM events"
       " JOIN users ON users.id = events.user WHERE events.user = ?1 AND events.seq = ?2",
       "SELECT place FROM damage WHERE user = ?1 LIMIT 1"};
-  std::array<SqliteStatement, 9> made;
+  std::array<SqliteStatement, 8> made;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    auto statement = database->prepare(texts[i]);
+    auto statement = file->prepare(texts[i]);
     if (!statement) return tl::unexpected<Error>(statement.error());
     made[i] = *std::move(statement);
   }
   return std::unique_ptr<File>(
-      new File(path, partition, *identity, *std::move(database),
+      new File(*std::move(file),
                {std::move(made[0]), std::move(made[1]), std::move(made[2]), std::move(made[3]),
-                std::move(made[4]), std::move(made[5]), std::move(made[6]), std::move(made[7]),
-                std::move(made[8])}));
-}
-
-Result<Position> ArchiveIndex::File::in_transaction(
-    const std::function<Result<void>()>& read_rows) {
-  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
-  auto position = read_position(database_);
-  const Result<void> read = position ? read_rows() : Result<void>();
-  const auto ended = database_.execute("COMMIT");
-  if (!read) return tl::unexpected<Error>(read.error());
-  if (position && !ended) return tl::unexpected<Error>(ended.error());
-  return position;
-}
-
-Result<void> ArchiveIndex::File::for_each(SqliteStatement& statement,
-                                          const std::function<Result<bool>()>& row) {
-  Result<bool> going_on = true;
-  while (going_on && *going_on) {
-    going_on = statement.step();
-    if (going_on && *going_on) going_on = row();
-  }
-  statement.reset();
-  if (!going_on) return tl::unexpected<Error>(going_on.error());
-  return {};
-}
-
-Result<std::optional<std::int64_t>> ArchiveIndex::File::find_user(const UserId& user) {
-  std::optional<std::int64_t> id;
-  statements_.user.bind_text(1, user.value());
-  const auto found = for_each(statements_.user, [&]() -> Result<bool> {
-    id = statements_.user.number(0);
-    return false;
-  });
-  if (!found) return tl::unexpected<Error>(found.error());
-  return id;
+                std::move(made[4]), std::move(made[5]), std::move(made[6]), std::move(made[7])}));
 }
 
 Result<Position> ArchiveIndex::File::find_users(const UserSearch& search,
                                                 std::vector<UserSummary>& users) {
   SqliteStatement& rows = statements_.users;
-  return in_transaction([&]() -> Result<void> {
+  return file_.in_transaction([&]() -> Result<void> {
     rows.bind_text(1, std::max(search.prefix, search.after));
     rows.bind_text(2, search.after);
     rows.bind(3, limit_of(search.users_max));
-    return for_each(rows, [&]() -> Result<bool> {
+    return ArchiveFile::for_each(rows, [&]() -> Result<bool> {
       const std::string name(rows.bytes(1));
       if (!name.starts_with(search.prefix)) return false;
       const Seq seq(rows.number(2));
       const auto chain = as_hash(rows.bytes(3));
       if (!chain || rows.bytes(4) != as_bytes(user_hash(name, seq, *chain)))
-        return mismatch("row " + std::to_string(rows.number(0)) + " of users");
+        return file_.mismatch("row " + std::to_string(rows.number(0)) + " of users");
       auto time = newest_time(rows.number(0), name, seq);
       if (!time) return tl::unexpected<Error>(time.error());
-      users.push_back({name, partition_, seq, *std::move(time)});
+      users.push_back({name, file_.partition(), seq, *std::move(time)});
       return true;
     });
   });
@@ -172,12 +117,12 @@ Result<std::string> ArchiveIndex::File::newest_time(std::int64_t user, const std
   SqliteStatement& row = statements_.newest;
   std::string time;
   row.bind(1, user);
-  const auto read = for_each(row, [&]() -> Result<bool> {
+  const auto read = ArchiveFile::for_each(row, [&]() -> Result<bool> {
     const Hash hash =
         row_hash({name, row.number(0), row.number(1), row.number(2), row.bytes(3), row.bytes(4)});
     const auto headers = Headers::parse(row.bytes(3));
     if (!headers || row.bytes(5) != as_bytes(hash))
-      return mismatch("the row of seq " + std::to_string(seq.value()));
+      return file_.mismatch("the row of seq " + std::to_string(seq.value()));
     time = headers->find("ce_time").value_or("");
     return false;
   });
@@ -189,26 +134,26 @@ Result<RunSummary> ArchiveIndex::File::run_of(const SqliteStatement& row,
                                               const UserId& user) const {
   Uuid id;
   const std::string_view bytes = row.bytes(0);
-  if (bytes.size() != id.bytes.size()) return mismatch("a row of runs");
+  if (bytes.size() != id.bytes.size()) return file_.mismatch("a row of runs");
   std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
   RunSummary run = run_of_row(RunId(id), row, 1);
   if (row.bytes(9) != as_bytes(run_hash(user.value(), run)))
-    return mismatch("a row of runs (seq " + std::to_string(run.first.value()) + ")");
+    return file_.mismatch("a row of runs (seq " + std::to_string(run.first.value()) + ")");
   return run;
 }
 
 Result<RunPage> ArchiveIndex::File::runs(const RunQuery& query) {
   RunPage page{{}, false, {}};
   SqliteStatement& rows = query.thread ? statements_.runs_of_thread : statements_.runs;
-  auto position = in_transaction([&]() -> Result<void> {
-    const auto user = find_user(query.user);
+  auto position = file_.in_transaction([&]() -> Result<void> {
+    const auto user = file_.find_user(query.user);
     if (!user) return tl::unexpected<Error>(user.error());
     if (!*user) return {};
     rows.bind(1, **user);
     rows.bind(2, query.before.value());
     rows.bind(3, limit_of(query.runs_max));
     if (query.thread) rows.bind_text(4, query.thread->value());
-    return for_each(rows, [&]() -> Result<bool> {
+    return ArchiveFile::for_each(rows, [&]() -> Result<bool> {
       page.more = page.runs.size() >= query.runs_max;
       if (page.more) return false;
       auto run = run_of(rows, query.user);
@@ -226,13 +171,13 @@ Result<ArchiveIndex::FoundRun> ArchiveIndex::File::run(const UserId& user, const
   FoundRun found{std::nullopt, {}};
   SqliteStatement& row = statements_.run;
   const std::string bytes = as_bytes(id);
-  auto position = in_transaction([&]() -> Result<void> {
-    const auto number = find_user(user);
+  auto position = file_.in_transaction([&]() -> Result<void> {
+    const auto number = file_.find_user(user);
     if (!number) return tl::unexpected<Error>(number.error());
     if (!*number) return {};
     row.bind(1, **number);
     row.bind_blob(2, bytes);
-    return for_each(row, [&]() -> Result<bool> {
+    return ArchiveFile::for_each(row, [&]() -> Result<bool> {
       auto run = run_of(row, user);
       if (!run) return tl::unexpected<Error>(run.error());
       found.run = *std::move(run);
@@ -248,12 +193,13 @@ Result<Position> ArchiveIndex::File::views(const ViewQuery& query, std::vector<V
   // Older than `before` are, of the same microsecond, all of the partitions with a smaller number
   // and those of its own with a smaller offset.
   std::int64_t place = kNumberMax;
-  if (query.before && query.before->partition == partition_) place = query.before->offset.value();
-  if (query.before && query.before->partition < partition_) place = -1;
+  if (query.before && query.before->partition == file_.partition())
+    place = query.before->offset.value();
+  if (query.before && query.before->partition < file_.partition()) place = -1;
   SqliteStatement& rows = statements_.views;
-  ViewPlace last{query.before ? query.before->time : kNumberMax, partition_, Offset(place)};
+  ViewPlace last{query.before ? query.before->time : kNumberMax, file_.partition(), Offset(place)};
   const std::size_t had = views.size();
-  return in_transaction([&]() -> Result<void> {
+  return file_.in_transaction([&]() -> Result<void> {
     // Rows that are passed over must not make a page look like the last one.
     for (std::int64_t seen = limit_of(query.views_max); seen == limit_of(query.views_max);) {
       if (views.size() - had > query.views_max) return {};
@@ -262,13 +208,14 @@ Result<Position> ArchiveIndex::File::views(const ViewQuery& query, std::vector<V
       rows.bind(3, last.offset.value());
       rows.bind(4, limit_of(query.views_max));
       seen = 0;
-      const auto read = for_each(rows, [&]() -> Result<bool> {
+      const auto read = ArchiveFile::for_each(rows, [&]() -> Result<bool> {
         ++seen;
-        last = {rows.number(0), partition_, Offset(rows.number(1))};
+        last = {rows.number(0), file_.partition(), Offset(rows.number(1))};
         const std::int64_t user = rows.number(2);
         const Seq seq(rows.number(3));
         if (rows.bytes(4) != as_bytes(view_hash(query.subject, last.time, last.offset, user, seq)))
-          return mismatch("a row of views (place " + std::to_string(last.offset.value()) + ")");
+          return file_.mismatch("a row of views (place " + std::to_string(last.offset.value()) +
+                                ")");
         auto event = viewing_event(user, seq);
         if (!event) return tl::unexpected<Error>(event.error());
         // Of a user whose seq went back the archive has what came first.
@@ -284,7 +231,7 @@ Result<Position> ArchiveIndex::File::views(const ViewQuery& query, std::vector<V
 Result<bool> ArchiveIndex::File::is_damaged(const UserId& user) {
   bool found = false;
   statements_.damage.bind_text(1, user.value());
-  const auto read = for_each(statements_.damage, [&]() -> Result<bool> {
+  const auto read = ArchiveFile::for_each(statements_.damage, [&]() -> Result<bool> {
     found = true;
     return false;
   });
@@ -297,15 +244,15 @@ Result<RecordPtr> ArchiveIndex::File::viewing_event(std::int64_t user, Seq seq) 
   RecordPtr event;
   row.bind(1, user);
   row.bind(2, seq.value());
-  const auto read = for_each(row, [&]() -> Result<bool> {
+  const auto read = ArchiveFile::for_each(row, [&]() -> Result<bool> {
     const std::string name(row.bytes(0));
     const Hash hash =
         row_hash({name, row.number(1), row.number(2), row.number(3), row.bytes(4), row.bytes(5)});
     auto headers = Headers::parse(row.bytes(4));
     if (!headers || row.bytes(6) != as_bytes(hash))
-      return mismatch("the row of seq " + std::to_string(seq.value()));
+      return file_.mismatch("the row of seq " + std::to_string(seq.value()));
     event = std::make_shared<const Record>(
-        Record{.at = {Topic::events, partition_},
+        Record{.at = {Topic::events, file_.partition()},
                .offset = Offset(row.number(2)),
                .appended_at = Timestamp(std::chrono::microseconds(row.number(3))),
                .key = name,

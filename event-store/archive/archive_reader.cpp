@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "event-store/archive/archive_file.hpp"
 #include "event-store/archive/archive_format.hpp"
-#include "event-store/archive/file_identity.hpp"
 #include "event-store/contract/identity.hpp"
 #include "event-store/model/assert.hpp"
 
@@ -35,79 +35,57 @@ class ArchiveReader::File {
   static Result<std::unique_ptr<File>> open(const std::string& path, Partition partition);
   Result<HistoryPage> read(const HistoryQuery& query, Rows rows);
   Result<ThreadPage> read_threads(const ThreadQuery& query);
-  // False once another file has taken the path: the archive was made anew.
-  [[nodiscard]] bool is_current() const { return identity_of(path_) == identity_; }
+  [[nodiscard]] bool is_current() const { return file_.is_current(); }
 
  private:
-  File(std::string path, Partition partition, FileIdentity identity, SqliteDatabase database,
-       SqliteStatement user, std::array<SqliteStatement, 4> pages, SqliteStatement threads)
-      : path_(std::move(path)),
-        partition_(partition),
-        identity_(identity),
-        database_(std::move(database)),
-        user_(std::move(user)),
-        pages_(std::move(pages)),
-        threads_(std::move(threads)) {}
+  File(ArchiveFile file, std::array<SqliteStatement, 4> pages, SqliteStatement threads)
+      : file_(std::move(file)), pages_(std::move(pages)), threads_(std::move(threads)) {}
 
-  // One transaction, so that complete_to speaks of exactly these rows.
+  // What `read_rows` puts into the page of the user with this number, if there is one.
   template <class Page>
   Result<Page> in_transaction(const UserId& user, Page page,
                               const std::function<Result<void>(std::int64_t, Page&)>& read_rows);
-  Result<std::optional<std::int64_t>> find_user(const UserId& user);
   Result<void> read_events(const HistoryQuery& query, Rows rows, std::int64_t user,
                            HistoryPage& page);
   Result<void> read_summaries(const ThreadQuery& query, std::int64_t user, ThreadPage& page);
   Result<RecordPtr> record_of(const SqliteStatement& row, const UserId& user, Rows rows) const;
 
-  std::string path_;
-  Partition partition_;
-  FileIdentity identity_;
-  SqliteDatabase database_;
-  SqliteStatement user_;
+  ArchiveFile file_;
   std::array<SqliteStatement, 4> pages_;  // by 2 * forward + one_thread
   SqliteStatement threads_;
 };
 
 Result<std::unique_ptr<ArchiveReader::File>> ArchiveReader::File::open(const std::string& path,
                                                                        Partition partition) {
-  const auto identity = identity_of(path);
-  if (!identity) return failure(Errc::unavailable, path + ": there is no archive yet");
-  auto database = open_beside_writer(path, SqliteDatabase::Access::read_only);
-  if (!database) return tl::unexpected<Error>(database.error());
-  auto user = database->prepare("SELECT id FROM users WHERE name = ?1");
-  if (!user) return tl::unexpected<Error>(user.error());
+  auto file = ArchiveFile::open(path, partition);
+  if (!file) return tl::unexpected<Error>(file.error());
   std::array<std::optional<SqliteStatement>, 4> pages;
   for (std::size_t i = 0; i < pages.size(); ++i) {
-    auto page = database->prepare(select_text((i & 2) != 0, (i & 1) != 0));
+    auto page = file->prepare(select_text((i & 2) != 0, (i & 1) != 0));
     if (!page) return tl::unexpected<Error>(page.error());
     pages[i] = std::move(*page);
   }
-  auto threads = database->prepare(
+  auto threads = file->prepare(
       "SELECT thread, seq, time, messages, first_words, hash FROM threads"
       " WHERE user = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
   if (!threads) return tl::unexpected<Error>(threads.error());
   return std::unique_ptr<File>(new File(
-      path, partition, *identity, std::move(*database), std::move(*user),
+      *std::move(file),
       {std::move(*pages[0]), std::move(*pages[1]), std::move(*pages[2]), std::move(*pages[3])},
-      std::move(*threads)));
+      *std::move(threads)));
 }
 
 template <class Page>
 Result<Page> ArchiveReader::File::in_transaction(
     const UserId& user, Page page,
     const std::function<Result<void>(std::int64_t, Page&)>& read_rows) {
-  if (auto begun = database_.execute("BEGIN"); !begun) return tl::unexpected<Error>(begun.error());
-  const Result<void> read = [&]() -> Result<void> {
-    auto position = read_position(database_);
-    if (!position) return tl::unexpected<Error>(position.error());
-    page.complete_to = std::move(*position);
-    const auto id = find_user(user);
+  auto position = file_.in_transaction([&]() -> Result<void> {
+    const auto id = file_.find_user(user);
     if (!id) return tl::unexpected<Error>(id.error());
     return *id ? read_rows(**id, page) : Result<void>();
-  }();
-  const auto ended = database_.execute("COMMIT");
-  if (!read) return tl::unexpected<Error>(read.error());
-  if (!ended) return tl::unexpected<Error>(ended.error());
+  });
+  if (!position) return tl::unexpected<Error>(position.error());
+  page.complete_to = *std::move(position);
   return page;
 }
 
@@ -121,16 +99,6 @@ Result<ThreadPage> ArchiveReader::File::read_threads(const ThreadQuery& query) {
   return in_transaction<ThreadPage>(
       query.user, ThreadPage{{}, false, {}},
       [&](std::int64_t user, ThreadPage& page) { return read_summaries(query, user, page); });
-}
-
-Result<std::optional<std::int64_t>> ArchiveReader::File::find_user(const UserId& user) {
-  user_.bind_text(1, user.value());
-  const auto row = user_.step();
-  std::optional<std::int64_t> id;
-  if (row && *row) id = user_.number(0);
-  user_.reset();
-  if (!row) return tl::unexpected<Error>(row.error());
-  return id;
 }
 
 Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, Rows rows,
@@ -190,9 +158,8 @@ Result<void> ArchiveReader::File::read_summaries(const ThreadQuery& query, std::
     const Hash hash = thread_hash(query.user.value(), summary.id.value(), summary.newest,
                                   summary.time, summary.messages, summary.first_words);
     if (threads_.bytes(5) != as_bytes(hash)) {
-      result = failure(Errc::corrupt, path_ + ": a row of threads (seq " +
-                                          std::to_string(summary.newest.value()) +
-                                          ") does not match its SHA-256");
+      result =
+          file_.mismatch("a row of threads (seq " + std::to_string(summary.newest.value()) + ")");
       break;
     }
     page.threads.push_back(std::move(summary));
@@ -214,10 +181,10 @@ Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row, con
   };
   auto decoded = rows == Rows::chained || is_as_written() ? Headers::parse(headers) : std::nullopt;
   if (!decoded)
-    return failure(Errc::corrupt, path_ + ": the row of seq " + std::to_string(seq) + " (offset " +
-                                      std::to_string(offset) + ") does not match its SHA-256");
+    return file_.mismatch("the row of seq " + std::to_string(seq) + " (offset " +
+                          std::to_string(offset) + ")");
   return std::make_shared<const Record>(Record{
-      .at = {Topic::events, partition_},
+      .at = {Topic::events, file_.partition()},
       .offset = Offset(offset),
       .appended_at = Timestamp(std::chrono::microseconds(appended_at)),
       .key = user.value(),
