@@ -111,31 +111,17 @@ Result<void> ArchiveReader::File::read_events(const HistoryQuery& query, Rows ro
   select.bind(3, static_cast<std::int64_t>(std::min(query.events_max, kEventsMax)) + 1);
   if (query.thread) select.bind_text(4, query.thread->value());
   std::size_t bytes = 0;
-  Result<void> result;
-  while (true) {
-    const auto row = select.step();
-    if (!row) {
-      result = tl::unexpected<Error>(row.error());
-      break;
-    }
-    if (!*row) break;
+  return ArchiveFile::for_each(select, [&]() -> Result<bool> {
     bytes += select.bytes(3).size() + select.bytes(4).size();
-    const bool full =
+    page.more =
         page.events.size() >= query.events_max || (!page.events.empty() && bytes > query.bytes_max);
-    if (full) {
-      page.more = true;
-      break;
-    }
+    if (page.more) return false;
     auto record = record_of(select, query.user, rows);
-    if (!record) {
-      result = tl::unexpected<Error>(record.error());
-      break;
-    }
-    page.events.push_back(std::move(*record));
+    if (!record) return tl::unexpected<Error>(record.error());
+    page.events.push_back(*std::move(record));
     page.seqs.emplace_back(select.number(0));
-  }
-  select.reset();
-  return result;
+    return true;
+  });
 }
 
 Result<void> ArchiveReader::File::read_summaries(const ThreadQuery& query, std::int64_t user,
@@ -143,29 +129,20 @@ Result<void> ArchiveReader::File::read_summaries(const ThreadQuery& query, std::
   threads_.bind(1, user);
   threads_.bind(2, query.before.value());
   threads_.bind(3, static_cast<std::int64_t>(std::min(query.threads_max, kEventsMax)) + 1);
-  Result<void> result;
-  while (true) {
-    const auto row = threads_.step();
-    if (!row) {
-      result = tl::unexpected<Error>(row.error());
-      break;
-    }
-    page.more = *row && page.threads.size() >= query.threads_max;
-    if (!*row || page.more) break;
+  return ArchiveFile::for_each(threads_, [&]() -> Result<bool> {
+    page.more = page.threads.size() >= query.threads_max;
+    if (page.more) return false;
     ThreadSummary summary{ThreadId(std::string(threads_.bytes(0))), Seq(threads_.number(1)),
                           std::string(threads_.bytes(2)), threads_.number(3),
                           std::string(threads_.bytes(4))};
     const Hash hash = thread_hash(query.user.value(), summary.id.value(), summary.newest,
                                   summary.time, summary.messages, summary.first_words);
-    if (threads_.bytes(5) != as_bytes(hash)) {
-      result =
-          file_.mismatch("a row of threads (seq " + std::to_string(summary.newest.value()) + ")");
-      break;
-    }
+    if (threads_.bytes(5) != as_bytes(hash))
+      return file_.mismatch("a row of threads (seq " + std::to_string(summary.newest.value()) +
+                            ")");
     page.threads.push_back(std::move(summary));
-  }
-  threads_.reset();
-  return result;
+    return true;
+  });
 }
 
 Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row, const UserId& user,
