@@ -8,7 +8,7 @@ import {join} from 'node:path';
 import {after, before, test} from 'node:test';
 
 import {fault, go, open_audit, place, rows, rows_that, scrolls_sideways, sign_in_auditor} from './audit_page.mjs';
-import {launch_browser} from './chat_page.mjs';
+import {context_of, launch_browser} from './chat_page.mjs';
 import {converse} from './made_history.mjs';
 import {Service, until} from './service.mjs';
 
@@ -39,16 +39,9 @@ after(async () => {
   await service?.remove();
 });
 
-async function context_of(t, options = {}) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
-  return context;
-}
-
 /** A page of a signed in auditor at this place. */
 async function auditor(t, of = {}, options = {}) {
-  const page = await open_audit(await context_of(t, options), service.address, of);
+  const page = await open_audit(await context_of(t, browser, options), service.address, of);
   t.after(() => assert.deepEqual(page.faults, []));
   await sign_in_auditor(page);
   return page;
@@ -86,7 +79,7 @@ test('the page is on the admin port alone, and as fenced in as the chat page', a
 });
 
 test('who is no auditor is told what to do; a token that is over too; then the right one lets in', async (t) => {
-  const page = await open_audit(await context_of(t), service.address, {user: 'anna'});
+  const page = await open_audit(await context_of(t, browser), service.address, {user: 'anna'});
   await page.click('#other_way');
   await page.fill('#token', 'nonsense');
   await page.keyboard.press('Enter');
@@ -122,7 +115,7 @@ async function play(page, path, answers) {
 const problem = (code, message) => ({error: {code, message}});
 
 test('where users cannot be listed, somebody is let in all the same, and asks again when he wants', async (t) => {
-  const page = await open_audit(await context_of(t), service.address, {user: 'anna', tab: 'timeline'});
+  const page = await open_audit(await context_of(t, browser), service.address, {user: 'anna', tab: 'timeline'});
   const busy = [503, problem('log_unavailable', 'the archive is behind')];
   const list = await play(page, '/v1/audit/users', [busy, busy, [200, {users: []}]]);
   await sign_in_auditor(page);
@@ -157,7 +150,7 @@ test('an answer that is final is told, and not asked for again', async (t) => {
 
 test('users and views say what is not among them', async (t) => {
   const incomplete = [{partition: 3, complete_to: {offset: 1200, epoch: 1, ownerseq: 9}}, {partition: 5, complete_to: {offset: 0, epoch: 0, ownerseq: 0}}];
-  const page = await open_audit(await context_of(t), service.address);
+  const page = await open_audit(await context_of(t, browser), service.address);
   const user = {user_id: 'anna', partition: 1, events: 2, newest_seq: 2, newest_time: '2026-11-20T09:30:00.000000Z'};
   await play(page, '/v1/audit/users', [[200, {users: [user], incomplete}], [200, {users: [], incomplete}], [200, {users: [user]}]]);
   await play(page, '/v1/audit/users/anna/views', [[200, {views: [], incomplete}]]);
@@ -371,7 +364,7 @@ test('an export in parts: the next one, then all others, each by the link of the
 });
 
 test('a token that ends leads back to signing in, which goes on at the same place', async (t) => {
-  const page = await open_audit(await context_of(t), service.address, {user: 'anna', tab: 'timeline'});
+  const page = await open_audit(await context_of(t, browser), service.address, {user: 'anna', tab: 'timeline'});
   const paste = async () => {
     if (await page.isVisible('#name')) await page.click('#other_way');
     await page.fill('#token', service.token('carl', 3600, ['auditor']));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
 import {go, kPhone, open_audit, rows, rows_that, scrolls_sideways, sign_in_auditor} from './audit_page.mjs';
-import {launch_browser} from './chat_page.mjs';
+import {context_of, launch_browser} from './chat_page.mjs';
 import {converse, make_history} from './made_history.mjs';
 import {serious_problems} from './serious_problems.mjs';
 import {Service, until} from './service.mjs';
@@ -27,9 +27,7 @@ after(async () => {
 });
 
 async function auditor(t, of = {}, options = {}) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
+  const context = await context_of(t, browser, options);
   const page = await open_audit(context, service.address, of);
   t.after(() => assert.deepEqual(page.faults, []));
   await sign_in_auditor(page);
@@ -70,9 +68,7 @@ test('a history of 5,000 events: the newest at once, all of it by scrolling, and
 const kTabs = ['Timeline', 'Runs', 'State', 'Verify', 'Export', 'Views'];
 
 test('the keyboard alone is enough', async (t) => {
-  const context = await browser.newContext();
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
+  const context = await context_of(t, browser);
   const page = await open_audit(context, service.address);
   const focused = () => page.evaluate(() => {
     const {activeElement: at} = document;
@@ -191,9 +187,7 @@ test('a phone: nothing is wider than it, and users come and go', async (t) => {
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}`, async (t) => {
     for (const options of [{colorScheme}, {colorScheme, ...kPhone}]) {
-      const context = await browser.newContext(options);
-      context.setDefaultTimeout(20_000);
-      t.after(() => context.close());
+      const context = await context_of(t, browser, options);
       const page = await open_audit(context, service.address);
       assert.deepEqual(await serious_problems(page), []);
       await sign_in_auditor(page);

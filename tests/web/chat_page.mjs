@@ -13,6 +13,14 @@ export async function launch_browser() {
     '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']});
 }
 
+/** A context of its own, as of another device, for as long as the test. */
+export async function context_of(t, browser, options = {}) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  t.after(() => context.close());
+  return context;
+}
+
 /** A page at this address, with what it asked for and what went wrong in it. */
 export async function open_page(context, address, path = '/') {
   const page = await context.newPage();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
-import {ask, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
+import {ask, context_of, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
 import {Network, Service, until} from './service.mjs';
 
 const kOrder = 'Can I get an mocha for Jean?'; // the playbook calls four tools for it
@@ -27,16 +27,9 @@ after(async () => {
   await service?.remove();
 });
 
-async function context_of(t, options = {}) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
-  return context;
-}
-
 /** A live page of the user in a context of its own: another device. */
 async function device(t, user, options) {
-  const page = await open_page(await context_of(t, options), network.address);
+  const page = await open_page(await context_of(t, browser, options), network.address);
   t.after(() => assert.deepEqual(page.faults, []));
   await sign_in(page, user);
   return page;
@@ -259,7 +252,7 @@ test('hostile words are text: in messages, titles, steps and answers', async (t)
 });
 
 test('a pasted token signs in; one that is not valid is refused with the reason', async (t) => {
-  const page = await open_page(await context_of(t), network.address);
+  const page = await open_page(await context_of(t, browser), network.address);
   await page.click('#other_way');
   await page.fill('#token', 'nonsense');
   await page.keyboard.press('Enter');

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
-import {ask, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
+import {ask, context_of, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
 import {make_history} from './made_history.mjs';
 import {serious_problems} from './serious_problems.mjs';
 import {Service, until} from './service.mjs';
@@ -24,9 +24,7 @@ after(async () => {
 });
 
 async function device(t, user, options = {}) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
+  const context = await context_of(t, browser, options);
   const page = await open_page(context, service.address);
   t.after(() => assert.deepEqual(page.faults, []));
   await sign_in(page, user);
@@ -86,8 +84,7 @@ test('what is looked at stays in its place while older messages come in above it
 });
 
 test('the keyboard alone is enough', async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+  const context = await context_of(t, browser);
   const page = await open_page(context, service.address);
   const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
   const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
@@ -158,8 +155,7 @@ test('a phone: nothing is wider than it, and the conversations come and go', asy
 for (const colorScheme of ['light', 'dark'])
   test(`axe finds nothing serious, ${colorScheme}`, async (t) => {
     for (const options of [{colorScheme}, {colorScheme, ...kPhone}]) {
-      const context = await browser.newContext(options);
-      t.after(() => context.close());
+      const context = await context_of(t, browser, options);
       const page = await open_page(context, service.address);
       assert.deepEqual(await serious_problems(page), []);
       await sign_in(page, `axe-${colorScheme}`);
@@ -199,9 +195,7 @@ const kUser = {user_id: 'asked', thread_id: 't-asked', run_id: '12d1c3ed-7bcb-50
 
 /** A page whose socket is played here: `state` sends an event, `sent` has what the page sent. */
 async function played_page(t) {
-  const context = await browser.newContext();
-  context.setDefaultTimeout(20_000);
-  t.after(() => context.close());
+  const context = await context_of(t, browser);
   const page = await context.newPage();
   let seq = 0;
   const played = {page, sent: []};
