@@ -20,6 +20,7 @@ import time
 import log_check
 import pytest
 
+from contract import partition_of
 from harness import Client, Service, assert_gapless
 from tls_files import write_certificate
 
@@ -261,6 +262,30 @@ def test_a_running_service_ends_before_its_log_is_replaced(doctor, whole_data, m
     code, _ = doctor.findings()
     assert code == 0
     assert (doctor.data.parent / "data.damaged" / "lock").exists()
+
+
+def test_a_partition_that_cannot_be_read_is_named_and_stops_alone(doctor, make_service):
+    with contextlib.closing(sqlite3.connect(doctor.data / "log.db")) as log, log:
+        row, place = log.execute("SELECT max(id), place FROM records"
+                                 " WHERE place >> 24 = 1 AND key = CAST('ann' AS BLOB)").fetchone()
+        log.execute("UPDATE records SET value = CAST(value || ' ' AS BLOB) WHERE id = ?", (row,))
+    partition = place & 0xffffff
+    (doctor.data / "snapshots.db").unlink()  # so that her events are read again
+    service = make_service().start(may_wait=True)
+    reason = f"partition {partition}: stopped: "
+    deadline = time.monotonic() + 30
+    while reason not in (answer := service.get("/readyz"))[1]:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.05)
+    assert answer[0] == 503
+    code, found = doctor.findings("--listen", service.address)
+    assert code == 1
+    assert found["service"]["result"] == found["log-chain"]["result"] == "fault"
+    assert "is not ready: " in found["service"]["what"] and reason in found["service"]["what"]
+    assert f"events partition {partition} offset " in found["log-chain"]["what"]
+    other = next(name for name in ("bob", "carla", "dora") if partition_of(name, 12) != partition)
+    assert_gapless(asyncio.run(chat(service, other, 1)))
+    assert service.stop() == 0
 
 
 @AS_ROOT
