@@ -21,9 +21,9 @@ FULL_MINUTES = 10
 OPERATIONS_MIN, FAULTS_MIN = 10_000, 5
 OPERATIONS_MIN_OF_SHORT_RUNS = 50
 # Faults make users wait, they take little away: in ten minutes of them all of some 90,000 acknowledged messages
-# were completed, and 82 of 100 operations were answered with ok where users did not pause, 97 where they did. Of a
-# minute the disk takes nothing for ten seconds, while all come again and again: on a busy machine it was 74.
-COMPLETED_PERCENT_MIN, OK_PERCENT_MIN, OK_PERCENT_MIN_OF_SHORT_RUNS = 99, 60, 25
+# were completed, and 82 of 100 operations were answered with ok where users did not pause, 97 where they did, 67 on a
+# machine that had no time. Of a minute the disk takes nothing for ten seconds, while all come again and again.
+COMPLETED_PERCENT_MIN, OK_PERCENT_MIN, OK_PERCENT_MIN_OF_SHORT_RUNS = 99, 50, 25
 # What faults may lead to, and what users who do not pause may.
 ENDS = {"agent_completed", "agent_failed attempts_exhausted", "message_rejected poison"}
 REFUSALS, REFUSALS_IN_A_HURRY = {"overloaded", "log_unavailable"}, {"rate_limited"}

@@ -126,7 +126,7 @@ def test_users_are_refused_only_as_faults_make_it():
     assert len(found_wrong(Ended({"forbidden": 1}, **completed), hurry=True)) == 1
 
 
-@pytest.mark.parametrize("minutes, least", [(10, 60), (9.9, 25)])
+@pytest.mark.parametrize("minutes, least", [(10, 50), (9.9, 25)])
 def test_most_of_what_users_ask_must_be_done(minutes, least):
     """Less of it in a short run, of which faults take a larger part."""
     completed = Ended({"log_unavailable": 40}, agent_completed=60)
