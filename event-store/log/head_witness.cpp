@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <span>
 #include <string_view>
+
+#include "event-store/sqlite/durable_file.hpp"
+#include "event-store/sqlite/system_failure.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -35,26 +37,16 @@ class File {
   int descriptor_;
 };
 
-Error system_error(const std::string& doing, const std::string& path, int code) {
-  return {code == ENOSPC || code == EDQUOT ? Errc::disk_full : Errc::io_error,
-          doing + " " + path + ": " + std::strerror(code)};
-}
-
 std::uint64_t load_rows(std::uint8_t* page) {
   return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(page + kRowsAt)).load();
 }
 
 Result<void> write_new(const std::string& path, const LogId& log, std::uint64_t rows) {
-  const std::string made = path + ".new";
-  const File file(::open(made.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  std::array<char, kFileBytes> page{};
+  std::string page(kFileBytes, '\0');
   std::ranges::copy(kMagic, page.begin());
   std::memcpy(page.data() + kLogIdAt, log.value().bytes.data(), log.value().bytes.size());
   std::memcpy(page.data() + kRowsAt, &rows, sizeof rows);
-  if (file.get() < 0 || pwrite(file.get(), page.data(), page.size(), 0) != kFileBytes ||
-      fsync(file.get()) != 0 || rename(made.c_str(), path.c_str()) != 0)
-    return tl::unexpected(system_error("cannot write", path, errno));
-  return {};
+  return write_durably(path, page);
 }
 
 Result<void> compare(std::uint8_t* page, const std::string& path, const LogId& log,
@@ -101,14 +93,13 @@ Result<HeadWitness> HeadWitness::open(const std::string& dir, const LogId& log,
     if (auto written = write_new(path, log, rows); !written) return tl::unexpected(written.error());
   const File file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   struct stat status {};
-  if (file.get() < 0 || fstat(file.get(), &status) != 0)
-    return tl::unexpected(system_error("cannot open", path, errno));
+  if (file.get() < 0 || fstat(file.get(), &status) != 0) return system_failure("cannot open", path);
   if (status.st_size != kFileBytes)
     return failure(Errc::corrupt, path +
                                       " has a wrong size; it says how long the log was. If the "
                                       "log is known to be whole, remove that file and start again");
   void* const mapped = mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  if (mapped == MAP_FAILED) return tl::unexpected(system_error("cannot map", path, errno));
+  if (mapped == MAP_FAILED) return system_failure("cannot map", path);
   HeadWitness witness(static_cast<std::uint8_t*>(mapped));
   if (auto same = compare(witness.page_.get(), path, log, rows); !same)
     return tl::unexpected(same.error());

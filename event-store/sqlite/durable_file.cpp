@@ -6,8 +6,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+
+#include "event-store/sqlite/system_failure.hpp"
 
 namespace signalbox::event_store {
 namespace {
@@ -25,12 +26,6 @@ class Descriptor {
  private:
   int number_;
 };
-
-tl::unexpected<Error> system_failure(const std::string& doing, const std::string& path) {
-  const int code = errno;
-  return failure(code == ENOSPC || code == EDQUOT ? Errc::disk_full : Errc::io_error,
-                 doing + " " + path + ": " + std::strerror(code));
-}
 
 bool write_all(int file, std::string_view content) {
   while (!content.empty()) {

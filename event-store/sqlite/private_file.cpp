@@ -5,18 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
+#include "event-store/sqlite/system_failure.hpp"
+
 namespace signalbox::event_store {
-namespace {
-
-tl::unexpected<Error> system_failure(const std::string& doing, const std::string& path) {
-  return failure(Errc::io_error, doing + " " + path + ": " + std::strerror(errno));
-}
-
-}  // namespace
-
 Result<void> make_private(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {

@@ -1,6 +1,6 @@
 // Files and folders with mode 0600 and 0700: what holds messages or keys is its owner's alone,
 // whoever made the folder around it and whatever the umask.
-// Threads: any. Errors: io_error, with the path and the system's reason.
+// Threads: any. Errors: disk_full, io_error, with the path and the system's reason.
 #pragma once
 
 #include <string>

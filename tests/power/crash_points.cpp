@@ -62,6 +62,8 @@ std::uint64_t torn_per_point() {
   return asked == nullptr ? 1 : std::strtoull(asked, nullptr, 10);
 }
 
+int one_in(int few) { return torn_per_point() > 1 ? 1 : few; }
+
 void leave_files(const test_support::DiskHistory& history, Crash crash, const std::string& folder,
                  const std::string& left_in) {
   Disk disk;
@@ -71,7 +73,7 @@ void leave_files(const test_support::DiskHistory& history, Crash crash, const st
 }
 
 CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std::string& folder,
-                             const Look& look, std::size_t from) {
+                             const Look& look, std::size_t from, int every) {
   CrashCounts counts;
   Disk disk;
   std::map<Crash, Left> waiting;
@@ -83,7 +85,7 @@ CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std
   };
   for (std::size_t changes = 0; changes <= history.size(); ++changes) {
     if (changes > 0) disk.apply(history[changes - 1]);
-    if (changes < from) continue;
+    if (changes < from || (changes - from) % static_cast<std::size_t>(every) != 0) continue;
     for (const CrashPoint& point : points_after(changes)) {
       count(counts, point.crash);
       Random random(point.seed);
@@ -96,6 +98,22 @@ CrashCounts crash_everywhere(const test_support::DiskHistory& history, const std
   }
   for (const auto& [crash, left] : waiting) look_at(left);
   return counts;
+}
+
+int crash_again(test_support::FaultVfs& vfs, const std::string& left_in, const std::string& watched,
+                int every, const std::function<void()>& recover, const Look& look) {
+  vfs.record(watched, left_in);
+  const std::size_t found = vfs.changes();
+  recover();
+  int looks = 0;
+  crash_everywhere(
+      vfs.recorded(), left_in,
+      [&](const std::string& left_twice, const CrashPoint& point) {
+        look(left_twice, point);
+        ++looks;
+      },
+      found, every);
+  return looks;
 }
 
 }  // namespace signalbox::power

@@ -1,11 +1,12 @@
-// Small files beside SQLite (keys, anchors, notes of checkpoints) when the power fails or the
-// process is killed at any step of their making: each is there as it was before or as it is after,
-// and what is left of the making is in nobody's way.
+// Small files beside SQLite (keys, anchors, notes of checkpoints) when the power fails, the process
+// is killed or the disk breaks at any step of their making: each is there as it was before or as it
+// is after, and what is left of the making is in nobody's way.
 #include "event-store/sqlite/durable_file.hpp"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -111,6 +112,82 @@ TEST_F(DurableFilePower, AKeyThatSignedAnythingIsThere) {
       EXPECT_EQ(found->public_key(), key->public_key());
     }
   });
+}
+
+// What is done to a file in a folder of notes.
+using Act = std::function<Result<void>(const std::string& path)>;
+
+// Breaks every change that the act makes, once and for good: what it refuses is for that reason,
+// what it says it did is there, and it can be done when the disk is well. How many were broken.
+int break_everywhere(FaultVfs::Fault fault, const Act& act) {
+  const Errc reason = fault == FaultVfs::Fault::disk_full ? Errc::disk_full : Errc::io_error;
+  int broken = 0;
+  for (const int times : {1, FaultVfs::kForever}) {
+    bool met = true;
+    for (int good = 0; met && !testing::Test::HasFailure(); ++good) {
+      const TemporaryDirectory folder;
+      const std::string path = folder.path() + "/note";
+      FaultVfs vfs(path);
+      vfs.record(folder.path());
+      vfs.fail_changes(good, fault, times);
+      const auto done = act(path);
+      met = vfs.faults() > 0;
+      vfs.heal();
+      if (done)
+        EXPECT_TRUE(content_of(path));
+      else
+        EXPECT_EQ(done.error().code, reason) << done.error().message;
+      EXPECT_TRUE(met || done);
+      const auto again = act(path);
+      EXPECT_TRUE(again) << again.error().message;
+      if (testing::Test::HasFailure())
+        ADD_FAILURE() << "change " << good << ", " << (times == 1 ? "once" : "for good");
+      broken += met ? 1 : 0;
+    }
+  }
+  return broken;
+}
+
+TEST(DurableFileFaults, WhereverTheDiskFailsItIsToldAndNothingHalfIsThere) {
+  const std::string old_note(3000, 'o');
+  const std::string new_note(2000, 'n');
+  const Act replace = [&](const std::string& path) -> Result<void> {
+    if (auto written = write_durably(path, old_note); !written) return written;
+    const auto written = write_durably(path, new_note);
+    const auto found = content_of(path);
+    EXPECT_TRUE(found == new_note || (!written && found == old_note));
+    return written;
+  };
+  const Act make = [&](const std::string& path) -> Result<void> {
+    const auto made = make_durably(path, new_note);
+    const auto found = content_of(path);
+    EXPECT_TRUE(found == new_note || (!made && !found));
+    return made.map([](bool) {});
+  };
+  const Act make_key = [](const std::string& path) -> Result<void> {
+    return SigningKey::load_or_make(path).map([](const SigningKey&) {});
+  };
+  for (const Act& act : {replace, make, make_key}) {
+    const int errors = break_everywhere(FaultVfs::Fault::io_error, act);
+    const int full = break_everywhere(FaultVfs::Fault::disk_full, act);
+    EXPECT_GE(errors, 8);
+    EXPECT_GE(full, 4);
+    std::cout << "power: small files: " << errors << " errors of the disk, " << full
+              << " times a full disk\n";
+  }
+}
+
+// Numbers of faults are cases of their own: of a full disk what it cannot refuse does not count.
+TEST(DurableFileFaults, AFullDiskCountsWhatItRefuses) {
+  const TemporaryDirectory folder;
+  FaultVfs vfs(folder.path());
+  vfs.record(folder.path());
+  vfs.fail_changes(2, FaultVfs::Fault::disk_full, FaultVfs::kForever);
+  // A file is made and written; it is synced and renamed, too.
+  ASSERT_TRUE(write_durably(folder.path() + "/note", "first"));
+  EXPECT_EQ(vfs.faults(), 0);
+  EXPECT_FALSE(write_durably(folder.path() + "/note", "second"));
+  EXPECT_EQ(content_of(folder.path() + "/note"), "first");
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Failing {
   int good = 0;
   int times = 0;  // kForever
   FaultVfs::Fault fault = FaultVfs::Fault::disk_full;
+  bool has_no_room = false;  // a write beside SQLite has filled the disk
 };
 
 struct Plan {
@@ -91,6 +92,12 @@ int outcome(bool Failing::*kind, int io_error) {
   ++plan.faults;
   plan.last_errno = full ? ENOSPC : EIO;
   return full ? SQLITE_FULL : io_error;
+}
+
+// Whether what is done beside SQLite fails, with plan.last_errno. Under the mutex.
+bool fails(Kind kind) {
+  const bool needs_room = kind == Kind::written || kind == Kind::created;
+  return outcome(&Failing::others, needs_room ? SQLITE_IOERR_WRITE : SQLITE_IOERR) != SQLITE_OK;
 }
 
 bool is_concerned(const char* name) {
@@ -213,7 +220,8 @@ void FaultVfs::fail_syncs(int good, int times) {
 
 void FaultVfs::fail_changes(int good, Fault fault, int times) {
   const std::lock_guard lock(plan.mutex);
-  plan.failing = {true, true, true, good, times, fault};
+  plan.failing = {
+      .writes = true, .syncs = true, .others = true, .good = good, .times = times, .fault = fault};
 }
 
 void FaultVfs::block_syncs() {
@@ -264,7 +272,7 @@ void FaultVfs::record(std::string watched) {
 void FaultVfs::record(std::string watched, const std::string& folder) {
   record(std::move(watched));
   const std::lock_guard lock(plan.mutex);
-  for (const auto& entry : fs::directory_iterator(folder)) look_at(entry.path());
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) look_at(entry.path());
 }
 
 bool FaultVfs::is_recorded(const std::string& path) {
@@ -272,10 +280,22 @@ bool FaultVfs::is_recorded(const std::string& path) {
   return plan.recording && (path.starts_with(plan.watched) || is_concerned(path.c_str()));
 }
 
-long FaultVfs::record_call(Disk::Change change, const std::function<long()>& call) {
+long FaultVfs::record_call(Disk::Change change, const std::function<long(std::size_t)>& call) {
   const std::lock_guard lock(plan.mutex);
   look_at_watched();
-  const long result = call();
+  std::size_t room = change.bytes.size();
+  if (fails(change.kind)) {
+    const bool is_full = plan.last_errno == ENOSPC;
+    if (!is_full || room < 2 || std::exchange(plan.failing.has_no_room, true)) {
+      if (change.kind == Kind::synced) add({Kind::sync_failed, change.path, 0, {}});
+      errno = plan.last_errno;
+      return -1;
+    }
+    room /= 2;
+    // What is left of it meets the same fault.
+    if (plan.failing.times != kForever) ++plan.failing.times;
+  }
+  const long result = call(room);
   if (result < 0) return result;
   if (change.kind == Kind::written) change.bytes.resize(static_cast<std::size_t>(result));
   add(std::move(change));
@@ -285,11 +305,17 @@ long FaultVfs::record_call(Disk::Change change, const std::function<long()>& cal
 int FaultVfs::record_open(const std::string& path, int flags, const std::function<int()>& call) {
   const std::lock_guard lock(plan.mutex);
   const bool is_there = fs::exists(path);
+  const bool is_made = !is_there && (flags & O_CREAT) != 0;
+  const bool is_cut = is_there && (flags & O_TRUNC) != 0;
+  if ((is_made || is_cut) && fails(is_made ? Kind::created : Kind::cut)) {
+    errno = plan.last_errno;
+    return -1;
+  }
   if (is_there && !plan.disk.knows(path)) add({Kind::found, path, 0, bytes_of(path)});
   const int file = call();
   if (file < 0) return file;
-  if (!is_there) add({Kind::created, path, 0, {}});
-  if (is_there && (flags & O_TRUNC) != 0) add({Kind::cut, path, 0, {}});
+  if (is_made) add({Kind::created, path, 0, {}});
+  if (is_cut) add({Kind::cut, path, 0, {}});
   return file;
 }
 

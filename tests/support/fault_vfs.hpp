@@ -35,8 +35,9 @@ class FaultVfs {
   void fail_writes(int good, Fault fault);
   // The same for syncs; `times` of them.
   void fail_syncs(int good, int times);
-  // The same for whatever changes the disk: writes, cuts, syncs, removals. A full disk refuses
-  // writes alone, and `good` counts what the fault could refuse.
+  // The same for whatever changes the disk: writes, cuts, syncs, removals, and what is recorded
+  // beside SQLite, new files and names too. A full disk refuses writes and new files alone, and
+  // `good` counts what the fault could refuse.
   void fail_changes(int good, Fault fault, int times);
   // Syncs wait until unblock_syncs() or heal(); what fails then is as set.
   void block_syncs();
@@ -50,14 +51,16 @@ class FaultVfs {
   // From here on every change is kept, those of the ordinary files in `watched`, as a folder or
   // alone, among them. Before the first database is opened.
   void record(std::string watched);
-  // The same where files are there already: those in this folder come first, as found.
+  // The same where files are there already: those in this folder and below it come first, as found.
   void record(std::string watched, const std::string& folder);
   // For file_calls.cpp. Whether what is done to this path is recorded.
   [[nodiscard]] static bool is_recorded(const std::string& path);
   // Does it, and where that does not fail (with less than 0) records the change, as one moment. Of
-  // what was to be written as much as was.
-  static long record_call(Disk::Change change, const std::function<long()>& call);
-  // The same for a file that is opened with these flags.
+  // what was to be written as much as was. Where fail_changes() says so it fails instead, with
+  // errno. `call` is told for how many of the change's bytes there is room: the first write that
+  // finds the disk full is cut to its half, and what is left of it fails.
+  static long record_call(Disk::Change change, const std::function<long(std::size_t)>& call);
+  // The same for a file that is opened with these flags; a full disk refuses to make one.
   static int record_open(const std::string& path, int flags, const std::function<int()>& call);
   // What was done until now; further databases are not recorded.
   [[nodiscard]] DiskHistory recorded();

@@ -1,7 +1,7 @@
 // Calls of the system by which the program changes files, as the linker puts them in the place of
 // the C library's (--wrap, see CMakeLists.txt): each is done, and FaultVfs notes it where it
-// records that file. What libraries outside the program call is not seen, so SQLite's calls are
-// not noted twice.
+// records that file, or lets it fail. What libraries outside the program call is not seen, so
+// SQLite's calls are not noted twice.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -90,7 +90,7 @@ ssize_t __wrap_write(int file, const void* from, size_t size) {
   if (path.empty()) return __real_write(file, from, size);
   const auto at = static_cast<std::size_t>(lseek(file, 0, SEEK_CUR));
   return FaultVfs::record_call({Kind::written, path, at, bytes_of(from, size)},
-                               [&] { return __real_write(file, from, size); });
+                               [&](size_t room) { return __real_write(file, from, room); });
 }
 
 ssize_t __wrap_pwrite(int file, const void* from, size_t size, off_t at) {
@@ -98,7 +98,7 @@ ssize_t __wrap_pwrite(int file, const void* from, size_t size, off_t at) {
   if (path.empty()) return __real_pwrite(file, from, size, at);
   return FaultVfs::record_call(
       {Kind::written, path, static_cast<std::size_t>(at), bytes_of(from, size)},
-      [&] { return __real_pwrite(file, from, size, at); });
+      [&](size_t room) { return __real_pwrite(file, from, room, at); });
 }
 
 int __wrap_ftruncate(int file, off_t size) {
@@ -106,7 +106,7 @@ int __wrap_ftruncate(int file, off_t size) {
   if (path.empty()) return __real_ftruncate(file, size);
   return static_cast<int>(
       FaultVfs::record_call({Kind::cut, path, static_cast<std::size_t>(size)},
-                            [&] { return long{__real_ftruncate(file, size)}; }));
+                            [&](size_t) { return long{__real_ftruncate(file, size)}; }));
 }
 
 // No sync reaches the system's disk, as of FaultVfs.
@@ -114,32 +114,32 @@ int __wrap_fsync(int file) {
   const std::string path = open_files().path_of(file);
   if (path.empty()) return 0;
   const bool is_folder = (fcntl(file, F_GETFL) & O_DIRECTORY) != 0;
-  FaultVfs::record_call({is_folder ? Kind::names_synced : Kind::synced, path}, [] { return 0L; });
-  return 0;
+  return static_cast<int>(FaultVfs::record_call(
+      {is_folder ? Kind::names_synced : Kind::synced, path}, [](size_t) { return 0L; }));
 }
 
 int __wrap_fdatasync(int file) {
   const std::string path = open_files().path_of(file);
-  if (!path.empty()) FaultVfs::record_call({Kind::synced, path}, [] { return 0L; });
-  return 0;
+  if (path.empty()) return 0;
+  return static_cast<int>(FaultVfs::record_call({Kind::synced, path}, [](size_t) { return 0L; }));
 }
 
 int __wrap_rename(const char* from, const char* to) {
   if (!FaultVfs::is_recorded(from)) return __real_rename(from, to);
-  return static_cast<int>(FaultVfs::record_call({Kind::renamed, from, 0, {}, to},
-                                                [&] { return long{__real_rename(from, to)}; }));
+  return static_cast<int>(FaultVfs::record_call(
+      {Kind::renamed, from, 0, {}, to}, [&](size_t) { return long{__real_rename(from, to)}; }));
 }
 
 int __wrap_link(const char* from, const char* to) {
   if (!FaultVfs::is_recorded(from)) return __real_link(from, to);
-  return static_cast<int>(FaultVfs::record_call({Kind::linked, from, 0, {}, to},
-                                                [&] { return long{__real_link(from, to)}; }));
+  return static_cast<int>(FaultVfs::record_call(
+      {Kind::linked, from, 0, {}, to}, [&](size_t) { return long{__real_link(from, to)}; }));
 }
 
 int __wrap_unlink(const char* path) {
   if (!FaultVfs::is_recorded(path)) return __real_unlink(path);
-  return static_cast<int>(
-      FaultVfs::record_call({Kind::removed, path}, [&] { return long{__real_unlink(path)}; }));
+  return static_cast<int>(FaultVfs::record_call({Kind::removed, path},
+                                                [&](size_t) { return long{__real_unlink(path)}; }));
 }
 
 }  // extern "C"
