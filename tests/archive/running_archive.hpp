@@ -1,10 +1,12 @@
-// RunningArchive: an archive at work on a thread of its own, taken down in order.
+// RunningArchive: an archive at work on a thread of its own, taken down in order. Where it cannot
+// be opened it is never complete.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -31,18 +33,25 @@ class RunningArchive {
       for (std::int32_t p = 0; p < log.describe().partitions; ++p)
         partitions.push_back(Partition(p));
       auto opened = ArchiveWriter::open(log, thread_, clock_, folder_, partitions, options);
-      ASSERT_TRUE(opened) << opened.error().message;
-      writer_ = std::move(*opened);
+      if (opened)
+        writer_ = std::move(*opened);
+      else
+        refused_ = opened.error();
     });
   }
-  ~RunningArchive() {
-    thread_.run([&] { writer_.reset(); });
-  }
+  ~RunningArchive() { close(); }
   RunningArchive(const RunningArchive&) = delete;
   RunningArchive& operator=(const RunningArchive&) = delete;
 
+  void close() {
+    thread_.run([&] { writer_.reset(); });
+  }
+  // Why it could not be opened.
+  [[nodiscard]] const std::optional<Error>& refused() const { return refused_; }
+  // Of one that was opened and not closed.
   [[nodiscard]] ArchiveWriter& writer() { return *writer_; }
   [[nodiscard]] bool is_complete() const {
+    if (!writer_) return false;
     for (const ArchiveStatus& status : writer_->status()) {
       const auto bounds = log_.bounds({Topic::events, status.partition});
       if (status.complete_to.next_offset != bounds->end || status.trouble) return false;
@@ -50,6 +59,7 @@ class RunningArchive {
     return true;
   }
   void wait_until_complete() const {
+    ASSERT_FALSE(refused_) << refused_->message;
     for (int i = 0; i < 5000 && !is_complete(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     ASSERT_TRUE(is_complete());
@@ -63,6 +73,7 @@ class RunningArchive {
   EventLog& log_;
   std::string folder_;
   cli::SystemClock clock_;
+  std::optional<Error> refused_;
   mutable std::mutex mutex_;
   std::vector<std::string> warnings_;
   cli::RoleThread thread_{"archive"};
