@@ -143,24 +143,59 @@ TEST(SnapshotPower, WhereverACrashComesTheFileHasWhatOneGroupLeft) {
             << " torn power cuts\n";
 }
 
+// One moment in so many is followed by a second crash, at one change in so many of opening what was
+// left.
+constexpr std::size_t kSnapshotsStruckAgain = 12;
+constexpr int kSnapshotsStruckEvery = 4;
+
+TEST(SnapshotPower, WhereverASecondCrashComesTheFileHasWhatOneGroupLeft) {
+  const TemporaryDirectory folder;
+  FaultVfs vfs("/snapshots.db");
+  vfs.record(folder.path() + "/nothing else");
+  SnapshotScript script(folder.path(), vfs);
+  script.play();
+  int first = 0;
+  int second = 0;
+  crash_everywhere(
+      vfs.recorded(), folder.path(), [&](const std::string& left_in, const CrashPoint& point) {
+        if (point.changes % kSnapshotsStruckAgain != kSnapshotsStruckAgain / 2) return;
+        ++first;
+        second += crash_again(
+            vfs, left_in, left_in + "/nothing else", one_in(kSnapshotsStruckEvery),
+            [&] { EXPECT_TRUE(SqliteSnapshotStore::open(left_in + "/snapshots.db", kLog, {})); },
+            [&](const std::string& left_twice, const CrashPoint& again) {
+              const bool keeps_all = point.crash == Crash::kill && again.crash == Crash::kill;
+              expect_one_of(left_twice, script.states(),
+                            keeps_all ? script.puts_flushed(point.changes) : 0);
+            });
+      });
+  EXPECT_GT(second, 30);
+  std::cout << "power: snapshots: " << second << " second crashes after " << first
+            << " first ones\n";
+}
+
 TEST(SnapshotPower, WhereverTheDiskFailsWhatWasFlushedIsThere) {
   for (const auto fault : {FaultVfs::Fault::io_error, FaultVfs::Fault::disk_full}) {
     int broken = 0;
-    bool met = true;
-    while (met && !HasFailure()) {
-      const TemporaryDirectory folder;
-      FaultVfs vfs(folder.path() + "/snapshots.db");
-      vfs.fail_changes(broken, fault, broken % 2 == 0 ? 1 : FaultVfs::kForever);
-      SnapshotScript script(folder.path(), vfs);
-      script.play();
-      met = vfs.faults() > 0;
-      vfs.heal();
-      expect_one_of(folder.path(), script.states(),
-                    script.puts_flushed(std::numeric_limits<std::size_t>::max()));
-      if (HasFailure()) ADD_FAILURE() << "change " << broken;
-      broken += met ? 1 : 0;
+    for (const int times : {1, FaultVfs::kForever}) {
+      bool met = true;
+      for (int good = 0; met && !HasFailure(); ++good) {
+        const TemporaryDirectory folder;
+        FaultVfs vfs(folder.path() + "/snapshots.db");
+        vfs.record(folder.path() + "/nothing else");
+        vfs.fail_changes(good, fault, times);
+        SnapshotScript script(folder.path(), vfs);
+        script.play();
+        met = vfs.faults() > 0;
+        vfs.heal();
+        expect_one_of(folder.path(), script.states(),
+                      script.puts_flushed(std::numeric_limits<std::size_t>::max()));
+        if (HasFailure())
+          ADD_FAILURE() << "change " << good << ", " << (times == 1 ? "once" : "for good");
+        broken += met ? 1 : 0;
+      }
     }
-    EXPECT_GT(broken, 40);
+    EXPECT_GT(broken, 150);
     std::cout << "power: snapshots: " << broken << " times a disk that is "
               << (fault == FaultVfs::Fault::io_error ? "broken" : "full") << "\n";
   }
