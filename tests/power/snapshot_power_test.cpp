@@ -146,7 +146,7 @@ TEST(SnapshotPower, WhereverACrashComesTheFileHasWhatOneGroupLeft) {
 // One moment in so many is followed by a second crash, at one change in so many of opening what was
 // left.
 constexpr std::size_t kSnapshotsStruckAgain = 12;
-constexpr int kSnapshotsStruckEvery = 4;
+constexpr int kSnapshotsStruckEvery = 12;
 
 TEST(SnapshotPower, WhereverASecondCrashComesTheFileHasWhatOneGroupLeft) {
   const TemporaryDirectory folder;
