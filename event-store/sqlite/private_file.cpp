@@ -10,6 +10,7 @@
 #include "event-store/sqlite/system_failure.hpp"
 
 namespace signalbox::event_store {
+
 Result<void> make_private(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
