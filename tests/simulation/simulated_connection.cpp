@@ -45,6 +45,8 @@ void SimulatedConnection::on_shard(std::function<void(SocketLink&)> what) {
 void SimulatedConnection::accepted(std::shared_ptr<SocketLink> link, Executor& shard) {
   link_ = std::move(link);
   shard_ = &shard;
+  // A process that stood still learns of the end when it takes the connection.
+  if (is_told_) end_server(CloseCode::abnormal, "");
 }
 
 void SimulatedConnection::server_died() {
