@@ -27,6 +27,13 @@ class Outage : public OwnershipTest {
                       const std::string& agent) {
     put(user, UserMessage{MessageId(message), ThreadId("t"), std::string(20'000, 'x'), agent});
   }
+  // What the run of his message asked.
+  void answers(const std::string& user, const std::string& message) {
+    const RunId run = event_store::run_id_of(UserId(user), MessageId(message));
+    const CallId request = event_store::call_id_of(run, Step(1));
+    put(user,
+        RunInput{run, RequestId(request.value().to_string()), JsonText(R"({"confirmed":true})")});
+  }
   // Answered, with a snapshot; then the router is gone, in order.
   void lives_before(const std::string& user, const std::string& agent = "echo") {
     serves(a_);
@@ -235,12 +242,9 @@ TEST_F(Outage, AnAnswerThatWasTakenInTimeHoldsHoweverLateItCounts) {
   serves(a_);
   says("u", "m", "ask");
   until("u:input_requested");
-  const RunId run = event_store::run_id_of(UserId("u"), MessageId("m"));
-  const CallId request = event_store::call_id_of(run, Step(1));
   first("run_input_received", {.delay = minutes(2)});
   scheduler_.advance(minutes(4));
-  put("u",
-      RunInput{run, RequestId(request.value().to_string()), JsonText(R"({"confirmed":true})")});
+  answers("u", "m");
   until("u:agent_completed");
   EXPECT_FALSE(has("u:agent_failed"));
 }
@@ -252,16 +256,13 @@ TEST_F(Outage, AnAnswerIsRefusedOnceItsQuestionExpiredThoughTheEndStillWaitsForI
   serves(a_);
   says("u", "m", "ask");
   until("u:input_requested");
-  const RunId run = event_store::run_id_of(UserId("u"), MessageId("m"));
-  const CallId request = event_store::call_id_of(run, Step(1));
   scheduler_.advance(minutes(4));
   log_.set_fate([](const TopicPartition& at, const NewRecord&) -> std::optional<AppendFate> {
     return AppendFate{.delay = at.topic == Topic::events ? minutes(3) : minutes(0)};
   });
   for (const char* other : {"v", "w"}) says(other, "m");
   scheduler_.advance(minutes(2));
-  put("u",
-      RunInput{run, RequestId(request.value().to_string()), JsonText(R"({"confirmed":true})")});
+  answers("u", "m");
   until("u:run_input_rejected");
   EXPECT_LT(position_of("u:agent_failed"), position_of("u:run_input_rejected"));
   EXPECT_FALSE(has("u:run_input_received"));
