@@ -76,15 +76,17 @@ void PartitionFeed::on_caught_up(const Position& position) {
 
 void PartitionFeed::take_event(const event_store::JudgedRecord& judged, MonotonicTime now) {
   const RecordPtr& record = judged.record;
-  const Seq seq = seq_of(*record);
+  thread_local std::vector<Header> headers;  // several are looked for
+  record->headers.split_into(headers);
+  const Seq seq = event_store::stated_seq(headers).value_or(Seq(0));
   WindowEvent& event = window_.add(record, judged.after, seq, now);
-  pieces_.follow(*record);
-  if (const auto cause = event_store::header_number(*record, "ce_inboundoffset"))
+  pieces_.follow(headers);
+  if (const auto cause = event_store::header_number(headers, "ce_inboundoffset"))
     covered_ = covered_ ? std::max(*covered_, Offset(*cause)) : Offset(*cause);
   const auto found = followers_.find(*record->key);
   if (found == followers_.end()) return;
   Follower& follower = *found->second;
-  check_chain(follower, event);
+  check_chain(follower, event, headers);
   if (!follower.any_live) return;
   for (const WireDialect dialect : {WireDialect::v1, WireDialect::v1_legacy})
     if (std::any_of(follower.live.begin(), follower.live.end(), [&](const LiveCounts& counts) {
@@ -93,12 +95,13 @@ void PartitionFeed::take_event(const event_store::JudgedRecord& judged, Monotoni
       queue_live(follower, dialect, frame_of(event, follower.user, dialect));
 }
 
-void PartitionFeed::check_chain(Follower& follower, WindowEvent& event) {
+void PartitionFeed::check_chain(Follower& follower, WindowEvent& event,
+                                std::span<const Header> headers) {
   if (!follower.chain) {
     follower.chain = event_store::stated_chain(*event.record);
     return;
   }
-  const auto broken = event_store::follow(*follower.chain, *event.record);
+  const auto broken = event_store::follow_hashed(*follower.chain, *event.record, headers).broken;
   event.link = broken ? ChainLink::broken : ChainLink::whole;
   if (!broken) return;
   spdlog::error("partition {} offset {}: the chain of one user is broken: {}", partition_.value(),

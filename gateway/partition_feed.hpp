@@ -121,7 +121,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void on_failed(const Error& error) override;
 
   void take_event(const event_store::JudgedRecord& judged, MonotonicTime now);
-  void check_chain(Follower& follower, WindowEvent& event);
+  void check_chain(Follower& follower, WindowEvent& event, std::span<const Header> headers);
   void queue_live(const Follower& follower, event_store::WireDialect dialect, FramePtr frame);
   void post_batches();
   void serve_those_beyond_head();

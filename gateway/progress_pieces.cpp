@@ -41,11 +41,11 @@ bool ProgressPieces::add(const RecordPtr& piece) {
   return true;
 }
 
-void ProgressPieces::follow(const Record& event) {
-  const std::string_view type = event.header("ce_type").value_or("");
+void ProgressPieces::follow(std::span<const Header> event) {
+  const std::string_view type = find_header(event, "ce_type").value_or("");
   const bool ends = ends_run(type);
   if (!ends && type != "dev.signalbox.run_resumed") return;
-  const auto run_id = event.header("ce_runid");
+  const auto run_id = find_header(event, "ce_runid");
   if (!run_id) return;
   if (ends) {
     remember_ended(*run_id);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,9 @@ class ProgressPieces {
   // A record of the topic progress. Pieces of an older attempt of the run are void and leave. False
   // when the piece is void itself: its run has ended, or goes on in a later attempt.
   bool add(const RecordPtr& piece);
-  // A valid event: when it ends a run or starts another attempt, pieces of that run leave.
-  void follow(const Record& event);
+  // The headers of a valid event: when it ends a run or starts another attempt, pieces of that run
+  // leave.
+  void follow(std::span<const Header> event);
   // Pieces of the user's open runs, run by run in order.
   [[nodiscard]] std::vector<RecordPtr> of(std::string_view user) const;
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

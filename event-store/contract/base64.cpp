@@ -21,23 +21,28 @@ constexpr std::array<std::int8_t, 256> values_of(std::string_view alphabet) {
 constexpr auto kStandardValues = values_of(kStandard);
 constexpr auto kUrlValues = values_of(kUrl);
 
+// Every frame of an event has a cursor: by pointers, which are not checked at each character.
 std::string encode(std::string_view bytes, std::string_view alphabet) {
   std::string text((bytes.size() * 4 + 2) / 3, '\0');
+  const char* const digits = alphabet.data();
+  const char* from = bytes.data();
   char* to = text.data();
-  std::size_t i = 0;
   const auto byte = [&](std::size_t at) {
-    return std::uint32_t{static_cast<std::uint8_t>(bytes[at])};
+    return std::uint32_t{static_cast<std::uint8_t>(from[at])};
   };
-  for (; i + 3 <= bytes.size(); i += 3) {
-    const std::uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (int shift = 18; shift >= 0; shift -= 6) *to++ = alphabet[bits >> shift & 63u];
+  std::size_t left = bytes.size();
+  for (; left >= 3; left -= 3, from += 3, to += 4) {
+    const std::uint32_t bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    to[0] = digits[bits >> 18];
+    to[1] = digits[bits >> 12 & 63u];
+    to[2] = digits[bits >> 6 & 63u];
+    to[3] = digits[bits & 63u];
   }
-  if (i == bytes.size()) return text;
-  const bool two = i + 2 == bytes.size();
-  const std::uint32_t bits = byte(i) << 16 | (two ? byte(i + 1) << 8 : 0);
-  *to++ = alphabet[bits >> 18];
-  *to++ = alphabet[bits >> 12 & 63u];
-  if (two) *to = alphabet[bits >> 6 & 63u];
+  if (left == 0) return text;
+  const std::uint32_t bits = byte(0) << 16 | (left == 2 ? byte(1) << 8 : 0);
+  to[0] = digits[bits >> 18];
+  to[1] = digits[bits >> 12 & 63u];
+  if (left == 2) to[2] = digits[bits >> 6 & 63u];
   return text;
 }
 

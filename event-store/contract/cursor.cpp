@@ -17,9 +17,11 @@ constexpr char kVersion = 1;
 constexpr std::size_t kCheckBytes = 8;
 constexpr std::size_t kBodyBytes = 1 + 16 + 2 + 4 * 8;
 
-void append_big_endian(std::string& bytes, std::uint64_t value, int width) {
+// Writes the lower `width` bytes; what is behind them.
+char* write_big_endian(char* to, std::int64_t value, int width) {
   for (int shift = 8 * (width - 1); shift >= 0; shift -= 8)
-    bytes += static_cast<char>(value >> shift & 0xffu);
+    *to++ = static_cast<char>(static_cast<std::uint64_t>(value) >> shift & 0xffu);
+  return to;
 }
 
 // Takes `width` bytes off the front.
@@ -94,18 +96,17 @@ std::string_view to_text(CursorFault fault) {
 
 std::string encode_cursor(const Cursor& cursor, const UserId& user) {
   SIGNALBOX_ASSERT(cursor.partition.value() >= 0 && cursor.partition.value() <= 0xffff);
-  std::string bytes;
-  bytes.reserve(kBodyBytes + kCheckBytes);
-  bytes += kVersion;
-  const Uuid& log = cursor.log_id.value();
-  bytes.append(reinterpret_cast<const char*>(log.bytes.data()), log.bytes.size());
-  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.partition.value()), 2);
-  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.next_offset.value()), 8);
-  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.epoch.value()), 8);
-  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.owner_seq.value()), 8);
-  append_big_endian(bytes, static_cast<std::uint64_t>(cursor.last_seq.value()), 8);
-  bytes += as_text(check_of(bytes, user));
-  return to_base64url(bytes);
+  std::array<char, kBodyBytes + kCheckBytes> bytes;
+  char* to = bytes.data();
+  *to++ = kVersion;
+  to = std::ranges::copy(cursor.log_id.value().bytes, to).out;
+  to = write_big_endian(to, cursor.partition.value(), 2);
+  to = write_big_endian(to, cursor.next_offset.value(), 8);
+  to = write_big_endian(to, cursor.epoch.value(), 8);
+  to = write_big_endian(to, cursor.owner_seq.value(), 8);
+  to = write_big_endian(to, cursor.last_seq.value(), 8);
+  std::ranges::copy(check_of({bytes.data(), kBodyBytes}, user), to);
+  return to_base64url({bytes.data(), bytes.size()});
 }
 
 tl::expected<Cursor, CursorFault> decode_cursor(std::string_view text, const UserId& user,

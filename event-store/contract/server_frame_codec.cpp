@@ -29,6 +29,17 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kContextT
      {"thread_id", "ce_threadid"},
      {"run_id", "ce_runid"},
      {"websocket_client_id", "ce_wsclientid"}}};
+constexpr std::size_t kClientIdText = kContextTexts.size() - 1;
+
+// What a record has of them.
+using ContextTexts = std::array<std::optional<std::string_view>, kContextTexts.size()>;
+
+ContextTexts context_texts(HeaderList headers) {
+  ContextTexts texts;
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    texts[i] = find_header(headers, kContextTexts[i].second);
+  return texts;
+}
 
 void write_alias(JsonWriter& writer, std::string_view client_id, WireDialect dialect) {
   if (dialect != WireDialect::v1_legacy) return;
@@ -45,26 +56,23 @@ void write_number(JsonWriter& writer, std::string_view name, HeaderList headers,
 }
 
 // The fields that frames of events and of progress share.
-void write_context(JsonWriter& writer, HeaderList headers, WireDialect dialect) {
-  for (const auto& [name, header] : kContextTexts) {
-    const auto value = find_header(headers, header);
-    if (!value) continue;
-    writer.key(name);
-    writer.string(*value);
+void write_context(JsonWriter& writer, const ContextTexts& texts, HeaderList headers,
+                   WireDialect dialect) {
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!texts[i]) continue;
+    writer.key(kContextTexts[i].first);
+    writer.string(*texts[i]);
   }
-  if (const auto client_id = find_header(headers, "ce_wsclientid"))
-    write_alias(writer, *client_id, dialect);
+  if (texts[kClientIdText]) write_alias(writer, *texts[kClientIdText], dialect);
   write_number(writer, "attempt", headers, "ce_attempt");
 }
 
 // Room for the whole frame and little more: frames of events stay in memory.
-std::size_t frame_bytes(const Record& record, HeaderList headers, std::string_view cursor,
+std::size_t frame_bytes(const Record& record, const ContextTexts& texts, std::string_view cursor,
                         WireDialect dialect) {
   std::size_t bytes = kFrameRestBytes + record.value.size() + cursor.size();
-  for (const auto& [name, header] : kContextTexts)
-    bytes += find_header(headers, header).value_or("").size();
-  if (dialect == WireDialect::v1_legacy)
-    bytes += 32 + find_header(headers, "ce_wsclientid").value_or("").size();
+  for (const auto& text : texts) bytes += text.value_or("").size();
+  if (dialect == WireDialect::v1_legacy) bytes += 32 + texts[kClientIdText].value_or("").size();
   return bytes;
 }
 
@@ -136,15 +144,16 @@ std::string encode_event_frame(const Record& event, std::string_view cursor, Wir
   thread_local std::vector<Header> headers;  // of every event: allocated once
   event.headers.split_into(headers);
   const std::string_view name = bare_name(headers);
+  const ContextTexts context = context_texts(headers);
   JsonWriter writer;
-  writer.reserve(frame_bytes(event, headers, cursor, dialect));
+  writer.reserve(frame_bytes(event, context, cursor, dialect));
   writer.begin_object();
   writer.key("type");
   writer.string(name);
   write_number(writer, "seq", headers, "ce_userseq");
   writer.key("cursor");
   writer.string(cursor);
-  write_context(writer, headers, dialect);
+  write_context(writer, context, headers, dialect);
   std::string changed;
   if (const auto data = wire_data(event.value, headers, name, changed)) {
     writer.key("data");
@@ -156,12 +165,13 @@ std::string encode_event_frame(const Record& event, std::string_view cursor, Wir
 
 std::string encode_progress_frame(const Record& progress, WireDialect dialect) {
   const std::vector<Header> headers = progress.headers.split();
+  const ContextTexts context = context_texts(headers);
   JsonWriter writer;
-  writer.reserve(frame_bytes(progress, headers, "", dialect));
+  writer.reserve(frame_bytes(progress, context, "", dialect));
   writer.begin_object();
   writer.key("type");
   writer.string(bare_name(headers));
-  write_context(writer, headers, dialect);
+  write_context(writer, context, headers, dialect);
   writer.key("data");
   writer.raw(progress.value);
   writer.end_object();

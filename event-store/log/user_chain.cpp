@@ -22,7 +22,7 @@ struct Stated {
 
 Stated stated_in(std::span<const Header> headers) {
   const auto hash = find_header(headers, "ce_chainhash");
-  return {as_seq(header_number(headers, "ce_userseq")), hash ? parse_hash(*hash) : std::nullopt};
+  return {stated_seq(headers), hash ? parse_hash(*hash) : std::nullopt};
 }
 
 std::string describe_unreadable(bool seq, bool hash) {
@@ -39,6 +39,10 @@ UserChain start_of_chain(const LogId& log, const UserId& user) {
 
 std::optional<Seq> stated_seq(const Record& event) {
   return as_seq(header_number(event, "ce_userseq"));
+}
+
+std::optional<Seq> stated_seq(std::span<const Header> headers) {
+  return as_seq(header_number(headers, "ce_userseq"));
 }
 
 std::optional<UserChain> stated_chain(const Record& valid_event) {
@@ -73,6 +77,11 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
   thread_local std::vector<Header> headers;
   valid_event.headers.split_into(headers);
+  return follow_hashed(chain, valid_event, headers);
+}
+
+Followed follow_hashed(UserChain& chain, const Record& valid_event,
+                       std::span<const Header> headers) {
   const auto [seq, hash] = stated_in(headers);
   const ContentHash content = content_hash(headers, valid_event.value);
   const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "event-store/contract/chain.hpp"
@@ -26,6 +27,7 @@ struct ChainBreak {
 [[nodiscard]] UserChain start_of_chain(const LogId& log, const UserId& user);
 // The seq an event states; none where it states no number, or one beyond kCountMax.
 [[nodiscard]] std::optional<Seq> stated_seq(const Record& event);
+[[nodiscard]] std::optional<Seq> stated_seq(std::span<const Header> headers);
 // Where the chain stands after this event by what it states; none where it states too little.
 [[nodiscard]] std::optional<UserChain> stated_chain(const Record& valid_event);
 // Follows one valid event of that user. On a break the chain goes on from what the event states.
@@ -36,5 +38,8 @@ struct Followed {
   std::optional<ChainBreak> broken;
 };
 [[nodiscard]] Followed follow_hashed(UserChain& chain, const Record& valid_event);
+// The same, for who has split the event's headers (Headers::split) already.
+[[nodiscard]] Followed follow_hashed(UserChain& chain, const Record& valid_event,
+                                     std::span<const Header> headers);
 
 }  // namespace signalbox::event_store

@@ -2,7 +2,6 @@
 // once, with SHA-256, the headers and values of the same rows. The log is written first, as an
 // owner writes it, and archived. Verification and floor take turns; medians count.
 #include <stdlib.h>
-#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "event-store/log/log_reader.hpp"
 #include "event-store/log/sqlite_event_log.hpp"
 #include "ops/bench/conditions.hpp"
+#include "ops/bench/core_seconds.hpp"
 #include "ops/bench/event_source.hpp"
 #include "ops/bench/percentile.hpp"
 #include "ops/cli/role_thread.hpp"
@@ -38,13 +38,6 @@ struct Plan {
   int rounds = 5;
   std::string folder;
 };
-
-// Of a core, whatever else the machine does meanwhile: all that is measured is one thread's work.
-double core_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 [[noreturn]] void give_up(const Error& error) {
   std::cerr << "verify_bench: " << error.message << std::endl;

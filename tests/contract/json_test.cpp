@@ -19,6 +19,27 @@ TEST(JsonWriter, OnlyQuotesBackslashesAndControlsAreEscaped) {
   EXPECT_EQ(written(std::string_view("\0\x1f", 2)), R"("\u0000\u001f")");
 }
 
+// Eight characters are looked at together: each byte at each place of such eight and behind them,
+// beside characters that are next to the bounds of what is special.
+TEST(JsonWriter, WhatIsSpecialIsSeenAtEveryPlace) {
+  constexpr std::string_view kPlain = "!#[] \x7f";
+  for (int byte = 0; byte < 0x80; ++byte) {
+    const char one = static_cast<char>(byte);
+    const bool is_special = byte < 0x20 || one == '"' || one == '\\';
+    std::string as_written = written({&one, 1});
+    ASSERT_EQ(as_written.size() > 3, is_special);
+    as_written = as_written.substr(1, as_written.size() - 2);
+    for (std::size_t length = 1; length <= 19; ++length)
+      for (std::size_t at = 0; at < length; ++at) {
+        std::string before, after;
+        for (std::size_t i = 0; i < at; ++i) before += kPlain[i % kPlain.size()];
+        for (std::size_t i = at + 1; i < length; ++i) after += kPlain[i % kPlain.size()];
+        ASSERT_EQ(written(before + one + after), '"' + before + as_written + after + '"')
+            << byte << " at " << at << " of " << length;
+      }
+  }
+}
+
 TEST(JsonWriter, WhatIsNotUtf8BecomesTheReplacementCharacter) {
   EXPECT_EQ(written("a\xffz\xc3"), "\"a\xef\xbf\xbdz\xef\xbf\xbd\"");
   EXPECT_EQ(written("\xed\xa0\x80ä"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdä\"");

@@ -145,13 +145,13 @@ TEST(ProgressPieces, are_kept_while_the_run_is_open_and_its_attempt_goes_on) {
   EXPECT_TRUE(pieces.add(piece("ann", "r1", 2)));   // the first attempt's are void
   EXPECT_FALSE(pieces.add(piece("ann", "r1", 1)));  // a late one, too
   EXPECT_EQ(pieces.of("ann").size(), 2U);
-  pieces.follow(*piece("ann", "r1", 3, "dev.signalbox.run_resumed"));
+  pieces.follow(piece("ann", "r1", 3, "dev.signalbox.run_resumed")->headers.split());
   EXPECT_EQ(pieces.of("ann").size(), 1U);
-  pieces.follow(*piece("ann", "r2", 1, "dev.signalbox.agent_completed"));
+  pieces.follow(piece("ann", "r2", 1, "dev.signalbox.agent_completed")->headers.split());
   EXPECT_FALSE(pieces.add(piece("ann", "r2", 1)));  // came after its run had ended
   EXPECT_TRUE(pieces.of("ann").empty());
   EXPECT_EQ(pieces.of("bob").size(), 1U);
-  pieces.follow(*piece("bob", "r3", 1, "dev.signalbox.agent_failed"));
+  pieces.follow(piece("bob", "r3", 1, "dev.signalbox.agent_failed")->headers.split());
   EXPECT_EQ(pieces.bytes(), 0U);
 }
 
@@ -171,7 +171,7 @@ TEST(ProgressPieces, keep_nothing_of_runs_that_ended_behind_one_that_goes_on) {
   for (int run = 0; run < 1000; ++run) {
     const std::string id = "r" + std::to_string(run);
     pieces.add(piece("ann", id, 1));
-    pieces.follow(*piece("ann", id, 1, "dev.signalbox.agent_completed"));
+    pieces.follow(piece("ann", id, 1, "dev.signalbox.agent_completed")->headers.split());
   }
   EXPECT_EQ(pieces.runs(), 1U);
   EXPECT_EQ(pieces.of("ann").size(), 1U);
