@@ -164,6 +164,9 @@ void PartitionWorker::on_caught_up(const event_store::Position&) {
   if (phase_ != Phase::following || restarting_) return;
   caught_up_ = true;
   patience_.over();
+  spdlog::info("partition {} is read to offset {}{}", partition_.value(),
+               fold_.position.next_offset.value(),
+               is_held() ? ", its owner has not released it" : "");
   if (is_held())
     wait_for_release();
   else

@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kPollFor{100};
+constexpr std::string_view kHeartbeatMs = "200";  // two polls: see wake()
 constexpr milliseconds kAskExecutorEvery{1'000};
 constexpr milliseconds kNewClientAfter{500};
 
@@ -61,7 +62,7 @@ bool KafkaMember::has_left() {
 
 Result<void> KafkaMember::make_client() {
   // How soon a member learns that another one came or went.
-  const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", "250"},
+  const KafkaOptions kafka = with_defaults(kafka_, {{"heartbeat.interval.ms", kHeartbeatMs},
                                                     {"socket.timeout.ms", "10000"},
                                                     {"reconnect.backoff.ms", "50"},
                                                     {"reconnect.backoff.max.ms", "1000"}});
@@ -117,9 +118,18 @@ void KafkaMember::follow_group() {
       tell_trouble(rd_kafka_message_errstr(message.get()));
     // What it had is still its own in the log; the group gives it to somebody in time.
     if (message && message->err == RD_KAFKA_RESP_ERR__FATAL) return;
+    wake();
     watch_revocation();
     watch_executor();
   }
+}
+
+// The client looks whether a heartbeat is due when its main thread has something to do, else once a
+// second, whatever the interval; and in the answer to a heartbeat it learns that it has to join
+// again. Any question to that thread makes it look.
+void KafkaMember::wake() {
+  if (char* const asked = rd_kafka_memberid(client_.get()); asked != nullptr)
+    rd_kafka_mem_free(client_.get(), asked);
 }
 
 void KafkaMember::wait_a_moment() {
@@ -158,6 +168,7 @@ void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
     tell_lost();
   } else {
     revoked_at_ = steady_clock::now();
+    spdlog::info("group {}: members came or went, its partitions are shared out anew", group_);
   }
 }
 

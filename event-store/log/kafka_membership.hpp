@@ -51,6 +51,7 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
   void run();
   // Until it has left, or the client broke.
   void follow_group();
+  void wake();
   [[nodiscard]] bool has_left();
   void wait_a_moment();
   void subscribe();
