@@ -28,7 +28,7 @@ PartitionWorker::PartitionWorker(RouterServices services, const RouterOptions& o
       report_stopped_(std::move(on_stopped)),
       users_max_(options.states.users_max),
       patience_(partition, options.patience, services.random) {
-  // Posted: it asks the log, and whoever gains several partitions has others to release meanwhile.
+  // Posted: whoever gains several partitions has others to release meanwhile.
   services_.executor.post([this, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired() && phase_ == Phase::following) follow();
   });
@@ -72,45 +72,74 @@ bool PartitionWorker::wait_for_snapshots() {
 void PartitionWorker::follow() {
   SIGNALBOX_ASSERT(!term_);  // it holds on to the states that are made anew here
   phase_ = Phase::following;
-  restarting_ = wait_for_snapshots();
-  if (restarting_) return;
+  restarting_ = true;
+  if (wait_for_snapshots()) return;
   claim_id_.reset();
   caught_up_ = false;
+  ask_end([this](Offset end) { begin(end); });
+}
+
+void PartitionWorker::ask_end(std::function<void(Offset)> then) {
+  restarting_ = true;
+  asking_ = true;
+  services_.log.ask_bounds({Topic::events, partition_}, services_.executor,
+                           [this, then = std::move(then), alive = std::weak_ptr<bool>(alive_)](
+                               const Result<event_store::LogBounds>& bounds) {
+                             if (alive.expired() || !std::exchange(asking_, false)) return;
+                             if (!bounds) return stop(bounds.error());
+                             then(bounds->end);
+                           });
+}
+
+void PartitionWorker::begin(Offset end) {
   fold_ = {};
   open_users_.clear();
-  if (const auto begun = begin_at_snapshot(); !begun) return begin_again(begun.error());
+  begin_at_snapshot(end);
   states_ = std::make_unique<UserStates>(services_.log, services_.snapshots, services_.clock,
                                          log_.log_id, partition_, fold_.position.next_offset,
                                          options_.rules.limits, options_.states, counters_.states);
   states_->set_users_max(users_max_);
+  states_->note_end(end);
+  read_on();
+}
+
+void PartitionWorker::read_on() {
+  restarting_ = false;
   event_store::JudgedSink& sink = *this;
   reader_ = std::make_unique<event_store::PartitionReader>(services_.log, services_.executor,
                                                            partition_, fold_.position, sink);
 }
 
-// Errors: the log's, retryable: then nothing is known of the snapshot. One that is of no use is no
-// error.
-Result<void> PartitionWorker::begin_at_snapshot() {
+// The newest snapshot of the partition may be of no use; then at offset 0.
+void PartitionWorker::begin_at_snapshot(Offset end) {
   const auto stored = services_.snapshots.get(partition_snapshot_key(partition_));
   if (!stored) {
     spdlog::warn("the snapshot of partition {} is not used: {}", partition_.value(),
                  stored.error().message);
-    return {};
+    return;
   }
-  if (!*stored || (*stored)->fold_version != kFoldVersion) return {};
+  if (!*stored || (*stored)->fold_version != kFoldVersion) return;
   auto snapshot = decode_partition_snapshot((*stored)->bytes);
-  const auto bounds = services_.log.bounds({Topic::events, partition_});
-  if (!bounds && is_retryable(bounds.error().code)) return tl::unexpected(bounds.error());
-  if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_ && bounds &&
-      snapshot->at.next_offset <= bounds->end) {
+  if (snapshot && snapshot->log_id == log_.log_id && snapshot->partition == partition_ &&
+      snapshot->at.next_offset <= end) {
     fold_ = {.position = snapshot->at, .inbound = snapshot->inbound};
     open_users_ = std::move(snapshot->open_users);
-    return {};
+    return;
   }
   services_.snapshots.refuse(partition_snapshot_key(partition_));
   spdlog::warn("the snapshot of partition {} is not used: it is not of this log, or ahead of it",
                partition_.value());
-  return {};
+}
+
+// Whether the log holds what a user's snapshot speaks of; then the record that was for him is read
+// again.
+void PartitionWorker::ask_for_snapshots(const FoldState& before) {
+  fold_ = before;
+  ask_end([this, snapshots_to = states_->snapshots_to()](Offset end) {
+    states_->note_answer(end, snapshots_to);
+    heard_at_ = services_.clock.monotonic();
+    read_on();
+  });
 }
 
 // ---- reading
@@ -148,7 +177,7 @@ void PartitionWorker::on_valid(const JudgedRecord& judged, const FoldState& befo
   if (term_ && judged.after.epoch == term_->epoch())
     return term_->on_counted(*judged.record, before, fold_);
   if (const auto folded = states_->fold(*judged.record, before, fold_); !folded)
-    return stop(folded.error());
+    return states_->must_ask() ? ask_for_snapshots(before) : stop(folded.error());
   on_word_of_owner();
 }
 
@@ -199,6 +228,7 @@ void PartitionWorker::look_for_release() {
   // On a busy thread the owner's words may still wait behind the timer that was due.
   services_.executor.post([this, heard_at = heard_at_, alive = std::weak_ptr<bool>(alive_)] {
     if (alive.expired() || phase_ != Phase::waiting) return;
+    if (asking_) heard_at_ = services_.clock.monotonic();  // nothing is read meanwhile
     if (heard_at_ == heard_at || services_.clock.monotonic() >= waits_until_) return claim();
     look_for_release();
   });
@@ -333,6 +363,7 @@ void PartitionWorker::release(std::function<void()> done) {
 
 void PartitionWorker::finish_release() {
   restarting_ = true;  // what the reader still delivers is nobody's
+  asking_ = false;
   services_.snapshots.set_owned(partition_, false);
   if (phase_ != Phase::stopped) phase_ = Phase::released;
   // Posted: this may run inside a call of the term, and whoever is told may destroy this worker.

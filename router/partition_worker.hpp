@@ -52,6 +52,12 @@ class PartitionWorker final : private event_store::JudgedSink {
   // In place of what it was to be called for before.
   void call_at(MonotonicTime when, std::function<void()> task);
   void follow();
+  // `then` gets where the events end, unless the log does not say; until then nothing is read.
+  void ask_end(std::function<void(Offset)> then);
+  void begin(Offset end);
+  void begin_at_snapshot(Offset end);
+  void read_on();
+  void ask_for_snapshots(const FoldState& before);
   [[nodiscard]] bool wait_for_snapshots();
   [[nodiscard]] bool is_held() const;
   void wait_for_release();
@@ -63,7 +69,6 @@ class PartitionWorker final : private event_store::JudgedSink {
   void on_control(const event_store::JudgedRecord& judged, const FoldState& before);
   void on_valid(const event_store::JudgedRecord& judged, const FoldState& before);
   void become_owner(const PartitionOwned& owned, const FoldState& before);
-  [[nodiscard]] Result<void> begin_at_snapshot();
   void lose();
   void end_term();
   void finish_release();
@@ -86,6 +91,7 @@ class PartitionWorker final : private event_store::JudgedSink {
 
   Phase phase_ = Phase::following;
   bool restarting_ = false;  // what the reader still delivers is of a follow-up that is over
+  bool asking_ = false;      // where the log ends
   bool caught_up_ = false;   // this follow-up, once
   LogPatience patience_;
   FoldState fold_;

@@ -83,28 +83,56 @@ void Term::wait_for_log(const Error& why) {
       });
 }
 
+void Term::ask_bounds(Topic topic, std::function<void(const event_store::LogBounds&)> judge) {
+  blocked_ = true;
+  asking_ = true;
+  services_.log.ask_bounds({topic, partition_}, services_.executor,
+                           [this, judge = std::move(judge), alive = std::weak_ptr<bool>(alive_)](
+                               const Result<event_store::LogBounds>& bounds) {
+                             if (alive.expired() || !std::exchange(asking_, false)) return;
+                             if (!bounds) return wait_for_log(bounds.error());
+                             blocked_ = false;
+                             judge(*bounds);
+                           });
+}
+
+// Who was not acquired is acquired again, when the log answers or has said whether it holds what
+// his snapshot speaks of.
+void Term::wait_for_user(const Error& why) {
+  if (!states_.must_ask()) return wait_for_log(why);
+  ask_bounds(Topic::events,
+             [this, snapshots_to = states_.snapshots_to()](const event_store::LogBounds& bounds) {
+               states_.note_answer(bounds.end, snapshots_to);
+               pump();
+             });
+}
+
 // ---- taking over
 
-// Ownership rule 18.
 void Term::check_inbound() {
-  const auto bounds = services_.log.bounds({Topic::inbound, partition_});
-  if (!bounds) return wait_for_log(bounds.error());
-  if (next_inbound_ < bounds->first)
+  ask_bounds(Topic::inbound,
+             [this](const event_store::LogBounds& bounds) { judge_inbound_bounds(bounds); });
+}
+
+// Ownership rule 18.
+void Term::judge_inbound_bounds(const event_store::LogBounds& bounds) {
+  if (next_inbound_ < bounds.first)
     return stop_({Errc::corrupt, "commands were lost: inbound begins at offset " +
-                                     std::to_string(bounds->first.value()) + ", work goes on at " +
+                                     std::to_string(bounds.first.value()) + ", work goes on at " +
                                      std::to_string(next_inbound_.value())});
-  if (next_inbound_ > bounds->end)
+  if (next_inbound_ > bounds.end)
     return stop_({Errc::corrupt, "the log regressed: inbound ends at offset " +
-                                     std::to_string(bounds->end.value()) + ", work goes on at " +
+                                     std::to_string(bounds.end.value()) + ", work goes on at " +
                                      std::to_string(next_inbound_.value())});
   stage_ = Stage::loading;
+  pump();
 }
 
 // The users whose runs may be open, so that everything after this finds them in memory.
 void Term::load_users() {
   for (; !to_load_.empty(); to_load_.pop_front()) {
     const auto held = states_.acquire(to_load_.front());  // null: he is one to rebuild
-    if (!held) return wait_for_log(held.error());
+    if (!held) return wait_for_user(held.error());
   }
   if (!states_.unfolded_users(1).empty()) return rebuild();
   stage_ = Stage::trying;
@@ -293,7 +321,8 @@ void Term::release(std::function<void()> done) {
   stage_ = Stage::releasing;
   inbound_.reset();
   // Whoever is next asks for himself what this term still waits for.
-  if (log_timer_ != TimerId::none || rebuild_) blocked_ = false;
+  if (log_timer_ != TimerId::none || rebuild_ || asking_) blocked_ = false;
+  asking_ = false;
   services_.executor.cancel(std::exchange(log_timer_, TimerId::none));
   rebuild_.reset();
   for (auto& [run_id, supervisor] : supervisors_) supervisor->halt();

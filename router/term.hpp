@@ -60,7 +60,7 @@ class Term {
   // True once commands are taken and nothing is in doubt.
   [[nodiscard]] bool is_serving() const {
     return stage_ == Stage::serving && open_.is_healthy() && log_timer_ == TimerId::none &&
-           !rebuild_;
+           !rebuild_ && !asking_;
   }
   // First inbound offset that has not been taken.
   [[nodiscard]] Offset inbound_next() const { return next_inbound_; }
@@ -77,9 +77,13 @@ class Term {
 
   // Blocks the term until the log is to be asked again; errors that do not pass stop the partition.
   void wait_for_log(const Error& why);
+  // Blocks the term until the log has said how far it reaches, then `judge`, which goes on.
+  void ask_bounds(Topic topic, std::function<void(const event_store::LogBounds&)> judge);
+  void wait_for_user(const Error& why);
 
   // taking over (term.cpp)
   void check_inbound();
+  void judge_inbound_bounds(const event_store::LogBounds& bounds);
   void load_users();
   void try_oldest();
   [[nodiscard]] Unusable poison_of(const Record& record) const;
@@ -148,6 +152,7 @@ class Term {
   std::unique_ptr<InboundSource> inbound_;  // once the users are loaded
   bool pumping_ = false;                    // pump() is on the stack
   bool blocked_ = false;  // by a quarantine, a rebuild or the log: nothing else is taken before
+  bool asking_ = false;   // how far the log reaches; blocked meanwhile
   std::deque<UserId> to_load_;
   std::deque<UserId> to_resume_;
   RecordPtr tried_;  // taken alone, before any run is resumed

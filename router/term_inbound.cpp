@@ -39,7 +39,7 @@ void Term::serve() {
 Term::Held* Term::acquire(const UserId& user) {
   const auto held = states_.acquire(user);
   if (!held) {
-    wait_for_log(held.error());
+    wait_for_user(held.error());
     return nullptr;
   }
   if (*held == nullptr) {

@@ -137,10 +137,10 @@ Result<UserStates::Held*> UserStates::acquire_for(const UserId& user, const Reco
 // A log that was restored from an older copy ends before what a snapshot of its later life holds.
 Result<bool> UserStates::is_within_log(Offset next_offset) {
   if (next_offset <= known_end_) return true;
-  const auto bounds = log_.bounds({Topic::events, partition_});
-  if (!bounds) return tl::unexpected(bounds.error());
-  note_end(bounds->end);
-  return next_offset <= known_end_;
+  if (next_offset <= judged_to_) return false;
+  snapshots_to_ = std::max(snapshots_to_, next_offset);
+  return failure(Errc::unavailable, "the log was not asked yet whether it reaches to offset " +
+                                        std::to_string(next_offset.value()));
 }
 
 Result<bool> UserStates::refill(RoutingState& state) {

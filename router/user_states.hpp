@@ -81,7 +81,7 @@ class UserStates {
   // The user's state: from memory, from his snapshot, or new. Null when his snapshot is refused or
   // his history does not fit it: he must be folded again from the log (UserRebuild), then given to
   // adopt(). Errors, all retryable: the log does not say what is needed to judge or to fill his
-  // snapshot; nothing is refused for that.
+  // snapshot; nothing is refused for that. See must_ask().
   [[nodiscard]] Result<Held*> acquire(const UserId& user);
   [[nodiscard]] Held* find(const UserId& user);
   // `damage`: why he was frozen, if he was; told as when it is met by fold().
@@ -111,6 +111,18 @@ class UserStates {
   // The events of the partition reach at least to here, as whoever follows it has read: what a
   // snapshot speaks of below it needs no question to the log.
   void note_end(Offset end) { known_end_ = std::max(known_end_, end); }
+  // A snapshot speaks of more than is known to be there, and acquire() failed for it: the log is to
+  // be asked how far it reaches, its answer to be told to note_answer(), with the snapshots_to() of
+  // when it was asked, and then the user acquired again.
+  [[nodiscard]] bool must_ask() const {
+    return snapshots_to_ > known_end_ && snapshots_to_ > judged_to_;
+  }
+  // The furthest that a snapshot spoke of.
+  [[nodiscard]] Offset snapshots_to() const { return snapshots_to_; }
+  void note_answer(Offset end, Offset snapshots_to) {
+    note_end(end);
+    judged_to_ = std::max(judged_to_, snapshots_to);
+  }
 
   // From the next event or tick() on.
   void set_users_max(std::size_t users_max) { options_.users_max = users_max; }
@@ -151,6 +163,8 @@ class UserStates {
   UserStatesOptions options_;
   std::unordered_map<UserId, Held> users_;
   Offset known_end_{0};
+  Offset snapshots_to_{0};
+  Offset judged_to_{0};  // a snapshot that speaks of no more, but of more than known_end_, is ahead
   std::list<UserId> by_use_;  // least recently used first
   std::unordered_set<UserId> unfolded_;
   std::string refused_because_;  // of the last snapshot that was not used

@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "event-store/model/clock.hpp"
@@ -34,6 +35,9 @@ struct LogBounds {
 // Errors: disk_full and log_unavailable: not appended, or of unknown outcome; the caller's order of
 // retries decides what that means (ops/decisions/0015). stopped: the log is closing. too_large.
 using AppendDone = std::function<void(Result<Offset>)>;
+
+// What bounds() says, with its errors; also stopped: the log is closing.
+using BoundsDone = std::function<void(const Result<LogBounds>&)>;
 
 class TailSink {
  public:
@@ -101,6 +105,11 @@ class EventLog {
 
   // Blocking on a broker, a look into memory on the embedded log. As new as read().
   [[nodiscard]] virtual Result<LogBounds> bounds(TopicPartition at) = 0;
+
+  // The same for threads that must not wait: `done` runs on `where`, once, never inside this call.
+  virtual void ask_bounds(TopicPartition at, Executor& where, BoundsDone done) {
+    where.post([found = bounds(at), done = std::move(done)] { done(found); });
+  }
 
   [[nodiscard]] virtual std::unique_ptr<Membership> join(std::string group, Executor& where,
                                                          MembershipSink& sink) = 0;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "event-store/log/kafka_bounds_desk.hpp"
 #include "event-store/log/kafka_closing.hpp"
 #include "event-store/log/kafka_log_start.hpp"
 #include "event-store/log/kafka_membership.hpp"
@@ -49,6 +50,8 @@ struct KafkaEventLog::Parts {
         ends(description.partitions),
         reader(std::move(opened)) {}
   ~Parts() {
+    reader->stop_asking();
+    desk.reset();
     for (KafkaProducer* producer : {&stated, &commands, &aside}) producer->stop();
     const MonotonicTime deadline = steady_clock::now() + kClosingMax;
     for (const auto& member : members)
@@ -85,7 +88,7 @@ struct KafkaEventLog::Parts {
 
   [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
                                                     ReadLimits limits, MonotonicTime deadline);
-  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline);
+  [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at);
 
   // Of a broker that is asked now: as new as anything this process was told.
   [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline) {
@@ -109,6 +112,7 @@ struct KafkaEventLog::Parts {
   KafkaEnds ends;
   const std::unique_ptr<KafkaReader> reader;
   std::unique_ptr<KafkaTails> tails{};
+  std::unique_ptr<KafkaBoundsDesk> desk{};
   // A queue of its own for each kind of append, so that what may be lost never stands in the way.
   KafkaProducer stated{KafkaProducer::Kind::stated, *options, ends};
   KafkaProducer commands{KafkaProducer::Kind::commands, *options, ends};
@@ -133,6 +137,8 @@ Result<std::unique_ptr<KafkaEventLog>> KafkaEventLog::open(KafkaEventLogOptions 
   auto tails = KafkaTails::open(*kept, *parts->reader, parts->ends);
   if (!tails) return tl::unexpected(tails.error());
   parts->tails = std::move(*tails);
+  parts->desk = std::make_unique<KafkaBoundsDesk>(
+      [&all = *parts](const TopicPartition& at) { return all.bounds(at); });
   return std::unique_ptr<KafkaEventLog>(new KafkaEventLog(std::move(parts)));
 }
 
@@ -177,16 +183,19 @@ Result<std::vector<RecordPtr>> KafkaEventLog::Parts::read(const TopicPartition& 
   }
 }
 
-Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) {
-  return parts_->noted(at, parts_->bounds(at, parts_->deadline(at)));
+Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) { return parts_->bounds(at); }
+
+void KafkaEventLog::ask_bounds(TopicPartition at, Executor& where, BoundsDone done) {
+  parts_->desk->ask(at, where, std::move(done));
 }
 
-Result<LogBounds> KafkaEventLog::Parts::bounds(const TopicPartition& at, MonotonicTime deadline) {
-  const auto known = end(at, deadline);
-  if (!known) return tl::unexpected(known.error());
-  auto found = reader->bounds(at, deadline, KafkaReader::Leader::is_needed);
-  if (found) found->end = std::max(found->end, *known);
-  return found;
+Result<LogBounds> KafkaEventLog::Parts::bounds(const TopicPartition& at) {
+  const MonotonicTime until = deadline(at);
+  const auto first = noted(at, reader->first(at, until, KafkaReader::Leader::is_needed));
+  if (!first) return tl::unexpected(first.error());
+  const auto now = noted(at, end(at, until));  // never before the first: that was asked before
+  if (!now) return tl::unexpected(now.error());
+  return LogBounds{*first, *now};
 }
 
 std::unique_ptr<Membership> KafkaEventLog::join(std::string group, Executor& where,

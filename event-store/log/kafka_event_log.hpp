@@ -16,7 +16,7 @@
 //
 // Errors of append: also stopped. Of read() and bounds(): unavailable, where no broker answers in
 // read_timeout; they block on it, and no longer than a moment where the partition has no leader or
-// the last answer did not come.
+// the last answer did not come; ask_bounds() waits on threads of its own ("kafka-ask").
 // Lifetime: outlives its tails and memberships. Destruction waits up to close_timeout for reports,
 // then answers what is left with stopped.
 #pragma once
@@ -46,6 +46,7 @@ class KafkaEventLog final : public EventLog {
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     ReadLimits limits) override;
   [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override;
+  void ask_bounds(TopicPartition at, Executor& where, BoundsDone done) override;
   [[nodiscard]] std::unique_ptr<Membership> join(std::string group, Executor& where,
                                                  MembershipSink& sink) override;
 

@@ -227,11 +227,15 @@ Result<KafkaReader::Piece> KafkaReader::failed(const TopicPartition& at, Offset 
 
 Result<LogBounds> KafkaReader::bounds(const TopicPartition& at, MonotonicTime deadline,
                                       Leader leader) {
-  const auto first = ask_offset(at, RD_KAFKA_OFFSET_BEGINNING, deadline, leader);
-  if (!first) return tl::unexpected(first.error());
-  const auto end = ask_offset(at, RD_KAFKA_OFFSET_END, deadline, leader);
-  if (!end) return tl::unexpected(end.error());
-  return LogBounds{*first, *end};
+  const auto lowest = first(at, deadline, leader);
+  if (!lowest) return tl::unexpected(lowest.error());
+  const auto next = end(at, deadline, leader);
+  if (!next) return tl::unexpected(next.error());
+  return LogBounds{*lowest, *next};
+}
+
+Result<Offset> KafkaReader::first(const TopicPartition& at, MonotonicTime deadline, Leader leader) {
+  return ask_offset(at, RD_KAFKA_OFFSET_BEGINNING, deadline, leader);
 }
 
 Result<Offset> KafkaReader::end(const TopicPartition& at, MonotonicTime deadline, Leader leader) {
@@ -256,7 +260,8 @@ Result<Offset> KafkaReader::ask_offset(const TopicPartition& at, std::int64_t wh
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && place->offset >= 0) return Offset(place->offset);
     const bool is_given_up = leader == Leader::is_needed && steady_clock::now() >= leader_until &&
                              has_no_leader(at, deadline);
-    if (is_refusal(error) || is_given_up || steady_clock::now() + kAskAgainAfter >= deadline)
+    if (is_refusal(error) || is_given_up || stopping_ ||
+        steady_clock::now() + kAskAgainAfter >= deadline)
       return failure(Errc::unavailable,
                      name + " partition " + std::to_string(at.partition.value()) +
                          ": no broker says how far it reaches: " + rd_kafka_err2str(error));

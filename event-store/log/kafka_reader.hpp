@@ -45,7 +45,11 @@ class KafkaReader {
   // As the leader has them now. Errors: unavailable, where it does not say so before the deadline.
   [[nodiscard]] Result<LogBounds> bounds(const TopicPartition& at, MonotonicTime deadline,
                                          Leader leader = Leader::may_come);
+  [[nodiscard]] Result<Offset> first(const TopicPartition& at, MonotonicTime deadline,
+                                     Leader leader);
   [[nodiscard]] Result<Offset> end(const TopicPartition& at, MonotonicTime deadline, Leader leader);
+  // From now on whoever asks for an offset is told after a moment that no broker says it.
+  void stop_asking() { stopping_ = true; }
   // Closes partitions that nobody has read for a while.
   void close_resting();
 
@@ -82,6 +86,7 @@ class KafkaReader {
   std::vector<KafkaTopic> topics_;
   std::mutex mutex_;
   std::map<TopicPartition, std::shared_ptr<Place>> places_;  // guarded by mutex_
+  std::atomic<bool> stopping_ = false;
   std::atomic<std::uint64_t> records_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> seeks_ = 0;

@@ -11,6 +11,8 @@
 namespace signalbox::event_store {
 namespace {
 
+constexpr Offset kEndUnknown{std::numeric_limits<std::int64_t>::max()};
+
 std::string as_bytes(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
@@ -28,20 +30,51 @@ SnapshotFollower::~SnapshotFollower() { services_.executor.cancel(timer_); }
 
 void SnapshotFollower::open() {
   tail_.reset();
-  const auto bounds = services_.log.bounds({Topic::snapshots, partition_});
-  if (!bounds) return pause(services_.options.retry_delay);
+  paused_ = true;
+  ask_end();
+}
+
+void SnapshotFollower::open_tail(const LogBounds& bounds) {
   paused_ = false;
-  end_ = bounds->end;
   // A topic that was made anew: what is known of it is of another life.
-  if (next_ > bounds->end) {
-    next_ = bounds->first;
+  if (next_ > bounds.end) {
+    next_ = bounds.first;
     hold_began_ = next_;
-    hold_until_ = bounds->end;
+    hold_until_ = bounds.end;
   }
-  note_lag();
   TailSink& sink = *this;
-  tail_ = services_.log.tail({Topic::snapshots, partition_}, std::max(next_, bounds->first),
+  tail_ = services_.log.tail({Topic::snapshots, partition_}, std::max(next_, bounds.first),
                              services_.executor, sink);
+}
+
+void SnapshotFollower::ask_end() {
+  if (std::exchange(asking_, true)) return;
+  services_.log.ask_bounds({Topic::snapshots, partition_}, services_.executor,
+                           [this, asked = Asked{!tail_, holes_},
+                            alive = std::weak_ptr<bool>(alive_)](const Result<LogBounds>& bounds) {
+                             if (alive.expired()) return;
+                             asking_ = false;
+                             on_bounds(bounds, asked);
+                           });
+}
+
+void SnapshotFollower::on_bounds(const Result<LogBounds>& bounds, const Asked& asked) {
+  if (!bounds) {
+    if (!tail_) pause(services_.options.retry_delay);
+    return;  // the next tick asks again
+  }
+  // Of before the tail ended: more may have been read than there was then.
+  if (!tail_ && !asked.to_open) return ask_end();
+  if (!tail_) open_tail(*bounds);
+  end_ = std::max(bounds->end, next_);
+  note_lag();
+  if (hold_until_ == kEndUnknown) {
+    if (asked.holes != holes_) return ask_end();
+    hold_until_ = bounds->end;
+    if (!release_held()) pause(services_.options.retry_delay);
+    note_place();
+  }
+  keep_up();
 }
 
 void SnapshotFollower::pause(std::chrono::milliseconds delay) {
@@ -55,7 +88,8 @@ void SnapshotFollower::pause(std::chrono::milliseconds delay) {
 void SnapshotFollower::on_records(std::span<const RecordPtr> records) {
   if (paused_) return;
   for (const RecordPtr& record : records) {
-    if ((record->offset > next_ && !hold_from(record->offset)) || !take(*record)) {
+    if (record->offset > next_) note_hole();
+    if (!take(*record)) {
       pause(services_.options.retry_delay);
       break;
     }
@@ -87,13 +121,12 @@ void SnapshotFollower::on_failed(const Error& error) {
   pause(is_gone ? services_.options.retry_delay : services_.options.damage_delay);
 }
 
-// A hole before `found`: what was there is superseded by something up to the end of now.
-bool SnapshotFollower::hold_from(Offset found) {
-  const auto bounds = services_.log.bounds({Topic::snapshots, partition_});
-  if (!bounds) return false;
+// What was there is superseded by something up to the end of now.
+void SnapshotFollower::note_hole() {
   if (!hold_until_) hold_began_ = next_;
-  hold_until_ = std::max(bounds->end, found.next());
-  return true;
+  hold_until_ = kEndUnknown;
+  ++holes_;
+  ask_end();
 }
 
 bool SnapshotFollower::take(const Record& record) {
@@ -189,15 +222,14 @@ void SnapshotFollower::note_lag() {
 }
 
 void SnapshotFollower::tick(bool owned, bool look) {
+  owned_ = owned;
   if (paused_) return;
-  if (lag() > 0 || look) {
-    if (const auto bounds = services_.log.bounds({Topic::snapshots, partition_})) {
-      end_ = std::max(bounds->end, next_);
-      note_lag();
-    }
-  }
-  if (lag() > 0) return;
-  if (owned && !hold_until_) rewrite_lowered();
+  if (lag() > 0 || look || hold_until_ == kEndUnknown) return ask_end();
+  keep_up();
+}
+
+void SnapshotFollower::keep_up() {
+  if (!paused_ && lag() == 0 && owned_ && !hold_until_) rewrite_lowered();
 }
 
 void SnapshotFollower::rewrite_lowered() {

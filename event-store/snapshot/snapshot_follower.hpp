@@ -11,7 +11,7 @@
 // lower one for those who come later, so while this process owns the partition the higher one is
 // written again, once it was read that it is needed; a partition's after the users it relies on.
 //
-// Thread: its executor, on which bounds() of the log may block; lag() any. Destroyed there.
+// Thread: its executor; lag() any. Destroyed there.
 // Memory: one batch, one partition's snapshot, lowered_max keys. What the store has no place for is
 // read again later.
 #pragma once
@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,8 +68,9 @@ class SnapshotFollower final : private TailSink {
   void open();
   // Every second: what is left to do, and how far the end is, if it was not reached or `look`.
   void tick(bool owned, bool look);
-  // Offsets of the topic that are not in the store yet, as of the newest look at its end. Any
-  // thread.
+  static constexpr std::uint64_t kLagUnknown = std::numeric_limits<std::uint64_t>::max();
+  // Offsets of the topic that are not in the store yet, as of the newest look at its end;
+  // kLagUnknown until the first. Any thread.
   [[nodiscard]] std::uint64_t lag() const { return lag_.load(std::memory_order_relaxed); }
 
  private:
@@ -77,16 +79,26 @@ class SnapshotFollower final : private TailSink {
     Offset offset;
   };
 
+  struct Asked {  // as it was when the end was asked for
+    bool to_open;
+    std::uint64_t holes;
+  };
+
   void on_records(std::span<const RecordPtr> records) override;
   void on_caught_up(Offset end) override;
   void on_failed(const Error& error) override;
 
-  [[nodiscard]] bool hold_from(Offset found);
+  // Asks where the topic ends, unless that is asked already.
+  void ask_end();
+  void on_bounds(const Result<LogBounds>& bounds, const Asked& asked);
+  void open_tail(const LogBounds& bounds);
+  void note_hole();
   // False: the store has no place; the record must come again.
   [[nodiscard]] bool take(const Record& record);
   [[nodiscard]] bool take_snapshot(const std::string& key, Snapshot snapshot, Offset offset);
   [[nodiscard]] bool refuse(const Record& record, const std::string& why);
   [[nodiscard]] bool release_held();
+  void keep_up();
   void rewrite_lowered();
   [[nodiscard]] bool rewrite(const std::string& key);
   void note_place();
@@ -99,15 +111,19 @@ class SnapshotFollower final : private TailSink {
   const std::int32_t partitions_;
   Offset next_;  // everything before it was taken
   Offset end_{0};
-  std::optional<Offset> hold_until_;
-  Offset hold_began_{0};      // where the first hole begins that it is for
-  std::optional<Held> held_;  // the partition's, while it may rely on what is not read yet
+  std::optional<Offset> hold_until_;  // kEndUnknown: not asked since the newest hole was met
+  Offset hold_began_{0};              // where the first hole begins that it is for
+  std::optional<Held> held_;          // the partition's, while it may rely on what is not read yet
   std::map<std::string, Offset> lowered_;
+  std::uint64_t holes_ = 0;  // met so far
+  bool asking_ = false;
+  bool owned_ = false;   // by this process, as of the last tick
   bool paused_ = false;  // what the tail still delivers is read again later
   bool told_ = false;    // of the trouble there is
-  std::atomic<std::uint64_t> lag_{0};
+  std::atomic<std::uint64_t> lag_{kLagUnknown};
   TimerId timer_ = TimerId::none;
   std::unique_ptr<Tail> tail_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace signalbox::event_store

@@ -1,6 +1,5 @@
 #include "event-store/snapshot/travelling_snapshot_store.hpp"
 
-#include <limits>
 #include <utility>
 
 #include "event-store/snapshot/snapshot_key.hpp"
@@ -57,7 +56,6 @@ TravellingSnapshotStore::~TravellingSnapshotStore() { executor_.cancel(timer_); 
 
 void TravellingSnapshotStore::start() {
   for (SnapshotFollower& follower : followers_) follower.open();
-  following_ = true;
   tick();
 }
 
@@ -106,15 +104,17 @@ Result<void> TravellingSnapshotStore::flush() {
   return file_->flush();
 }
 
-std::uint64_t TravellingSnapshotStore::behind() const {
+std::optional<std::uint64_t> TravellingSnapshotStore::behind() const {
   std::uint64_t sum = 0;
-  for (const SnapshotFollower& follower : followers_) sum += follower.lag();
+  for (const SnapshotFollower& follower : followers_) {
+    const std::uint64_t lag = follower.lag();
+    if (lag == SnapshotFollower::kLagUnknown) return std::nullopt;
+    sum += lag;
+  }
   return sum;
 }
 
 std::uint64_t TravellingSnapshotStore::behind(Partition partition) const {
-  // Nothing is known of the end yet.
-  if (!following_) return std::numeric_limits<std::uint64_t>::max();
   return followers_[static_cast<std::size_t>(partition.value())].lag();
 }
 

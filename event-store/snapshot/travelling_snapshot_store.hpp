@@ -6,7 +6,7 @@
 //
 // Lifetime: made anywhere; started and destroyed on its executor, which the log and it outlive.
 // Threads: get(), put(), refuse(), flush(), set_owned() and figures any; the work of following is
-// the executor's, one thread of its own, on which the log may block. flush() not on it. Bounds: see
+// the executor's, one thread of its own. flush() not on it. Bounds: see
 // SnapshotOutbox (puts are refused, overloaded), SqliteSnapshotStore, SnapshotFollower (what finds
 // no place stays in the topic).
 #pragma once
@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "event-store/snapshot/snapshot_follower.hpp"
@@ -54,8 +55,8 @@ class TravellingSnapshotStore final : public SnapshotStore {
   [[nodiscard]] std::uint64_t behind(Partition partition) const override;
   void set_owned(Partition partition, bool owned) override;
 
-  // Of all partitions together; those nothing is known of yet do not count.
-  [[nodiscard]] std::uint64_t behind() const;
+  // Of all partitions together; none until something is known of each.
+  [[nodiscard]] std::optional<std::uint64_t> behind() const;
   [[nodiscard]] const SnapshotFollowerCounters& counters() const { return counters_; }
   [[nodiscard]] const SnapshotOutbox& outbox() const { return *outbox_; }
   [[nodiscard]] const SqliteSnapshotStore& file() const { return *file_; }
@@ -75,7 +76,6 @@ class TravellingSnapshotStore final : public SnapshotStore {
   std::unique_ptr<SnapshotOutbox> outbox_;
   std::deque<std::atomic<bool>> owned_;
   std::deque<SnapshotFollower> followers_;
-  std::atomic<bool> following_ = false;
   std::size_t ticks_ = 0;
   TimerId timer_ = TimerId::none;
 };

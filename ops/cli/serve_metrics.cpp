@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -32,8 +33,12 @@ ServeMetrics::ServeMetrics(prometheus::Registry& registry, const ServeMetricsPar
 }
 
 void ServeMetrics::add_travelling(const event_store::TravellingSnapshotStore& store) {
-  add_gauge("signalbox_snapshots_behind", "Offsets of the topic snapshots that are not here yet",
-            [&store] { return static_cast<double>(store.behind()); });
+  add_gauge("signalbox_snapshots_behind",
+            "Offsets of the topic snapshots that are not here yet; NaN: not known yet", [&store] {
+              const auto behind = store.behind();
+              return behind ? static_cast<double>(*behind)
+                            : std::numeric_limits<double>::quiet_NaN();
+            });
   add_gauge("signalbox_snapshots_unsent_bytes", "Snapshots that are not in the log yet",
             [&store] { return static_cast<double>(store.outbox().bytes()); });
   add_counter("signalbox_snapshots_sent_total", "Snapshots written to the log",

@@ -1,6 +1,10 @@
 // Checks of records, tails and bounds: what goes in comes out, once, in order, for good.
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "event-store/contract/codec.hpp"
@@ -285,6 +289,30 @@ void check_partitions_and_topics_are_apart(EventLogFixture& fixture) {
     for (const RecordPtr& record : read_all(fixture.log(), at))
       EXPECT_EQ(record->value,
                 std::string(to_text(at.topic)) + std::to_string(at.partition.value()));
+}
+
+void check_bounds_are_told_to_who_must_not_wait(EventLogFixture& fixture) {
+  struct Told {
+    std::atomic<int> times = 0;
+    std::optional<LogBounds> bounds;
+  };
+  const auto told = std::make_shared<Told>();
+  for (int round = 1; round <= 3; ++round) {
+    const Offset last = append_surely(fixture, kInbound, make_record("anna", "one more"));
+    fixture.run_on(0, [&fixture, told, round] {
+      fixture.log().ask_bounds(kInbound, fixture.executor(0),
+                               [told](const Result<LogBounds>& found) {
+                                 told->bounds = found ? std::optional(*found) : std::nullopt;
+                                 ++told->times;
+                               });
+      EXPECT_EQ(told->times, round - 1) << "told inside the call";
+    });
+    ASSERT_TRUE(fixture.wait_until([&] { return told->times == round; }));
+    ASSERT_TRUE(told->bounds);
+    EXPECT_EQ(told->bounds->first, Offset(0));
+    EXPECT_GT(told->bounds->end, last) << "acknowledged before it was asked";
+    EXPECT_LE(told->bounds->end, fixture.log().bounds(kInbound)->end);
+  }
 }
 
 void check_a_slow_reader_gets_everything(EventLogFixture& fixture) {

@@ -296,6 +296,39 @@ TEST_F(KafkaMock, APartitionWithoutALeaderIsGivenUpLongBeforeTheTimeout) {
   fixture->run_on(1, [] {});
 }
 
+TEST_F(KafkaMock, WhoAsksAboutAPartitionWithoutALeaderKeepsNobodyElseWaiting) {
+  open(quick());
+  Appends appends(*fixture, kInbound);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  cluster.move_leader(kEvents, -1);
+  struct Told {
+    std::mutex mutex;
+    std::vector<TopicPartition> order;
+    std::map<TopicPartition, Result<LogBounds>> found;
+  };
+  const auto told = std::make_shared<Told>();
+  fixture->run_on(1, [&] {
+    for (const TopicPartition& at : {kEvents, kInbound})
+      fixture->log().ask_bounds(at, fixture->executor(1),
+                                [told, at](const Result<LogBounds>& found) {
+                                  const std::lock_guard lock(told->mutex);
+                                  told->order.push_back(at);
+                                  told->found.emplace(at, found);
+                                });
+  });
+  EXPECT_TRUE(fixture->wait_until([&] {
+    const std::lock_guard lock(told->mutex);
+    return told->order.size() == 2;
+  }));
+  const std::lock_guard lock(told->mutex);
+  EXPECT_EQ(told->order, (std::vector<TopicPartition>{kInbound, kEvents}));
+  ASSERT_TRUE(told->found.at(kInbound));
+  EXPECT_EQ(told->found.at(kInbound)->end, Offset(5));
+  ASSERT_FALSE(told->found.at(kEvents));
+  EXPECT_EQ(told->found.at(kEvents).error().code, Errc::unavailable);
+}
+
 // A broker that has just started, or just got a partition, says so for a moment.
 TEST_F(KafkaMock, APartitionThatIsUnknownForAMomentIsWaitedFor) {
   open();
@@ -463,8 +496,14 @@ TEST_F(KafkaMock, ClosingAnswersEverything) {
   ASSERT_TRUE(lost.wait_for_all());
   cluster.go_down();
   lost.append(5);
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < 4; ++i)  // more than are looked at meanwhile
+    fixture->log().ask_bounds(
+        kInbound, fixture->executor(0),
+        [&refused](const Result<LogBounds>& found) { refused += found ? 0 : 1; });
   fixture->close();
   fixture->run_on(0, [] {});
+  EXPECT_EQ(refused, 4);
   EXPECT_EQ(lost.answered(), 6u);
   EXPECT_EQ(lost.count(Errc::stopped), 5u);
 }

@@ -1,8 +1,14 @@
-// CountedReads: a log that counts what is asked of it; all else goes through. Thread: any. The
-// log it stands before outlives it.
+// CountedReads: a log that counts what is asked of it and, for who asks it to, keeps back what it
+// says of one partition's bounds; all else goes through. Thread: any. The log it stands before
+// outlives it.
 #pragma once
 
 #include <atomic>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 #include "event-store/log/event_log.hpp"
 
@@ -32,9 +38,34 @@ class CountedReads final : public event_store::EventLog {
     if (at.topic == Topic::events) ++event_bounds;
     return log_.bounds(at);
   }
+  void ask_bounds(TopicPartition at, Executor& where, event_store::BoundsDone done) override {
+    std::function<void()> ask = [this, at, &where, done = std::move(done)] {
+      EventLog::ask_bounds(at, where, done);
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (silent_ == at.partition) return asked_.push_back(std::move(ask));
+    }
+    ask();
+  }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
       std::string group, Executor& where, event_store::MembershipSink& sink) override {
     return log_.join(std::move(group), where, sink);
+  }
+
+  // Its bounds are not told from now on, until answer_all().
+  void be_silent_about(Partition partition) {
+    const std::lock_guard lock(mutex_);
+    silent_ = partition;
+  }
+  void answer_all() {
+    std::deque<std::function<void()>> asked;
+    {
+      const std::lock_guard lock(mutex_);
+      silent_.reset();
+      asked.swap(asked_);
+    }
+    for (const auto& ask : asked) ask();
   }
 
   std::atomic<int> event_pages = 0;
@@ -43,6 +74,9 @@ class CountedReads final : public event_store::EventLog {
 
  private:
   event_store::EventLog& log_;
+  std::mutex mutex_;
+  std::optional<Partition> silent_;          // guarded by mutex_
+  std::deque<std::function<void()>> asked_;  // guarded by mutex_; not answered yet
 };
 
 }  // namespace signalbox::router

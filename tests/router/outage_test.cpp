@@ -153,6 +153,57 @@ TEST_F(Outage, WhileAUserIsLoaded) {
   EXPECT_EQ(a_.counters.rebuilds, 0u);
 }
 
+// His snapshot speaks of more than was read: he waits until the log has said what it holds.
+TEST_F(Outage, WhileASnapshotIsHeldAgainstTheLog) {
+  lives_before("u0");
+  event_store::Snapshot stored = *a_.snapshots.get(user_snapshot_key(UserId("u0"))).value();
+  auto ahead = decode_user_snapshot(stored.bytes).value();
+  ahead.at.next_offset = Offset(ahead.at.next_offset.value() + 1000);
+  stored.bytes = encode_user_snapshot(ahead);
+  ASSERT_TRUE(a_.snapshots.put(user_snapshot_key(UserId("u0")), stored));
+  serves(a_);
+  begins(Topic::events, {Asked::bounds});
+  says("u0", "m");
+  expect_waits();
+  EXPECT_EQ(a_.counters.states.snapshots_refused, 0u) << "nothing is known against it yet";
+  over();
+  EXPECT_TRUE(scheduler_.run_until([&] { return outcomes().size() == 2; }));
+  EXPECT_EQ(a_.counters.states.snapshots_refused, 1u);
+  EXPECT_EQ(a_.counters.rebuilds, 1u);
+  refused_before_ = 1;
+  expect_as_if_nothing_had_been();
+}
+
+// Whoever follows is given a snapshot that is newer than what he asked the log about.
+TEST_F(Outage, WhoFollowsAsksAgainForASnapshotThatCameMeanwhile) {
+  serves(b_);
+  says("u0", "first");
+  until("u0:agent_completed");
+  int asked = 0;
+  log_.set_outage([&asked](const TopicPartition& at, Asked what) -> std::optional<Error> {
+    asked += at.topic == Topic::events && what == Asked::bounds ? 1 : 0;
+    return std::nullopt;
+  });
+  a_.start();
+  a_.stop_reading();
+  scheduler_.advance(milliseconds(10));
+  EXPECT_EQ(asked, 1) << "where it begins";
+  says("u0", "second");
+  scheduler_.advance(minutes(2));
+  b_.release();
+  scheduler_.advance(seconds(5));
+  b_.kill();
+  const auto newer = b_.snapshots.get(user_snapshot_key(UserId("u0")));
+  ASSERT_TRUE(newer && *newer);
+  ASSERT_TRUE(a_.snapshots.put(user_snapshot_key(UserId("u0")), **newer));
+  a_.read_again();
+  says("u0", "third");
+  EXPECT_TRUE(scheduler_.run_until([&] { return outcomes().size() == 3; }));
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(a_.counters.rebuilds, 0u);
+  expect_as_if_nothing_had_been();
+}
+
 // He left something running, by its place in the log, and goes on under another owner: his snapshot
 // is needed for the first event of his that is read.
 TEST_F(Outage, WhileItFollowsAnother) {

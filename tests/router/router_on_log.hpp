@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +77,7 @@ class RouterOnLog {
 
   void start() {
     reads_ = std::make_unique<CountedReads>(*log_);
+    if (silent_partition) reads_->be_silent_about(*silent_partition);
     thread_ = std::make_unique<cli::RoleThread>("router");
     thread_->run([this] {
       router_ = std::make_unique<Router>(
@@ -193,6 +195,7 @@ class RouterOnLog {
   event_store::MemorySnapshotStore snapshots;
   event_store::SnapshotStore* other_snapshots = nullptr;  // instead of these; outlives the router
   std::shared_ptr<testing::SlowToolCalls> calls = std::make_shared<testing::SlowToolCalls>();
+  std::optional<Partition> silent_partition;  // as reads().be_silent_about(), from start() on
   std::string fatal;
   [[nodiscard]] Router& router() { return *router_; }
   [[nodiscard]] bool is_serving() {

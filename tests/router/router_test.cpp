@@ -23,6 +23,22 @@ TEST(Router, AMessageGoesItsWholeWay) {
             (Names{"message_received", "agent_started", "agent_thinking", "agent_completed"}));
 }
 
+TEST(Router, WhileTheLogIsSilentAboutOnePartitionTheOthersAreServed) {
+  RouterOnLog router;
+  std::string other = "user-0";
+  for (int i = 1; router.partition_of(other) == router.partition_of(kUser); ++i)
+    other = "user-" + std::to_string(i);
+  router.silent_partition = router.partition_of(kUser);
+  router.start();
+  router.says(kUser, "m1");
+  router.says(other, "m1");
+  EXPECT_TRUE(router.has(other, "agent_completed"));
+  EXPECT_TRUE(router.history(kUser).empty());
+  EXPECT_THAT(router.router().not_ready(), Not(::testing::IsEmpty()));
+  router.reads().answer_all();
+  EXPECT_TRUE(router.has(kUser, "agent_completed"));
+}
+
 TEST(Router, AnAgentThatThrowsEndsItsRunAndNothingElse) {
   RouterOnLog router;
   router.start();
