@@ -27,6 +27,14 @@ TEST(Ids, OpaqueIdsAreOneTo128BytesOfUtf8WithoutControls) {
   EXPECT_TRUE(is_opaque_id("änne"));
   EXPECT_TRUE(is_opaque_id("用户"));
   EXPECT_FALSE(is_opaque_id("\x7f"));
+  // Eight characters are looked at together.
+  for (int c = 0; c < 0x80; ++c)
+    for (std::size_t size = 1; size < 20; ++size)
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string id(size, '~');
+        id[at] = static_cast<char>(c);
+        ASSERT_EQ(is_opaque_id(id), c >= 0x20 && c < 0x7f) << c << " at " << at << " of " << size;
+      }
   EXPECT_FALSE(is_opaque_id("a\xc2\x85"));     // C1 control
   EXPECT_FALSE(is_opaque_id("\xc0\x80"));      // overlong NUL
   EXPECT_FALSE(is_opaque_id("\xed\xa0\x80"));  // surrogate
