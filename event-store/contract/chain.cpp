@@ -1,6 +1,7 @@
 #include "event-store/contract/chain.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,10 +23,11 @@ Sha256& thread_hasher() {
 
 // As it lies in its record, which is as it is hashed.
 std::string_view stored(const Header& header) {
-  return Headers::Iterator(header.name.data() - Headers::kLengthBytes).stored();
+  const char* const from = header.name.data() - Headers::kLengthBytes;
+  return {from, header.value.data() + header.value.size()};
 }
 
-// Which headers are hashed, and in which order. Most records have the headers of the one before
+// Which headers are hashed, and in which order. Most records have the headers of one shortly before
 // them, other values apart: then nothing is sorted.
 class NamesInOrder {
  public:
@@ -59,9 +61,11 @@ ContentHash content_hash(const Headers& headers, std::string_view value) {
 }
 
 ContentHash content_hash(std::span<const Header> headers, std::string_view value) {
-  thread_local NamesInOrder names;
+  // A user's events have the headers of a message, of a run or of neither, which are not as many.
+  thread_local std::array<NamesInOrder, 8> names;
   Sha256& hasher = thread_hasher();
-  for (const std::size_t place : names.hashed(headers)) hasher.update(stored(headers[place]));
+  for (const std::size_t place : names[headers.size() % names.size()].hashed(headers))
+    hasher.update(stored(headers[place]));
   const Hash of_headers = hasher.finish();
   const Hash of_value = sha256(value);
   ContentHash content;
