@@ -22,18 +22,18 @@ KnownStep* step_of(KnownRun& run, Step step, std::string kind) {
   return &run.steps.back();
 }
 
-void note_completed(KnownRun& run, const ToolCompleted& completed) {
+void note_completed(KnownRun& run, ToolCompleted& completed) {
   KnownStep* const step = step_of(run, completed.step, "tool");
-  step->name = completed.name;
-  step->output = completed.result;
-  step->error = completed.error;
+  step->name = std::move(completed.name);
+  step->output = std::move(completed.result);
+  step->error = std::move(completed.error);
 }
 
-void note_question(KnownRun& run, const InputRequested& requested) {
+void note_question(KnownRun& run, InputRequested& requested) {
   KnownStep* const step = step_of(run, requested.step, "question");
-  step->text = requested.prompt;
-  step->input = requested.schema;
-  step->request_id = requested.request_id;
+  step->text = std::move(requested.prompt);
+  step->input = std::move(requested.schema);
+  step->request_id = std::move(requested.request_id);
   run.status = "waiting_for_input";
 }
 
@@ -48,43 +48,43 @@ void end(KnownRun& run, const Event& event, std::string status) {
   run.ended_at = event.time;
 }
 
-void note_in_run(KnownRun& run, const Event& event) {
+void note_in_run(KnownRun& run, Event& event) {
   std::visit(
       Overloaded{
-          [&](const AgentStarted& started) {
+          [&](AgentStarted& started) {
             run.status = "running";
             run.started_at = event.time;
-            run.agent = started.agent;
-            run.agent_version = started.agent_version;
+            run.agent = std::move(started.agent);
+            run.agent_version = std::move(started.agent_version);
           },
-          [&](const AgentThinking& thinking) {
-            step_of(run, thinking.step, "thought")->text = thinking.content;
+          [&](AgentThinking& thinking) {
+            step_of(run, thinking.step, "thought")->text = std::move(thinking.content);
           },
-          [&](const ModelCompleted& model) {
+          [&](ModelCompleted& model) {
             KnownStep* const step = step_of(run, model.step, "model");
-            step->name = model.model;
-            step->output = model.output;
+            step->name = std::move(model.model);
+            step->output = std::move(model.output);
           },
-          [&](const ToolExecuting& executing) {
+          [&](ToolExecuting& executing) {
             KnownStep* const step = step_of(run, executing.step, "tool");
-            step->name = executing.name;
-            step->input = executing.arguments;
+            step->name = std::move(executing.name);
+            step->input = std::move(executing.arguments);
           },
-          [&](const ToolCompleted& completed) { note_completed(run, completed); },
-          [&](const InputRequested& requested) { note_question(run, requested); },
+          [&](ToolCompleted& completed) { note_completed(run, completed); },
+          [&](InputRequested& requested) { note_question(run, requested); },
           [&](const RunInputReceived& input) { note_answer(run, input); },
           [&](const RunResumed&) { run.attempt = event.attempt.value_or(run.attempt.next()); },
-          [&](const AgentCompleted& completed) {
+          [&](AgentCompleted& completed) {
             end(run, event, "completed");
-            run.answer = completed.content;
-            run.memory_after = completed.memory;
+            run.answer = std::move(completed.content);
+            run.memory_after = std::move(completed.memory);
           },
-          [&](const AgentFailed& failed) {
+          [&](AgentFailed& failed) {
             end(run, event, "failed");
-            run.failure = failed;
             run.ended_because = std::string(to_text(failed.code)) + ": " + failed.message;
+            run.failure = std::move(failed);
           },
-          [&](const AgentCancelled& cancelled) {
+          [&](AgentCancelled& cancelled) {
             end(run, event, "cancelled");
             run.ended_because = cancelled.reason + ", by " + cancelled.by;
           },
@@ -93,20 +93,22 @@ void note_in_run(KnownRun& run, const Event& event) {
       event.data);
 }
 
-void note(KnownState& state, const Event& event) {
+// Takes out of the event what is kept of it.
+void note(KnownState& state, Event& event) {
   if (!event.run_id) return;
-  const auto* const received = std::get_if<MessageReceived>(&event.data);
+  auto* const received = std::get_if<MessageReceived>(&event.data);
   if (received != nullptr && event.thread_id) {
     const bool is_new =
         state.runs
-            .try_emplace(*event.run_id, KnownRun{.run_id = *event.run_id,
-                                                 .thread_id = *event.thread_id,
-                                                 .message_id = received->message_id,
-                                                 .agent = received->agent,
-                                                 .content = received->content,
-                                                 .websocket_client_id = event.websocket_client_id,
-                                                 .received = event.seq,
-                                                 .received_at = event.time})
+            .try_emplace(*event.run_id,
+                         KnownRun{.run_id = *event.run_id,
+                                  .thread_id = *event.thread_id,
+                                  .message_id = std::move(received->message_id),
+                                  .agent = std::move(received->agent),
+                                  .content = std::move(received->content),
+                                  .websocket_client_id = std::move(event.websocket_client_id),
+                                  .received = event.seq,
+                                  .received_at = event.time})
             .second;
     if (is_new) state.threads[*event.thread_id].push_back(*event.run_id);
     return;
