@@ -54,19 +54,20 @@ Result<std::int64_t> read_number(const JsonMember* member, std::string_view fiel
   return *number;
 }
 
-Result<std::int64_t> read_number(JsonMembers& members, std::string_view field) {
+Result<std::int64_t> read_number(const JsonMembers& members, std::string_view field) {
   return read_number(find_member(members, field), field);
 }
 
-Result<std::string> read_text(JsonMembers& members, std::string_view field) {
-  JsonMember* const member = find_member(members, field);
+Result<std::string> read_text(const JsonMembers& members, std::string_view field) {
+  const JsonMember* const member = find_member(members, field);
   if (member == nullptr || member->type != JsonType::string)
     return malformed(field, "must be a string");
-  return std::move(member->text);
+  return std::string(member->text);
 }
 
-Result<JsonMembers> read_list(JsonMembers& members, std::string_view field, std::size_t most) {
-  JsonMember* const member = find_member(members, field);
+Result<JsonMembers> read_list(const JsonMembers& members, std::string_view field,
+                              std::size_t most) {
+  const JsonMember* const member = find_member(members, field);
   if (member == nullptr || member->type != JsonType::array)
     return malformed(field, "must be an array");
   auto items = read_json_array(member->raw);
@@ -74,8 +75,8 @@ Result<JsonMembers> read_list(JsonMembers& members, std::string_view field, std:
   return items;
 }
 
-Result<Position> read_complete_to(JsonMembers& page) {
-  JsonMember* const member = find_member(page, "complete_to");
+Result<Position> read_complete_to(const JsonMembers& page) {
+  const JsonMember* const member = find_member(page, "complete_to");
   if (member == nullptr) return malformed("complete_to", "is missing");
   auto members = read_json_object(member->raw);
   if (!members) return malformed("complete_to", members.error().message);

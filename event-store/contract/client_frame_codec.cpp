@@ -25,21 +25,21 @@ struct Echo {
   std::optional<MessageId> message_id{};
 };
 
-Echo read_echo(JsonMembers& members) {
+Echo read_echo(const JsonMembers& members) {
   Echo echo;
   const JsonMember* const id = find_member(members, "id");
   const bool has_id = id && id->type == JsonType::string && !id->lone_surrogate;
-  if (has_id && id->text.size() <= kFrameIdBytesMax) echo.id = id->text;
+  if (has_id && id->text.size() <= kFrameIdBytesMax) echo.id = std::string(id->text);
   const JsonMember* const message = find_member(members, "message_id");
   const bool has_message = message && message->type == JsonType::string;
   if (has_message && !message->lone_surrogate && is_opaque_id(message->text))
-    echo.message_id = MessageId(message->text);
+    echo.message_id = MessageId(std::string(message->text));
   return echo;
 }
 
 using Refusal = std::optional<ErrorFrame>;
 
-Refusal refuse_old_names(JsonMembers& members) {
+Refusal refuse_old_names(const JsonMembers& members) {
   if (!find_member(members, "websocket_connection_id")) return std::nullopt;
   ErrorFrame frame = error_frame(Errc::deprecated_field, "websocket_connection_id is an old name",
                                  "websocket_connection_id");
@@ -47,12 +47,12 @@ Refusal refuse_old_names(JsonMembers& members) {
   return frame;
 }
 
-Refusal refuse_bad_id(JsonMembers& members, const Echo& echo) {
+Refusal refuse_bad_id(const JsonMembers& members, const Echo& echo) {
   if (echo.id || !find_member(members, "id")) return std::nullopt;
   return error_frame(Error{Errc::bad_field, "must be a string of at most 64 bytes", "id"});
 }
 
-tl::expected<const ClientFrameCodec::Entry*, ErrorFrame> find_type(JsonMembers& members) {
+tl::expected<const ClientFrameCodec::Entry*, ErrorFrame> find_type(const JsonMembers& members) {
   const JsonMember* const type = find_member(members, "type");
   if (!type) return tl::unexpected(error_frame({Errc::missing_field, "is missing", "type"}));
   if (type->type != JsonType::string || type->lone_surrogate)
@@ -70,7 +70,7 @@ Refusal refuse_large_content(const ClientFrameData& data, const FrameLimits& lim
             "must have at most " + std::to_string(limits.content_bytes_max) + " bytes", "content"});
 }
 
-tl::expected<ClientFrameData, ErrorFrame> read_frame(JsonMembers& members, const Echo& echo,
+tl::expected<ClientFrameData, ErrorFrame> read_frame(const JsonMembers& members, const Echo& echo,
                                                      const FrameLimits& limits) {
   if (Refusal refusal = refuse_old_names(members)) return tl::unexpected(std::move(*refusal));
   if (Refusal refusal = refuse_bad_id(members, echo)) return tl::unexpected(std::move(*refusal));

@@ -33,7 +33,7 @@ NewRecord encode_command(const Command& command) {
 }
 
 Result<Command> decode_command(const Record& record) {
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   // First of all, because a record whose user is in doubt must not be answered to anybody.
   const auto user = read_user(record, headers);
   if (!user) return tl::unexpected(user.error());
@@ -45,8 +45,13 @@ Result<Command> decode_command(const Record& record) {
   if (!client) return tl::unexpected(client.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return Command{envelope->id, envelope->source,          envelope->time,  *user,
-                 *client,      read_traceparent(headers), std::move(*data)};
+  return Command{std::string(envelope->id),
+                 std::string(envelope->source),
+                 envelope->time,
+                 *user,
+                 *client,
+                 read_traceparent(headers),
+                 std::move(*data)};
 }
 
 }  // namespace signalbox::event_store

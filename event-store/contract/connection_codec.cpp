@@ -21,7 +21,7 @@ NewRecord encode_connection(const ConnectionRecord& connection) {
 }
 
 Result<ConnectionRecord> decode_connection(const Record& record) {
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   const auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   const auto entry = find_entry<ConnectionCodec>(*envelope, Errc::unsupported_version);
@@ -36,8 +36,12 @@ Result<ConnectionRecord> decode_connection(const Record& record) {
   if (!client) return tl::unexpected(client.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return ConnectionRecord{envelope->id,    envelope->source, envelope->time,
-                          std::move(user), *client,          std::move(*data)};
+  return ConnectionRecord{std::string(envelope->id),
+                          std::string(envelope->source),
+                          envelope->time,
+                          std::move(user),
+                          *client,
+                          std::move(*data)};
 }
 
 }  // namespace signalbox::event_store

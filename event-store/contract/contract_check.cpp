@@ -68,14 +68,14 @@ class Schema {
     std::set<std::string> names;
     const auto elements = read_json_array(raw(keyword));
     if (!elements) return names;
-    for (const JsonMember& element : *elements) names.insert(element.text);
+    for (const JsonMember& element : *elements) names.emplace(element.text);
     return names;
   }
   [[nodiscard]] std::map<std::string, std::string_view> properties() const {
     std::map<std::string, std::string_view> properties;
     const auto members = read_json_object(raw("properties"));
     if (!members) return properties;
-    for (const JsonMember& member : *members) properties[member.key] = member.raw;
+    for (const JsonMember& member : *members) properties.emplace(member.key, member.raw);
     return properties;
   }
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view keyword) const {

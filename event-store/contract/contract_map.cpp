@@ -56,7 +56,7 @@ void add_fields(std::vector<MappedField>& map, const ContractVersion& contract) 
   const auto fields = properties ? read_json_object(properties->raw) : JsonMembers();
   SIGNALBOX_ASSERT(fields.has_value());
   for (const JsonMember& field : *fields) {
-    MappedField mapped{contract.kind, contract.name, field.key, "", ""};
+    MappedField mapped{contract.kind, contract.name, std::string(field.key), "", ""};
     for (const FieldUse& use : kUses) {
       if (!fits(use, contract, field.key)) continue;
       mapped.writers = use.writers;

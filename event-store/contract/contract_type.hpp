@@ -61,7 +61,7 @@ concept DescribesAllMembers =
 
 // Every field has a C++ type that can be written as JSON and read back.
 template <class M>
-concept JsonField = requires(JsonWriter& writer, const M& value, JsonMember& member) {
+concept JsonField = requires(JsonWriter& writer, const M& value, const JsonMember& member) {
   JsonForm<M>::write(writer, value);
   { JsonForm<M>::read(member, JsonForm<M>::kBounds) } -> std::same_as<Result<M>>;
 };
@@ -146,12 +146,14 @@ template <class T>
 
 // nullopt once `error` is set, by this field or an earlier one.
 template <class T, std::size_t I>
-std::optional<typename FieldType<T, I>::Member> read_field(JsonMembers& members,
+std::optional<typename FieldType<T, I>::Member> read_field(const JsonMembers& members,
                                                            std::optional<Error>& error) {
   using Described = FieldType<T, I>;
   constexpr const auto& described = std::get<I>(Contract<T>::fields);
   if (error) return std::nullopt;
-  JsonMember* const member = find_member(members, described.name);
+  // Ours stand in the order in which they are described.
+  const bool is_in_place = I < members.size() && members[I].key == described.name;
+  const JsonMember* const member = is_in_place ? &members[I] : find_member(members, described.name);
   if (member == nullptr) {
     if constexpr (!Described::kRequired) return typename Described::Member();
     error = Error{Errc::missing_field, "is missing", std::string(described.name)};
@@ -164,7 +166,7 @@ std::optional<typename FieldType<T, I>::Member> read_field(JsonMembers& members,
 }
 
 template <class T>
-[[nodiscard]] std::optional<Error> check_exactly_one(JsonMembers& members) {
+[[nodiscard]] std::optional<Error> check_exactly_one(const JsonMembers& members) {
   if constexpr (requires { Contract<T>::exactly_one_of; }) {
     constexpr const auto& names = Contract<T>::exactly_one_of;
     const auto present = std::ranges::count_if(
@@ -182,13 +184,13 @@ template <class T>
 
 // Unknown members are ignored: they may be a later version's.
 template <class T>
-Result<T> read_members_of(JsonMembers& members) {
+Result<T> read_members_of(const JsonMembers& members) {
   std::optional<Error> error = check_exactly_one<T>(members);
   return [&]<std::size_t... I>(std::index_sequence<I...>) -> Result<T> {
     std::tuple<std::optional<typename FieldType<T, I>::Member>...> values{
         read_field<T, I>(members, error)...};
     if (error) return tl::unexpected(std::move(*error));
-    return T{std::move(*std::get<I>(values))...};
+    return Result<T>(tl::in_place, std::move(*std::get<I>(values))...);
   }(std::make_index_sequence<kFieldCount<T>>());
 }
 

@@ -18,7 +18,7 @@ NewRecord encode_control(const ControlRecord& control) {
 }
 
 Result<ControlRecord> decode_control(const Record& record) {
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   const auto envelope = read_envelope(headers, kControlTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   // Only owners write them, so a type this build does not know is a later build's.
@@ -26,7 +26,8 @@ Result<ControlRecord> decode_control(const Record& record) {
   if (!entry) return tl::unexpected(entry.error());
   auto data = (*entry)->decode(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return ControlRecord{envelope->id, envelope->source, envelope->time, std::move(*data)};
+  return ControlRecord{std::string(envelope->id), std::string(envelope->source), envelope->time,
+                       std::move(*data)};
 }
 
 bool is_control(const Record& record) {

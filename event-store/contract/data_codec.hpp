@@ -25,20 +25,23 @@ struct DataCodec<std::variant<T...>> {
     std::string_view name;
     int version;
     Result<Variant> (*decode)(std::string_view data, int version);
-    Result<Variant> (*read)(JsonMembers& members);  // of the current version
+    Result<Variant> (*read)(const JsonMembers& members);  // of the current version
     Result<std::string> (*upcast)(std::string_view data, int version);
   };
 
   template <class Data>
+  static Result<Variant> in_variant(Result<Data> data) {
+    if (!data) return tl::unexpected(std::move(data).error());
+    return Result<Variant>(tl::in_place, *std::move(data));
+  }
+
+  template <class Data>
   static constexpr Entry kEntryOf{Contract<Data>::name, Contract<Data>::version,
                                   [](std::string_view data, int version) -> Result<Variant> {
-                                    return decode_object<Data>(data, version).map([](Data&& value) {
-                                      return Variant(std::move(value));
-                                    });
+                                    return in_variant(decode_object<Data>(data, version));
                                   },
-                                  [](JsonMembers& members) -> Result<Variant> {
-                                    return read_members_of<Data>(members).map(
-                                        [](Data&& value) { return Variant(std::move(value)); });
+                                  [](const JsonMembers& members) -> Result<Variant> {
+                                    return in_variant(read_members_of<Data>(members));
                                   },
                                   upcast<Data>};
 

@@ -13,31 +13,31 @@ constexpr std::size_t kSourceBytesMax = 1024;
 constexpr std::size_t kHeaderBytesUsual = 960;
 constexpr int kVersionMax = 1'000'000;
 
-Error malformed_header(std::string_view name, Error error) {
-  return Error{Errc::malformed, std::move(error.message), std::string(name)};
+Error malformed_header(HeaderName name, Error error) {
+  return Error{Errc::malformed, std::move(error.message), std::string(name.text())};
 }
 
-Error missing_header(std::string_view name) {
-  return Error{Errc::malformed, "is missing", std::string(name)};
+Error missing_header(HeaderName name) {
+  return Error{Errc::malformed, "is missing", std::string(name.text())};
 }
 
 // Parsed once: whether it has the form is what the parser says.
 template <class Parsed>
-Result<Parsed> parsed_header(HeaderList headers, std::string_view name, TextForm form,
+Result<Parsed> parsed_header(const KnownHeaders& headers, HeaderName name, TextForm form,
                              std::optional<Parsed> (*parse)(std::string_view)) {
-  const auto value = find_header(headers, name);
+  const auto value = headers.find(name);
   if (!value) return tl::unexpected(missing_header(name));
   if (const auto parsed = parse(*value)) return *parsed;
   return tl::unexpected(malformed_header(name, refusal_of(*value, {.form = form}).value()));
 }
 
-Result<Timestamp> time_header(HeaderList headers, std::string_view name) {
+Result<Timestamp> time_header(const KnownHeaders& headers, HeaderName name) {
   return parsed_header<Timestamp>(headers, name, TextForm::timestamp, parse_timestamp);
 }
 
 // The version that ce_dataschema names, which must speak of the same type as ce_type.
-Result<int> read_version(HeaderList headers, std::string_view name) {
-  const auto header = find_header(headers, "ce_dataschema");
+Result<int> read_version(const KnownHeaders& headers, std::string_view name) {
+  const auto header = headers.find("ce_dataschema");
   if (!header) return 1;
   const bool is_wanted = header->starts_with(kSchemaPrefix) &&
                          header->substr(kSchemaPrefix.size()).starts_with(name) &&
@@ -78,8 +78,8 @@ void EnvelopeWriter::add(std::string_view name, std::int64_t value) {
   headers_.add(name, std::to_string(value));
 }
 
-Result<Envelope> read_envelope(HeaderList headers, std::string_view type_prefix) {
-  const auto type = find_header(headers, "ce_type");
+Result<Envelope> read_envelope(const KnownHeaders& headers, std::string_view type_prefix) {
+  const auto type = headers.find("ce_type");
   if (!type) return failure(Errc::malformed, "is missing", "ce_type");
   if (!type->starts_with(type_prefix))
     return failure(Errc::malformed, "must begin with " + std::string(type_prefix), "ce_type");
@@ -93,34 +93,34 @@ Result<Envelope> read_envelope(HeaderList headers, std::string_view type_prefix)
   if (!time) return tl::unexpected(time.error());
   const auto version = read_version(headers, name);
   if (!version) return tl::unexpected(version.error());
-  if (find_header(headers, "content-type") == kSealedContentType)
+  if (headers.find("content-type") == kSealedContentType)
     return failure(Errc::unsupported_version, "sealed values cannot be read yet", "content-type");
-  return Envelope{std::string(*id), std::string(*source), *time, name, *version};
+  return Envelope{*id, *source, *time, name, *version};
 }
 
-Result<std::string_view> text_header(HeaderList headers, std::string_view name,
+Result<std::string_view> text_header(const KnownHeaders& headers, HeaderName name,
                                      const Bounds& bounds) {
-  const auto value = find_header(headers, name);
+  const auto value = headers.find(name);
   if (!value) return tl::unexpected(missing_header(name));
   if (auto refusal = refusal_of(*value, bounds))
     return tl::unexpected(malformed_header(name, *std::move(refusal)));
   return *value;
 }
 
-Result<Uuid> uuid_header(HeaderList headers, std::string_view name) {
+Result<Uuid> uuid_header(const KnownHeaders& headers, HeaderName name) {
   return parsed_header<Uuid>(headers, name, TextForm::uuid, Uuid::parse);
 }
 
-Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
+Result<std::int64_t> number_header(const KnownHeaders& headers, HeaderName name,
                                    const Bounds& bounds) {
-  const auto value = find_header(headers, name);
+  const auto value = headers.find(name);
   if (!value) return tl::unexpected(missing_header(name));
   const auto number = parse_decimal<std::int64_t>(*value);
   if (!number || *number < bounds.smallest || *number > bounds.largest)
     return failure(Errc::malformed,
                    "must be a decimal number from " + std::to_string(bounds.smallest) + " to " +
                        std::to_string(bounds.largest),
-                   std::string(name));
+                   std::string(name.text()));
   return *number;
 }
 
@@ -140,13 +140,13 @@ std::optional<std::int64_t> header_number(std::span<const Header> headers, std::
   return value ? parse_decimal<std::int64_t>(*value) : std::nullopt;
 }
 
-std::optional<std::string> read_traceparent(HeaderList headers) {
-  const auto value = find_header(headers, "ce_traceparent");
+std::optional<std::string> read_traceparent(const KnownHeaders& headers) {
+  const auto value = headers.find("ce_traceparent");
   if (!value || !is_opaque_id(*value)) return std::nullopt;
   return std::string(*value);
 }
 
-Result<UserId> read_user(const Record& record, HeaderList headers) {
+Result<UserId> read_user(const Record& record, const KnownHeaders& headers) {
   if (!record.key) return failure(Errc::malformed, "is missing", "key");
   if (!is_opaque_id(*record.key))
     return failure(Errc::malformed,

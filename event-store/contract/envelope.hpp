@@ -4,12 +4,12 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/field.hpp"
+#include "event-store/contract/known_headers.hpp"
 
 namespace signalbox::event_store {
 
@@ -56,33 +56,31 @@ class EnvelopeWriter {
   Headers headers_;
 };
 
-// The headers of a record, split once by who reads several of them.
-using HeaderList = std::span<const Header>;
-
-// What a reader needs to know of a record before its data.
+// What a reader needs to know of a record before its data. The texts lie in the record.
 struct Envelope {
-  std::string id;
-  std::string source;
+  std::string_view id;
+  std::string_view source;
   Timestamp time;
-  std::string_view name;  // ce_type without its prefix; points into the record
+  std::string_view name;  // ce_type without its prefix
   int version;            // of ce_dataschema; 1 where there is none
 };
 
-[[nodiscard]] Result<Envelope> read_envelope(HeaderList headers, std::string_view type_prefix);
+[[nodiscard]] Result<Envelope> read_envelope(const KnownHeaders& headers,
+                                             std::string_view type_prefix);
 
 // The version at the end of a ce_dataschema; what is beyond every range that will ever be used is
 // cut to it. nullopt: it does not end in one.
 [[nodiscard]] std::optional<int> version_of_schema(std::string_view schema);
 
 // Each checked like a field of data. What text_header() gives lies in the record.
-[[nodiscard]] Result<std::string_view> text_header(HeaderList headers, std::string_view name,
+[[nodiscard]] Result<std::string_view> text_header(const KnownHeaders& headers, HeaderName name,
                                                    const Bounds& bounds);
-[[nodiscard]] Result<Uuid> uuid_header(HeaderList headers, std::string_view name);
-[[nodiscard]] Result<std::int64_t> number_header(HeaderList headers, std::string_view name,
+[[nodiscard]] Result<Uuid> uuid_header(const KnownHeaders& headers, HeaderName name);
+[[nodiscard]] Result<std::int64_t> number_header(const KnownHeaders& headers, HeaderName name,
                                                  const Bounds& bounds);
 
 template <class Id>
-[[nodiscard]] Result<Id> id_header(HeaderList headers, std::string_view name) {
+[[nodiscard]] Result<Id> id_header(const KnownHeaders& headers, HeaderName name) {
   constexpr Bounds kBounds = JsonForm<Id>::kBounds;
   if constexpr (std::same_as<typename Id::value_type, std::string>)
     return text_header(headers, name, kBounds).map([](std::string_view text) {
@@ -99,18 +97,18 @@ template <class Id>
 
 // nullopt where the header is absent; what is there must be right.
 template <class Id>
-[[nodiscard]] Result<std::optional<Id>> optional_id_header(HeaderList headers,
-                                                           std::string_view name) {
-  if (!find_header(headers, name)) return std::optional<Id>();
+[[nodiscard]] Result<std::optional<Id>> optional_id_header(const KnownHeaders& headers,
+                                                           HeaderName name) {
+  if (!headers.find(name)) return std::optional<Id>();
   return id_header<Id>(headers, name).map([](Id id) { return std::optional<Id>(std::move(id)); });
 }
 
 // W3C trace context, passed on unread; what could be none is left out.
-[[nodiscard]] std::optional<std::string> read_traceparent(HeaderList headers);
+[[nodiscard]] std::optional<std::string> read_traceparent(const KnownHeaders& headers);
 
 // The key of the record as the user it names. Errors: malformed; key_mismatch where ce_subject is
 // another.
-[[nodiscard]] Result<UserId> read_user(const Record& record, HeaderList headers);
+[[nodiscard]] Result<UserId> read_user(const Record& record, const KnownHeaders& headers);
 
 // An error of data, as the error of the record: its field below `data`.
 [[nodiscard]] Error malformed_data(Error error);

@@ -37,6 +37,22 @@ std::string_view what_it_must_be(TextForm form) {
   return "";
 }
 
+Result<std::string_view> text_of(const JsonMember& member) {
+  if (member.type != JsonType::string) return failure(Errc::bad_field, "must be a string");
+  if (member.lone_surrogate) return failure(Errc::bad_field, "holds half of a code point");
+  return member.text;
+}
+
+// Parsed once: whether it has the form is what the parser says.
+template <class Parsed>
+Result<Parsed> read_parsed(const JsonMember& member, TextForm form,
+                           std::optional<Parsed> (*parse)(std::string_view)) {
+  const auto text = text_of(member);
+  if (!text) return tl::unexpected(text.error());
+  if (const auto parsed = parse(*text)) return *parsed;
+  return failure(Errc::bad_field, std::string(what_it_must_be(form)));
+}
+
 std::string listed(std::span<const std::string_view> names) {
   std::string text = "must be one of";
   for (const std::string_view name : names) text.append(" ").append(name);
@@ -59,11 +75,18 @@ std::optional<Error> refusal_of(std::string_view text, const Bounds& bounds) {
   return std::nullopt;
 }
 
-Result<std::string> read_text(JsonMember& member, const Bounds& bounds) {
-  if (member.type != JsonType::string) return failure(Errc::bad_field, "must be a string");
-  if (member.lone_surrogate) return failure(Errc::bad_field, "holds half of a code point");
+Result<std::string_view> read_text(const JsonMember& member, const Bounds& bounds) {
+  if (auto text = text_of(member); !text) return text;
   if (auto refusal = refusal_of(member.text, bounds)) return tl::unexpected(*std::move(refusal));
-  return std::move(member.text);
+  return member.text;
+}
+
+Result<Uuid> read_uuid(const JsonMember& member) {
+  return read_parsed<Uuid>(member, TextForm::uuid, Uuid::parse);
+}
+
+Result<Timestamp> read_timestamp(const JsonMember& member) {
+  return read_parsed<Timestamp>(member, TextForm::timestamp, parse_timestamp);
 }
 
 Result<std::int64_t> read_integer(const JsonMember& member, const Bounds& bounds) {
@@ -80,9 +103,5 @@ Result<std::string> read_any(const JsonMember& member) {
   if (member.lone_surrogate) return failure(Errc::bad_field, "holds half of a code point");
   return std::string(member.raw);
 }
-
-Uuid uuid_of_checked(std::string_view text) { return Uuid::parse(text).value(); }
-
-Timestamp timestamp_of_checked(std::string_view text) { return parse_timestamp(text).value(); }
 
 }  // namespace signalbox::event_store

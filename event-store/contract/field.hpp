@@ -54,13 +54,15 @@ struct FieldShape {
 
 // What the text must be and is not; nullopt: the bounds allow it.
 [[nodiscard]] std::optional<Error> refusal_of(std::string_view text, const Bounds& bounds);
-// The member says what the bounds allow; otherwise the error says what it must be.
-[[nodiscard]] Result<std::string> read_text(JsonMember& member, const Bounds& bounds);
+// The member says what the bounds allow; otherwise the error says what it must be. The view is good
+// as long as the member.
+[[nodiscard]] Result<std::string_view> read_text(const JsonMember& member, const Bounds& bounds);
 [[nodiscard]] Result<std::int64_t> read_integer(const JsonMember& member, const Bounds& bounds);
 // Any value; whatever it is, it holds no half of a code point.
 [[nodiscard]] Result<std::string> read_any(const JsonMember& member);
-[[nodiscard]] Uuid uuid_of_checked(std::string_view text);
-[[nodiscard]] Timestamp timestamp_of_checked(std::string_view text);
+// Texts that have a form and no other bounds.
+[[nodiscard]] Result<Uuid> read_uuid(const JsonMember& member);
+[[nodiscard]] Result<Timestamp> read_timestamp(const JsonMember& member);
 
 // What is known of a C++ type without its field: how it is written and read, and its own bounds.
 template <class M>
@@ -76,7 +78,7 @@ concept HasFields = requires { Contract<T>::fields; };
 template <class T>
 void write_members(JsonWriter& writer, const T& data);
 template <class T>
-[[nodiscard]] Result<T> read_members_of(JsonMembers& members);
+[[nodiscard]] Result<T> read_members_of(const JsonMembers& members);
 template <class T>
 [[nodiscard]] std::vector<FieldShape> shapes_of();
 
@@ -89,8 +91,8 @@ template <>
 struct JsonForm<std::string> : TextJson {
   static constexpr Bounds kBounds{};
   static void write(JsonWriter& writer, const std::string& text) { writer.string(text); }
-  static Result<std::string> read(JsonMember& member, const Bounds& bounds) {
-    return read_text(member, bounds);
+  static Result<std::string> read(const JsonMember& member, const Bounds& bounds) {
+    return read_text(member, bounds).map([](std::string_view text) { return std::string(text); });
   }
 };
 
@@ -103,8 +105,10 @@ struct JsonForm<Tagged<std::string, Tag>> : TextJson {
                                   .bytes_max = kOpaqueIdBytesMax,
                                   .form = kOfClient ? TextForm::client_id : TextForm::opaque_id};
   static void write(JsonWriter& writer, const Id& id) { writer.string(id.value()); }
-  static Result<Id> read(JsonMember& member, const Bounds& bounds) {
-    return read_text(member, bounds).map([](std::string text) { return Id(std::move(text)); });
+  static Result<Id> read(const JsonMember& member, const Bounds& bounds) {
+    return read_text(member, bounds).map([](std::string_view text) {
+      return Id(std::string(text));
+    });
   }
 };
 
@@ -113,10 +117,8 @@ struct JsonForm<Tagged<Uuid, Tag>> : TextJson {
   using Id = Tagged<Uuid, Tag>;
   static constexpr Bounds kBounds{.form = TextForm::uuid};
   static void write(JsonWriter& writer, const Id& id) { writer.string(id.value().to_string()); }
-  static Result<Id> read(JsonMember& member, const Bounds& bounds) {
-    return read_text(member, bounds).map([](const std::string& text) {
-      return Id(uuid_of_checked(text));
-    });
+  static Result<Id> read(const JsonMember& member, const Bounds&) {
+    return read_uuid(member).map([](const Uuid& uuid) { return Id(uuid); });
   }
 };
 
@@ -124,10 +126,8 @@ template <>
 struct JsonForm<Timestamp> : TextJson {
   static constexpr Bounds kBounds{.form = TextForm::timestamp};
   static void write(JsonWriter& writer, Timestamp time) { writer.string(signalbox::to_text(time)); }
-  static Result<Timestamp> read(JsonMember& member, const Bounds& bounds) {
-    return read_text(member, bounds).map([](const std::string& text) {
-      return timestamp_of_checked(text);
-    });
+  static Result<Timestamp> read(const JsonMember& member, const Bounds&) {
+    return read_timestamp(member);
   }
 };
 
@@ -139,7 +139,7 @@ struct JsonForm<N> {
   static constexpr Bounds kBounds{.smallest = std::numeric_limits<N>::min(),
                                   .largest = std::numeric_limits<N>::max()};
   static void write(JsonWriter& writer, N number) { writer.integer(number); }
-  static Result<N> read(JsonMember& member, const Bounds& bounds) {
+  static Result<N> read(const JsonMember& member, const Bounds& bounds) {
     return read_integer(member, bounds).map([](std::int64_t n) { return static_cast<N>(n); });
   }
 };
@@ -153,7 +153,7 @@ struct JsonForm<Tagged<N, Tag>> {
   static constexpr Bounds kBounds{.smallest = kFromOne ? 1 : 0,
                                   .largest = std::numeric_limits<N>::max()};
   static void write(JsonWriter& writer, Id id) { writer.integer(id.value()); }
-  static Result<Id> read(JsonMember& member, Bounds bounds) {
+  static Result<Id> read(const JsonMember& member, Bounds bounds) {
     bounds.largest = std::min<std::int64_t>(bounds.largest, kCountMax<N>);
     return read_integer(member, bounds).map([](std::int64_t n) { return Id(static_cast<N>(n)); });
   }
@@ -168,8 +168,8 @@ template <class E>
 struct JsonForm<E> : TextJson {
   static constexpr Bounds kBounds{.one_of = EnumNames<E>::kNames};
   static void write(JsonWriter& writer, E value) { writer.string(to_text(value)); }
-  static Result<E> read(JsonMember& member, const Bounds& bounds) {
-    return read_text(member, bounds).map([](const std::string& text) {
+  static Result<E> read(const JsonMember& member, const Bounds& bounds) {
+    return read_text(member, bounds).map([](std::string_view text) {
       std::size_t i = 0;
       while (EnumNames<E>::kNames[i] != text) ++i;
       return EnumNames<E>::kValues[i];
@@ -183,7 +183,7 @@ struct JsonForm<JsonText> {
   static constexpr ShapeKind kKind = ShapeKind::any;
   static constexpr Bounds kBounds{};
   static void write(JsonWriter& writer, const JsonText& json) { writer.raw(json.value()); }
-  static Result<JsonText> read(JsonMember& member, const Bounds&) {
+  static Result<JsonText> read(const JsonMember& member, const Bounds&) {
     return read_any(member).map([](std::string raw) { return JsonText(std::move(raw)); });
   }
 };
@@ -198,7 +198,7 @@ struct JsonForm<T> {
     write_members(writer, data);
     writer.end_object();
   }
-  static Result<T> read(JsonMember& member, const Bounds&) {
+  static Result<T> read(const JsonMember& member, const Bounds&) {
     auto members = read_json_object(member.raw);
     if (!members) return failure(Errc::bad_field, "must be an object");
     return read_members_of<T>(*members);
@@ -214,11 +214,11 @@ struct JsonForm<std::vector<T>> {
     for (const T& element : list) JsonForm<T>::write(writer, element);
     writer.end_array();
   }
-  static Result<std::vector<T>> read(JsonMember& member, const Bounds& bounds) {
+  static Result<std::vector<T>> read(const JsonMember& member, const Bounds& bounds) {
     auto elements = read_json_array(member.raw);
     if (!elements) return failure(Errc::bad_field, "must be an array");
     std::vector<T> list;
-    for (JsonMember& element : *elements) {
+    for (const JsonMember& element : *elements) {
       auto read = JsonForm<T>::read(element, bounds);
       if (!read) return tl::unexpected(std::move(read).error());
       list.push_back(std::move(*read));

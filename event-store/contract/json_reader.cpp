@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "event-store/model/utf8.hpp"
 
@@ -74,17 +75,20 @@ class Walk {
  public:
   Walk(std::string_view text, const char* padded, ondemand::document& document,
        std::size_t depth_max, NestedNames nested)
-      : text_(text), padded_(padded), document_(document), depth_max_(depth_max), nested_(nested) {}
+      : text_(text), padded_(padded), document_(document), depth_max_(depth_max), nested_(nested) {
+    names_.clear();
+  }
 
   std::optional<JsonMembers> members_of(ondemand::object object) {
     JsonMembers members;
     members.reserve(kMembersUsual);
     for (auto field : object) {
-      std::string_view key;
-      if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
-      names_.push_back(key);
-      members.push_back({std::string(key), JsonType::null, {}, {}, false});
-      if (!read_member(field.value(), members.back())) return std::nullopt;
+      JsonMember& member = members.add();
+      const auto key = key_of(field);
+      if (!key) return std::nullopt;
+      member.key = key->is_escaped ? members.keep(key->unescaped) : key->unescaped;
+      names_.push_back(member.key);
+      if (!read_member(field.value(), members, member)) return std::nullopt;
     }
     if (!take_unique_names(0)) return std::nullopt;
     return members;
@@ -92,43 +96,69 @@ class Walk {
 
   std::optional<JsonMembers> members_of(ondemand::array array) {
     JsonMembers members;
-    for (auto element : array) {
-      members.push_back({{}, JsonType::null, {}, {}, false});
-      if (!read_member(element, members.back())) return std::nullopt;
-    }
+    for (auto element : array)
+      if (!read_member(element, members, members.add())) return std::nullopt;
     return members;
   }
 
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
+  using MaybeField = simdjson::simdjson_result<ondemand::field>;
   using MaybeValue = simdjson::simdjson_result<ondemand::value>;
+  // Where what a string says can be kept, if it is asked for.
+  struct Said {
+    JsonMembers& members;
+    std::string_view& text;
+  };
 
-  bool read_member(MaybeValue found, JsonMember& member) {
+  // The same place in the text that was given.
+  std::string_view in_text(const char* from, std::size_t size) const {
+    return text_.substr(static_cast<std::size_t>(from - padded_), size);
+  }
+
+  struct Key {
+    std::string_view
+        unescaped;  // in the text or, if it stands escaped there, in the parser's memory
+    bool is_escaped;
+  };
+  std::optional<Key> key_of(MaybeField& field) const {
+    ondemand::raw_json_string quoted;
+    if (field.key().get(quoted)) return std::nullopt;
+    const char* end = quoted.raw();
+    while (*end != '"' && *end != '\\') ++end;
+    if (*end == '"')
+      return Key{in_text(quoted.raw(), static_cast<std::size_t>(end - quoted.raw())), false};
+    std::string_view unescaped;
+    if (field.unescaped_key().get(unescaped) || !is_utf8(unescaped)) return std::nullopt;
+    return Key{unescaped, true};
+  }
+
+  bool read_member(MaybeValue found, JsonMembers& members, JsonMember& member) {
     ondemand::value value;
     if (std::move(found).get(value)) return false;
     const std::string_view token = value.raw_json_token();
-    const auto type = check(value, 2, member.lone_surrogate, &member.text);
+    Said said{members, member.text};
+    const auto type = check(value, 2, member.lone_surrogate, &said);
     if (!type) return false;
     member.type = *type;
     const char* end = token.data() + token.size();
     const bool container = *type == JsonType::object || *type == JsonType::array;
     if (container && document_.current_location().get(end)) return false;
-    const auto from = static_cast<std::size_t>(token.data() - padded_);
-    const auto size = static_cast<std::size_t>(end - token.data());
-    member.raw = without_trailing_space(text_.substr(from, size));
+    member.raw =
+        without_trailing_space(in_text(token.data(), static_cast<std::size_t>(end - token.data())));
     return true;
   }
 
-  // Checks a value and all below it. `text` takes what a string says.
+  // Checks a value and all below it.
   std::optional<JsonType> check(ondemand::value& value, std::size_t depth, bool& lone_surrogate,
-                                std::string* text) {
+                                Said* said) {
     ondemand::json_type type;
     if (value.type().get(type)) return std::nullopt;
     switch (type) {
       case ondemand::json_type::object: return check_object(value, depth, lone_surrogate);
       case ondemand::json_type::array: return check_array(value, depth, lone_surrogate);
-      case ondemand::json_type::string: return check_string(value, lone_surrogate, text);
+      case ondemand::json_type::string: return check_string(value, lone_surrogate, said);
       default: return check_scalar(without_trailing_space(value.raw_json_token()));
     }
   }
@@ -139,10 +169,10 @@ class Walk {
     if (is_too_deep(depth) || value.get_object().get(object)) return std::nullopt;
     const std::size_t first_name = names_.size();
     for (auto field : object) {
-      std::string_view key;
       ondemand::value below;
-      if (field.unescaped_key().get(key) || !is_utf8(key)) return std::nullopt;
-      if (nested_ == NestedNames::unique) names_.push_back(key);
+      const auto key = key_of(field);
+      if (!key) return std::nullopt;
+      if (nested_ == NestedNames::unique) names_.push_back(key->unescaped);
       if (field.value().get(below)) return std::nullopt;
       if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
     }
@@ -162,15 +192,19 @@ class Walk {
     return JsonType::array;
   }
 
-  static std::optional<JsonType> check_string(ondemand::value& value, bool& lone_surrogate,
-                                              std::string* text) {
+  std::optional<JsonType> check_string(ondemand::value& value, bool& lone_surrogate,
+                                       Said* said) const {
     const std::string_view quoted = without_trailing_space(value.raw_json_token());
+    // Without an escape it is what it says: the text as a whole was checked to be UTF-8, and to
+    // have no control character in a string. What nobody takes may pass for a name.
+    if (quoted.find('\\') == std::string_view::npos) {
+      if (value.get_raw_json_string().error()) return std::nullopt;
+      if (said != nullptr) said->text = in_text(quoted.data() + 1, quoted.size() - 2);
+      return JsonType::string;
+    }
     std::string_view unescaped;
-    const bool readable = !value.get_string().get(unescaped);
-    // The text as a whole is UTF-8 already; only an escape could have added what is not.
-    const bool escaped = quoted.find('\\') != std::string_view::npos;
-    if (readable && (!escaped || is_utf8(unescaped))) {
-      if (text) *text = unescaped;
+    if (!value.get_string().get(unescaped) && is_utf8(unescaped)) {
+      if (said != nullptr) said->text = said->members.keep(unescaped);
       return JsonType::string;
     }
     if (!has_well_formed_escapes(quoted)) return std::nullopt;
@@ -189,6 +223,10 @@ class Walk {
   // sends many members must not be able to make each be compared with each.
   bool take_unique_names(std::size_t first) {
     const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
+    if (names_.size() - first <= kMembersUsual && are_unique(std::span(begin, names_.end()))) {
+      names_.erase(begin, names_.end());
+      return true;
+    }
     std::sort(begin, names_.end());
     if (const auto twice = std::adjacent_find(begin, names_.end()); twice != names_.end()) {
       reason_ = "names the member " + std::string(*twice) + " twice";
@@ -198,10 +236,22 @@ class Walk {
     return true;
   }
 
+  // Of a few names: then to compare each with each is less than to sort them.
+  static bool are_unique(std::span<const std::string_view> names) {
+    for (std::size_t i = 1; i < names.size(); ++i)
+      if (std::ranges::find(names.first(i), names[i]) != names.begin() + i) return false;
+    return true;
+  }
+
   bool is_too_deep(std::size_t depth) {
     if (depth <= depth_max_) return false;
     reason_ = "is nested deeper than " + std::to_string(depth_max_);
     return true;
+  }
+
+  static std::vector<std::string_view>& names_of_thread() {
+    thread_local std::vector<std::string_view> names;  // their room is used again
+    return names;
   }
 
   std::string_view text_;
@@ -209,7 +259,7 @@ class Walk {
   ondemand::document& document_;
   std::size_t depth_max_;
   NestedNames nested_;
-  std::vector<std::string_view> names_{};  // of the objects that are open, in the parser's memory
+  std::vector<std::string_view>& names_ = names_of_thread();  // of the objects that are open
   std::string reason_{};
 };
 
@@ -245,7 +295,7 @@ Result<JsonMembers> read_json_array(std::string_view text, std::size_t depth_max
   return read_members<ondemand::array>(text, depth_max, NestedNames::any, "a JSON array");
 }
 
-JsonMember* find_member(JsonMembers& members, std::string_view key) {
+const JsonMember* find_member(const JsonMembers& members, std::string_view key) {
   const auto found = std::ranges::find(members, key, &JsonMember::key);
   return found == members.end() ? nullptr : &*found;
 }

@@ -25,7 +25,7 @@ NewRecord encode_progress(const Progress& progress) {
 }
 
 Result<Progress> decode_progress(const Record& record) {
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   const auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(envelope.error());
   const auto entry = find_entry<ProgressCodec>(*envelope, Errc::unsupported_version);
@@ -42,9 +42,12 @@ Result<Progress> decode_progress(const Record& record) {
   if (!attempt) return tl::unexpected(attempt.error());
   auto data = decode_object<AgentResponding>(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return Progress{envelope->id,   envelope->source,
-                  envelope->time, UserExecutionContext{*user, *thread, *run, *client},
-                  *attempt,       std::move(*data)};
+  return Progress{std::string(envelope->id),
+                  std::string(envelope->source),
+                  envelope->time,
+                  UserExecutionContext{*user, *thread, *run, *client},
+                  *attempt,
+                  std::move(*data)};
 }
 
 }  // namespace signalbox::event_store

@@ -54,7 +54,7 @@ Topic topic_of(std::string_view checked) {
 // The envelope and the data of a quarantine record that must be a Data.
 template <class Data>
 Result<std::pair<Envelope, Data>> read_record(const Record& record) {
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(std::move(envelope).error());
   const auto entry = find_entry<QuarantineCodec>(*envelope, Errc::unsupported_version);
@@ -85,8 +85,8 @@ Result<Quarantined> decode_quarantined(const Record& record) {
   auto& [envelope, data] = *read;
   std::optional<std::string> key;
   if (data.key_base64) key = bytes_of(*data.key_base64);
-  return Quarantined{envelope.id,
-                     envelope.source,
+  return Quarantined{std::string(envelope.id),
+                     std::string(envelope.source),
                      envelope.time,
                      data.reason,
                      TopicPartition{topic_of(data.topic), data.partition},
@@ -109,7 +109,8 @@ Result<QuarantineResolved> decode_quarantine_resolved(const Record& record) {
   auto read = read_record<QuarantineResolvedData>(record);
   if (!read) return tl::unexpected(std::move(read).error());
   auto& [envelope, data] = *read;
-  return QuarantineResolved{envelope.id, envelope.source, envelope.time, data.ce_id, data.how};
+  return QuarantineResolved{std::string(envelope.id), std::string(envelope.source), envelope.time,
+                            data.ce_id, data.how};
 }
 
 }  // namespace signalbox::event_store

@@ -22,7 +22,7 @@ Result<Headers> read_headers(std::string_view raw) {
   headers.reserve(raw.size());
   for (const JsonMember& member : *members) {
     if (member.type != JsonType::string)
-      return malformed("headers." + member.key, "must be a string");
+      return malformed("headers." + std::string(member.key), "must be a string");
     headers.add(member.key, member.text);
   }
   return headers;
@@ -71,7 +71,7 @@ Result<Record> parse_record_json(std::string_view text, TopicPartition at) {
   return Record{.at = at,
                 .offset = Offset(*number),
                 .appended_at = {},
-                .key = key->text,
+                .key = std::string(key->text),
                 .headers = *std::move(read),
                 .value = *std::move(bytes)};
 }

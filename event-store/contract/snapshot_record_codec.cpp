@@ -20,7 +20,7 @@ NewRecord encode_snapshot_record(const SnapshotRecord& snapshot) {
 
 Result<SnapshotRecord> decode_snapshot_record(const Record& record) {
   if (!record.key) return failure(Errc::malformed, "is missing", "key");
-  const auto headers = record.headers.split();
+  const KnownHeaders headers(record.headers);
   auto envelope = read_envelope(headers, kEventTypePrefix);
   if (!envelope) return tl::unexpected(std::move(envelope).error());
   const auto entry =
@@ -30,8 +30,8 @@ Result<SnapshotRecord> decode_snapshot_record(const Record& record) {
   if (!user) return tl::unexpected(user.error());
   auto data = decode_object<SnapshotData>(record.value, envelope->version);
   if (!data) return tl::unexpected(malformed_data(std::move(data).error()));
-  return SnapshotRecord{envelope->id,
-                        envelope->source,
+  return SnapshotRecord{std::string(envelope->id),
+                        std::string(envelope->source),
                         envelope->time,
                         *record.key,
                         *user,

@@ -12,7 +12,7 @@ Result<std::string> rename_websocket_connection_id(std::string_view data) {
   writer.begin_object();
   for (const JsonMember& member : *members) {
     const bool renamed = member.key == "websocket_connection_id";
-    writer.key(renamed ? "websocket_client_id" : std::string_view(member.key));
+    writer.key(renamed ? "websocket_client_id" : member.key);
     writer.raw(member.raw);
   }
   writer.end_object();

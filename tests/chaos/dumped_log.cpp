@@ -15,14 +15,14 @@ using event_store::JsonMembers;
 using event_store::JsonType;
 using event_store::read_json_object;
 
-const JsonMember* text_member(JsonMembers& members, std::string_view name) {
+const JsonMember* text_member(const JsonMembers& members, std::string_view name) {
   const JsonMember* const found = find_member(members, name);
   const bool is_text = found != nullptr && found->type == JsonType::string;
   return is_text && !found->lone_surrogate ? found : nullptr;
 }
 
 template <class Count>
-std::optional<Count> count_member(JsonMembers& members, std::string_view name) {
+std::optional<Count> count_member(const JsonMembers& members, std::string_view name) {
   const JsonMember* const found = find_member(members, name);
   if (found == nullptr) return std::nullopt;
   const auto number = parse_decimal<typename Count::value_type>(found->raw);
@@ -112,7 +112,7 @@ Result<RecordPtr> DumpedLog::event_of(const std::string& line) const {
                 .appended_at = {},
                 .key = std::nullopt,
                 .headers = std::move(*named),
-                .value = value->text};
+                .value = std::string(value->text)};
   if (key->type == JsonType::string) record.key = key->text;
   return std::make_shared<const Record>(std::move(record));
 }

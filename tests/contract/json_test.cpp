@@ -71,7 +71,7 @@ TEST(JsonReader, MembersKeepTheirTextAsItStands) {
   ASSERT_TRUE(members) << members.error().message;
   std::vector<std::string> seen;
   for (const JsonMember& member : *members)
-    seen.push_back(member.key + "=" + std::string(member.raw));
+    seen.push_back(std::string(member.key) + "=" + std::string(member.raw));
   EXPECT_EQ(seen,
             (std::vector<std::string>{"a=105945141827451681156", "b=[ 1 , {\"c\":2} ]", "d={ }",
                                       "e=\"\\u0041\\n\"", "f=-1.5e+30", "g=true", "h=null"}));
@@ -85,6 +85,20 @@ TEST(JsonReader, StringsAreUnescaped) {
   EXPECT_EQ(find_member(*members, "a")->text, "A😀/\n\"\\");
   EXPECT_EQ(find_member(*members, "b")->text, "x");
   EXPECT_EQ(find_member(*members, "c"), nullptr);
+}
+
+// Of what stands escaped the members hold copies, short and long ones.
+TEST(JsonReader, MembersLastAsLongAsTheTextWhatWasReadMeanwhile) {
+  const std::string_view text =
+      R"({"\u0061":"\u0041","\u0062 of more than fifteen":"\u0042 of more than fifteen","c":"C"})";
+  auto read = read_json_object(text);
+  ASSERT_TRUE(read);
+  const JsonMembers members = std::move(*read);
+  ASSERT_TRUE(read_json_object(R"({"\u0078":"\u0058","\u0079 of more than fifteen":"y"})"));
+  ASSERT_EQ(members.size(), 3u);
+  EXPECT_EQ(find_member(members, "a")->text, "A");
+  EXPECT_EQ(find_member(members, "b of more than fifteen")->text, "B of more than fifteen");
+  EXPECT_EQ(find_member(members, "c")->text.data(), text.data() + text.find("C"));
 }
 
 TEST(JsonReader, AWholeArrayIsReadToo) {
@@ -126,6 +140,9 @@ TEST(JsonReader, WhatIsNotJsonIsRefusedHoweverDeepItStands) {
                                         "\"\n\"",
                                         "1 2",
                                         "\"a\"b",
+                                        "\"a\":1",
+                                        "\"a\":\"b\"",
+                                        "{\"a\":\"b\":1}",
                                         "\xff",
                                         "\"\xed\xa0\x80\"",
                                         "{\"\\ud800\":1}"}) {
