@@ -83,11 +83,11 @@ Hash sha256(std::string_view bytes) {
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '0');
+  char* digit = text.data();
   for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
+    *digit++ = kDigits[byte >> 4];
+    *digit++ = kDigits[byte & 15];
   }
   return text;
 }
@@ -95,12 +95,14 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
 std::optional<Hash> parse_hash(std::string_view hex) {
   Hash hash;
   if (hex.size() != hash.size() * 2) return std::nullopt;
+  int all = 0;  // negative once a digit is none
   for (std::size_t i = 0; i < hash.size(); ++i) {
     const int high = hex_value(hex[2 * i]);
     const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
+    all |= high | low;
     hash[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
+  if (all < 0) return std::nullopt;
   return hash;
 }
 

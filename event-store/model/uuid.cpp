@@ -40,12 +40,10 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
 
 std::string Uuid::to_string() const {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
+  std::string text(36, '-');
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += kDigits[bytes[i] >> 4];
-    text += kDigits[bytes[i] & 15];
+    text[kDigitPlaces[i]] = kDigits[bytes[i] >> 4];
+    text[kDigitPlaces[i] + 1U] = kDigits[bytes[i] & 15];
   }
   return text;
 }
