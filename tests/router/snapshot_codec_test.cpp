@@ -314,6 +314,18 @@ TEST(SnapshotCodec, WhatNoEncoderWritesIsRefused) {
   EXPECT_TRUE(decode_user_snapshot(changed("/state/seq", 16).dump()));
 }
 
+// Byte for byte they are nobody's, but they say the same.
+TEST(SnapshotCodec, WhiteSpaceAndTheOrderOfMembersDoNotMatter) {
+  const std::string written = Json::parse(golden("user_snapshot")).dump();
+  ASSERT_TRUE(written.starts_with(R"({"at":)"));
+  std::string other = written;
+  other.erase(other.find(R"("partition":3,)"), 14);
+  other.insert(1, " \"partition\" : 3,\n");
+  const auto read = decode_user_snapshot(other);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(encode_user_snapshot(*read), written);
+}
+
 TEST(SnapshotCodec, AMemberTwiceOrBeyondAllDepthIsRefused) {
   std::string twice = Json::parse(golden("user_snapshot")).dump();
   ASSERT_EQ(twice.front(), '{');
