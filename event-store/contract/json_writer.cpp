@@ -1,9 +1,8 @@
 #include "event-store/contract/json_writer.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
+#include "event-store/model/eight_bytes.hpp"
 #include "event-store/model/utf8.hpp"
 
 namespace signalbox::event_store {
@@ -28,26 +27,14 @@ bool is_plain(char c) { return c != '"' && c != '\\' && static_cast<unsigned cha
 
 bool is_plain_ascii(char c) { return is_plain(c) && static_cast<unsigned char>(c) < 0x80; }
 
-constexpr std::uint64_t eight_of(unsigned char byte) { return 0x0101010101010101u * byte; }
-
-// The highest bit of a byte of the result is set where that byte, which is below 0x80, is below
-// `bound`; bytes above such a one may be marked, too: asked is only whether there is any.
-constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char bound) {
-  return (eight - eight_of(bound)) & ~eight;
-}
-
-// Almost every text is, so eight characters are looked at together.
+// Almost every text is: eight characters are looked at together.
 bool is_plain_ascii(std::string_view text) {
-  const char* at = text.data();
-  std::size_t left = text.size();
   std::uint64_t special = 0;
-  for (std::uint64_t eight = 0; left >= sizeof eight; at += sizeof eight, left -= sizeof eight) {
-    std::memcpy(&eight, at, sizeof eight);
-    special |= eight | any_below(eight, 0x20) | any_below(eight ^ eight_of('"'), 1) |
-               any_below(eight ^ eight_of('\\'), 1);
+  for (; text.size() >= EightBytes::kSize; text.remove_prefix(EightBytes::kSize)) {
+    const EightBytes bytes(text.data());
+    special |= bytes.above_ascii() | bytes.below(' ') | bytes.equal('"') | bytes.equal('\\');
   }
-  return (special & eight_of(0x80)) == 0 &&
-         std::all_of(at, at + left, [](char c) { return is_plain_ascii(c); });
+  return special == 0 && std::ranges::all_of(text, [](char c) { return is_plain_ascii(c); });
 }
 
 void append_escaped(std::string& out, char c) {

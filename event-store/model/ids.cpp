@@ -1,9 +1,8 @@
 #include "event-store/model/ids.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 
+#include "event-store/model/eight_bytes.hpp"
 #include "event-store/model/utf8.hpp"
 
 namespace signalbox {
@@ -13,28 +12,20 @@ bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-constexpr std::uint64_t kEachByte = 0x0101010101010101U;
-constexpr std::uint64_t kHighBits = 0x80U * kEachByte;
-
-// Not 0 where one of eight bytes is below a space, DEL or above ASCII.
 std::uint64_t others_among(const char* eight) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, eight, sizeof bytes);
-  // A byte with its high bit set counts by itself; without one nothing is carried to its neighbour.
-  const std::uint64_t below_space = ~((bytes | kHighBits) - 0x20U * kEachByte);
-  const std::uint64_t deletes = (bytes & ~kHighBits) + kEachByte;
-  return (bytes | below_space | deletes) & kHighBits;
+  const EightBytes bytes(eight);
+  return bytes.above_ascii() | bytes.below(' ') | bytes.equal('\x7f');
 }
 
 // Of nearly all ids. Eight characters at a time: a record has a dozen of them.
 bool is_printable_ascii(std::string_view text) {
   std::uint64_t others = 0;
-  if (text.size() < sizeof others)
+  if (text.size() < EightBytes::kSize)
     return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
-  for (std::size_t at = 0; at + sizeof others <= text.size(); at += sizeof others)
+  for (std::size_t at = 0; at + EightBytes::kSize <= text.size(); at += EightBytes::kSize)
     others |= others_among(text.data() + at);
   // The last eight, of which some were looked at.
-  others |= others_among(text.data() + text.size() - sizeof others);
+  others |= others_among(text.data() + text.size() - EightBytes::kSize);
   return others == 0;
 }
 
