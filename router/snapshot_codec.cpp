@@ -378,6 +378,8 @@ std::string fault_of(std::string_view bytes) {
     return "it is no object of members with names of their own";
   } catch (const nlohmann::json::parse_error& error) {
     return "no JSON at byte " + std::to_string(error.byte);
+  } catch (const nlohmann::json::exception&) {
+    return "a number is beyond all range";
   }
 }
 
@@ -396,7 +398,7 @@ auto decoded(std::string_view bytes, Decode decode, Encode encode_again)
     if (again != bytes && nlohmann::json::parse(again) != nlohmann::json::parse(bytes))
       return refused("it is not as it would be written");
     return snapshot;
-  } catch (const nlohmann::json::parse_error&) {
+  } catch (const nlohmann::json::exception&) {
     return refused(fault_of(bytes));
   } catch (const BadSnapshot& error) {
     return refused(error.what());

@@ -312,6 +312,9 @@ TEST(SnapshotCodec, WhatNoEncoderWritesIsRefused) {
     EXPECT_EQ(read.error().code, Errc::corrupt);
   }
   EXPECT_TRUE(decode_user_snapshot(changed("/state/seq", 16).dump()));
+  // A member that nobody reads, and a number that a tree of JSON cannot hold.
+  std::string beyond = Json::parse(golden("user_snapshot")).dump();
+  EXPECT_FALSE(decode_user_snapshot(beyond.insert(1, R"("a":1e999,)")));
 }
 
 // Byte for byte they are nobody's, but they say the same.
