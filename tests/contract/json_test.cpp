@@ -140,9 +140,6 @@ TEST(JsonReader, WhatIsNotJsonIsRefusedHoweverDeepItStands) {
                                         "\"\n\"",
                                         "1 2",
                                         "\"a\"b",
-                                        "\"a\":1",
-                                        "\"a\":\"b\"",
-                                        "{\"a\":\"b\":1}",
                                         "\xff",
                                         "\"\xed\xa0\x80\"",
                                         "{\"\\ud800\":1}"}) {
@@ -151,8 +148,9 @@ TEST(JsonReader, WhatIsNotJsonIsRefusedHoweverDeepItStands) {
       EXPECT_FALSE(read_json_object(text)) << text;
     }
   }
-  for (const std::string_view text :
-       {"", " ", "{", "}", "[]", "1", "\"a\"", "{}{}", "{} x", "null"})
+  // Of the last two each string passes for a name where nobody takes it.
+  for (const std::string_view text : {"", " ", "{", "}", "[]", "1", "\"a\"", "{}{}", "{} x", "null",
+                                      R"({"a":"b":1}})", R"({"a":{"b":"c":1}},"d":2})"})
     EXPECT_FALSE(read_json_object(text)) << text;
 }
 
