@@ -126,6 +126,7 @@ void KafkaTails::add_to(KafkaEventLogStatistics& sum) const {
 
 void KafkaTails::start(Place& place) {
   place.follow = Follow::on;
+  place.asked = false;
   // Fails only for a partition that cannot be; the client waits for everything else.
   rd_kafka_consume_start_queue(topics_[static_cast<std::size_t>(place.at.topic)].get(),
                                place.at.partition.value(), RD_KAFKA_OFFSET_END, queue_.get());
@@ -293,7 +294,8 @@ std::vector<RecordPtr> KafkaTails::collect_recent(const Place& from, Offset next
 
 void KafkaTails::pump(const SubscriptionPtr& reader, PostBatch& posts) {
   const Place& place = reader->place;
-  if (reader->busy || reader->ended || reader->closed || !place.known) return;
+  if (reader->busy || reader->ended || reader->closed) return;
+  if (!place.known) return ask_for_end(reader);
   if (reader->next == place.end) {
     reader->beyond_since = {};
     reader->rest = {};
@@ -310,6 +312,12 @@ void KafkaTails::pump(const SubscriptionPtr& reader, PostBatch& posts) {
     deliver(reader, collect_recent(place, reader->next), posts);
   else
     read_for(reader);
+}
+
+// The head's consumer knows it after an answer held back for others, one about its begin and one
+// held back for itself: three times fetch_wait. Asked once; then it is waited for.
+void KafkaTails::ask_for_end(const SubscriptionPtr& reader) {
+  if (!std::exchange(reader->place.asked, true)) read_for(reader);
 }
 
 void KafkaTails::read_for(const SubscriptionPtr& reader) {
@@ -419,6 +427,7 @@ void KafkaTails::serve(const SubscriptionPtr& reader) {
     end = place.end;
     if (!place.recent.empty() && from < place.recent.front()->offset)
       end = place.recent.front()->offset;
+    if (!place.known) end = from;
   }
   const TopicPartition at = reader->place.at;
   const MonotonicTime deadline = steady_clock::now() + kReadFor;
@@ -461,6 +470,10 @@ void KafkaTails::take_piece(const SubscriptionPtr& reader, Result<KafkaReader::P
 
 void KafkaTails::judge_beyond(const SubscriptionPtr& reader, Offset asked,
                               const Result<LogBounds>& bounds, PostBatch& posts) {
+  if (!reader->place.known) {
+    reader->busy = false;
+    return note_end(reader->place, bounds, posts);
+  }
   const MonotonicTime now = steady_clock::now();
   if (bounds && asked > bounds->end) {
     if (reader->beyond_since == MonotonicTime{}) reader->beyond_since = now;
@@ -470,6 +483,12 @@ void KafkaTails::judge_beyond(const SubscriptionPtr& reader, Offset asked,
   if (reader->place.known && asked > reader->place.end) return rest(reader);
   reader->busy = false;
   pump(reader, posts);
+}
+
+void KafkaTails::note_end(Place& place, const Result<LogBounds>& bounds, PostBatch& posts) {
+  if (!bounds || place.follow != Follow::on) return;
+  raise(place, {place.at, nullptr, bounds->end, false});
+  for (const SubscriptionPtr& each : place.readers) pump(each, posts);
 }
 
 }  // namespace signalbox::event_store

@@ -66,6 +66,7 @@ class KafkaTails {
     TopicPartition at;
     Follow follow = Follow::off;
     bool known = false;  // the end is, since it is followed
+    bool asked = false;  // for the end, since it is followed
     Offset end{0};
     std::deque<RecordPtr> recent{};  // without a gap up to end
     std::size_t recent_bytes = 0;
@@ -96,6 +97,7 @@ class KafkaTails {
   void trim(Place& place);
   void keep_bound();
   void pump(const SubscriptionPtr& reader, PostBatch& posts);
+  void ask_for_end(const SubscriptionPtr& reader);
   void read_for(const SubscriptionPtr& reader);
   // The same, later each time until its partition gives something.
   void rest(const SubscriptionPtr& reader);
@@ -115,6 +117,7 @@ class KafkaTails {
                   PostBatch& posts);
   void judge_beyond(const SubscriptionPtr& reader, Offset asked, const Result<LogBounds>& bounds,
                     PostBatch& posts);
+  void note_end(Place& place, const Result<LogBounds>& bounds, PostBatch& posts);
 
   const KafkaEventLogOptions& options_;
   KafkaReader& reader_;
