@@ -183,9 +183,13 @@ void PartitionWorker::on_valid(const JudgedRecord& judged, const FoldState& befo
 
 void PartitionWorker::on_control(const JudgedRecord& judged, const FoldState& before) {
   const auto& owned = std::get<PartitionOwned>(*judged.judged.control);
-  if (phase_ == Phase::claiming && claim_id_ && owned.claim_id == *claim_id_)
-    return become_owner(owned, before);
-  if (term_ || phase_ == Phase::claiming) return lose();
+  const bool is_claimed = phase_ == Phase::claiming || phase_ == Phase::withdrawing;
+  if (is_claimed && claim_id_ && owned.claim_id == *claim_id_) {
+    const bool is_given_up = phase_ == Phase::withdrawing;
+    become_owner(owned, before);
+    return is_given_up ? release_term() : void();
+  }
+  if (term_ || is_claimed) return lose();
   if (phase_ == Phase::waiting) wait_for_release();  // of another owner now
 }
 
@@ -270,6 +274,7 @@ void PartitionWorker::append_claim() {
       {Topic::events, partition_}, event_store::encode_control(claim), services_.executor,
       [this, id = *claim_id_, alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
         if (alive.expired() || appended || claim_id_ != id) return;
+        if (phase_ == Phase::withdrawing) return finish_release();
         if (phase_ != Phase::claiming) return;
         const auto wait = options_.claim_retry +
                           std::chrono::milliseconds(services_.random.below(
@@ -303,7 +308,7 @@ void PartitionWorker::become_owner(const PartitionOwned& owned, const FoldState&
 // anew, from read-back facts only, after a random delay, so that two routers do not outbid each
 // other for ever.
 void PartitionWorker::lose() {
-  if (phase_ == Phase::releasing) {
+  if (phase_ == Phase::releasing || phase_ == Phase::withdrawing) {
     // Somebody else has it: nothing to give up, and nothing to be sent again.
     end_term();
     return finish_release();
@@ -328,7 +333,7 @@ void PartitionWorker::end_term() {
 // What the log did not answer is asked for by a follow-up that begins anew, and an ownership that
 // is claimed anew: nothing in memory is relied on.
 void PartitionWorker::begin_again(const Error& why) {
-  if (phase_ == Phase::releasing) return finish_release();
+  if (phase_ == Phase::releasing || phase_ == Phase::withdrawing) return finish_release();
   if (phase_ == Phase::released) return;
   phase_ = Phase::following;
   restarting_ = true;
@@ -340,7 +345,7 @@ void PartitionWorker::stop(const Error& error) {
   if (phase_ == Phase::stopped) return;
   if (is_retryable(error.code)) return begin_again(error);
   spdlog::error("partition {} stops: {}", partition_.value(), error.message);
-  const bool was_releasing = phase_ == Phase::releasing;
+  const bool was_releasing = phase_ == Phase::releasing || phase_ == Phase::withdrawing;
   services_.executor.cancel(timer_);
   stopped_ = error;
   if (was_releasing) finish_release();
@@ -352,9 +357,24 @@ void PartitionWorker::stop(const Error& error) {
 void PartitionWorker::release(std::function<void()> done) {
   // Asked again while it is under way: both are told.
   released_.push_back(std::move(done));
-  if (phase_ == Phase::releasing) return;
+  if (phase_ == Phase::releasing || phase_ == Phase::withdrawing) return;
   services_.executor.cancel(timer_);
+  if (phase_ == Phase::claiming) return withdraw();
   if (!term_) return finish_release();
+  release_term();
+}
+
+// A claim that lands with nobody behind it looks like an owner that was lost: whoever comes next
+// would wait for a word of it, and take its runs for interrupted.
+void PartitionWorker::withdraw() {
+  phase_ = Phase::withdrawing;
+  call_at(services_.clock.monotonic() + options_.release_patience, [this] {
+    if (phase_ == Phase::withdrawing) finish_release();
+  });
+}
+
+void PartitionWorker::release_term() {
+  services_.executor.cancel(timer_);
   phase_ = Phase::releasing;
   term_->release([this, alive = std::weak_ptr<bool>(alive_)] {
     if (!alive.expired()) finish_release();
@@ -383,6 +403,7 @@ std::string PartitionWorker::why_not_serving() const {
     case Phase::waiting: return "waiting for the owner before to release it";
     case Phase::claiming: return "claiming ownership";
     case Phase::owning: return "taking over, or appends are in doubt";
+    case Phase::withdrawing:
     case Phase::releasing:
     case Phase::released: return "released";
     case Phase::stopped: return "stopped: " + stopped_->message;

@@ -42,7 +42,16 @@ class PartitionWorker final : private event_store::JudgedSink {
   [[nodiscard]] Epoch epoch() const { return fold_.position.epoch; }
 
  private:
-  enum class Phase { following, waiting, claiming, owning, releasing, released, stopped };
+  enum class Phase {
+    following,
+    waiting,
+    claiming,
+    owning,
+    withdrawing,  // given up while its claim was on its way: what lands is released
+    releasing,
+    released,
+    stopped
+  };
   struct SnapshotsWait {
     std::uint64_t least;    // so many were missing
     MonotonicTime came_at;  // since then no fewer
@@ -71,6 +80,8 @@ class PartitionWorker final : private event_store::JudgedSink {
   void become_owner(const PartitionOwned& owned, const FoldState& before);
   void lose();
   void end_term();
+  void withdraw();
+  void release_term();
   void finish_release();
   // The partition cannot be served; begins again after a while where that may pass.
   void stop(const Error& error);

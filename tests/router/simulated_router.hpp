@@ -62,6 +62,7 @@ class SimulatedRouter {
   void read_again() { log_.let_tails_go(*session_); }
   [[nodiscard]] bool is_serving() const { return worker_ && worker_->is_serving(); }
   [[nodiscard]] bool is_owner() const { return worker_ && worker_->is_owner(); }
+  [[nodiscard]] bool is_released() const { return released_; }
   [[nodiscard]] bool has_caught_up() const { return worker_ && worker_->has_caught_up(); }
   [[nodiscard]] std::string why_not_serving() const { return worker_->why_not_serving(); }
 

@@ -187,6 +187,27 @@ TEST_F(Takeover, WhoReleasesIsWaitedForNoLonger) {
   EXPECT_TRUE(b_serves_within(seconds(1)));
 }
 
+// Found by reading: the claim landed with nobody behind it, like that of an owner who was lost.
+TEST_F(Takeover, AClaimThatWasOnItsWayWhenItWasGivenUpIsReleased) {
+  first("control.partition_owned", {.delay = milliseconds(100)});
+  a_.start();
+  scheduler_.advance(milliseconds(20));
+  a_.release();
+  scheduler_.advance(seconds(1));
+  const auto records = log_.records({Topic::events, kSimulatedPartition});
+  EXPECT_EQ(name_of(*records.back()), "control.partition_released");
+  b_.start();
+  EXPECT_TRUE(b_serves_within(options_.release_patience / 2)) << "nobody is waited for";
+}
+
+TEST_F(Takeover, AClaimThatIsNeverAnsweredIsGivenUp) {
+  first("control.partition_owned", kLostSilently);
+  a_.start();
+  scheduler_.advance(milliseconds(20));
+  a_.release();
+  EXPECT_TRUE(scheduler_.run_until([&] { return a_.is_released(); }));
+}
+
 TEST_F(Takeover, WhoWaitsOwnsNothingYet) {
   options_.release_patience = minutes(1);
   b_.start();
