@@ -7,12 +7,12 @@ import pytest
 from contract import partition_of
 from kafka_broker import fresh_prefix
 from test_audit import talk, wait_until
-from test_replay_kafka import PARTITIONS, make_log, run
+from test_replay_kafka import PARTITIONS, run
 
 
 @pytest.fixture
-def log(kafka_address, request):
-    return make_log(request.config.getoption("--program"), kafka_address)
+def log(kafka_address, make_log):
+    return make_log(kafka_address, PARTITIONS)
 
 
 @pytest.fixture

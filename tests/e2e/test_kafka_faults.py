@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import subprocess
 import time
 
 import pytest
@@ -12,8 +11,8 @@ import websockets
 
 import contract
 import log_check
-from harness import TERMINAL, Client, assert_gapless, clean_environment
-from kafka_broker import Kafka, fresh_prefix, kcat
+from harness import TERMINAL, Client, assert_gapless
+from kafka_broker import Kafka, kcat
 from kafka_reader import KafkaReader
 
 PARTITIONS = 4
@@ -23,29 +22,19 @@ RETRY_SECONDS = 0.2
 CUT_OFF = (OSError, asyncio.TimeoutError, AssertionError, websockets.WebSocketException)
 
 
-def make_log(request, address):
-    """(address, prefix) of a fresh log."""
-    made = address, fresh_prefix()
-    subprocess.run([request.config.getoption("--program"), "topics", "create", "--kafka", made[0],
-                    "--topic-prefix", made[1], "--partitions", str(PARTITIONS)], check=True,
-                   timeout=60, env=clean_environment(), stdout=subprocess.DEVNULL)
-    return made
+@pytest.fixture
+def log(kafka_address, make_log):
+    return make_log(kafka_address, PARTITIONS)
 
 
 @pytest.fixture
-def log(kafka_address, request):
-    """On the shared broker, which no test may harm."""
-    return make_log(request, kafka_address)
-
-
-@pytest.fixture
-def own(make_kafka, request):
+def own(make_kafka, make_log):
     """own(brokers) -> (a cluster to harm, a log on it)."""
 
     def make(brokers=1):
         kafka = make_kafka(brokers=brokers)
         kafka.start()
-        return kafka, make_log(request, kafka.address)
+        return kafka, make_log(kafka.address, PARTITIONS)
 
     return make
 
@@ -296,17 +285,18 @@ def test_a_rebalance_every_2_seconds_for_a_minute(log, start):
     gateway = start(log, "gateway", "gateway")
 
     def harm():
-        end = time.monotonic() + 60
-        for number in range(100):
-            if time.monotonic() > end:
-                break
-            other = start(log, "router", f"guest-{number}", may_wait=True)
-            time.sleep(2)
-            if number % 2:
-                other.kill()
+        began = time.monotonic()
+        guest = None
+        for number in range(30):
+            if guest is None:
+                guest = start(log, "router", f"guest-{number}", may_wait=True)
+            elif number % 4 == 3:
+                guest.kill()
+                guest = None
             else:
-                assert other.stop() == 0
-            time.sleep(2)
+                assert guest.stop() == 0
+                guest = None
+            time.sleep(max(0.0, began + 2 * (number + 1) - time.monotonic()))
 
     survive(log, gateway, harm)
 

@@ -8,7 +8,7 @@ import pytest
 
 from contract import partition_of
 from harness import Client, clean_environment
-from kafka_broker import Kafka, fresh_prefix, kcat
+from kafka_broker import Kafka, kcat
 
 PARTITIONS = 4
 USER = "anna"
@@ -16,12 +16,8 @@ SECRET = "a canary that only show may sing"  # noqa: S105 no password
 
 
 @pytest.fixture
-def log(kafka_address, request):
-    made = kafka_address, fresh_prefix()
-    subprocess.run([request.config.getoption("--program"), "topics", "create", "--kafka", made[0],
-                    "--topic-prefix", made[1], "--partitions", str(PARTITIONS)], check=True,
-                   timeout=60, env=clean_environment(), stdout=subprocess.DEVNULL)
-    return made
+def log(kafka_address, make_log):
+    return make_log(kafka_address, PARTITIONS)
 
 
 @pytest.fixture

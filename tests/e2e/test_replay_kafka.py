@@ -7,7 +7,6 @@ import pytest
 
 from contract import partition_of
 from harness import clean_environment
-from kafka_broker import fresh_prefix
 from test_audit import Auditor, talk, wait_until
 
 PARTITIONS = 3
@@ -16,15 +15,6 @@ PARTITIONS = 3
 def run(program, *words, **popen):
     return subprocess.run([program, *map(str, words)], capture_output=True, text=True, timeout=60,
                           check=False, env=clean_environment(), **popen)
-
-
-def make_log(program, address):
-    """(address, prefix) of a fresh log of PARTITIONS partitions."""
-    made = address, fresh_prefix()
-    done = run(program, "topics", "create", "--kafka", made[0], "--topic-prefix", made[1],
-               "--partitions", PARTITIONS)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made
 
 
 class Story:
@@ -52,9 +42,9 @@ class Story:
 
 
 @pytest.fixture
-def story(make_service, kafka_address, request):
+def story(make_service, kafka_address, make_log, request):
     program = request.config.getoption("--program")
-    return Story(make_service, program, make_log(program, kafka_address))
+    return Story(make_service, program, make_log(kafka_address, PARTITIONS))
 
 
 def json_lines(text):
@@ -113,10 +103,10 @@ def test_an_event_store_answers_auditors_in_full(story):
 
 
 def test_a_log_whose_records_were_deleted_is_verified_from_what_is_left(make_kafka, make_service,
-                                                                        request, tmp_path):
+                                                                        make_log, request, tmp_path):
     program = request.config.getoption("--program")
     kafka = make_kafka().start()
-    story = Story(make_service, program, make_log(program, kafka.address))
+    story = Story(make_service, program, make_log(kafka.address, PARTITIONS))
     story.verified()
     cut, partition = 6, partition_of("anna", PARTITIONS)
     plan = tmp_path / "delete.json"

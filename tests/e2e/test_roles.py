@@ -27,13 +27,8 @@ def topics(program, verb, log, *arguments):
 
 
 @pytest.fixture
-def log(kafka_address, request):
-    """(address, prefix) of a fresh log of PARTITIONS partitions."""
-    made = kafka_address, fresh_prefix()
-    done = topics(request.config.getoption("--program"), "create", made,
-                  "--partitions", str(PARTITIONS))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return made
+def log(kafka_address, make_log):
+    return make_log(kafka_address, PARTITIONS)
 
 
 @pytest.fixture

@@ -2,31 +2,11 @@
 more, also behind what compaction took; a partition is handed over, not cut off."""
 import asyncio
 import json
-import subprocess
 
-import pytest
-
-from harness import Client, assert_gapless, clean_environment
+from harness import Client, assert_gapless
 from kafka_broker import Kafka, consume, fresh_prefix
 
 USERS = [f"user-{i}" for i in range(12)]
-
-
-@pytest.fixture
-def make_log(request):
-    """make_log(address, partitions) -> (address, prefix) of a fresh log."""
-
-    def make(address, partitions=1, prefix=None):
-        made = address, prefix or fresh_prefix()
-        done = subprocess.run(
-            [request.config.getoption("--program"), "topics", "create", "--kafka", made[0],
-             "--topic-prefix", made[1], "--partitions", str(partitions)], capture_output=True, text=True,
-            timeout=60, env=clean_environment(), check=False)
-        # A topic that was there with settings of the test's own is told of.
-        assert done.returncode in ((0, 3) if prefix else (0,)), done.stdout + done.stderr
-        return made
-
-    return make
 
 
 def counter(process, name):
