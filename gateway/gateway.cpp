@@ -345,7 +345,7 @@ Result<void> Gateway::Parts::listen() {
           metrics.accept_failures.Increment();
           spdlog::warn("a connection was not accepted: {}", why);
         },
-        options.limits.accepts);
+        options.limits.accepts_per_second);
     if (!listener) return tl::unexpected(listener.error());
     listeners.push_back(*std::move(listener));
     return listeners.back()->address();

@@ -69,7 +69,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& o
       parts.listener_thread, options.listen,
       [&parts](AcceptedSocket socket) { parts.server->adopt(std::move(socket), kPort); },
       [](const std::string& why) { spdlog::warn("a connection was not accepted: {}", why); },
-      GatewayLimits{}.accepts);
+      GatewayLimits{}.accepts_per_second);
   if (!listener) return tl::unexpected(listener.error());
   parts.listener = *std::move(listener);
   parts.listener->start();

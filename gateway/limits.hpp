@@ -19,8 +19,9 @@ struct GatewayLimits {
   // Per user: messages, cancels and answers; rate_limited. Of a socket: facts about new tokens.
   BucketRate messages{20, 100};
   std::chrono::milliseconds rate_limited_max{10'000};  // of refusals without a pause; close 4429
-  BucketRate connects{64, 256};      // per address, but for the exempt ones; HTTP 429
-  BucketRate accepts{5'000, 5'000};  // of all addresses; they wait in the kernel
+  BucketRate connects{64, 256};  // per address, but for the exempt ones; HTTP 429
+  std::int64_t accepts_per_second =
+      5'000;  // of all addresses, as many at once; they wait in the kernel
   std::int64_t reconnects_per_second =
       500;                         // at most, that a gateway that stops sends to the others
   InboundLagLimits inbound_lag{};  // overloaded until below half

@@ -53,11 +53,11 @@ struct Listener::State {
 };
 
 Listener::Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed,
-                   const BucketRate& accepts)
+                   std::int64_t accepts_per_second)
     : thread_(thread),
       on_accepted_(std::move(on_accepted)),
       on_failed_(std::move(on_failed)),
-      accepts_(accepts, std::chrono::steady_clock::now()),
+      accepts_({accepts_per_second, accepts_per_second}, std::chrono::steady_clock::now()),
       state_(std::make_unique<State>(thread.context())) {}
 
 Listener::~Listener() {
@@ -66,11 +66,11 @@ Listener::~Listener() {
 
 Result<std::unique_ptr<Listener>> Listener::open(IoThread& thread, const std::string& address,
                                                  OnAccepted on_accepted, OnFailed on_failed,
-                                                 const BucketRate& accepts) {
+                                                 std::int64_t accepts_per_second) {
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) return tl::unexpected(endpoint.error());
   std::unique_ptr<Listener> listener(
-      new Listener(thread, std::move(on_accepted), std::move(on_failed), accepts));
+      new Listener(thread, std::move(on_accepted), std::move(on_failed), accepts_per_second));
   auto& acceptor = listener->state_->acceptor;
   std::error_code error;
   acceptor.open(endpoint->protocol(), error);

@@ -33,7 +33,7 @@ class Listener {
                                                               const std::string& address,
                                                               OnAccepted on_accepted,
                                                               OnFailed on_failed,
-                                                              const BucketRate& accepts);
+                                                              std::int64_t accepts_per_second);
   ~Listener();  // after close(), or on a thread that has finished
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -46,7 +46,8 @@ class Listener {
 
  private:
   struct State;
-  Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed, const BucketRate& accepts);
+  Listener(IoThread& thread, OnAccepted on_accepted, OnFailed on_failed,
+           std::int64_t accepts_per_second);
   void accept();
   void accept_those_waiting();
   void accept_after(int fault);

@@ -102,7 +102,7 @@ void add_rate_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.connects_burst", "connects of one address at once",
                              limits.connects.burst, 1, 1'000'000));
   config.add(integer_setting("limits.accepts_per_second", "connections accepted a second",
-                             limits.accepts.per_second, 1, 1'000'000));
+                             limits.accepts_per_second, 1, 1'000'000));
   config.add(integer_setting("limits.reconnects_per_second",
                              "clients of a gateway that stops told to come back in one second",
                              limits.reconnects_per_second, 1, 1'000'000));

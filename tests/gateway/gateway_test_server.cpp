@@ -197,6 +197,7 @@ Settings read_settings(int argc, char** argv) {
       {"rate_limited_max", [&](long n) { limits.rate_limited_max = std::chrono::milliseconds(n); }},
       {"connects_burst", [&](long n) { limits.connects.burst = n; }},
       {"connects_per_second", [&](long n) { limits.connects.per_second = n; }},
+      {"accepts_per_second", [&](long n) { limits.accepts_per_second = n; }},
       {"inbound_lag_records", [&](long n) { limits.inbound_lag.records_max = n; }},
       {"reconnects_per_second", [&](long n) { limits.reconnects_per_second = n; }},
       {"stall", [&](long n) { limits.stall = std::chrono::milliseconds(n); }},

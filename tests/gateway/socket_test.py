@@ -1024,6 +1024,22 @@ class ConnectsPerAddress(WithServer):
         run(story())
 
 
+class AcceptsPerSecond(WithServer):
+    limits = ("accepts_per_second=2",)
+
+    # Burst and rate are one setting: a bucket of 5,000 had stayed whatever the rate was.
+    def test_who_comes_faster_waits_and_is_served(self):
+        async def story():
+            began = time.monotonic()
+            sockets = await asyncio.gather(*(self.server.connect("amy") for _ in range(8)))
+            # Two at once, two each second after.
+            self.assertGreater(time.monotonic() - began, 2.9)
+            for ws in sockets:
+                self.assertEqual((await receive(ws))["type"], "connection_ready")
+                await ws.close()
+        run(story())
+
+
 class RoutersBehind(WithServer):
     limits = ("inbound_lag_records=10", "messages_burst=1000")
 
