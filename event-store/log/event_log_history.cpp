@@ -46,11 +46,9 @@ Result<std::optional<std::int64_t>> EventLogHistory::scan(const TopicPartition& 
 
 Result<std::unique_ptr<HistoryLog>> open_kafka_history(const KafkaOptions& kafka,
                                                        const Clock& clock, Random& random) {
-  auto log = KafkaEventLog::open({.kafka = kafka,
-                                  .fetch_ahead_bytes = kFetchAheadBytes,
-                                  .readers_max = kReadersMax,
-                                  .may_be_cut = true},
-                                 clock, random);
+  auto log = KafkaEventLog::open(
+      {.kafka = kafka, .fetch_ahead_bytes = kFetchAheadBytes, .readers_max = kReadersMax}, clock,
+      random);
   if (!log) return tl::unexpected(log.error());
   return std::make_unique<EventLogHistory>(*std::move(log));
 }

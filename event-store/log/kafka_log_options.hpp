@@ -37,9 +37,6 @@ struct KafkaEventLogOptions {
   // A member whose executor does not come round for so long leaves the group until it does.
   std::chrono::milliseconds executor_silence_max{30'000};
 
-  // For tools that look: also a log whose first events retention took. Roles refuse it.
-  bool may_be_cut = false;
-
   // Called once, on a thread of the log, when it has ended for good: its owner must end the
   // process. What a broker does not answer is no such end.
   std::function<void(const Error&)> fatal = [](const Error&) {};

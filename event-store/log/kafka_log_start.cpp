@@ -127,12 +127,7 @@ Result<LogDescription> find_kafka_log(KafkaReader& reader, const KafkaEventLogOp
   if (bounds->end == Offset(0))
     return failure(Errc::not_found, "topic " + name + " is empty, its genesis is missing: run " +
                                         command_that_creates(options.kafka));
-  if (bounds->first > Offset(0) && options.may_be_cut)
-    return describe_cut_log(reader, *partitions, deadline);
-  if (bounds->first > Offset(0))
-    return failure(Errc::corrupt, "topic " + name +
-                                      " lost its first records to retention: events are kept for "
-                                      "ever (retention.ms=-1, retention.bytes=-1)");
+  if (bounds->first > Offset(0)) return describe_cut_log(reader, *partitions, deadline);
   const auto read =
       reader.read(first, Offset(0), Offset(1), {}, KafkaReader::Wait::for_all, deadline);
   if (!read) return tl::unexpected(read.error());

@@ -347,10 +347,14 @@ def test_a_cursor_below_what_retention_left_is_told_the_oldest(own, start, tmp_p
     with KafkaReader(*log) as reader:
         cut = next(record.offset for record in reader.records("events", partition)
                    if b'"epoch":2' in record.value)
-    plan = tmp_path / "delete.json"
-    plan.write_text(json.dumps({"version": 1, "partitions": [
-        {"topic": f"{log[1]}.events", "partition": partition, "offset": cut}]}), "utf-8")
-    kafka.tool("DeleteRecordsCommand", "--offset-json-file", str(plan))
+
+    def delete_before(partition, offset):
+        plan = tmp_path / "delete.json"
+        plan.write_text(json.dumps({"version": 1, "partitions": [
+            {"topic": f"{log[1]}.events", "partition": partition, "offset": offset}]}), "utf-8")
+        kafka.tool("DeleteRecordsCommand", "--offset-json-file", str(plan))
+
+    delete_before(partition, cut)
 
     async def come_back():
         client = Client(second, "ann", cursor=oldest)
@@ -364,3 +368,10 @@ def test_a_cursor_below_what_retention_left_is_told_the_oldest(own, start, tmp_p
         await client.close()
 
     asyncio.run(come_back())
+
+    # Roles had refused to start on a log whose genesis was gone, and on no other that was cut.
+    delete_before(0, 1)
+    assert router.stop() == 0
+    second.stop()
+    router.start()
+    asyncio.run(talk(start(log, "gateway", "gateway-3"), 4))
