@@ -21,6 +21,7 @@ using event_store::VerifierKey;
 using Json = nlohmann::json;
 
 constexpr std::size_t kFaultsKept = 20;
+constexpr std::int64_t kEventsPerLook = 1000;
 
 // What a member is, where it is there and of its kind.
 std::optional<std::string> text_of(const Json& object, const char* name) {
@@ -50,21 +51,31 @@ struct Anchor {
 
 class ExportCheck {
  public:
-  ExportCheck(std::istream& file, const VerifierKey& key) : file_(file), key_(key) {}
+  ExportCheck(std::istream& file, const VerifierKey& key, const Watch& watch)
+      : file_(file), key_(key), watch_(watch) {}
 
-  ExportVerdict run() {
+  Result<ExportVerdict> run() {
     auto line = next_line();
-    if (!line) {
+    if (line && read_manifest(*line)) {
+      while ((line = next_line())) {
+        check_record(*line);
+        if (verdict_.events % kEventsPerLook == 0 && !goes_on()) return stopped();
+      }
+      finish();
+    } else if (!line) {
       fault("there is no manifest");
-      return std::move(verdict_);
     }
-    if (!read_manifest(*line)) return std::move(verdict_);
-    while ((line = next_line())) check_record(*line);
-    finish();
+    // A file may also end because whoever reads it shall end.
+    if (!goes_on()) return stopped();
     return std::move(verdict_);
   }
 
  private:
+  [[nodiscard]] bool goes_on() const {
+    return watch_({verdict_.events, verdict_.last - verdict_.first + 1});
+  }
+  static tl::unexpected<Error> stopped() { return failure(Errc::stopped, "interrupted"); }
+
   void fault(const std::string& what) {
     if (verdict_.first_faults.size() < kFaultsKept)
       verdict_.first_faults.push_back("line " + std::to_string(line_) + ": " + what);
@@ -212,6 +223,7 @@ class ExportCheck {
 
   std::istream& file_;
   const VerifierKey& key_;
+  const Watch& watch_;
   ExportVerdict verdict_;
   std::int64_t line_ = 0;
   std::optional<LogId> log_;
@@ -249,8 +261,8 @@ std::string to_text(const ExportVerdict& verdict) {
   return text;
 }
 
-ExportVerdict check_export(std::istream& file, const VerifierKey& key) {
-  return ExportCheck(file, key).run();
+Result<ExportVerdict> check_export(std::istream& file, const VerifierKey& key, const Watch& watch) {
+  return ExportCheck(file, key, watch).run();
 }
 
 }  // namespace signalbox::replay

@@ -13,6 +13,8 @@
 
 #include "event-store/archive/signed_note.hpp"
 #include "event-store/model/ids.hpp"
+#include "event-store/model/result.hpp"
+#include "replay/watch.hpp"
 
 namespace signalbox::replay {
 
@@ -35,6 +37,9 @@ struct ExportVerdict {
 // In words, a line each.
 [[nodiscard]] std::string to_text(const ExportVerdict& verdict);
 
-[[nodiscard]] ExportVerdict check_export(std::istream& file, const event_store::VerifierKey& key);
+// Counts records. Error: stopped, by the watch.
+[[nodiscard]] Result<ExportVerdict> check_export(std::istream& file,
+                                                 const event_store::VerifierKey& key,
+                                                 const Watch& watch);
 
 }  // namespace signalbox::replay

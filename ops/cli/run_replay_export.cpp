@@ -1,14 +1,18 @@
 #include "ops/cli/run_replay_export.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iostream>
+#include <functional>
+#include <istream>
 #include <memory>
+#include <streambuf>
 #include <utility>
 
 #include "ops/cli/exit_code.hpp"
@@ -63,6 +67,31 @@ class OutFile {
   std::FILE* file_ = nullptr;
 };
 
+// Standard input, waited for no longer than it takes to see that it is of no use any more: the
+// signals that would end a read are blocked here (ShutdownSignal).
+class StandardInput final : public std::streambuf {
+ public:
+  // `goes_on` false: the input has ended.
+  explicit StandardInput(std::function<bool()> goes_on) : goes_on_(std::move(goes_on)) {}
+
+ private:
+  int_type underflow() override {
+    constexpr int kLookEveryMs = 100;
+    while (goes_on_()) {
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (::poll(&input, 1, kLookEveryMs) <= 0) continue;
+      const ssize_t got = ::read(STDIN_FILENO, bytes_.data(), bytes_.size());
+      if (got <= 0) break;
+      setg(bytes_.data(), bytes_.data(), bytes_.data() + got);
+      return traits_type::to_int_type(bytes_.front());
+    }
+    return traits_type::eof();
+  }
+
+  const std::function<bool()> goes_on_;
+  std::array<char, 65536> bytes_;
+};
+
 // On standard error, so that an export to standard output is nothing else.
 int tell(const replay::ExportReport& report) {
   std::string covered = "no anchor covers it: a removed tail cannot be seen";
@@ -78,7 +107,7 @@ int tell(const replay::ExportReport& report) {
 }
 
 int run_export(const ExportArguments& arguments) {
-  ReplayConsole console("export", false);
+  ReplayConsole console("export", arguments.out.empty());
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   if (!*user) return console.refuse({Errc::missing_field, "names whose history it is", "--user"});
@@ -122,7 +151,7 @@ Subcommand add_export(CLI::App& replay_app) {
 }
 
 int run_verify_export(const std::string& file, const std::string& key_file) {
-  ReplayConsole console("verify", true);
+  ReplayConsole console("verify", false);
   const auto key = replay::read_verifier_key(key_file);
   if (!key) return console.refuse({key.error().code, key.error().message, "--key"});
   std::ifstream opened;
@@ -131,10 +160,14 @@ int run_verify_export(const std::string& file, const std::string& key_file) {
     if (!opened)
       return console.refuse({Errc::not_found, file + ": " + std::strerror(errno), "--export"});
   }
-  const auto verdict = replay::check_export(file == "-" ? std::cin : opened, *key);
-  console.write(to_text(verdict));
+  StandardInput input([&console] { return console.sleep(std::chrono::milliseconds(0)); });
+  std::istream piped(&input);
+  const auto verdict =
+      replay::check_export(file == "-" ? piped : opened, *key, console.watch("records"));
+  if (!verdict) return console.refuse(verdict.error());
+  console.write(to_text(*verdict));
   const int code = console.finish();
-  return code == kExitOk && !verdict.is_whole() ? kExitFaultFound : code;
+  return code == kExitOk && !verdict->is_whole() ? kExitFaultFound : code;
 }
 
 }  // namespace signalbox::cli

@@ -2,7 +2,9 @@
 written from the contract alone (tests/audit/verify_history.py)."""
 import asyncio
 import pathlib
+import re
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -262,3 +264,23 @@ def test_a_removed_tail_is_shown_by_the_anchors(good, replay, tmp_path, request)
         assert service.stop() == 0
     assert "its tail was removed" in service.log_tail()
     assert notes(data) == before
+
+
+def test_a_verification_of_what_is_piped_ends_by_ctrl_c(good, replay):
+    """It had taken the signal and gone on waiting for a file that does not end."""
+    command = [replay.program, "replay", "verify", "--export", "-", "--key",
+               good / "data" / "anchors" / "anchor.pub"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=clean_environment()) as verify:
+        verify.stdin.write((good / "anna.jsonl").read_bytes().splitlines(keepends=True)[0])
+        verify.stdin.flush()
+        status = pathlib.Path(f"/proc/{verify.pid}/status")
+        while not int(re.search(r"SigBlk:\s*(\w+)", status.read_text())[1], 16) & 2:
+            time.sleep(0.01)  # the signal would end a program that has not begun
+        verify.send_signal(signal.SIGINT)
+        verify.wait(timeout=30)
+        said = verify.stderr.read().decode()
+    assert verify.returncode == 1 and said == "signalbox replay verify: interrupted\n", said
+    whole = subprocess.run(command, input=(good / "anna.jsonl").read_bytes(), capture_output=True,
+                           timeout=120, check=False, env=clean_environment())
+    assert whole.returncode == 0 and whole.stdout.startswith(b"whole: "), whole

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           "751adf2e+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs")
           .value();
   std::istringstream file{std::string(fuzz::text_of(data, size))};
-  const auto verdict = replay::check_export(file, key);
+  const auto verdict =
+      replay::check_export(file, key, [](const replay::Progress&) { return true; }).value();
   SIGNALBOX_ASSERT(verdict.is_whole() == verdict.first_faults.empty());
   if (verdict.is_whole()) {
     SIGNALBOX_ASSERT(verdict.events == verdict.last - verdict.first + 1);

@@ -91,7 +91,7 @@ struct ExportOfALog : testing::Test {
   }
   [[nodiscard]] ExportVerdict check() const {
     std::istringstream file(text);
-    return check_export(file, read_verifier_key(anchors + "/anchor.pub").value());
+    return check_export(file, read_verifier_key(anchors + "/anchor.pub").value(), kPatient).value();
   }
   std::string text;  // of the newest export
 };
@@ -108,10 +108,22 @@ TEST_F(ExportOfALog, IsTheGoldenOne) {
   EXPECT_EQ(report->anchored, Seq(3));
 }
 
+TEST(GoldenExport, IsReadNoFurtherOnceItShallEnd) {
+  std::ifstream file(kGolden + "export.jsonl");
+  const auto key = read_verifier_key(kGolden + "anchor.pub").value();
+  const auto verdict = check_export(file, key, [](const Progress& progress) {
+    EXPECT_EQ(progress.done, 3);
+    EXPECT_EQ(progress.total, 3);
+    return false;
+  });
+  ASSERT_FALSE(verdict);
+  EXPECT_EQ(verdict.error().code, Errc::stopped);
+}
+
 TEST(GoldenExport, IsWhole) {
   std::ifstream file(kGolden + "export.jsonl");
   const ExportVerdict verdict =
-      check_export(file, read_verifier_key(kGolden + "anchor.pub").value());
+      check_export(file, read_verifier_key(kGolden + "anchor.pub").value(), kPatient).value();
   EXPECT_THAT(verdict.first_faults, IsEmpty());
   EXPECT_EQ(verdict.events, 3);
   EXPECT_EQ(verdict.anchors, 2u);
