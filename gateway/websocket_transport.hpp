@@ -282,8 +282,9 @@ class StrictResponse : public wspp::http::parser::response {
       strict.replace_header("Upgrade", "websocket");
     }
     if (get_header("Content-Length").empty()) {
-      const HttpResponse error =
-          http_error(static_cast<int>(get_status_code()), "bad_request", get_status_msg());
+      const bool is_version = get_status_code() == wspp::http::status_code::upgrade_required;
+      const HttpResponse error = http_error(static_cast<int>(get_status_code()),
+                                            is_version ? "protocol" : "bad_request", refusal());
       strict.set_body(error.body);
       add("Content-Type", error.content_type);
     }
@@ -292,6 +293,16 @@ class StrictResponse : public wspp::http::parser::response {
   }
 
  private:
+  // The library refuses what is too long without a word.
+  [[nodiscard]] std::string refusal() const {
+    switch (get_status_code()) {
+      case wspp::http::status_code::request_entity_too_large:
+        return "the body is longer than this service takes";
+      case wspp::http::status_code::request_header_fields_too_large:
+        return "the headers are longer than this service takes";
+      default: return get_status_msg();
+    }
+  }
   // As the library makes it, without its streams.
   [[nodiscard]] std::string raw_upgrade() const {
     std::string text = get_version() + " " + std::to_string(get_status_code()) + " ";

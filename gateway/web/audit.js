@@ -15,8 +15,7 @@ import {$, Session, dev_token, element, offer_theme, plain, say, set_text, show_
 /** @typedef {import('./signalbox_page.js').Who} Who */
 
 const kTypingMs = 350; // after the last key the users are looked for
-const kNoRole = 'this token does not have the role auditor. Ask the operator for one that has, which is made with '
-  + '“signalbox token --user NAME --role auditor”, and sign in with it.';
+const kNoRole = 'this token does not have the role auditor. Ask the operator for one that has, which is made with “signalbox token --user NAME --role auditor”, and sign in with it.';
 const session = new Session('signalbox.auditor');
 
 /** Back to signing in; with a reason it goes on here, at this place. @param {string} [reason] */

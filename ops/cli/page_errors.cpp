@@ -20,11 +20,14 @@ constexpr std::array kRows{
     PageErrorRow{"the token is not of … but of …", "sign out, then in with the token you mean"},
     PageErrorRow{"This is no token", "paste all of it: three parts with points between"},
     PageErrorRow{"it names no user", "get a token with a `sub`"},
+    PageErrorRow{"…. Ask for a new one, and sign in with it.", "get a new token and sign in"},
     // the connection
     PageErrorRow{"Not connected: …. What you write is kept and sent later.", kComesBack},
     PageErrorRow{"the service cannot be reached",
                  "look at the network; the operator: "
                  "`signalbox doctor`"},
+    PageErrorRow{"this device is offline", "look at this device's network"},
+    PageErrorRow{"for an unknown reason", kComesBack},
     PageErrorRow{"the service went away", kComesBack},
     PageErrorRow{"the service restarts", kComesBack},
     PageErrorRow{"this device read too slowly", kComesBack},
@@ -40,6 +43,10 @@ constexpr std::array kRows{
     PageErrorRow{"the connection is silent", kComesBack},
     PageErrorRow{"the service answered …", kLook},
     // the chat page
+    PageErrorRow{"This message has … bytes; the most is …. Send it in parts.", "send it in parts"},
+    PageErrorRow{
+        "The browser keeps no data: this message is lost if you close the page before it is sent.",
+        "leave the page open until it is sent, or let the browser keep data of this page"},
     PageErrorRow{"It was not stopped: …", kLook},
     PageErrorRow{"Your conversations could not be listed: …", kLook},
     PageErrorRow{"Earlier messages could not be loaded: …", kLook},
@@ -51,6 +58,12 @@ constexpr std::array kRows{
     PageErrorRow{"it waited for more than a day, and may have been received",
                  "look whether it was answered; else send it again"},
     // the audit page
+    PageErrorRow{"this token does not have the role auditor. Ask the operator for one that has, "
+                 "which is made with “signalbox token --user NAME --role auditor”, and sign in "
+                 "with it.",
+                 "sign in with such a token"},
+    PageErrorRow{"Users could not be listed: …", kLook},
+    PageErrorRow{"No user was found.", "another beginning of the name"},
     PageErrorRow{"It could not be verified", kLook},
     PageErrorRow{"there is no such verification of yours: another auditor began it, or the "
                  "service was started anew. Verify again",
@@ -75,6 +88,7 @@ constexpr std::array kRows{
     PageErrorRow{"no answer of …: …", kComesBack},
     PageErrorRow{"what came is no frame", "look what else listens at this address"},
     PageErrorRow{"…, also on new connections", "mend what is named; it was tried again"},
+    PageErrorRow{"a frame has at most … bytes", "send less in one frame"},
     PageErrorRow{"… sends wait for their ack", "wait for acks before sending more"},
     PageErrorRow{"no answer for 24 h", "look whether it was received; else send it with a new id"},
 };

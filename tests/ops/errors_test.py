@@ -19,7 +19,10 @@ HTTP_SOURCES = ("event-store", "gateway", "replay")
 PAGE_CALLS = re.compile(
     r"""(?:fault\(|leave\(|\.to\(|[eE]rror\((?:[\d\w.?]+,\s*'\w*',\s*)?|fault\s*=\s*|_fault'\),\s*"""
     r"""|banner_text'\),\s*|reason:\s*|failed:\s*\(v\)\s*=>\s*|rejected:\s*\(v\)\s*=>\s*"""
-    r"""|plain\(|'fault'\},\s*)([^;]*)""")
+    r"""|plain\(|'fault'\},\s*|const why = |const message = |const kNoRole = |\$\('found'\),\s*"""
+    r"""|=== 'token_invalid' \?\s*|catch \{[^}]*say\()"""
+    # To the end of the statement, which is no semicolon within a text.
+    r"""((?:'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[^;'`])*)""")
 LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
 CLOSED = re.compile(r"kClosed\s*=\s*\{(.*?)\};", re.DOTALL)
 
@@ -52,6 +55,8 @@ def http_errors_missing(root, table):
         for path in sorted((root / folder).rglob("*.cpp")):
             text = path.read_text("utf-8")
             found = re.findall(r'(?:http_error|come_back)\(\s*(\d{3}),\s*"(\w+)"', text)
+            found += [(status, "protocol" if status == "426" else "bad_request")
+                      for status in re.findall(r"HeadFault\{(\d{3}),", text)]
             found += [("503", code)
                       for code in re.findall(r'(?:come_back|unavailable)\(\s*"(\w+)"', text)]
             for status, code in found:
