@@ -180,6 +180,49 @@ def test_a_revoked_token_closes_its_socket_and_is_refused(make_strict, keys, tmp
     assert service.stop() == 0
 
 
+def test_a_revocation_list_that_goes_bad_changes_nothing_and_is_told(make_strict, keys, tmp_path):
+    revoked = tmp_path / "revoked"
+
+    def write(text):
+        """At once: half a list would be a list too."""
+        part = tmp_path / "revoked.part"
+        part.write_text(text)
+        part.replace(revoked)
+
+    write("sub bob\n")
+    service = make_strict(auth_revoked_file=str(revoked)).start()
+    key = keys["EdDSA"]
+
+    async def play():
+        async with Client(service, "ann", key.token("ann")) as stays:
+            async def is_told(why):
+                return any(str(revoked) in line and why in line
+                           and "what was read before stays in force" in line
+                           for line in service.log_tail().splitlines())
+
+            async def assert_in_force():
+                assert await is_refused(service, key.token("bob"))
+                assert not await is_refused(service, key.token("cid"))
+
+            write("sub cid\nbob is out\n")
+            await until(lambda: is_told("line 2: must begin with jti or sub"), "a warning")
+            await assert_in_force()
+            revoked.unlink()
+            await until(lambda: is_told("cannot be read"), "a warning of a list that is gone")
+            await assert_in_force()
+            await stays.say("m1", "1+1")
+            # A list that is sound again counts.
+            write("sub cid\n")
+
+            async def is_in():
+                return not await is_refused(service, key.token("bob"))
+            await until(is_in, "the new list")
+            assert await is_refused(service, key.token("cid"))
+
+    asyncio.run(play())
+    assert service.stop() == 0
+
+
 def test_an_expiring_token_is_warned_of_refreshed_and_else_ends_the_socket(make_strict, keys):
     service = make_strict(auth_leeway="0s", auth_expiry_warning="4s").start()
     key = keys["RS256"]
