@@ -331,6 +331,28 @@ def test_keys_of_an_https_address_are_asked_again_and_outlive_its_failures(make_
     assert service.stop() == 0
 
 
+def test_keys_of_an_https_address_are_asked_for_at_once_on_sighup(make_service, keys, key_server):
+    service = make_service(dev=False, auth_jwks=key_server.url, auth_ca_file=key_server.ca,
+                           auth_refetch="1h").start()
+    asked = key_server.asked
+
+    async def play():
+        key_server.body = json.dumps({"keys": [keys["RS256"].jwk]}).encode()
+        assert await is_refused(service, keys["RS256"].token("ann"))
+        assert not await is_refused(service, keys["EdDSA"].token("ann"))
+        assert key_server.asked == asked, "the next question is an hour off"
+        service.process.send_signal(signal.SIGHUP)
+
+        async def is_in():
+            return not await is_refused(service, keys["RS256"].token("ann"))
+        await until(is_in, "the new key")
+        assert await is_refused(service, keys["EdDSA"].token("ann"))
+        assert key_server.asked == asked + 1
+
+    asyncio.run(play())
+    assert service.stop() == 0
+
+
 def test_a_revocation_does_not_wait_for_an_address_of_keys_that_does_not_answer(
         make_service, keys, key_server, tmp_path):
     revoked = tmp_path / "revoked"
