@@ -3,6 +3,7 @@ import asyncio
 import base64
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import time
 import log_check
 import log_reader
 import pytest
+import websockets
 
 from harness import PLAYBOOK, ROOT, WAIT_SECONDS, Client
 
@@ -201,6 +203,51 @@ def test_a_port_in_use_is_exit_code_1(service, signalbox):
 def test_a_signal_drains_and_ends_with_0(service, number):
     service.process.send_signal(number)
     assert service.process.wait(30) == 0
+
+
+def test_a_gateway_that_stops_gives_each_client_a_slot_and_acks_what_it_accepted(make_service):
+    service = make_service(limits_reconnects_per_second="2", limits_messages_burst="100000").start()
+    users = [f"user-{number}" for number in range(5)]
+
+    async def send_until_closed(client):
+        for number in itertools.count():
+            try:
+                await client.send({"type": "user_message", "message_id": f"m-{number}",
+                                   "thread_id": "thread-1", "content": "1+1"})
+            except websockets.ConnectionClosed:
+                return
+            if number % 20 == 19:  # so that many are under way at any time
+                await asyncio.sleep(0.001)
+
+    async def play():
+        clients = [Client(service, user) for user in users]
+        async with contextlib.AsyncExitStack() as open_clients:
+            for client in clients:
+                await open_clients.enter_async_context(client)
+            senders = [asyncio.create_task(send_until_closed(client)) for client in clients]
+            for client in clients:
+                await client.wait_for(type="ack", message_id="m-9")
+            service.process.send_signal(signal.SIGTERM)
+            for client in clients:
+                assert await client.wait_closed() == 4000
+            await asyncio.gather(*senders)
+        return clients
+
+    clients = asyncio.run(play())
+    assert service.process.wait(WAIT_SECONDS) == 0
+    told = [frame for client in clients for frame in client.frames if frame["type"] == "draining"]
+    assert sorted(frame["reconnect_after_ms"] for frame in told) == [0, 500, 1000, 1500, 2000]
+    accepted = {user: [] for user in users}
+    with log_reader.LogReader(service.data) as log:
+        for partition in range(log.partitions):
+            for record in log.records("inbound", partition):
+                accepted[record.key].append(json.loads(record.value)["message_id"])
+    for client in clients:
+        assert client.find(type="draining"), client.user
+        acked = [frame["message_id"] for frame in client.frames if frame["type"] == "ack"]
+        assert acked == accepted[client.user]
+        # Those that came too late were told so, and are not in the log.
+        assert {frame["code"] for frame in client.frames if frame["type"] == "error"} <= {"overloaded"}
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty folder", "files anybody can read"])
