@@ -470,10 +470,16 @@ def test_an_auditors_token_on_a_socket_and_on_history_shows_his_own(closed):
                 await anna.wait_for(type="caught_up")
                 cursor = anna.last_cursor()
                 await anna.send({"type": "refresh_token", "id": "r", "token": token})
-                assert (await anna.wait_for(id="r"))["type"] == "error"
+                refused = await anna.wait_for(id="r")
+                assert (refused["type"], refused["code"], refused["field"]) == (
+                    "error", "token_invalid", "token")
+                assert refused["message"] == "the token is for another user"
+                await anna.wait_for_end(await anna.say("m-2", "hello, second canary"))
+                assert {frame["user_id"] for frame in anna.events()} == {"anna"}
             await client.send({"type": "resume", "id": "c", "cursor": cursor})
             refused = await client.wait_for(id="c")
             assert (refused["code"], refused["reason"]) == ("cursor_invalid", "other_user")
+            assert {frame["user_id"] for frame in client.events()} <= {"boss"}
             assert "canary" not in "".join(client.bytes)
     asyncio.run(follow())
     status, body = service.get("/v1/history", token)
