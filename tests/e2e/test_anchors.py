@@ -106,13 +106,17 @@ def test_an_export_is_whole_and_anchored_to_its_end(good, replay):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_export_is_refused_by_both(good, replay, tmp_path, damage):
+def test_a_damaged_export_is_refused_by_both_which_say_why(good, replay, tmp_path, damage):
     export = Export.read(good / "anna.jsonl", good / "data" / "anchors" / "anchor.pub").copy()
-    DAMAGES[damage](export)
+    DAMAGES[damage].change(export)
     export.write(tmp_path / "damaged.jsonl", tmp_path / "anchor.pub")
-    is_whole, said, _ = both_judge(replay, tmp_path / "damaged.jsonl", tmp_path / "anchor.pub")
+    is_whole, said, second = both_judge(replay, tmp_path / "damaged.jsonl", tmp_path / "anchor.pub")
     assert not is_whole
-    assert "NOT WHOLE" in said and "line " in said
+    assert "NOT WHOLE" in said
+    assert [line for line in said.splitlines()
+            if line.startswith("line ") and DAMAGES[damage].product in line], said
+    assert [fault for fault in second.faults
+            if DAMAGES[damage].second in fault], second.faults
 
 
 def test_without_anchors_a_removed_tail_cannot_be_seen_and_that_is_said(good, replay, tmp_path):
