@@ -157,14 +157,16 @@ def test_a_running_service_is_recognised_and_found_ready(service, request):
     assert "does not listen on 127.0.0.1:9" in elsewhere["what"]
 
 
-def test_a_service_that_is_not_ready_is_a_fault(make_service, doctor):
+def test_a_service_that_gives_no_answer_is_a_warning_and_no_fault(make_service, doctor):
     service = make_service().start()
     os.kill(service.process.pid, 19)  # SIGSTOP: it holds its data and answers nobody
     try:
-        _, found = doctor.findings("--data", str(service.data), "--listen", service.address)
+        code, found = doctor.findings("--data", str(service.data), "--listen", service.address)
         assert found["service"]["result"] == "warning"
         assert "gives no answer" in found["service"]["what"]
+        assert "either it listens elsewhere or it hangs" in found["service"]["why"]
         assert found["listen"]["result"] == "ok"
+        assert code == 0, found
     finally:
         os.kill(service.process.pid, 18)
 
@@ -473,12 +475,12 @@ def test_a_service_that_says_it_is_not_ready_is_a_fault_with_its_reasons(doctor)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            _, found = doctor.findings("--listen", f"127.0.0.1:{server.server_port}")
+            code, found = doctor.findings("--listen", f"127.0.0.1:{server.server_port}")
         finally:
             server.shutdown()
             thread.join()
     assert found["listen"]["result"] == "ok"
-    assert found["service"]["result"] == "fault"
+    assert (code, found["service"]["result"]) == (1, "fault")
     assert found["service"]["what"].endswith("is not ready: the disk is full; partition 3 starts")
 
 
