@@ -3,8 +3,10 @@ more, also behind what compaction took; a partition is handed over, not cut off.
 import asyncio
 import json
 
+import contract
 from harness import Client, assert_gapless
 from kafka_broker import Kafka, consume, fresh_prefix
+from kafka_reader import KafkaReader
 
 USERS = [f"user-{i}" for i in range(12)]
 
@@ -84,6 +86,17 @@ def test_who_takes_over_folds_what_changed_since_and_no_more(make_service, kafka
     folded_nothing_wrong(standby)
 
 
+def owners_of_runs(log):
+    """User -> the epochs whose owners wrote what his one run did after it was begun."""
+    owners = {}
+    with KafkaReader(*log) as reader:
+        for partition in range(reader.partitions):
+            for record in reader.records("events", partition):
+                if "ce_runid" in record.headers and not record.headers["ce_type"].endswith(".message_received"):
+                    owners.setdefault(record.key, set()).add(record.headers["ce_ownerepoch"])
+    return owners
+
+
 def test_a_partition_is_handed_to_a_router_that_joins_between_two_steps(
         make_service, kafka_address, make_log):
     log = make_log(kafka_address, partitions=2)
@@ -94,18 +107,28 @@ def test_a_partition_is_handed_to_a_router_that_joins_between_two_steps(
     async def chat(user):
         async with Client(gateway, user, from_="start") as client:
             run = await client.say("m-1", "one Chai Latte please", agent="playbook")
-            return await client.wait_for_end(run)
+            events = await client.wait_for_end(run)
+            assert_gapless(client.events())
+            return events
 
     async def joined():
         runs = [asyncio.create_task(chat(user)) for user in USERS]
         await asyncio.sleep(0.5)
         other = make_service("router-1", role="router", kafka=log, **slow)
         await asyncio.to_thread(other.start, True)
-        return await asyncio.gather(*runs)
+        return other, await asyncio.gather(*runs)
 
-    runs = asyncio.run(joined())
-    moved = [events for events in runs if any(e["type"] == "run_resumed" for e in events)]
-    assert moved
+    other, runs = asyncio.run(joined())
+    moved = {int(partition) for partition in json.loads(other.get("/readyz")[1])["router"]["partitions"]}
+    assert len(moved) == 1
+    owners = owners_of_runs(log)
+    resumed = {user: sum(e["type"] == "run_resumed" for e in events)
+               for user, events in zip(USERS, runs, strict=True)}
+    assert any(resumed.values())
+    for user, times in resumed.items():
+        # One that ended before its partition moved has one owner.
+        assert times == len(owners[user]) - 1, user
+        assert times == 0 or contract.partition_of(user, 2) in moved, f"{user} was interrupted for others"
     for events in runs:
         assert events[-1]["type"] == "agent_completed"
         calls = [e["data"]["call_id"] for e in events if e["type"] == "tool_executing"]
