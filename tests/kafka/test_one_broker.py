@@ -102,6 +102,17 @@ def test_what_is_missing_is_named(tmp_path, missing):
     assert "apt-get install" in done.stderr
 
 
+@pytest.mark.parametrize("ci, code", [("", 77), ("true", UNAVAILABLE)])
+def test_the_broker_of_the_tests_is_skipped_without_java_and_in_ci_it_fails(tmp_path, ci, code):
+    done = subprocess.run(
+        [str(ROOT / "tests/kafka/broker.sh"), "up", str(tmp_path / "broker")], text=True, capture_output=True,
+        timeout=WAIT_SECONDS, check=False,
+        env=os.environ | {"PATH": programs_without(tmp_path / "bin", "java"), "CI": ci})
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "there is no Java" in done.stdout
+    assert ("SKIPPED: " in done.stdout) == (code == 77)
+
+
 def test_a_broker_that_does_not_come_up_shows_the_end_of_its_log(make_kafka):
     kafka = make_kafka()
     kafka.start()
