@@ -2,6 +2,7 @@
 once, every stream is whole, and a checker that shares no code with us finds the log whole."""
 import asyncio
 import contextlib
+import itertools
 import json
 import signal
 import time
@@ -232,15 +233,32 @@ def owned(router):
     return {int(partition) for partition in known}
 
 
+def stop_in_a_tool_call(router, gateway):
+    """SIGSTOP between a tool call and its result, which it then has to write when it goes on."""
+    mine = owned(router)
+    user = next(name for name in map("customer-{}".format, itertools.count())
+                if contract.partition_of(name, PARTITIONS) in mine)
+
+    async def story():
+        async with Client(gateway, user, from_="start") as client:
+            await client.say("m-1", "one Chai Latte please", agent="playbook")
+            await client.wait_for(type="tool_executing")
+            router.process.send_signal(signal.SIGSTOP)
+
+    asyncio.run(story())
+
+
 def test_a_router_that_was_stopped_past_its_session_counts_for_nobody(log, start):
-    routers = [start(log, "router", "router-1"), start(log, "router", "router-2", may_wait=True)]
+    slow = {"playbook_latency_scale": "500"}  # a call takes 0.5 to 4 s
+    routers = [start(log, "router", "router-1", **slow),
+               start(log, "router", "router-2", may_wait=True, **slow)]
     gateway = start(log, "gateway", "gateway")
     everything = set(range(PARTITIONS))
     Kafka.wait_until(lambda: all(map(owned, routers))
                      and owned(routers[0]) | owned(routers[1]) == everything, "two shares")
 
     def harm():
-        routers[0].process.send_signal(signal.SIGSTOP)
+        stop_in_a_tool_call(routers[0], gateway)
         Kafka.wait_until(lambda: owned(routers[1]) == everything, "a router that has it all")
         time.sleep(3)
         routers[0].process.send_signal(signal.SIGCONT)
@@ -249,6 +267,8 @@ def test_a_router_that_was_stopped_past_its_session_counts_for_nobody(log, start
     assert report.verdicts["corrupt"] == 0
     # Two shares, each claimed once, and at least the stopped one's again.
     assert report.verdicts["control"] > PARTITIONS
+    # It did write when it went on, of an epoch that was over.
+    assert report.verdicts["superseded"] > 0
     for talker in talkers:
         for event in talker.events:
             assert event["type"] != "agent_failed", event
