@@ -13,11 +13,11 @@ import pytest
 import contract
 import log_check
 from harness import ROOT, Client, Service, assert_gapless, clean_environment
-from kafka_broker import Kafka, consume, fresh_prefix, skip_without_kafka
+from kafka_broker import Kafka, consume, fresh_prefix, kcat, skip_without_kafka
 from kafka_reader import KafkaReader, as_record
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-TOPICS = ["inbound", "events", "progress", "connections"]
+TOPICS = ["inbound", "events", "progress", "connections", "quarantine", "snapshots"]
 USERS = ["105945141827451681156", "Zoë", "a b,c=d"]
 
 
@@ -28,6 +28,18 @@ def kafka(tmp_path_factory):
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+def send_what_nobody_understands(address, prefix):
+    """A valid CloudEvent that is no command of any version; waits until it is in quarantine."""
+    user = USERS[0]
+    headers = {"content-type": "application/json", "ce_specversion": "1.0", "ce_id": str(uuid.uuid4()),
+               "ce_source": "https://shop.example/orders", "ce_type": "dev.signalbox.command.sing",
+               "ce_time": "2026-11-20T09:30:00.000000Z", "ce_subject": user, "ce_partitionkey": user,
+               "ce_dataschema": "urn:signalbox:contract:command.sing:1"}
+    kcat(address, "-P", "-t", f"{prefix}.inbound", "-p", str(contract.partition_of(user, 4)), "-k", user,
+         *[word for name, text in headers.items() for word in ("-H", f"{name}={text}")], text="{}\n")
+    Kafka.wait_until(lambda: consume(address, f"{prefix}.quarantine"), "a record in quarantine")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +63,9 @@ def box(request, kafka, tmp_path_factory):
 
     for user in USERS:
         asyncio.run(talk(user))
+    send_what_nobody_understands(kafka.address, prefix)
+    assert service.stop() == 0  # in order: it leaves a snapshot of each user
+    service.start()
     yield service, prefix
     service.stop()
 
@@ -76,10 +91,16 @@ def test_kcat_parses_every_header_and_payload(kafka, box):
             if record.key is None:
                 assert "ce_subject" not in headers, one
                 continue
+            if topic == "snapshots" and record.key.startswith("!"):  # of a partition, not of a user
+                assert "ce_subject" not in headers, one
+                assert record.key == f"!partition/{one['partition']}", one
+                continue
             assert headers["ce_subject"] == headers["ce_partitionkey"] == record.key, one
             assert one["partition"] == contract.partition_of(record.key, 4), one
     users = {one["key"] for one in printed_records(kafka, prefix, "events")} - {None}
     assert users == set(USERS)
+    assert set(USERS) <= {one["key"] for one in printed_records(kafka, prefix, "snapshots")}
+    assert [one["key"] for one in printed_records(kafka, prefix, "quarantine")] == USERS[:1]
 
 
 def test_an_independent_checker_finds_the_log_on_kafka_whole(kafka, box):
