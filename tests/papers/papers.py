@@ -5,8 +5,6 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[2]
 NOT_OURS = {"build", "node_modules", "signalbox-data", ".git"}
-# What design and contract say of commands is how they shall be; some of those are to come.
-PLANS = ("ops/decisions/", "event-store/contract/contract.md")
 
 COMMAND = re.compile(r"^(\$ )?((sudo )?(\S*/)?(signalbox|dice_box|cmake|ctest|curl|npm|npx|node|bash|"
                      r"python3|apt-get|git|docker|sh)|\.?/?(ops|\.ci)/\w+)( |$)")
@@ -28,7 +26,7 @@ def papers():
     """(path, text) of every paper that may show a command."""
     for path in sorted(ROOT.rglob("*.md")):
         name = path.relative_to(ROOT).as_posix()
-        if not NOT_OURS & set(path.relative_to(ROOT).parts) and not name.startswith(PLANS):
+        if not NOT_OURS & set(path.relative_to(ROOT).parts):
             yield name, path.read_text("utf-8")
 
 
