@@ -426,6 +426,27 @@ test('a verification says that the record is whole, or where it is damaged', asy
   assert.match(await verdict(page, 'berta'), /The record is damaged.*row changed.*checksum/s);
 });
 
+// A real one of so few records is over before it is looked at: this one is played.
+test('how far a verification is can be seen while it runs', async (t) => {
+  const page = await auditor(t);
+  const job = {job: 'played', state: 'running', done: 1250, total: 5000};
+  await play(page, '/v1/audit/users/anna/verify/played', [[200, job]]);
+  const progress = () => page.$eval('progress', ({hidden, value, max}) => ({hidden, value, max}));
+  await go(page, {user: 'anna', tab: 'verify', job: 'played'});
+  await page.waitForSelector('text="1,250 of 5,000 records"');
+  assert.deepEqual(await progress(), {hidden: false, value: 1250, max: 5000});
+  assert.equal(await page.isDisabled('text=Verify this record'), true);
+  assert.equal(await page.locator('.verdict').count(), 0);
+  job.done = 4999;
+  await page.waitForSelector('text="4,999 of 5,000 records"');
+  assert.deepEqual(await progress(), {hidden: false, value: 4999, max: 5000});
+  Object.assign(job, {state: 'done', done: 5000, verdict: {whole: true, words: 'whole: played', findings: [], cannot_show: []}});
+  await page.waitForSelector('.verdict.whole');
+  await page.waitForSelector('text="5,000 records were read."');
+  assert.equal((await progress()).hidden, true);
+  assert.equal(await page.isDisabled('text=Verify again'), false);
+});
+
 test('a service that is killed is said to be, and what was asked comes once it is back', async (t) => {
   const page = await auditor(t, {user: 'anna', tab: 'timeline'});
   await rows_that(page, ({length}) => length > 0, 'of anna');

@@ -193,6 +193,21 @@ test('offline: the reason is said; what is written in a window that is closed is
 test('offline: what is written in a window that is closed is sent once by another one', (t) =>
   offline_story(t, 'offline-too', true));
 
+test('a device that is offline says so, and is back when it is online', async (t) => {
+  const page = await device(t, 'no-network');
+  await ask(page, 'what is 1 + 1?');
+  await page.context().setOffline(true);
+  network.cut(); // the browser leaves open sockets open
+  await page.waitForSelector('#banner_text:text-is("Not connected: this device is offline. What you write is kept and sent later.")');
+  await until(async () => /Connection lost: this device is offline/.test(await page.textContent('#say')), 'word of it to screen readers');
+  await say(page, 'what is 2 + 2?');
+  await page.waitForSelector('.turn[data-state="unsent"]');
+  await page.context().setOffline(false);
+  await is_live(page);
+  assert.deepEqual((await done_turns(page, 2)).map(({answer}) => answer), ['1 + 1 = 2', '2 + 2 = 4']);
+  await page.waitForSelector('#banner', {state: 'hidden'});
+});
+
 test('a page outlives kill -9 of the service: nothing is lost, nothing is doubled', async (t) => {
   const page = await device(t, 'killed');
   await page.selectOption('#agent', 'playbook');
