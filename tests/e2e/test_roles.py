@@ -310,3 +310,12 @@ def test_topics_that_would_lose_data_keep_every_role_from_starting(make_kafka, t
         assert code == 2
         assert f"{log[1]}.inbound: cleanup.policy is compact, must be delete" in said
         assert f"--entity-name {log[1]}.inbound --add-config cleanup.policy=delete" in said
+    fewer = kafka.address, fresh_prefix()
+    kafka.create_topic(f"{fewer[1]}.inbound", partitions=2)
+    kafka.create_topic(f"{fewer[1]}.events", partitions=4)
+    assert topics(request.config.getoption("--program"), "create", fewer).returncode == 3
+    for role in ("gateway", "router", "event-store", "serve"):
+        code, said = refused(request, fewer, role, "--data", str(tmp_path / role))
+        assert code == 2
+        assert f"{fewer[1]}.inbound: partitions is 2, must be 4" in said, said
+        assert f"--alter --topic {fewer[1]}.inbound --partitions 4" in said
