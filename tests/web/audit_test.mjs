@@ -275,6 +275,22 @@ test('hostile words are text, wherever they stand', async (t) => {
     await page.waitForSelector(`.view section[aria-label="${tab[0].toUpperCase()}${tab.slice(1)}"] :is(.run-row, .known, .view-row)`);
     assert.equal(await scrolls_sideways(page), false, tab);
   }
+  await go(page, {user: kHostileUser, tab: 'runs'});
+  await page.locator('.run-row').last().click();  // of the first message
+  await page.waitForSelector('.causes .event');
+  for (const summary of await page.locator('.causes .event > summary').all()) await summary.click();
+  await page.waitForSelector('.causes .event:not(:has(.detail))', {state: 'detached'});
+  assert.ok((await page.locator('.causes .detail :is(.value, dd)').allTextContents()).includes(kHostile.html));
+  assert.equal(await scrolls_sideways(page), false, 'the tree');
+  await go(page, {user: kHostileUser, tab: 'state', at: '1', with: '9'});
+  await page.waitForSelector('.differences');
+  assert.ok((await page.textContent('.differences')).includes(JSON.stringify(kHostile.link)));
+  assert.equal(await scrolls_sideways(page), false, 'differences');
+  await go(page, {user: kHostileUser, tab: 'export'});
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('text=Download')]);
+  assert.doesNotMatch(download.suggestedFilename(), /[<>/\u202e]/);
+  assert.match(await verdict(page, kHostileUser), /The record is whole/);
+  assert.equal(await scrolls_sideways(page), false, 'verdict');
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   assert.equal(await page.evaluate(() => document.querySelectorAll('#audit :is(img, script, i)').length), 0);
   assert.ok(await page.evaluate(() => [...document.querySelectorAll('.gist, #user')].every(({tagName}) => tagName === 'BDI')));
