@@ -1,7 +1,8 @@
 // Attackers: hostile clients of one service, on a thread of their own from start to destruction,
-// spread evenly over the ways to misbehave. Each comes back as soon as it is thrown out. They act
-// every few milliseconds, not as fast as they can: they share the machine with those they disturb.
-// Thread: the functions are called by one thread. Errors: a failing connect is tried again.
+// of one way to misbehave or spread evenly over all. Each comes back as soon as it is thrown out.
+// They act every few milliseconds, not as fast as they can: they share the machine with those they
+// disturb. Thread: the functions are called by one thread. Errors: a failing connect is tried
+// again.
 #pragma once
 
 #include <netinet/in.h>
@@ -10,7 +11,9 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -25,14 +28,26 @@ enum class Attack {
   connect_storm,  // connects with a bad token and goes
   asking,         // asks in frames, faster than it can be answered, and reads
   resuming,       // asks for its whole history again and again, and reads
+  bad_frames,     // frames that are no JSON, no UTF-8, too deep, of no type, or lack a field; reads
+  bad_cursors,    // asks for what follows cursors of others and of nobody; reads
+  slow_head,      // a handshake that comes a byte at a time
+  smuggling,      // two requests in one, for readers that judge lengths differently
+  foreign_page,   // comes with the Origin of a page that has no business here
+  wrong_version,  // offers another subprotocol and another version of WebSocket
+  silent,         // signs in, reads, and never answers a ping
 };
-constexpr std::size_t kAttacks = 8;
+constexpr std::array<std::string_view, 15> kAttackNames{
+    "ping flood",    "stalled",   "garbage",      "oversize",      "half-open",
+    "connect storm", "asking",    "resuming",     "bad frames",    "bad cursors",
+    "slow head",     "smuggling", "foreign page", "wrong version", "silent"};
+constexpr std::size_t kAttacks = kAttackNames.size();
 
 class Attackers {
  public:
-  // `token` gives a user's; it is called before the thread starts.
+  // `token` gives a user's; it is called before the thread starts. Without `only` all attacks.
   Attackers(const std::string& address, std::size_t count,
-            const std::function<std::string(const std::string& user)>& token);
+            const std::function<std::string(const std::string& user)>& token,
+            std::optional<Attack> only);
   ~Attackers();
   Attackers(const Attackers&) = delete;
   Attackers& operator=(const Attackers&) = delete;
@@ -45,11 +60,12 @@ class Attackers {
     Attack attack;
     std::string request;
     int descriptor = -1;
+    std::size_t sent = 0;  // of a head that comes slowly
   };
   void run();
   void act(Attacker& attacker);
   void connect(Attacker& attacker);
-  void send(Attacker& attacker, const std::string& bytes);
+  void send(Attacker& attacker, std::string_view bytes);
   // Takes what has come; false: the connection has ended.
   bool read(Attacker& attacker);
   static void close(Attacker& attacker);
@@ -59,6 +75,8 @@ class Attackers {
   std::string pings_;
   std::string resume_;
   std::string questions_;
+  std::string bad_frames_;
+  std::string bad_cursors_;
   std::string garbage_;
   std::string oversize_;
   std::vector<char> received_;

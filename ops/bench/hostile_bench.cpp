@@ -58,7 +58,7 @@ class GoodUsers {
 };
 
 // False when a user lost an event or its socket.
-bool live_for(std::chrono::seconds time, GoodUsers& users, ServedProcess& process,
+bool live_for(std::chrono::milliseconds time, GoodUsers& users, ServedProcess& process,
               std::vector<double>& all, std::ostream& out) {
   const SteadyTime start = std::chrono::steady_clock::now();
   std::vector<double> latencies;
@@ -76,6 +76,20 @@ bool live_for(std::chrono::seconds time, GoodUsers& users, ServedProcess& proces
     latencies.clear();
   }
   all.insert(all.end(), latencies.begin(), latencies.end());
+  return true;
+}
+
+// All attackers of one kind, a kind after the other. False when a user lost something.
+bool live_through_each(const GatewayBenchOptions& options, std::chrono::milliseconds time,
+                       GoodUsers& users, BenchedService& service, std::ostream& out) {
+  for (std::size_t kind = 0; kind < kAttacks; ++kind) {
+    std::vector<double> latencies;
+    const Attackers attackers(
+        service.process().address(), options.hostile,
+        [&](const std::string& user) { return service.token(user); }, static_cast<Attack>(kind));
+    out << "each      " << kAttackNames[kind] << '\n';
+    if (!live_for(time, users, service.process(), latencies, out)) return false;
+  }
   return true;
 }
 
@@ -110,17 +124,19 @@ int bench_hostile(const GatewayBenchOptions& options, std::ostream& out) {
   const std::size_t before = process.descriptors();
   std::size_t left = 0;
   if (good) {
-    out << "attacked  by " << options.hostile
-        << ": ping flood, stalled readers, garbage, oversize, half-open, connect storms, questions "
-           "and resumes without end"
-        << std::endl;
+    out << "attacked  by " << options.hostile << ": all of it at once" << std::endl;
     {
-      const Attackers attackers(process.address(), options.hostile,
-                                [&](const std::string& user) { return service->token(user); });
+      const Attackers attackers(
+          process.address(), options.hostile,
+          [&](const std::string& user) { return service->token(user); }, std::nullopt);
       good = live_for(time, users, process, attacked, out);
       out << "  " << attackers.connects() << " connects, " << std::setprecision(1)
           << static_cast<double>(attackers.bytes_sent()) / kMebibyte << " MiB sent by them\n";
     }
+    constexpr int kOfTheTime = 12;
+    good = good && live_through_each(
+                       options, std::min<std::chrono::milliseconds>(time, kWaitMax) / kOfTheTime,
+                       users, *service, out);
     left = descriptors_left(users, process, before);
   }
   const SwarmCounts& counts = users.counts();
