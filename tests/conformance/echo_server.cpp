@@ -49,7 +49,7 @@ int serve() {
       });
   auto listener = Listener::open(
       accepting, "127.0.0.1:0", [&](AcceptedSocket socket) { server.adopt(std::move(socket), 0); },
-      [](const std::string& reason) { std::cerr << reason << "\n"; }, {10'000, 10'000});
+      [](const std::string& reason) { std::cerr << reason << "\n"; }, 10'000);
   if (!listener) {
     std::cerr << listener.error().message << "\n";
     return 1;
