@@ -3,6 +3,7 @@
 
 #include "ops/bench/attackers.hpp"
 #include "ops/bench/gateway_bench.hpp"
+#include "ops/bench/good_users.hpp"
 #include "ops/bench/percentile.hpp"
 
 namespace signalbox::bench {
@@ -10,52 +11,8 @@ namespace signalbox::bench {
 namespace {
 
 constexpr std::chrono::seconds kWaitMax{60};
-constexpr std::size_t kGroups = 10;
-constexpr std::size_t kContentBytes = 277;  // an event value of 300 bytes
-constexpr std::chrono::milliseconds kPace{100};
 constexpr std::size_t kHostileHistory = 300;
 constexpr double kMebibyte = 1024 * 1024;
-
-// A tenth of the users get an event every tenth of a second; timed from the word to the owner until
-// each has it, so the append and its sync are in it.
-class GoodUsers {
- public:
-  GoodUsers(BenchedService& service, std::size_t count)
-      : service_(service), swarm_(service.process().address()), per_group_(count / kGroups) {
-    for (std::size_t i = 0; i < per_group_ * kGroups; ++i)
-      swarm_.connect("/ws", service.token("g" + std::to_string(i / per_group_) + "-" +
-                                          std::to_string(i % per_group_)));
-    ready_ = swarm_.run_until([&] { return swarm_.counts().caught_up == swarm_.size(); }, kWaitMax);
-  }
-
-  // Whether every event came; adds to `latencies`, in milliseconds.
-  bool step(std::vector<double>& latencies) {
-    const SteadyTime start = std::chrono::steady_clock::now();
-    const std::uint64_t expected = swarm_.counts().events + per_group_;
-    swarm_.latencies().clear();
-    swarm_.note_latencies(start);
-    service_.process().tell("spread g" + std::to_string(group_++ % kGroups) + "- " +
-                            std::to_string(per_group_) + " 1 " + std::to_string(kContentBytes));
-    const bool came = swarm_.run_until(
-        [&] { return swarm_.counts().events >= expected || swarm_.counts().ended > 0; }, kWaitMax);
-    service_.process().await_answer();
-    for (const double microseconds : swarm_.latencies()) latencies.push_back(microseconds / 1000);
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        start + kPace - std::chrono::steady_clock::now());
-    if (left.count() > 0) swarm_.run_until([] { return false; }, left);
-    return came && swarm_.counts().ended == 0;
-  }
-
-  [[nodiscard]] bool ready() const { return ready_; }
-  [[nodiscard]] const SwarmCounts& counts() const { return swarm_.counts(); }
-
- private:
-  BenchedService& service_;
-  Swarm swarm_;
-  std::size_t per_group_;
-  std::size_t group_ = 0;
-  bool ready_ = false;
-};
 
 // False when a user lost an event or its socket.
 bool live_for(std::chrono::milliseconds time, GoodUsers& users, ServedProcess& process,
@@ -65,7 +22,7 @@ bool live_for(std::chrono::milliseconds time, GoodUsers& users, ServedProcess& p
   SteadyTime told = start;
   for (SteadyTime now = start; now < start + time; now = std::chrono::steady_clock::now()) {
     if (!users.step(latencies)) return false;
-    if (now < told + std::chrono::seconds(10) && now + kPace < start + time) continue;
+    if (now < told + std::chrono::seconds(10) && now + GoodUsers::kPace < start + time) continue;
     told = now;
     out << std::setprecision(2) << "  "
         << std::chrono::duration_cast<std::chrono::seconds>(now - start).count() << " s: p50 "
