@@ -37,6 +37,12 @@ std::optional<std::chrono::milliseconds> AddressLimit::refuse(const std::string&
   return bucket.wait(now);
 }
 
+void AddressLimit::replace_rate(const BucketRate& rate, MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  rate_ = rate;
+  for (Entry& entry : entries_) entry.bucket.replace_rate(rate, now);
+}
+
 std::size_t AddressLimit::addresses() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

@@ -22,22 +22,23 @@ class AddressLimit {
  public:
   AddressLimit(const BucketRate& rate, std::vector<AddressRange> exempt,
                std::size_t addresses_max = 65'536)
-      : rate_(rate), exempt_(std::move(exempt)), addresses_max_(addresses_max) {}
+      : exempt_(std::move(exempt)), addresses_max_(addresses_max), rate_(rate) {}
 
   // None: let it in; else how long it must wait. `address` is numeric, without port.
   [[nodiscard]] std::optional<std::chrono::milliseconds> refuse(const std::string& address,
                                                                 MonotonicTime now);
   [[nodiscard]] std::size_t addresses() const;
+  void replace_rate(const BucketRate& rate, MonotonicTime now);
 
  private:
   struct Entry {
     std::string network;
     TokenBucket bucket;
   };
-  const BucketRate rate_;
   const std::vector<AddressRange> exempt_;
   const std::size_t addresses_max_;
   mutable std::mutex mutex_;
+  BucketRate rate_;           // guarded by mutex_
   std::list<Entry> entries_;  // guarded by mutex_; the one seen last in front
   std::unordered_map<std::string, std::list<Entry>::iterator> by_network_;  // guarded by mutex_
 };

@@ -16,6 +16,11 @@ bool UserAllowance::is_full(MonotonicTime now) {
   return bucket_.is_full(now);
 }
 
+void UserAllowance::replace_rate(const BucketRate& rate, MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  bucket_.replace_rate(rate, now);
+}
+
 ClientRegistry::Place::~Place() {
   if (registry_ != nullptr) registry_->leave(*user_, *client_);
 }
@@ -46,6 +51,13 @@ Result<ClientRegistry::Place> ClientRegistry::enter(const UserId& user,
 std::size_t ClientRegistry::sockets() const {
   const std::lock_guard lock(mutex_);
   return clients_.size();
+}
+
+void ClientRegistry::replace_limits(std::size_t sockets_per_user_max, const BucketRate& messages) {
+  const std::lock_guard lock(mutex_);
+  sockets_per_user_max_ = sockets_per_user_max;
+  messages_ = messages;
+  for (auto& [id, user] : users_) user.allowance.replace_rate(messages, clock_.monotonic());
 }
 
 void ClientRegistry::leave(Users::value_type& user, const WebsocketClientId& client) {

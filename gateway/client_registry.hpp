@@ -25,6 +25,7 @@ class UserAllowance {
   // None: it may be sent; else how long to wait.
   [[nodiscard]] std::optional<std::chrono::milliseconds> refuse(MonotonicTime now);
   [[nodiscard]] bool is_full(MonotonicTime now);
+  void replace_rate(const BucketRate& rate, MonotonicTime now);
 
  private:
   std::mutex mutex_;
@@ -61,22 +62,24 @@ class ClientRegistry {
   };
 
   ClientRegistry(std::size_t sockets_per_user_max, const BucketRate& messages, const Clock& clock)
-      : sockets_per_user_max_(sockets_per_user_max), messages_(messages), clock_(clock) {}
+      : clock_(clock), sockets_per_user_max_(sockets_per_user_max), messages_(messages) {}
 
   // The client id is the wanted one where that is well-formed and free, else a new `ws_` + ULID.
   // Errors: overloaded (the user has as many sockets as he may have).
   [[nodiscard]] Result<Place> enter(const UserId& user, const std::optional<std::string>& wanted,
                                     Random& random);
   [[nodiscard]] std::size_t sockets() const;
+  // A user with more sockets keeps them.
+  void replace_limits(std::size_t sockets_per_user_max, const BucketRate& messages);
 
  private:
   void leave(Users::value_type& user, const WebsocketClientId& client);
   void forget_those_gone();
 
-  const std::size_t sockets_per_user_max_;
-  const BucketRate messages_;
   const Clock& clock_;
   mutable std::mutex mutex_;
+  std::size_t sockets_per_user_max_;               // guarded by mutex_
+  BucketRate messages_;                            // guarded by mutex_
   Users users_;                                    // guarded by mutex_
   std::unordered_set<WebsocketClientId> clients_;  // guarded by mutex_
   // Users without a socket whose allowance is not full again: who leaves and comes back has sent

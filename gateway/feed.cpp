@@ -1,11 +1,14 @@
 #include "gateway/feed.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace signalbox::gateway {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
+// A page of a catch-up from the window takes about as long.
+constexpr std::chrono::microseconds kAskedSlice{500};
 
 // What all partitions keep together, for the gauges.
 struct FeedSize {
@@ -62,6 +65,7 @@ void Feed::open() {
 
 void Feed::close() {
   executor_.cancel(timer_);
+  asked_.clear();
   partitions_.clear();
   scans_.close();
   posts_.flush();
@@ -106,33 +110,50 @@ void Feed::tick() {
   timer_ = executor_.call_at(now + kTick, [this] { tick(); });
 }
 
+void Feed::ask(Task task) {
+  executor_.post([this, task = std::move(task)]() mutable {
+    asked_.push_back(std::move(task));
+    if (asked_.size() == 1) serve_asked();
+  });
+}
+
+// What was asked stays in the queue while it is served, so that nobody else begins to.
+void Feed::serve_asked() {
+  const MonotonicTime until = parts_.clock.monotonic() + kAskedSlice;
+  while (!asked_.empty()) {
+    if (parts_.clock.monotonic() >= until) return executor_.post([this] { serve_asked(); });
+    asked_.front()();
+    asked_.pop_front();
+  }
+}
+
 void Feed::follow(StreamTicket ticket, StreamRequest request) {
-  executor_.post([this, ticket, request = std::move(request)]() mutable {
+  ask([this, ticket, request = std::move(request)]() mutable {
     if (PartitionFeed* const found = find_or_begin(ticket.partition))
       found->follow(ticket, std::move(request));
   });
 }
 
 void Feed::more(StreamTicket ticket) {
-  executor_.post([this, ticket] {
+  ask([this, ticket] {
     if (PartitionFeed* const found = find(ticket.partition)) found->more(ticket);
   });
 }
 
 void Feed::unfollow(Partition of, SessionId session) {
-  executor_.post([this, of, session] {
+  ask([this, of, session] {
     if (PartitionFeed* const found = find(of)) found->unfollow(session);
   });
 }
 
 void Feed::keep_reading(Partition partition) {
-  executor_.post([this, partition] {
+  ask([this, partition] {
     if (PartitionFeed* const found = find_or_begin(partition)) found->stay();
   });
 }
 
 void Feed::tell_positions() {
-  executor_.post([this] {
+  ask([this] {
     for (const auto& one : partitions_)
       if (one) one->tell_positions();
   });

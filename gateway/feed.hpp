@@ -5,6 +5,7 @@
 // thread unless they say otherwise, and take effect in the order they were called.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,7 @@ class Feed {
   void keep_reading(Partition partition);
   // Every stream is told where it stands.
   void tell_positions();
+  void replace_limits(const GatewayLimits& limits) { parts_.limits = limits; }
   // A job in line with the scans of streams (scan_queue.hpp); `dropped` runs on the executor.
   void scan(std::function<Task()> work, Task dropped);
 
@@ -54,6 +56,10 @@ class Feed {
 
  private:
   void tick();
+  // What sockets ask runs in order, a slice at a time: new events, which come to the executor
+  // directly, wait for no more than one however many sockets come back at once.
+  void ask(Task task);
+  void serve_asked();
   [[nodiscard]] PartitionFeed* find(Partition partition);
   // None once the feed is closed.
   [[nodiscard]] PartitionFeed* find_or_begin(Partition partition);
@@ -61,7 +67,8 @@ class Feed {
   Executor& executor_;
   ScanQueue scans_;
   StreamPosts posts_;
-  const FeedParts parts_;
+  FeedParts parts_;
+  std::deque<Task> asked_;
   std::uint64_t last_channel_ = 0;
   std::vector<std::unique_ptr<PartitionFeed>> partitions_;  // null: not read now
   TimerId timer_ = TimerId::none;

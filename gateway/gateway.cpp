@@ -44,19 +44,23 @@ bool wait_until(std::chrono::milliseconds longest, const std::function<bool()>& 
   return true;
 }
 
+SocketLimits socket_limits(const GatewayLimits& limits) {
+  return SocketLimits{.outbox_bytes_max = limits.outbox_bytes_max,
+                      .answers_bytes_max = limits.answers_bytes_max,
+                      .frames = limits.frames,
+                      .writable_bytes = limits.page_bytes_max,
+                      .batch_bytes_max = 2 * limits.page_bytes_max,
+                      .stall = limits.stall,
+                      .close_stalled = limits.close_stalled,
+                      .close_linger = limits.close_linger};
+}
+
 ServerOptions server_options(const GatewayOptions& options) {
-  const GatewayLimits& limits = options.limits;
-  return ServerOptions{.frame_bytes_max = limits.frame_bytes_max,
-                       .handshake = limits.handshake,
+  return ServerOptions{.frame_bytes_max = options.limits.frame_bytes_max,
+                       .handshake = options.limits.handshake,
                        .trusted_proxies = options.trusted_proxies,
                        .tls = options.tls,
-                       .socket = {.outbox_bytes_max = limits.outbox_bytes_max,
-                                  .answers_bytes_max = limits.answers_bytes_max,
-                                  .writable_bytes = limits.page_bytes_max,
-                                  .batch_bytes_max = 2 * limits.page_bytes_max,
-                                  .stall = limits.stall,
-                                  .close_stalled = limits.close_stalled,
-                                  .close_linger = limits.close_linger}};
+                       .socket = socket_limits(options.limits)};
 }
 
 HttpResponse bad_member(std::string_view code, const std::string& field, const std::string& what) {
@@ -100,8 +104,11 @@ HttpResponse give_dev_token(const TokenKey& key, const Clock& clock, const HttpR
 struct Gateway::Parts {
   // What one shard has for itself.
   struct ShardParts {
-    ShardParts(std::size_t index, std::uint64_t seed)
-        : thread("gateway-io-" + std::to_string(index)), random(seed) {}
+    ShardParts(std::size_t index, std::uint64_t seed, SessionOptions options)
+        : session_options(std::move(options)),
+          thread("gateway-io-" + std::to_string(index)),
+          random(seed) {}
+    SessionOptions session_options;  // of the thread, once that has started
     IoThread thread;
     Hub hub;
     Random random;
@@ -149,7 +156,7 @@ struct Gateway::Parts {
   const Clock& clock;
   prometheus::Registry& registry;
   GatewayOptions options;
-  SessionOptions session_options;
+  const SessionOptions session_options;  // as it was started; every shard has its own
   GatewayMetrics metrics;
   ClientRegistry clients;
   AddressLimit connects;
@@ -183,7 +190,8 @@ void Gateway::Parts::make_shards() {
   const std::size_t count =
       options.shards != 0 ? options.shards : std::max(1U, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < count; ++i) {
-    auto& shard = *shards.emplace_back(std::make_unique<ShardParts>(i, random.next()));
+    auto& shard =
+        *shards.emplace_back(std::make_unique<ShardParts>(i, random.next(), session_options));
     shard.thread.start();
     shard.journal.emplace(
         log, shard.thread, clock, shard.random, callbacks,
@@ -233,7 +241,7 @@ void Gateway::Parts::make_feed(event_store::UserHistory* history) {
                                              .metrics = metrics,
                                              .callbacks = callbacks,
                                              .make_frame = WebsocketServer::make_frame,
-                                             .options = session_options});
+                                             .options = shards[i]->session_options});
 }
 
 void Gateway::Parts::make_routes(event_store::UserHistory* history) {
@@ -397,6 +405,20 @@ void Gateway::replace_tls(const std::shared_ptr<asio::ssl::context>& tls) {
 void Gateway::replace_keys(KeySet keys) { parts_->authenticator.replace_keys(std::move(keys)); }
 void Gateway::replace_revocations(Revocations revocations) {
   parts_->authenticator.replace_revocations(std::move(revocations));
+}
+
+void Gateway::replace_limits(const GatewayLimits& wanted) {
+  Parts& parts = *parts_;
+  const GatewayLimits limits = live_limits(wanted, parts.options.limits);
+  parts.options.limits = limits;
+  parts.clients.replace_limits(limits.sockets_per_user_max, limits.messages);
+  parts.connects.replace_rate(limits.connects, parts.clock.monotonic());
+  parts.inbound_lag.replace_limits(limits.inbound_lag);
+  parts.server->replace_limits(limits.frame_bytes_max, limits.handshake, socket_limits(limits));
+  for (const auto& shard : parts.shards)
+    shard->thread.post([&own = shard->session_options, limits] { own.limits = limits; });
+  parts.feed_thread.post([&feed = *parts.feed, limits] { feed.replace_limits(limits); });
+  for (const auto& listener : parts.listeners) listener->replace_rate(limits.accepts_per_second);
 }
 
 void Gateway::drain(std::chrono::milliseconds grace) {

@@ -71,6 +71,9 @@ class Gateway {
   void replace_keys(KeySet keys);
   void replace_tls(const std::shared_ptr<asio::ssl::context>& tls);  // where there was one
   void replace_revocations(Revocations revocations);
+  // Those of live_limits(); `frame_bytes_max` and `handshake` for connections that come. Who has
+  // more than is allowed now keeps it. Before drain(), on the same thread.
+  void replace_limits(const GatewayLimits& wanted);
 
   // Stops accepting, tells every client when to come back, answers what was sent, closes (4000).
   // Blocking, at most `grace`.

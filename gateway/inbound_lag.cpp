@@ -11,8 +11,14 @@ constexpr std::size_t kMarksMax = 1024;
 
 }  // namespace
 
-InboundLag::InboundLag(const InboundLagLimits& limits, std::int32_t partitions) : limits_(limits) {
+InboundLag::InboundLag(const InboundLagLimits& limits, std::int32_t partitions)
+    : records_max_(limits.records_max), age_max_(limits.age_max) {
   for (std::int32_t i = 0; i < partitions; ++i) states_.push_back(std::make_unique<State>());
+}
+
+void InboundLag::replace_limits(const InboundLagLimits& limits) {
+  records_max_ = limits.records_max;
+  age_max_ = limits.age_max;
 }
 
 void InboundLag::judge_from(Partition partition, Offset end) {
@@ -70,7 +76,7 @@ bool InboundLag::judge(State& state, MonotonicTime now) {
   const Lag lag = measure(state, now);
   const int share = state.overloaded ? 2 : 1;
   state.overloaded =
-      lag.records * share >= limits_.records_max || lag.age * share >= limits_.age_max;
+      lag.records * share >= records_max_.load() || lag.age * share >= age_max_.load();
   return state.overloaded;
 }
 

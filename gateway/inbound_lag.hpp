@@ -6,6 +6,7 @@
 // reading began. Any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -48,6 +49,7 @@ class InboundLag {
   [[nodiscard]] Lag worst(MonotonicTime now) const;
   // One line for each partition that is overloaded.
   [[nodiscard]] std::vector<std::string> reasons(MonotonicTime now);
+  void replace_limits(const InboundLagLimits& limits);
 
  private:
   struct Mark {
@@ -68,7 +70,8 @@ class InboundLag {
   bool judge(State& state, MonotonicTime now);
   [[nodiscard]] State& at(Partition partition) const;
 
-  const InboundLagLimits limits_;
+  std::atomic<std::int64_t> records_max_;
+  std::atomic<std::chrono::milliseconds> age_max_;
   std::vector<std::unique_ptr<State>> states_;
 };
 

@@ -18,6 +18,7 @@ struct GatewayLimits {
   std::size_t sends_without_ack_max = 256;   // overloaded
   // Per user: messages, cancels and answers; rate_limited. Of a socket: facts about new tokens.
   BucketRate messages{20, 100};
+  BucketRate frames{200, 500};  // of a socket, pings too; further ones wait in the kernel
   std::chrono::milliseconds rate_limited_max{10'000};  // of refusals without a pause; close 4429
   BucketRate connects{64, 256};  // per address, but for the exempt ones; HTTP 429
   std::int64_t accepts_per_second =
@@ -53,5 +54,18 @@ struct GatewayLimits {
   // Between two tries to read a partition that cannot be read; its sockets are closed (4004).
   std::chrono::milliseconds partition_retry_max{10'000};
 };
+
+// The wanted limits, but for those that a gateway which runs keeps until it is started again.
+[[nodiscard]] inline GatewayLimits live_limits(GatewayLimits wanted,
+                                               const GatewayLimits& in_force) {
+  wanted.progress_bytes_max = in_force.progress_bytes_max;
+  wanted.log_scans_max = in_force.log_scans_max;
+  wanted.log_scans_waiting_max = in_force.log_scans_waiting_max;
+  wanted.history_requests_max = in_force.history_requests_max;
+  wanted.history_requests_per_user_max = in_force.history_requests_per_user_max;
+  wanted.connection_records_max = in_force.connection_records_max;
+  wanted.partition_retry_max = in_force.partition_retry_max;
+  return wanted;
+}
 
 }  // namespace signalbox::gateway

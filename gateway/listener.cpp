@@ -137,6 +137,13 @@ void Listener::drop_one() {
   state_->spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+void Listener::replace_rate(std::int64_t accepts_per_second) {
+  thread_.run_and_wait([this, accepts_per_second] {
+    accepts_.replace_rate({accepts_per_second, accepts_per_second},
+                          std::chrono::steady_clock::now());
+  });
+}
+
 void Listener::close() {
   thread_.run_and_wait([this] {
     std::error_code ignored;

@@ -41,6 +41,8 @@ class Listener {
   void start();
   // Any thread but its own; returns when nothing is accepted any more.
   void close();
+  // Any thread but its own, before close().
+  void replace_rate(std::int64_t accepts_per_second);
   // HOST:PORT as bound.
   [[nodiscard]] const std::string& address() const { return address_; }
 

@@ -21,7 +21,10 @@ void SocketLink::send(const FramePtr& frame) {
     answer_bytes_ = outbox_bytes_;
   }
   if (buffered_bytes() >= limits_.writable_bytes) above_mark_ = true;
-  if (answer_bytes_ > limits_.answers_bytes_max) hold_reading(true);
+  if (answer_bytes_ > limits_.answers_bytes_max) {
+    answers_held_ = true;
+    judge_reading();
+  }
   mark_dirty();
 }
 
@@ -63,8 +66,16 @@ StreamPlace SocketLink::place_after_queue() const {
   return place_;
 }
 
-void SocketLink::hold_reading(bool hold) {
+// Of a peer that is to end its own close is wanted.
+void SocketLink::judge_reading() {
+  const bool hold = !ended_ && (answers_held_ || frames_left_ <= 0);
   if (std::exchange(reading_held_, hold) != hold) writer_->hold_reading(hold);
+}
+
+// Questions cost a client nothing, their answers cost us: who asks without end waits in the kernel.
+void SocketLink::count_frame() {
+  --frames_left_;
+  if (frames_left_ == 0) judge_reading();
 }
 
 void SocketLink::ping() {
@@ -80,7 +91,7 @@ void SocketLink::close(CloseCode code, std::string_view reason) {
 void SocketLink::begin_end(SocketEnd end) {
   ended_ = true;
   end_ = std::move(end);
-  hold_reading(false);  // the peer's own close is wanted
+  judge_reading();
 }
 
 void SocketLink::drop_queue() {
@@ -122,7 +133,10 @@ void SocketLink::hand_over() {
   writer_->write(std::span(outbox_).subspan(outbox_head_, end - outbox_head_));
   outbox_bytes_ -= bytes;
   outbox_head_ = end;
-  if (answer_bytes_ <= limits_.answers_bytes_max / 2) hold_reading(false);
+  if (answer_bytes_ <= limits_.answers_bytes_max / 2) {
+    answers_held_ = false;
+    judge_reading();
+  }
   if (outbox_head_ < outbox_.size()) {
     drop_handed_over();
     // The kernel has taken the whole batch; the next one waits until other sockets had theirs.
@@ -162,7 +176,11 @@ void SocketLink::tick(MonotonicTime now) {
     drop_queue();
     return close(CloseCode::slow_consumer, "it has taken no byte for too long");
   }
-  if (!end) return session_->on_tick();
+  if (!end) {
+    frames_left_ = std::min(limits_.frames.burst, frames_left_ + limits_.frames.per_second);
+    judge_reading();
+    return session_->on_tick();
+  }
   drop_queue();
   close_sent_ = true;
   begin_end(*std::move(end));
@@ -191,7 +209,8 @@ void SocketLink::watch_end(MonotonicTime now) {
 }
 
 // A peer that sends pings and does not read must not make us hold the answers.
-bool SocketLink::may_answer_ping() const {
+bool SocketLink::may_answer_ping() {
+  count_frame();
   return writer_ != nullptr &&
          buffered_bytes() + writer_->queued() < limits_.pings_answered_bytes_max;
 }
@@ -202,7 +221,9 @@ void SocketLink::opened(SocketWriter& writer) {
 }
 
 void SocketLink::received(std::string_view text) {
-  if (!ended_ && writer_ != nullptr) session_->on_text(text);
+  if (ended_ || writer_ == nullptr) return;
+  count_frame();
+  session_->on_text(text);
 }
 
 void SocketLink::received_binary(std::string_view bytes) {

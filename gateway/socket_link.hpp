@@ -16,12 +16,14 @@
 
 #include "event-store/model/clock.hpp"
 #include "gateway/client_link.hpp"
+#include "gateway/token_bucket.hpp"
 
 namespace signalbox::gateway {
 
 struct SocketLimits {
-  std::size_t outbox_bytes_max = 256 * 1024;         // beyond: what is live is dropped, on_lagging
-  std::size_t answers_bytes_max = 64 * 1024;         // waiting; beyond: nothing more is read
+  std::size_t outbox_bytes_max = 256 * 1024;  // beyond: what is live is dropped, on_lagging
+  std::size_t answers_bytes_max = 64 * 1024;  // waiting; beyond: nothing more is read
+  BucketRate frames{200, 500};  // of its client, pings too; without any left nothing more is read
   std::size_t writable_bytes = 32 * 1024;            // on_writable when less is buffered again
   std::size_t batch_bytes_max = 64 * 1024;           // given to the writer at once
   std::size_t pings_answered_bytes_max = 16 * 1024;  // pings are not answered beyond this backlog
@@ -71,7 +73,10 @@ class SocketShard {
 class SocketLink final : public ClientLink, public std::enable_shared_from_this<SocketLink> {
  public:
   SocketLink(SocketShard& shard, const SocketLimits& limits, std::shared_ptr<SocketSession> session)
-      : shard_(shard), limits_(limits), session_(std::move(session)) {}
+      : shard_(shard),
+        limits_(limits),
+        session_(std::move(session)),
+        frames_left_(limits.frames.burst) {}
 
   // ClientLink
   void send(const FramePtr& frame) override;
@@ -96,9 +101,10 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void closed(CloseCode code, std::string_view reason);
 
   void flush();
-  void tick(MonotonicTime now);  // about once a second
+  void tick(MonotonicTime now);  // once a second
   void cut();                    // at once, without a word to the peer
-  [[nodiscard]] bool may_answer_ping() const;
+  // Of a ping that came: it counts as a frame.
+  [[nodiscard]] bool may_answer_ping();
 
   std::size_t index = 0;  // in the shard's list
 
@@ -114,7 +120,8 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   [[nodiscard]] bool is_bound(std::size_t at) const;
   // After the last event of the stream that was handed over or will be.
   [[nodiscard]] StreamPlace place_after_queue() const;
-  void hold_reading(bool hold);
+  void count_frame();
+  void judge_reading();
   [[nodiscard]] bool is_stalled(MonotonicTime now);
   void note_progress(MonotonicTime now);
 
@@ -130,6 +137,8 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   std::size_t answer_bytes_ = 0;  // of outbox_bytes_: answers, and all before bound_
   StreamPlace place_;             // after the last event that was handed over
   bool lagging_ = false;          // frames were dropped, the session does not know yet
+  std::int64_t frames_left_;      // below 0: of one read came more than it had left
+  bool answers_held_ = false;
   bool reading_held_ = false;
   bool dirty_ = false;
   bool above_mark_ = false;

@@ -20,6 +20,12 @@ class TokenBucket {
   TokenBucket(const BucketRate& rate, MonotonicTime now)
       : rate_(rate), tokens_(static_cast<double>(rate.burst)), at_(now) {}
 
+  // What it has by now stays, as far as the new burst reaches.
+  void replace_rate(const BucketRate& rate, MonotonicTime now) {
+    fill(now);
+    rate_ = rate;
+    fill(now);
+  }
   [[nodiscard]] bool take(MonotonicTime now) {
     fill(now);
     if (tokens_ < 1) return false;

@@ -18,6 +18,8 @@ namespace {
 
 // After the answer to a request: for what its client still sends.
 constexpr std::chrono::milliseconds kAnswerLinger{1'000};
+constexpr std::chrono::milliseconds kTick{1'000};  // of a link
+constexpr std::size_t kTurns = 10;                 // in one
 
 // websocketpp finds out the byte order when it is first asked, in a plain static. It is asked here,
 // before there are threads, so that no two of them find it out at once.
@@ -142,6 +144,8 @@ class WebsocketServer::Shard final : public SocketShard,
   void start();
   void adopt(const AcceptedSocket& socket, int port, Security security);
   void replace_tls(std::shared_ptr<asio::ssl::context> tls) { tls_ = std::move(tls); }
+  void replace_limits(std::size_t frame_bytes_max, std::chrono::milliseconds handshake,
+                      const SocketLimits& socket);
   void close_all(CloseCode code, const std::string& reason);
   void cut_all();
   [[nodiscard]] IoThread& thread() { return thread_; }
@@ -167,13 +171,14 @@ class WebsocketServer::Shard final : public SocketShard,
 
   const std::size_t index_;
   IoThread& thread_;
-  const ServerOptions options_;
+  ServerOptions options_;
   const UpgradeHandler on_upgrade_;
   const RequestHandler on_request_;
   std::shared_ptr<asio::ssl::context> tls_;
   Endpoint endpoint_;
   bool closing_ = false;
   std::vector<std::shared_ptr<SocketLink>> links_;  // open
+  std::size_t turn_ = 0;                            // of their ticks
   std::unordered_map<ConnectionExtra*, wspp::connection_hdl> unopened_;
   // Plain requests, from being read to the end of their connection. websocketpp forgets the
   // connection whose answer comes later, and has no time limit for it.
@@ -196,12 +201,8 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
       tls_(options_.tls) {
   endpoint_.init_asio(&thread.context());
   endpoint_.set_user_agent("");
-  endpoint_.set_max_message_size(options_.frame_bytes_max);
   endpoint_.set_max_http_body_size(options_.http_body_bytes_max);
-  endpoint_.set_open_handshake_timeout(static_cast<long>(options_.handshake.count()));
-  // The links watch their ends themselves; this one is for connections that have none any more.
-  endpoint_.set_close_handshake_timeout(
-      static_cast<long>((options_.socket.close_linger + std::chrono::seconds(2)).count()));
+  replace_limits(options_.frame_bytes_max, options_.handshake, options_.socket);
   endpoint_.set_validate_handler([this](const auto& handle) { return validate(handle); });
   endpoint_.set_http_handler([this](const auto& handle) { answer_http(handle); });
   endpoint_.set_open_handler([this](const auto& handle) { open(handle); });
@@ -226,6 +227,19 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
   });
   endpoint_.set_pong_handler(
       [this](const auto& handle, const std::string&) { connection_of(handle)->link->alive(); });
+}
+
+void WebsocketServer::Shard::replace_limits(std::size_t frame_bytes_max,
+                                            std::chrono::milliseconds handshake,
+                                            const SocketLimits& socket) {
+  options_.frame_bytes_max = frame_bytes_max;
+  options_.handshake = handshake;
+  options_.socket = socket;
+  endpoint_.set_max_message_size(frame_bytes_max);
+  endpoint_.set_open_handshake_timeout(static_cast<long>(handshake.count()));
+  // The links watch their ends themselves; this one is for connections that have none any more.
+  endpoint_.set_close_handshake_timeout(
+      static_cast<long>((socket.close_linger + std::chrono::seconds(2)).count()));
 }
 
 void WebsocketServer::Shard::start() {
@@ -375,12 +389,14 @@ void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
   --connections;
 }
 
+// A part of the links at a time: what they hold back until their tick does not come at once.
 void WebsocketServer::Shard::tick() {
   // Closing is always deferred to flush(), so the list does not change here.
   const MonotonicTime now = std::chrono::steady_clock::now();
-  for (const auto& link : links_) link->tick(now);
-  hurry_http();
-  thread_.call_at(now + std::chrono::seconds(1), [this] { tick(); });
+  for (std::size_t i = turn_; i < links_.size(); i += kTurns) links_[i]->tick(now);
+  if (turn_ == 0) hurry_http();
+  turn_ = (turn_ + 1) % kTurns;
+  thread_.call_at(now + kTick / kTurns, [this] { tick(); });
 }
 
 void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason) {
@@ -421,6 +437,15 @@ void WebsocketServer::adopt(AcceptedSocket socket, int port, Security security) 
 
 void WebsocketServer::replace_tls(const std::shared_ptr<asio::ssl::context>& tls) {
   for (const auto& shard : shards_) shard->thread().post([shard, tls] { shard->replace_tls(tls); });
+}
+
+void WebsocketServer::replace_limits(std::size_t frame_bytes_max,
+                                     std::chrono::milliseconds handshake,
+                                     const SocketLimits& socket) {
+  for (const auto& shard : shards_)
+    shard->thread().post([shard, frame_bytes_max, handshake, socket] {
+      shard->replace_limits(frame_bytes_max, handshake, socket);
+    });
 }
 
 std::size_t WebsocketServer::connections() const {

@@ -66,6 +66,9 @@ class WebsocketServer {
   void adopt(AcceptedSocket socket, int port, Security security = Security::none);
   // For connections that come from now on.
   void replace_tls(const std::shared_ptr<asio::ssl::context>& tls);
+  // Of open sockets too, but for `frame_bytes_max` and `handshake`. Returns at once.
+  void replace_limits(std::size_t frame_bytes_max, std::chrono::milliseconds handshake,
+                      const SocketLimits& socket);
   // Connections of all kinds, from hand-off to the close of the descriptor.
   [[nodiscard]] std::size_t connections() const;
   // Closes all sockets; with their threads still running. Returns at once.

@@ -19,6 +19,13 @@ Router::Router(RouterServices services, RouterOptions options,
 
 Router::~Router() { services_.executor.cancel(status_timer_); }
 
+void Router::replace_limits(const RoutingLimits& limits, std::size_t started_runs_max) {
+  options_.rules.limits.queue_per_thread = limits.queue_per_thread;
+  options_.rules.limits.runs_per_user = limits.runs_per_user;
+  options_.rules.limits.waiting_per_user = limits.waiting_per_user;
+  options_.started_runs_max = started_runs_max;
+}
+
 void Router::start() {
   membership_ = services_.log.join(options_.group, services_.executor, *this);
   refresh_status();

@@ -34,6 +34,9 @@ class Router final : private event_store::MembershipSink {
   // Leaves the group, releases every partition, then calls back. Once; not when it is destroyed
   // before.
   void drain(std::function<void()> done);
+  // For what is decided from now on: what runs or waits already is not ended. Its executor's
+  // thread.
+  void replace_limits(const RoutingLimits& limits, std::size_t started_runs_max);
 
   [[nodiscard]] const RouterCounters& counters() const { return counters_; }
   // One sentence for every partition that is not served, empty when all are. Any thread; as of the

@@ -29,7 +29,8 @@ constexpr std::chrono::milliseconds kReadyPoll{10};
 constexpr std::chrono::milliseconds kReasonShown{10'000};
 
 struct ServeArguments {
-  std::string name;  // of the subcommand
+  std::string name;       // of the subcommand
+  ServeOptions defaults;  // before anything was read
   ServeOptions options;
   Config config = describe(options);
   ConfigSources sources;
@@ -82,6 +83,34 @@ void tell_address(const std::string& url, const std::vector<std::string>& waits_
   std::fflush(stdout);
 }
 
+// Settings that are wrong change nothing: the service goes on with those it has.
+void reread_limits(ServeArguments& arguments, Service& service) {
+  ServeOptions wanted = arguments.defaults;
+  Config config = describe(wanted);
+  auto done = arguments.sources.read(config);
+  if (done) done = check(wanted);
+  if (!done) return spdlog::warn("SIGHUP: {}; the limits stay as they are", done.error().message);
+  std::vector<std::string> changed;
+  std::vector<std::string> of_next_start;
+  for (const auto& [key, entry] : config.entries()) {
+    const auto known = arguments.config.entries().find(key);
+    const std::string value = entry.setting.show();
+    if (known == arguments.config.entries().end() || known->second.setting.show() == value)
+      continue;
+    if (entry.setting.is_live)
+      changed.push_back(key + " is " + value + " now");
+    else
+      of_next_start.push_back(key + " has changed; that takes effect at the next start");
+  }
+  ServeOptions& options = arguments.options;
+  options.limits = gateway::live_limits(wanted.limits, options.limits);
+  options.router.rules.limits = wanted.router.rules.limits;
+  options.router.started_runs_max = wanted.router.started_runs_max;
+  service.replace_limits(options);
+  for (const std::string& line : changed) spdlog::info("SIGHUP: {}", line);
+  for (const std::string& line : of_next_start) spdlog::warn("SIGHUP: {}", line);
+}
+
 int run_serve(ServeArguments& arguments) {
   if (auto done = arguments.sources.read(arguments.config); !done)
     return refuse(arguments, done.error());
@@ -105,7 +134,8 @@ int run_serve(ServeArguments& arguments) {
                arguments.options.data);
 
   const ShutdownSignal::Reason reason = shutdown.wait([&] {
-    spdlog::info("SIGHUP: keys, revocations and certificate are read anew");
+    spdlog::info("SIGHUP: limits, keys, revocations and certificate are read anew");
+    reread_limits(arguments, **service);
     (*service)->reload();
   });
   if (reason.exit_code != kExitOk) shutdown.sleep_until_signal(kReasonShown);
@@ -124,6 +154,7 @@ Subcommand add_role(CLI::App& program, const AddAgents& add_agents, const std::s
   arguments->options.add_agents = add_agents;
   for (std::string& agent : names_of(add_agents))
     arguments->options.agents.push_back(std::move(agent));
+  arguments->defaults = arguments->options;
   CLI::App* app = program.add_subcommand(name, about);
   arguments->sources.add_to(*app, arguments->config);
   app->footer(

@@ -54,7 +54,7 @@ void ServeMetrics::add_travelling(const event_store::TravellingSnapshotStore& st
               [&counters] { return static_cast<double>(counters.rewritten); });
 }
 
-void ServeMetrics::add_limits(const Config& config) {
+void ServeMetrics::show_limits(const Config& config) {
   static constexpr std::string_view kTable = "limits.";
   auto& family = prometheus::BuildGauge()
                      .Name("signalbox_limit")

@@ -42,8 +42,9 @@ class ServeMetrics {
   ServeMetrics(const ServeMetrics&) = delete;
   ServeMetrics& operator=(const ServeMetrics&) = delete;
 
-  // One gauge per key under `limits.` that is a number or a duration, in seconds.
-  void add_limits(const Config& config);
+  // One gauge per key under `limits.` that is a number or a duration, in seconds; again: as they
+  // are now.
+  void show_limits(const Config& config);
   void update();
 
  private:

@@ -91,72 +91,108 @@ void add_audit(Config& config, ServeOptions& options) {
 
 void add_rate_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.messages_per_second", "sends of one user, on average",
-                             limits.messages.per_second, 1, 1'000'000));
+                             limits.messages.per_second, 1, 1'000'000)
+                 .live());
   config.add(integer_setting("limits.messages_burst", "sends of one user at once",
-                             limits.messages.burst, 1, 1'000'000));
+                             limits.messages.burst, 1, 1'000'000)
+                 .live());
+  config.add(integer_setting("limits.frames_per_second", "frames of one socket, on average",
+                             limits.frames.per_second, 1, 1'000'000)
+                 .live());
+  config.add(integer_setting("limits.frames_burst", "frames of one socket at once",
+                             limits.frames.burst, 1, 1'000'000)
+                 .live());
   config.add(duration_setting("limits.rate_limited_max",
                               "of sends refused without a second's pause until 4429",
-                              limits.rate_limited_max, seconds(1), hours(1)));
+                              limits.rate_limited_max, seconds(1), hours(1))
+                 .live());
   config.add(integer_setting("limits.connects_per_second", "connects of one address, on average",
-                             limits.connects.per_second, 1, 1'000'000));
+                             limits.connects.per_second, 1, 1'000'000)
+                 .live());
   config.add(integer_setting("limits.connects_burst", "connects of one address at once",
-                             limits.connects.burst, 1, 1'000'000));
+                             limits.connects.burst, 1, 1'000'000)
+                 .live());
   config.add(integer_setting("limits.accepts_per_second", "connections accepted a second",
-                             limits.accepts_per_second, 1, 1'000'000));
+                             limits.accepts_per_second, 1, 1'000'000)
+                 .live());
   config.add(integer_setting("limits.reconnects_per_second",
                              "clients of a gateway that stops told to come back in one second",
-                             limits.reconnects_per_second, 1, 1'000'000));
+                             limits.reconnects_per_second, 1, 1'000'000)
+                 .live());
   config.add(integer_setting("limits.inbound_lag_records",
                              "acknowledged records a router may be behind; overloaded",
-                             limits.inbound_lag.records_max, 2, 1'000'000'000));
+                             limits.inbound_lag.records_max, 2, 1'000'000'000)
+                 .live());
   config.add(duration_setting("limits.inbound_lag_age",
                               "a router may be behind with an acknowledged record; overloaded",
-                              limits.inbound_lag.age_max, seconds(1), hours(24)));
+                              limits.inbound_lag.age_max, seconds(1), hours(24))
+                 .live());
 }
 
 void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.content_bytes_max", "bytes of a message's content",
-                             limits.content_bytes_max, 1, 262'144));
+                             limits.content_bytes_max, 1, 262'144)
+                 .live());
   config.add(integer_setting("limits.frame_bytes_max", "bytes of a client's frame",
-                             limits.frame_bytes_max, 1024, 16 * kMebibyte));
+                             limits.frame_bytes_max, 1024, 16 * kMebibyte)
+                 .live());
   config.add(
-      integer_setting("limits.depth_max", "nesting of a client's frame", limits.depth_max, 2, 256));
+      integer_setting("limits.depth_max", "nesting of a client's frame", limits.depth_max, 2, 256)
+          .live());
   config.add(integer_setting("limits.sockets_per_user_max", "sockets of one user on this gateway",
-                             limits.sockets_per_user_max, 1, 10'000));
+                             limits.sockets_per_user_max, 1, 10'000)
+                 .live());
   config.add(integer_setting("limits.sends_without_ack_max", "sends of one socket not answered yet",
-                             limits.sends_without_ack_max, 1, 65'536));
+                             limits.sends_without_ack_max, 1, 65'536)
+                 .live());
   config.add(duration_setting("limits.handshake", "for the whole HTTP handshake", limits.handshake,
-                              milliseconds(100), minutes(5)));
+                              milliseconds(100), minutes(5))
+                 .live());
   config.add(duration_setting("limits.authentication", "for the first frame to bring a token",
-                              limits.authentication, milliseconds(100), minutes(5)));
+                              limits.authentication, milliseconds(100), minutes(5))
+                 .live());
   config.add(duration_setting("limits.heartbeat", "between two pings of the server",
-                              limits.heartbeat, seconds(1), minutes(10)));
+                              limits.heartbeat, seconds(1), minutes(10))
+                 .live());
   config.add(duration_setting("limits.heartbeat_lost", "without a sign of life until 4002",
-                              limits.heartbeat_lost, seconds(2), hours(1)));
+                              limits.heartbeat_lost, seconds(2), hours(1))
+                 .live());
+}
+
+void add_stream_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.window_bytes_max", "bytes of recent events per partition",
-                             limits.window_bytes_max, 64 * 1024, 4096 * kMebibyte));
+                             limits.window_bytes_max, 64 * 1024, 4096 * kMebibyte)
+                 .live());
   config.add(duration_setting("limits.window_age_max", "age of recent events kept in memory",
-                              limits.window_age_max, seconds(1), hours(24)));
+                              limits.window_age_max, seconds(1), hours(24))
+                 .live());
   config.add(duration_setting("limits.partition_idle_max",
                               "a partition none of whose users has a socket is read on",
-                              limits.partition_idle_max, seconds(1), hours(24)));
+                              limits.partition_idle_max, seconds(1), hours(24))
+                 .live());
   config.add(integer_setting("limits.progress_bytes_max", "bytes of open answers per partition",
                              limits.progress_bytes_max, 64 * 1024, 1024 * kMebibyte));
   config.add(integer_setting("limits.page_bytes_max", "bytes of a catch-up before it waits",
-                             limits.page_bytes_max, 4096, 16 * kMebibyte));
+                             limits.page_bytes_max, 4096, 16 * kMebibyte)
+                 .live());
   config.add(integer_setting("limits.outbox_bytes_max",
                              "bytes a socket may be behind; it turns to pull mode",
-                             limits.outbox_bytes_max, 16 * 1024, 1024 * kMebibyte));
+                             limits.outbox_bytes_max, 16 * 1024, 1024 * kMebibyte)
+                 .live());
   config.add(integer_setting("limits.answers_bytes_max",
                              "bytes of answers that wait; nothing more is read of the socket",
-                             limits.answers_bytes_max, 4096, 16 * kMebibyte));
+                             limits.answers_bytes_max, 4096, 16 * kMebibyte)
+                 .live());
   config.add(duration_setting("limits.stall", "without a byte taken by the socket until 4001",
-                              limits.stall, seconds(2), hours(1)));
+                              limits.stall, seconds(2), hours(1))
+                 .live());
   config.add(duration_setting("limits.close_stalled",
                               "a closing socket takes nothing, then it is cut",
-                              limits.close_stalled, milliseconds(100), minutes(5)));
+                              limits.close_stalled, milliseconds(100), minutes(5))
+                 .live());
   config.add(duration_setting("limits.close_linger", "a closing socket lives at most",
-                              limits.close_linger, milliseconds(100), minutes(10)));
+                              limits.close_linger, milliseconds(100), minutes(10))
+                 .live());
   config.add(integer_setting("limits.log_scans_max", "reads of old log at a time",
                              limits.log_scans_max, 1, 64));
   config.add(integer_setting("limits.log_scans_waiting_max",
@@ -178,13 +214,17 @@ void add_socket_limits(Config& config, gateway::GatewayLimits& limits) {
 void add_run_limits(Config& config, router::RouterOptions& options) {
   router::RoutingLimits& limits = options.rules.limits;
   config.add(integer_setting("limits.queue_per_thread", "runs that wait behind one of their thread",
-                             limits.queue_per_thread, 0, 1024));
+                             limits.queue_per_thread, 0, 1024)
+                 .live());
   config.add(integer_setting("limits.runs_per_user", "runs of one user at a time",
-                             limits.runs_per_user, 1, 256));
+                             limits.runs_per_user, 1, 256)
+                 .live());
   config.add(integer_setting("limits.waiting_per_user", "runs of one user that wait",
-                             limits.waiting_per_user, 1, 4096));
+                             limits.waiting_per_user, 1, 4096)
+                 .live());
   config.add(integer_setting("limits.started_runs_max", "runs of one partition at a time",
-                             options.started_runs_max, 1, 65'536));
+                             options.started_runs_max, 1, 65'536)
+                 .live());
   config.add(duration_setting("limits.step", "for one step of a run",
                               options.supervisor.step_deadline, milliseconds(100), hours(24)));
   config.add(duration_setting("limits.run", "for a whole run", options.supervisor.run_deadline,
@@ -327,6 +367,7 @@ Config describe(ServeOptions& options) {
   add_audit(config, options);
   add_rate_limits(config, options.limits);
   add_socket_limits(config, options.limits);
+  add_stream_limits(config, options.limits);
   add_run_limits(config, options.router);
   add_log(config, options);
   add_kafka(config, options.kafka);

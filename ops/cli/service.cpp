@@ -38,7 +38,7 @@ void Service::Parts::start_metrics(const ServeOptions& options) {
                                                 {"audit-verify-0", &verify_threads[0]},
                                                 {"audit-verify-1", &verify_threads[1]}}});
     ServeOptions shown = options;
-    metrics->add_limits(describe(shown));
+    metrics->show_limits(describe(shown));
     keep_house();
   });
 }
@@ -127,6 +127,20 @@ void Service::reload() {
     parts_->gateway->replace_tls(*loaded);
   else
     spdlog::warn("{}; the certificate that was read before stays in force", loaded.error().message);
+}
+
+void Service::replace_limits(const ServeOptions& options) {
+  Parts& parts = *parts_;
+  if (parts.gateway) parts.gateway->replace_limits(options.limits);
+  if (parts.router)
+    parts.router_thread.post([&router = *parts.router, limits = options.router.rules.limits,
+                              started_runs_max = options.router.started_runs_max] {
+      router.replace_limits(limits, started_runs_max);
+    });
+  parts.archive_thread.run([&] {
+    ServeOptions shown = options;
+    parts.metrics->show_limits(describe(shown));
+  });
 }
 
 void Service::drain(std::chrono::milliseconds grace) {

@@ -36,6 +36,8 @@ class Service {
   [[nodiscard]] std::vector<std::string> not_ready() const;
   // Reads keys and revocations anew, soon, and the certificate at once. Blocking.
   void reload();
+  // Takes those limits of `options` whose settings are live, and shows all of them. Before drain().
+  void replace_limits(const ServeOptions& options);
   // Stops accepting, tells clients when to come back, releases the partitions. Blocking, at most
   // twice `grace`.
   void drain(std::chrono::milliseconds grace);

@@ -26,9 +26,14 @@ struct Setting {
   std::function<bool(const std::vector<std::string>&)> set;
   std::function<std::string()> show;  // the value as TOML
   std::string flag{};                 // `--listen`; empty: file and environment only
+  bool is_live = false;               // a service that runs takes a new value at SIGHUP
 
   [[nodiscard]] Setting with_flag(std::string name) && {
     flag = std::move(name);
+    return std::move(*this);
+  }
+  [[nodiscard]] Setting live() && {
+    is_live = true;
     return std::move(*this);
   }
 };

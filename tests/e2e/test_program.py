@@ -88,7 +88,7 @@ def test_a_bench_of_a_service_that_is_not_there_says_so_at_once(request):
 def test_bench_chat_draws_its_progress_on_a_terminal_and_only_there(service, request):
     command = [request.config.getoption("--program"), "bench", "chat",
                "--url", f"ws://{service.address}/ws", "--conversations", PLAYBOOK, "--users", "20",
-               "--limit", "400"]
+               "--limit", "1500"]
     ours, theirs = os.openpty()
     with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as bench:
         os.close(theirs)
@@ -136,7 +136,8 @@ CONTRACT_LIMITS = {
     "messages_per_second": 20, "messages_burst": 100, "rate_limited_max": 10,
     "connects_per_second": 64, "connects_burst": 256, "handshake": 10, "authentication": 5,
     "heartbeat": 25, "heartbeat_lost": 60, "queue_per_thread": 16, "runs_per_user": 8, "step": 60,
-    "run": 15 * 60, "inbound_lag_records": 5000, "inbound_lag_age": 30, "started_runs_max": 256,
+    "run": 15 * 60, "inbound_lag_records": 5000, "inbound_lag_age": 30, "frames_per_second": 200, "frames_burst": 500,
+    "started_runs_max": 256,
     "waiting_per_user": 128, "outbox_bytes_max": 256 * 1024, "stall": 60,
     "window_bytes_max": 64 << 20, "window_age_max": 600, "log_scans_max": 2}
 

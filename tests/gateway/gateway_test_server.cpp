@@ -194,6 +194,8 @@ Settings read_settings(int argc, char** argv) {
       {"heartbeat_lost", [&](long n) { limits.heartbeat_lost = std::chrono::milliseconds(n); }},
       {"window_bytes_max", [&](long n) { limits.window_bytes_max = static_cast<std::size_t>(n); }},
       {"messages_burst", [&](long n) { limits.messages.burst = n; }},
+      {"frames_burst", [&](long n) { limits.frames.burst = n; }},
+      {"frames_per_second", [&](long n) { limits.frames.per_second = n; }},
       {"rate_limited_max", [&](long n) { limits.rate_limited_max = std::chrono::milliseconds(n); }},
       {"connects_burst", [&](long n) { limits.connects.burst = n; }},
       {"connects_per_second", [&](long n) { limits.connects.per_second = n; }},

@@ -25,6 +25,15 @@ TEST(TokenBucket, gives_its_burst_at_once_and_then_its_rate) {
   EXPECT_TRUE(bucket.is_full(kStart + seconds(6)));
 }
 
+TEST(TokenBucket, with_another_rate_keeps_what_it_has_as_far_as_the_burst_reaches) {
+  TokenBucket bucket({.per_second = 20, .burst = 100}, kStart);
+  bucket.replace_rate({.per_second = 1, .burst = 3}, kStart);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(bucket.take(kStart));
+  EXPECT_EQ(bucket.wait(kStart), seconds(1));
+  bucket.replace_rate({.per_second = 2, .burst = 50}, kStart);
+  EXPECT_EQ(bucket.wait(kStart), milliseconds(500)) << "a new burst is not a gift";
+}
+
 TEST(AddressRange, holds_what_is_in_it) {
   const auto in = [](const std::string& range, const std::string& address) {
     return AddressRange::parse(range)->contains(*parse_address(address));
@@ -60,6 +69,13 @@ TEST_F(AddressLimitTest, counts_each_address_for_itself) {
   EXPECT_FALSE(refused("192.0.2.2"));
   EXPECT_EQ(limit.refuse("192.0.2.1", kStart), milliseconds(500));
   EXPECT_FALSE(refused("192.0.2.1", kStart + milliseconds(500)));
+}
+
+TEST_F(AddressLimitTest, another_rate_is_of_addresses_that_are_known_too) {
+  EXPECT_FALSE(refused("192.0.2.1"));
+  limit.replace_rate({.per_second = 10, .burst = 1}, kStart);
+  EXPECT_FALSE(refused("192.0.2.1"));
+  EXPECT_EQ(limit.refuse("192.0.2.1", kStart), milliseconds(100));
 }
 
 TEST_F(AddressLimitTest, takes_a_network_of_ipv6_for_one_address) {
@@ -108,6 +124,16 @@ TEST_F(InboundLagTest, is_the_distance_between_what_was_acked_and_what_was_decid
   EXPECT_THAT(lag.reasons(kStart),
               testing::ElementsAre("partition 0: overloaded, the router is 10 records and 0 ms "
                                    "behind"));
+}
+
+TEST_F(InboundLagTest, is_judged_by_the_limits_of_now) {
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(lag.note_acked(Partition(1), Offset(i), kStart));
+  EXPECT_FALSE(lag.is_overloaded(Partition(1), kStart));
+  lag.replace_limits({.records_max = 5, .age_max = seconds(30)});
+  EXPECT_TRUE(lag.is_overloaded(Partition(1), kStart));
+  lag.replace_limits({.records_max = 100, .age_max = seconds(1)});
+  EXPECT_FALSE(lag.is_overloaded(Partition(1), kStart));
+  EXPECT_TRUE(lag.is_overloaded(Partition(1), kStart + seconds(1)));
 }
 
 TEST_F(InboundLagTest, lets_messages_in_again_below_half) {

@@ -36,6 +36,7 @@ class SocketLinkTest : public testing::Test, public SocketShard, public SocketWr
     limits.batch_bytes_max = 200;
     limits.pings_answered_bytes_max = 150;
     limits.answers_bytes_max = 500;
+    limits.frames = {.per_second = 2, .burst = 5};
     limits.stall = std::chrono::seconds(5);
     limits.close_stalled = std::chrono::seconds(2);
     limits.close_linger = std::chrono::seconds(10);
@@ -277,6 +278,34 @@ TEST_F(SocketLinkTest, a_peer_that_reads_no_answers_is_not_read_either) {
   EXPECT_FALSE(held);
   kernel_takes();
   EXPECT_EQ(link->buffered_bytes(), 0U);
+}
+
+TEST_F(SocketLinkTest, a_peer_that_sends_more_frames_than_it_has_left_is_not_read_for_a_while) {
+  for (int i = 0; i < 3; ++i) link->received("question");
+  static_cast<void>(link->may_answer_ping());
+  EXPECT_FALSE(held);
+  link->received("question");
+  EXPECT_TRUE(held);
+  for (int i = 0; i < 4; ++i) link->received("of the same read");
+  EXPECT_EQ(session->texts.size(), 8U);
+  pass(2);
+  EXPECT_TRUE(held);
+  pass(1);
+  EXPECT_FALSE(held);
+  pass(10);
+  for (int i = 0; i < 5; ++i) link->received("question");
+  EXPECT_TRUE(held);
+}
+
+TEST_F(SocketLinkTest, a_peer_that_sends_too_much_and_reads_nothing_is_not_read_for_either_reason) {
+  for (int i = 0; i < 5; ++i) link->received("question");
+  for (int i = 0; i < 6; ++i) send(90);
+  flush();
+  kernel_takes();
+  EXPECT_TRUE(held) << "its answers are gone, it has no frames left";
+  for (int i = 0; i < 6; ++i) send(90);
+  pass(1);
+  EXPECT_TRUE(held) << "it has frames left, its answers wait";
 }
 
 TEST_F(SocketLinkTest, reading_goes_on_when_the_link_ends_so_that_the_peers_close_is_seen) {
