@@ -99,6 +99,13 @@ Result<void> create_missing(KafkaAdmin& admin, const KafkaOptions& options,
   else if (!found.topics.empty())
     partitions = found.topics.begin()->second.partitions;
   const std::int32_t replication = replication_of(wanted, admin.brokers());
+  if (loses_with_one_disk(replication, admin.brokers()))
+    return failure(Errc::bad_config,
+                   "--replication " + std::to_string(replication) + " on a cluster of " +
+                       std::to_string(admin.brokers()) +
+                       " brokers: a lost disk takes the partition along, and no role starts on it; "
+                       "leave it out, or ask for more",
+                   "replication");
   std::vector<KafkaAdmin::NewTopic> missing;
   for (const Topic topic : all_topics())
     if (!found.topics.contains(topic))

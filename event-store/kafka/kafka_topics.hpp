@@ -27,7 +27,8 @@ struct TopicsReport {
 
 // Makes the topics that are missing and writes a log_genesis at the beginning of each partition of
 // events that is empty; then as check_topics. Again after it was interrupted, or by two at a time,
-// it ends with one log all the same.
+// it ends with one log all the same. Error bad_config also: one replica was asked for where there
+// are brokers for more.
 [[nodiscard]] Result<TopicsReport> create_topics(const KafkaOptions& options,
                                                  const TopicsWanted& wanted, const Clock& clock,
                                                  Random& random,

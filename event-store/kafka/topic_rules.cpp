@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kMinInsync = "min.insync.replicas";
 constexpr std::string_view kUnlimited = "-1";
+constexpr std::int32_t kLeastReplication = 2;  // where there is more than one broker
 
 enum class Must : std::uint8_t {
   equal,
@@ -157,14 +158,16 @@ class Judge {
                ? tool("kafka-topics.sh",
                       "--alter --topic " + name + " --partitions " + std::to_string(partitions))
                : "none: partitions cannot be taken away; create the topics under another prefix"});
-    const std::int32_t replication = replication_of(wanted_, found_.brokers);
+    const bool loses = loses_with_one_disk(found.replication, found_.brokers);
+    const std::int32_t replication =
+        std::max(replication_of(wanted_, found_.brokers), loses ? kLeastReplication : 0);
     if (found.replication < replication)
       add({name, "replication factor", std::to_string(found.replication),
            std::to_string(replication), "a lost disk takes the partition along",
            tool("kafka-reassign-partitions.sh", "--execute --reassignment-json-file FILE, with " +
                                                     std::to_string(replication) +
                                                     " replicas for every partition of " + name),
-           false});
+           loses && is_truth(topic)});
   }
 
   void judge_settings(Topic topic, const FoundTopic& found) {
@@ -250,6 +253,10 @@ std::int32_t replication_of(const TopicsWanted& wanted, std::int32_t brokers) {
 
 std::int32_t min_insync_of(const TopicsWanted& wanted, std::int32_t replication) {
   return wanted.min_insync.value_or(std::min(2, replication));
+}
+
+bool loses_with_one_disk(std::int32_t replication, std::int32_t brokers) {
+  return replication < kLeastReplication && brokers > 1;
 }
 
 std::map<std::string, std::string> topic_settings(Topic topic, std::int32_t min_insync) {

@@ -56,6 +56,9 @@ struct TopicDeviation {
 [[nodiscard]] std::string to_text(const TopicDeviation& deviation);
 
 [[nodiscard]] std::int32_t replication_of(const TopicsWanted& wanted, std::int32_t brokers);
+// One replica of each partition, though the cluster has brokers for more: whoever loses that disk
+// loses what was acknowledged. On a single broker there is no choice.
+[[nodiscard]] bool loses_with_one_disk(std::int32_t replication, std::int32_t brokers);
 
 // The settings a topic is created with, by the broker's names.
 [[nodiscard]] std::map<std::string, std::string> topic_settings(Topic topic,

@@ -95,21 +95,53 @@ TEST(TopicRules, MoreThanTheLeastIsFine) {
   EXPECT_THAT(judge(found), IsEmpty());
 }
 
-TEST(TopicRules, OneBrokerHoldsOneReplicaAndThatIsNoDeviation) {
+// As one broker's own cluster makes them.
+FoundTopics with_one_replica(std::int32_t brokers) {
   FoundTopics found = good();
-  found.brokers = 1;
+  found.brokers = brokers;
   for (auto& [topic, one] : found.topics) {
     one.replication = 1;
     one.settings["min.insync.replicas"] = "1";
   }
-  EXPECT_THAT(judge(found), IsEmpty());
-  found.brokers = 3;
-  const auto deviations = judge(found);
-  EXPECT_THAT(deviations, SizeIs(kTopicCount));
-  for (const TopicDeviation& one : deviations) {
-    EXPECT_EQ(one.setting, "replication factor");
-    EXPECT_FALSE(one.loses_data);
+  return found;
+}
+
+TEST(TopicRules, OneBrokerHoldsOneReplicaAndThatIsNoDeviation) {
+  EXPECT_THAT(judge(with_one_replica(1)), IsEmpty());
+}
+
+// Roles started on such topics, and a lost disk took along what they had acknowledged.
+TEST(TopicRules, OneReplicaWhereThereAreBrokersForMoreLosesWhatIsKeptNowhereElse) {
+  for (const std::int32_t brokers : {2, 3, 5}) {
+    const auto deviations = judge(with_one_replica(brokers));
+    EXPECT_THAT(deviations, SizeIs(kTopicCount));
+    for (const TopicDeviation& one : deviations) {
+      EXPECT_EQ(one.setting, "replication factor");
+      EXPECT_EQ(one.found, "1");
+      EXPECT_EQ(one.wanted, brokers == 2 ? "2" : "3");
+      EXPECT_THAT(one.remedy,
+                  AllOf(HasSubstr("kafka-reassign-partitions.sh "),
+                        HasSubstr(one.wanted + " replicas for every partition of " + one.topic)));
+      const bool is_cache = one.topic == "box.progress" || one.topic == "box.snapshots";
+      EXPECT_EQ(one.loses_data, !is_cache) << one.topic;
+    }
   }
+}
+
+TEST(TopicRules, OneReplicaLosesDataEvenWhereItWasAskedFor) {
+  const auto deviations = judge(with_one_replica(3), {.replication = 1, .min_insync = 1});
+  ASSERT_THAT(deviations, SizeIs(kTopicCount));
+  EXPECT_EQ(deviations.front().wanted, "2");
+  EXPECT_TRUE(deviations.front().loses_data);
+}
+
+TEST(TopicRules, TwoReplicasOfThreeAreToldOfAndKeepNobodyFromStarting) {
+  FoundTopics found = good();
+  found.topics[Topic::events].replication = 2;
+  const TopicDeviation told = the_only(found);
+  EXPECT_EQ(told.setting, "replication factor");
+  EXPECT_EQ(told.wanted, "3");
+  EXPECT_FALSE(told.loses_data);
 }
 
 TEST(TopicRules, ATopicWithFewerPartitionsThanTheGenesisSaysCanBeMendedAndOneWithMoreCannot) {
