@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import signal
+import subprocess
 import time
 
 import pytest
@@ -12,8 +13,8 @@ import websockets
 
 import contract
 import log_check
-from harness import TERMINAL, Client, assert_gapless
-from kafka_broker import Kafka, kcat
+from harness import TERMINAL, Client, assert_gapless, clean_environment
+from kafka_broker import Kafka, fresh_prefix, kcat
 from kafka_reader import KafkaReader
 
 PARTITIONS = 4
@@ -225,6 +226,32 @@ def test_leaders_that_move(own, start):
         kafka.kill(kafka.leaders(f"{log[1]}.events")[0])
 
     survive(log, gateway, harm)
+
+
+def test_topics_on_one_broker_of_three_are_refused_by_topics_create_and_by_every_role(
+        make_kafka, make_log, request, tmp_path):
+    kafka = make_kafka(brokers=3)
+    kafka.start()
+    prefix = fresh_prefix()
+
+    def refused(*words):
+        done = subprocess.run(
+            [request.config.getoption("--program"), *words, "--kafka", kafka.address, "--topic-prefix", prefix],
+            capture_output=True, text=True, timeout=60, env=clean_environment(), check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        return done.stderr
+
+    assert "--replication 1 on a cluster of 3 brokers" in refused("topics", "create", "--replication", "1")
+    # The rest is as it should be: nothing else keeps a role from starting.
+    kafka.tool("TopicCommand", "--create", "--topic", f"{prefix}.events", "--partitions", str(PARTITIONS),
+               "--replication-factor", "1", "--config", "retention.ms=-1", "--config", "retention.bytes=-1",
+               "--config", "min.insync.replicas=1")
+    make_log(kafka.address, PARTITIONS, prefix)
+    for role in ("gateway", "router", "event-store"):
+        said = refused(role, "--dev", "--data", str(tmp_path / role), "--listen", "127.0.0.1:0")
+        assert (f"{prefix}.events: replication factor is 1, must be 3: a lost disk takes the partition along "
+                "(loses data); mend: kafka-reassign-partitions.sh ") in said
+        assert said.count("(loses data)") == 1, said
 
 
 def owned(router):
