@@ -142,6 +142,23 @@ void PartitionWorker::ask_for_snapshots(const FoldState& before) {
   });
 }
 
+// The same for what his snapshot left in the log.
+void PartitionWorker::ask_for_texts(const FoldState& before) {
+  fold_ = before;
+  restarting_ = true;
+  asking_ = true;
+  services_.log.ask_records(
+      {Topic::events, partition_}, states_->texts_wanted(), services_.executor,
+      [this, places = states_->texts_wanted(),
+       alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<RecordPtr>>& texts) {
+        if (alive.expired() || !std::exchange(asking_, false)) return;
+        if (!texts) return stop(texts.error());
+        states_->note_texts(places, *texts);
+        heard_at_ = services_.clock.monotonic();
+        read_on();
+      });
+}
+
 // ---- reading
 
 void PartitionWorker::on_judged(std::span<const JudgedRecord> records) {
@@ -176,8 +193,10 @@ void PartitionWorker::fold_one(const JudgedRecord& judged) {
 void PartitionWorker::on_valid(const JudgedRecord& judged, const FoldState& before) {
   if (term_ && judged.after.epoch == term_->epoch())
     return term_->on_counted(*judged.record, before, fold_);
-  if (const auto folded = states_->fold(*judged.record, before, fold_); !folded)
+  if (const auto folded = states_->fold(*judged.record, before, fold_); !folded) {
+    if (!states_->texts_wanted().empty()) return ask_for_texts(before);
     return states_->must_ask() ? ask_for_snapshots(before) : stop(folded.error());
+  }
   on_word_of_owner();
 }
 

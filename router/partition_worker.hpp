@@ -67,6 +67,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   void begin_at_snapshot(Offset end);
   void read_on();
   void ask_for_snapshots(const FoldState& before);
+  void ask_for_texts(const FoldState& before);
   [[nodiscard]] bool wait_for_snapshots();
   [[nodiscard]] bool is_held() const;
   void wait_for_release();
@@ -102,7 +103,7 @@ class PartitionWorker final : private event_store::JudgedSink {
 
   Phase phase_ = Phase::following;
   bool restarting_ = false;  // what the reader still delivers is of a follow-up that is over
-  bool asking_ = false;      // where the log ends
+  bool asking_ = false;      // where the log ends, or for texts of it
   bool caught_up_ = false;   // this follow-up, once
   LogPatience patience_;
   FoldState fold_;

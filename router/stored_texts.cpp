@@ -1,8 +1,19 @@
 #include "router/stored_texts.hpp"
 
+#include <set>
+
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::router {
+
+std::vector<Offset> places_of_texts(RoutingState& state) {
+  std::set<Offset> places;  // a question's prompt and schema are in one record
+  for (auto& [run_id, run] : state.runs)
+    for_each_text(run, [&](const StoredText& text) {
+      if (!text.loaded) places.insert(*text.offset);
+    });
+  return {places.begin(), places.end()};
+}
 
 bool load_texts(RoutingState& state, const ReadRecord& read) {
   bool complete = true;

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "event-store/model/ids.hpp"
 #include "event-store/model/record.hpp"
 #include "router/routing_state.hpp"
 
 namespace signalbox::router {
+
+// Where the log has what the state lacks: offsets in the user's partition of events, in order.
+[[nodiscard]] std::vector<Offset> places_of_texts(RoutingState& state);
 
 // The record at that offset of the user's partition of events; null where it cannot be had.
 using ReadRecord = std::function<RecordPtr(Offset)>;

@@ -96,9 +96,25 @@ void Term::ask_bounds(Topic topic, std::function<void(const event_store::LogBoun
                            });
 }
 
-// Who was not acquired is acquired again, when the log answers or has said whether it holds what
-// his snapshot speaks of.
+void Term::ask_texts() {
+  blocked_ = true;
+  asking_ = true;
+  services_.log.ask_records(
+      {Topic::events, partition_}, states_.texts_wanted(), services_.executor,
+      [this, places = states_.texts_wanted(),
+       alive = std::weak_ptr<bool>(alive_)](const Result<std::vector<RecordPtr>>& texts) {
+        if (alive.expired() || !std::exchange(asking_, false)) return;
+        if (!texts) return wait_for_log(texts.error());
+        blocked_ = false;
+        states_.note_texts(places, *texts);
+        pump();
+      });
+}
+
+// Who was not acquired is acquired again, when the log answers, has given the texts that his
+// snapshot refers to, or has said whether it holds what the snapshot speaks of.
 void Term::wait_for_user(const Error& why) {
+  if (!states_.texts_wanted().empty()) return ask_texts();
   if (!states_.must_ask()) return wait_for_log(why);
   ask_bounds(Topic::events,
              [this, snapshots_to = states_.snapshots_to()](const event_store::LogBounds& bounds) {

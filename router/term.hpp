@@ -79,6 +79,7 @@ class Term {
   void wait_for_log(const Error& why);
   // Blocks the term until the log has said how far it reaches, then `judge`, which goes on.
   void ask_bounds(Topic topic, std::function<void(const event_store::LogBounds&)> judge);
+  void ask_texts();
   void wait_for_user(const Error& why);
 
   // taking over (term.cpp)
@@ -152,7 +153,7 @@ class Term {
   std::unique_ptr<InboundSource> inbound_;  // once the users are loaded
   bool pumping_ = false;                    // pump() is on the stack
   bool blocked_ = false;  // by a quarantine, a rebuild or the log: nothing else is taken before
-  bool asking_ = false;   // how far the log reaches; blocked meanwhile
+  bool asking_ = false;   // the log, which has not answered; blocked meanwhile
   std::deque<UserId> to_load_;
   std::deque<UserId> to_resume_;
   RecordPtr tried_;  // taken alone, before any run is resumed

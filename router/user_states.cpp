@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "event-store/contract/codec.hpp"
@@ -54,6 +55,7 @@ Result<UserStates::Held*> UserStates::acquire(const UserId& user) {
 }
 
 Result<UserStates::Held*> UserStates::load(const UserId& user) {
+  texts_wanted_.clear();
   auto stored = snapshots_.get(user_snapshot_key(user));
   // Whoever has events before `fold_from` was given a snapshot, and the store knows of every one.
   if (stored && !*stored) return insert(RoutingState(user, start_of_chain(log_id_, user)));
@@ -143,15 +145,22 @@ Result<bool> UserStates::is_within_log(Offset next_offset) {
                                         std::to_string(next_offset.value()));
 }
 
+// The thread of all partitions does not wait for a broker: what is lacking is asked for.
 Result<bool> UserStates::refill(RoutingState& state) {
-  std::optional<Error> unanswered;
-  const bool is_whole = load_texts(state, [this, &unanswered](Offset offset) -> RecordPtr {
-    const auto read = log_.read({Topic::events, partition_}, offset, {.records_max = 1});
-    if (!read && is_retryable(read.error().code)) unanswered = read.error();
-    return read && !read->empty() ? read->front() : nullptr;
-  });
-  if (unanswered) return tl::unexpected(*unanswered);
-  return is_whole;
+  const auto texts = std::exchange(texts_, {});
+  auto places = places_of_texts(state);
+  if (!std::ranges::all_of(places, [&](Offset place) { return texts.contains(place); })) {
+    texts_wanted_ = std::move(places);
+    return failure(Errc::unavailable, "the log was not asked yet for the texts of a snapshot");
+  }
+  return load_texts(state, [&texts](Offset place) { return texts.at(place); });
+}
+
+void UserStates::note_texts(const std::vector<Offset>& places,
+                            const std::vector<RecordPtr>& records) {
+  SIGNALBOX_ASSERT(records.size() == places.size());
+  texts_.clear();
+  for (std::size_t i = 0; i < records.size(); ++i) texts_.emplace(places[i], records[i]);
 }
 
 Result<void> UserStates::fold(const Record& record, const FoldState& before,

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -81,7 +82,7 @@ class UserStates {
   // The user's state: from memory, from his snapshot, or new. Null when his snapshot is refused or
   // his history does not fit it: he must be folded again from the log (UserRebuild), then given to
   // adopt(). Errors, all retryable: the log does not say what is needed to judge or to fill his
-  // snapshot; nothing is refused for that. See must_ask().
+  // snapshot; nothing is refused for that. See must_ask() and texts_wanted().
   [[nodiscard]] Result<Held*> acquire(const UserId& user);
   [[nodiscard]] Held* find(const UserId& user);
   // `damage`: why he was frozen, if he was; told as when it is met by fold().
@@ -124,6 +125,13 @@ class UserStates {
     judged_to_ = std::max(judged_to_, snapshots_to);
   }
 
+  // Where in the log texts are that a snapshot refers to, if the last acquire() failed for want of
+  // them: they are to be asked for, the answer to be told to note_texts(), and then the user
+  // acquired again.
+  [[nodiscard]] const std::vector<Offset>& texts_wanted() const { return texts_wanted_; }
+  // As EventLog::ask_records() answered for these places. Kept until the next snapshot is loaded.
+  void note_texts(const std::vector<Offset>& places, const std::vector<RecordPtr>& records);
+
   // From the next event or tick() on.
   void set_users_max(std::size_t users_max) { options_.users_max = users_max; }
 
@@ -141,7 +149,7 @@ class UserStates {
   [[nodiscard]] Result<Held*> acquire_for(const UserId& user, const Record& event);
   Held* insert(RoutingState state);
   [[nodiscard]] Result<bool> is_within_log(Offset next_offset);
-  // False: the log no longer has a text. Errors: retryable ones alone.
+  // False: the log no longer has a text. Error unavailable: they were not asked for yet.
   [[nodiscard]] Result<bool> refill(RoutingState& state);
   void touch(Held& held);
   void report_damage(Offset at, const std::string& what);
@@ -165,7 +173,9 @@ class UserStates {
   Offset known_end_{0};
   Offset snapshots_to_{0};
   Offset judged_to_{0};  // a snapshot that speaks of no more, but of more than known_end_, is ahead
-  std::list<UserId> by_use_;  // least recently used first
+  std::vector<Offset> texts_wanted_;
+  std::map<Offset, RecordPtr> texts_;  // asked for; null: the log no longer has it
+  std::list<UserId> by_use_;           // least recently used first
   std::unordered_set<UserId> unfolded_;
   std::string refused_because_;  // of the last snapshot that was not used
   bool store_takes_ = true;      // the last put found a place

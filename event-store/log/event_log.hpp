@@ -39,6 +39,9 @@ using AppendDone = std::function<void(Result<Offset>)>;
 // What bounds() says, with its errors; also stopped: the log is closing.
 using BoundsDone = std::function<void(const Result<LogBounds>&)>;
 
+// What ask_records() found; also stopped: the log is closing.
+using RecordsDone = std::function<void(const Result<std::vector<RecordPtr>>&)>;
+
 class TailSink {
  public:
   virtual ~TailSink() = default;
@@ -111,8 +114,18 @@ class EventLog {
     where.post([found = bounds(at), done = std::move(done)] { done(found); });
   }
 
+  // Single records for threads that must not wait, as read() gives them: as many as `offsets`, null
+  // where the log no longer has one. `done` as above. Errors: retryable ones of read() alone.
+  virtual void ask_records(TopicPartition at, const std::vector<Offset>& offsets, Executor& where,
+                           RecordsDone done);
+
   [[nodiscard]] virtual std::unique_ptr<Membership> join(std::string group, Executor& where,
                                                          MembershipSink& sink) = 0;
+
+ protected:
+  // Blocking, one read() each.
+  [[nodiscard]] Result<std::vector<RecordPtr>> records_at(const TopicPartition& at,
+                                                          const std::vector<Offset>& offsets);
 };
 
 }  // namespace signalbox::event_store

@@ -9,8 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include "event-store/log/kafka_bounds_desk.hpp"
 #include "event-store/log/kafka_closing.hpp"
+#include "event-store/log/kafka_desk.hpp"
 #include "event-store/log/kafka_log_start.hpp"
 #include "event-store/log/kafka_membership.hpp"
 #include "event-store/log/kafka_producer.hpp"
@@ -51,7 +51,8 @@ struct KafkaEventLog::Parts {
         reader(std::move(opened)) {}
   ~Parts() {
     reader->stop_asking();
-    desk.reset();
+    bounds_desk.reset();
+    records_desk.reset();
     for (KafkaProducer* producer : {&stated, &commands, &aside}) producer->stop();
     const MonotonicTime deadline = steady_clock::now() + kClosingMax;
     for (const auto& member : members)
@@ -112,7 +113,9 @@ struct KafkaEventLog::Parts {
   KafkaEnds ends;
   const std::unique_ptr<KafkaReader> reader;
   std::unique_ptr<KafkaTails> tails{};
-  std::unique_ptr<KafkaBoundsDesk> desk{};
+  // Apart, so that whoever takes a partition over does not wait behind what is looked up.
+  std::unique_ptr<KafkaDesk> bounds_desk = std::make_unique<KafkaDesk>("kafka-ask");
+  std::unique_ptr<KafkaDesk> records_desk = std::make_unique<KafkaDesk>("kafka-look-up");
   // A queue of its own for each kind of append, so that what may be lost never stands in the way.
   KafkaProducer stated{KafkaProducer::Kind::stated, *options, ends};
   KafkaProducer commands{KafkaProducer::Kind::commands, *options, ends};
@@ -137,8 +140,6 @@ Result<std::unique_ptr<KafkaEventLog>> KafkaEventLog::open(KafkaEventLogOptions 
   auto tails = KafkaTails::open(*kept, *parts->reader, parts->ends);
   if (!tails) return tl::unexpected(tails.error());
   parts->tails = std::move(*tails);
-  parts->desk = std::make_unique<KafkaBoundsDesk>(
-      [&all = *parts](const TopicPartition& at) { return all.bounds(at); });
   return std::unique_ptr<KafkaEventLog>(new KafkaEventLog(std::move(parts)));
 }
 
@@ -186,7 +187,14 @@ Result<std::vector<RecordPtr>> KafkaEventLog::Parts::read(const TopicPartition& 
 Result<LogBounds> KafkaEventLog::bounds(TopicPartition at) { return parts_->bounds(at); }
 
 void KafkaEventLog::ask_bounds(TopicPartition at, Executor& where, BoundsDone done) {
-  parts_->desk->ask(at, where, std::move(done));
+  parts_->bounds_desk->ask<LogBounds>([this, at] { return parts_->bounds(at); }, where,
+                                      std::move(done));
+}
+
+void KafkaEventLog::ask_records(TopicPartition at, const std::vector<Offset>& offsets,
+                                Executor& where, RecordsDone done) {
+  parts_->records_desk->ask<std::vector<RecordPtr>>(
+      [this, at, offsets] { return records_at(at, offsets); }, where, std::move(done));
 }
 
 Result<LogBounds> KafkaEventLog::Parts::bounds(const TopicPartition& at) {

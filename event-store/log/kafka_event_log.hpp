@@ -16,7 +16,8 @@
 //
 // Errors of append: also stopped. Of read() and bounds(): unavailable, where no broker answers in
 // read_timeout; they block on it, and no longer than a moment where the partition has no leader or
-// the last answer did not come; ask_bounds() waits on threads of its own ("kafka-ask").
+// the last answer did not come; ask_bounds() and ask_records() wait on threads of
+// their own ("kafka-ask", "kafka-look-up").
 // Lifetime: outlives its tails and memberships. Destruction waits up to close_timeout for reports,
 // then answers what is left with stopped.
 #pragma once
@@ -47,6 +48,8 @@ class KafkaEventLog final : public EventLog {
                                                     ReadLimits limits) override;
   [[nodiscard]] Result<LogBounds> bounds(TopicPartition at) override;
   void ask_bounds(TopicPartition at, Executor& where, BoundsDone done) override;
+  void ask_records(TopicPartition at, const std::vector<Offset>& offsets, Executor& where,
+                   RecordsDone done) override;
   [[nodiscard]] std::unique_ptr<Membership> join(std::string group, Executor& where,
                                                  MembershipSink& sink) override;
 

@@ -17,6 +17,7 @@ void check_a_tail_may_end_inside_its_own_call(EventLogFixture& fixture);
 void check_reads_keep_their_limits(EventLogFixture& fixture);
 void check_partitions_and_topics_are_apart(EventLogFixture& fixture);
 void check_bounds_are_told_to_who_must_not_wait(EventLogFixture& fixture);
+void check_records_are_given_to_who_must_not_wait(EventLogFixture& fixture);
 void check_a_slow_reader_gets_everything(EventLogFixture& fixture);
 void check_the_volatile_topic_reaches_live_readers(EventLogFixture& fixture);
 void check_events_begin_with_genesis(EventLogFixture& fixture);

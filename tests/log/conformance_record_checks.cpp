@@ -315,6 +315,32 @@ void check_bounds_are_told_to_who_must_not_wait(EventLogFixture& fixture) {
   }
 }
 
+void check_records_are_given_to_who_must_not_wait(EventLogFixture& fixture) {
+  struct Given {
+    std::atomic<int> times = 0;
+    std::vector<RecordPtr> records;
+  };
+  const auto given = std::make_shared<Given>();
+  const Offset first = append_surely(fixture, kInbound, make_record("anna", "one"));
+  append_surely(fixture, kInbound, make_record("anna", "two"));
+  const Offset last = append_surely(fixture, kInbound, make_record("anna", "three"));
+  fixture.run_on(0, [&] {
+    fixture.log().ask_records(kInbound, {last, first, Offset(last.value() + 1000)},
+                              fixture.executor(0),
+                              [given](const Result<std::vector<RecordPtr>>& found) {
+                                if (found) given->records = *found;
+                                ++given->times;
+                              });
+    EXPECT_EQ(given->times, 0) << "given inside the call";
+  });
+  ASSERT_TRUE(fixture.wait_until([&] { return given->times == 1; }));
+  ASSERT_EQ(given->records.size(), 3u);
+  ASSERT_TRUE(given->records[0] && given->records[1]);
+  EXPECT_EQ(given->records[0]->value, "three");
+  EXPECT_EQ(given->records[1]->value, "one");
+  EXPECT_EQ(given->records[2], nullptr) << "the log has no such record";
+}
+
 void check_a_slow_reader_gets_everything(EventLogFixture& fixture) {
   Collector slow;
   int stalls = 0;

@@ -22,6 +22,7 @@ const std::vector<ConformanceCheck>& all_checks() {
       {"ReadsKeepTheirLimits", check_reads_keep_their_limits},
       {"PartitionsAndTopicsAreApart", check_partitions_and_topics_are_apart},
       {"BoundsAreToldToWhoMustNotWait", check_bounds_are_told_to_who_must_not_wait},
+      {"RecordsAreGivenToWhoMustNotWait", check_records_are_given_to_who_must_not_wait},
       {"ASlowReaderGetsEverything", check_a_slow_reader_gets_everything},
       {"TheVolatileTopicReachesLiveReaders", check_the_volatile_topic_reaches_live_readers},
       {"EventsBeginWithGenesis", check_events_begin_with_genesis},

@@ -1,9 +1,10 @@
-// CountedReads: a log that counts what is asked of it and, for who asks it to, keeps back what it
-// says of one partition's bounds; all else goes through. Thread: any. The log it stands before
-// outlives it.
+// CountedReads: a log that counts what is asked of it and, for who asks it to, does not answer for
+// one partition: what asks for its bounds, or for its records, waits; all else goes through.
+// Thread: any. The log it stands before outlives it.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -32,6 +33,10 @@ class CountedReads final : public event_store::EventLog {
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     event_store::ReadLimits limits) override {
     if (at.topic == Topic::events) ++event_pages;
+    {
+      std::unique_lock lock(mutex_);
+      answering_.wait(lock, [&] { return withheld_ != at.partition; });
+    }
     return log_.read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
@@ -48,6 +53,17 @@ class CountedReads final : public event_store::EventLog {
     }
     ask();
   }
+  void ask_records(TopicPartition at, const std::vector<Offset>& offsets, Executor& where,
+                   event_store::RecordsDone done) override {
+    std::function<void()> ask = [this, at, offsets, &where, done = std::move(done)] {
+      EventLog::ask_records(at, offsets, where, done);
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (withheld_ == at.partition) return asked_.push_back(std::move(ask));
+    }
+    ask();
+  }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
       std::string group, Executor& where, event_store::MembershipSink& sink) override {
     return log_.join(std::move(group), where, sink);
@@ -58,13 +74,20 @@ class CountedReads final : public event_store::EventLog {
     const std::lock_guard lock(mutex_);
     silent_ = partition;
   }
+  // Its records are not given from now on, but to tails: read() blocks, until answer_all().
+  void withhold_records_of(Partition partition) {
+    const std::lock_guard lock(mutex_);
+    withheld_ = partition;
+  }
   void answer_all() {
     std::deque<std::function<void()>> asked;
     {
       const std::lock_guard lock(mutex_);
       silent_.reset();
+      withheld_.reset();
       asked.swap(asked_);
     }
+    answering_.notify_all();
     for (const auto& ask : asked) ask();
   }
 
@@ -75,8 +98,10 @@ class CountedReads final : public event_store::EventLog {
  private:
   event_store::EventLog& log_;
   std::mutex mutex_;
-  std::optional<Partition> silent_;          // guarded by mutex_
-  std::deque<std::function<void()>> asked_;  // guarded by mutex_; not answered yet
+  std::condition_variable answering_;
+  std::optional<Partition> silent_;  // guarded by mutex_, like all below
+  std::optional<Partition> withheld_;
+  std::deque<std::function<void()>> asked_;  // not answered yet
 };
 
 }  // namespace signalbox::router

@@ -78,6 +78,7 @@ class RouterOnLog {
   void start() {
     reads_ = std::make_unique<CountedReads>(*log_);
     if (silent_partition) reads_->be_silent_about(*silent_partition);
+    if (withheld_partition) reads_->withhold_records_of(*withheld_partition);
     thread_ = std::make_unique<cli::RoleThread>("router");
     thread_->run([this] {
       router_ = std::make_unique<Router>(
@@ -195,7 +196,8 @@ class RouterOnLog {
   event_store::MemorySnapshotStore snapshots;
   event_store::SnapshotStore* other_snapshots = nullptr;  // instead of these; outlives the router
   std::shared_ptr<testing::SlowToolCalls> calls = std::make_shared<testing::SlowToolCalls>();
-  std::optional<Partition> silent_partition;  // as reads().be_silent_about(), from start() on
+  std::optional<Partition> silent_partition;    // as reads().be_silent_about(), from start() on
+  std::optional<Partition> withheld_partition;  // as reads().withhold_records_of(), the same
   std::string fatal;
   [[nodiscard]] Router& router() { return *router_; }
   [[nodiscard]] bool is_serving() {

@@ -90,6 +90,27 @@ TEST_F(SnapshotLimits, TextsAreLeftInTheLogSoThatAUserFits) {
   EXPECT_EQ(router.count(users[0], "run_input_rejected"), 1u);
 }
 
+// The one thread of all partitions used to wait for the broker that had them.
+TEST_F(SnapshotLimits, TextsThatTheLogDoesNotGiveKeepNobodyElseWaiting) {
+  const std::string user = users_of_one_partition(1)[0];
+  std::string other = "user-0";
+  for (int i = 1; router.partition_of(other) == router.partition_of(user); ++i)
+    other = "user-" + std::to_string(i);
+  router.options.states.snapshot_bytes_max = 2000;
+  router.start();
+  router.says(user, "m0", "ask", std::string(3000, 'x'));
+  ASSERT_TRUE(router.has(user, "input_requested"));
+  router.drain();
+  ASSERT_TRUE(snapshot_of(user));
+  router.withheld_partition = router.partition_of(user);
+  router.start();
+  router.says(other, "m0");
+  EXPECT_TRUE(router.has(other, "agent_completed"));
+  EXPECT_EQ(router.count(user, "run_resumed"), 0u);
+  router.reads().answer_all();
+  EXPECT_TRUE(router.has(user, "run_resumed"));
+}
+
 TEST_F(SnapshotLimits, AStoreWithoutPlaceCostsFoldingAndNothingElse) {
   const auto users = users_of_one_partition(20);
   router.options.states.users_max = 4 * 12;  // 4 in each partition

@@ -1,0 +1,55 @@
+// KafkaDesk: asks the brokers for those who must not wait themselves. A few threads of its own, so
+// that a partition without a leader keeps nobody waiting but those who ask for such, too.
+//
+// Threads: any. Bound: what is asked and not answered; who asks has one question of a partition
+// under way. Private to this folder.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "event-store/log/event_log.hpp"
+
+namespace signalbox::event_store {
+
+class KafkaDesk {
+ public:
+  explicit KafkaDesk(std::string thread_name);
+  // What was not looked at is answered with stopped. Waits for the looks under way.
+  ~KafkaDesk();
+  KafkaDesk(const KafkaDesk&) = delete;
+  KafkaDesk& operator=(const KafkaDesk&) = delete;
+
+  // `look` blocks, on a thread of the desk; then `done` runs on `where` with what it found.
+  template <class Found>
+  void ask(std::function<Result<Found>()> look, Executor& where,
+           std::function<void(const Result<Found>&)> done) {
+    put([look = std::move(look), &where, done = std::move(done)](bool is_closing) mutable {
+      auto found =
+          is_closing ? Result<Found>(failure(Errc::stopped, "the log is closing")) : look();
+      where.post([done = std::move(done), found = std::move(found)] { done(found); });
+    });
+  }
+
+ private:
+  // Looks, unless the log is closing, and answers.
+  using Question = std::function<void(bool is_closing)>;
+
+  void put(Question question);
+  void answer_until_stopped();
+
+  const std::string thread_name_;
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  std::deque<Question> waiting_;  // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace signalbox::event_store
