@@ -172,7 +172,7 @@ struct Gateway::Parts {
   HttpRoutes admin_routes;
   IoThread feed_thread;
   IoThread listener_thread;
-  IoThread history_thread;  // of history_api; it may block
+  IoThread history_thread;  // of history_api
   std::vector<std::unique_ptr<IoThread>> helpers;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::optional<Feed> feed;
@@ -250,7 +250,8 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
   if (history != nullptr) history = &fallback_history.emplace(*history, *log_history);
   if (history == nullptr) history = &*log_history;
   history_api.emplace(
-      HistoryApi::Parts{log, *history, authenticator, history_thread, clock, callbacks, metrics},
+      HistoryApi::Parts{log, *history, *feed, authenticator, history_thread, clock, callbacks,
+                        metrics},
       HistoryApi::Options{.requests_max = options.limits.history_requests_max,
                           .requests_per_user_max = options.limits.history_requests_per_user_max});
   public_routes.add(history_api->routes());

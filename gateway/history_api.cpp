@@ -68,6 +68,8 @@ struct HistoryApi::Request {
   std::shared_ptr<const void> slot;
   Offset until;  // what is before it must be in the answer
   MonotonicTime give_up;
+  TimerId timer = TimerId::none;  // of the step that is on
+  bool is_answered = false;       // when its time was over, and the step is not
 };
 
 HistoryApi::HistoryApi(Parts parts, Options options)
@@ -125,30 +127,67 @@ void HistoryApi::begin(Query query, const HttpAnswer& answer) {
                      parts_.clock.monotonic() + options_.patience});
   parts_.callbacks.begin();
   parts_.executor.post([this, request] {
-    const Partition partition = event_store::partition_of(request->query.user, log_.partitions);
-    // Who waited behind a partition that nobody answers for is not made to wait longer.
-    const auto end = parts_.clock.monotonic() < request->give_up
-                         ? end_of(partition)
-                         : failure(Errc::unavailable, "no time is left");
-    if (!end) return finish(request, unavailable("log_unavailable", "the log cannot be asked now"));
-    request->until = *end;
-    ask(request);
+    begin_step(request);
+    ask_end(event_store::partition_of(request->query.user, log_.partitions),
+            [this, request](const Result<Offset>& end) {
+              if (!end_step(request)) return;
+              if (!end)
+                return finish(request,
+                              unavailable("log_unavailable", "the log cannot be asked now"));
+              request->until = *end;
+              ask(request);
+            });
   });
 }
 
-Result<Offset> HistoryApi::end_of(Partition partition) {
+void HistoryApi::ask_end(Partition partition, EndKnown known) {
   const auto unasked = unasked_until_.find(partition);
   if (unasked != unasked_until_.end()) {
     if (parts_.clock.monotonic() < unasked->second)
-      return failure(Errc::unavailable, "nobody answered a moment ago");
+      return known(failure(Errc::unavailable, "nobody answered a moment ago"));
     unasked_until_.erase(unasked);
   }
-  const auto bounds = parts_.log.bounds({Topic::events, partition});
+  const auto [question, is_new] = questions_.try_emplace(partition);
+  if (!is_new) return question->second.coming.push_back(std::move(known));
+  question->second.asked.push_back(std::move(known));
+  ask_log(partition);
+}
+
+void HistoryApi::ask_log(Partition partition) {
+  parts_.callbacks.begin();
+  parts_.log.ask_bounds({Topic::events, partition}, parts_.executor,
+                        [this, partition](const Result<event_store::LogBounds>& bounds) {
+                          take_end(partition, bounds);
+                          parts_.callbacks.end();
+                        });
+}
+
+void HistoryApi::take_end(Partition partition, const Result<event_store::LogBounds>& bounds) {
+  Question question = std::move(questions_.extract(partition).mapped());
   if (!bounds) {
     unasked_until_[partition] = parts_.clock.monotonic() + options_.unasked;
-    return tl::unexpected(bounds.error());
+  } else if (!question.coming.empty()) {
+    questions_[partition].asked = std::exchange(question.coming, {});
+    ask_log(partition);
   }
-  return bounds->end;
+  const auto end = bounds.map([](const event_store::LogBounds& found) { return found.end; });
+  for (const auto* waiting : {&question.asked, &question.coming})
+    for (const EndKnown& known : *waiting) known(end);
+}
+
+template <class Query>
+void HistoryApi::begin_step(const RequestPtr<Query>& request) {
+  request->timer =
+      parts_.executor.call_at(parts_.clock.monotonic() + options_.patience, [this, request] {
+        request->is_answered = true;
+        finish(request, unavailable("log_unavailable", "the log does not answer"));
+      });
+}
+
+template <class Query>
+bool HistoryApi::end_step(const RequestPtr<Query>& request) {
+  parts_.executor.cancel(request->timer);
+  return !request->is_answered;
 }
 
 template <class Query>
@@ -168,11 +207,40 @@ void HistoryApi::take(const RequestPtr<Query>& request, Result<Page> page) {
   if (!page && page.error().code == Errc::overloaded)
     return finish(request, unavailable("overloaded", page.error().message));
   if (!page) return finish(request, unavailable("log_unavailable", "the history cannot be read"));
-  // The archive commits in groups, so its newest events are missing for a moment: that matters to
-  // this user only where one of them is his.
-  if (!event_store::may_lack_events(parts_.log, request->query.user, page->complete_to,
-                                    request->until, options_.scan_bytes_max))
-    return finish(request, HttpResponse{.body = body_of(request->query, *page)});
+  if (page->complete_to.next_offset >= request->until) return judge(request, *page, false);
+  look_for_newer(request, *std::move(page));
+}
+
+// The archive commits in groups, so its newest events are missing for a moment: that matters to
+// this user only where one of them is his.
+template <class Query, class Page>
+void HistoryApi::look_for_newer(const RequestPtr<Query>& request, Page page) {
+  begin_step(request);
+  parts_.callbacks.begin();
+  const auto kept = std::make_shared<const Page>(std::move(page));
+  const auto then = [this, request](std::function<void()> go_on) {
+    parts_.executor.post([this, request, go_on = std::move(go_on)] {
+      if (end_step(request)) go_on();
+      parts_.callbacks.end();
+    });
+  };
+  parts_.feed.scan(
+      [this, request, kept, then]() -> Task {
+        const bool lacks_events =
+            event_store::may_lack_events(parts_.log, request->query.user, kept->complete_to,
+                                         request->until, options_.scan_bytes_max);
+        return [=, this] { then([=, this] { judge(request, *kept, lacks_events); }); };
+      },
+      [=, this] {
+        then([=, this] {
+          finish(request, unavailable("overloaded", "too many reads of the log wait"));
+        });
+      });
+}
+
+template <class Query, class Page>
+void HistoryApi::judge(const RequestPtr<Query>& request, const Page& page, bool lacks_events) {
+  if (!lacks_events) return finish(request, HttpResponse{.body = body_of(request->query, page)});
   const MonotonicTime now = parts_.clock.monotonic();
   if (now >= request->give_up)
     return finish(request, unavailable("log_unavailable", "the archive is behind the log"));

@@ -105,12 +105,24 @@ class FaultyLog final : public event_store::EventLog {
   [[nodiscard]] Result<std::vector<RecordPtr>> read(TopicPartition at, Offset from,
                                                     event_store::ReadLimits limits) override {
     ++reads;
+    if (on_read) on_read();
     if (read_error) return tl::unexpected(*read_error);
     return log_->read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
     if (bounds_error) return tl::unexpected(*bounds_error);
     return log_->bounds(at);
+  }
+  void ask_bounds(TopicPartition at, Executor& where, event_store::BoundsDone done) override {
+    if (!silent.contains(at)) return EventLog::ask_bounds(at, where, std::move(done));
+    kept_back.emplace_back([&where, found = bounds(at), done = std::move(done)] {
+      where.post([found, done] { done(found); });
+    });
+  }
+  // What was asked of a partition that was silent, as it was then.
+  void answer_all() {
+    silent.clear();
+    for (const auto& answer : std::exchange(kept_back, {})) answer();
   }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
       std::string group, Executor& where, event_store::MembershipSink& sink) override {
@@ -120,6 +132,9 @@ class FaultyLog final : public event_store::EventLog {
   std::optional<Error> append_error;
   std::optional<Error> read_error;
   std::optional<Error> bounds_error;
+  std::set<TopicPartition> silent;  // ask_bounds() is not answered
+  std::vector<std::function<void()>> kept_back;
+  std::function<void()> on_read;
   int reads = 0;
   int tails = 0;  // begun
   std::map<TopicPartition, int> live_tails;

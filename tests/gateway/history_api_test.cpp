@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 class AskedHistory : public testing::Test {
  protected:
+  explicit AskedHistory(std::int32_t partitions = 1) : world_({.partitions = partitions}) {}
+
   struct Asked {
     std::vector<HttpResponse> answers;
   };
@@ -46,7 +48,8 @@ class AskedHistory : public testing::Test {
   using Seqs = std::vector<std::int64_t>;
 
   GatewayWorld world_;
-  HistoryApi api_{{*world_.log, world_.history, world_.authenticator, world_.helper,
+  Executor& http_ = world_.scheduler.make_executor("http");
+  HistoryApi api_{{*world_.log, world_.history, *world_.feed, world_.authenticator, world_.helper,
                    world_.scheduler.clock(), world_.callbacks, world_.metrics},
                   {.requests_max = 1, .patience = 2s, .look_again = 50ms}};
 };
@@ -69,7 +72,7 @@ TEST_F(AskedHistory, keeps_its_place_until_its_answer_is_sent) {
 }
 
 TEST_F(AskedHistory, of_one_user_does_not_hold_all_places) {
-  HistoryApi api({*world_.log, world_.history, world_.authenticator, world_.helper,
+  HistoryApi api({*world_.log, world_.history, *world_.feed, world_.authenticator, world_.helper,
                   world_.scheduler.clock(), world_.callbacks, world_.metrics},
                  {.requests_max = 3, .requests_per_user_max = 2});
   world_.state("ann");
@@ -134,6 +137,76 @@ TEST_F(AskedHistory, asks_the_log_again_soon_after_it_did_not_answer) {
   EXPECT_EQ(ask()->answers.at(0).status, 503) << "others' time is not spent on it again and again";
   world_.scheduler.advance(1s);
   EXPECT_EQ(seqs(ask()->answers.at(0)), Seqs{1});
+}
+
+// The log was read on the thread that all requests share, for as long as a broker was away.
+TEST_F(AskedHistory, reads_the_log_on_a_helper_alone) {
+  world_.state("ann");
+  archive_all();
+  world_.state("bob");
+  int reads = 0;
+  world_.log->on_read = [&] {
+    ++reads;
+    EXPECT_TRUE(world_.helper.is_current());
+  };
+  EXPECT_EQ(seqs(ask()->answers.at(0)), Seqs{1});
+  EXPECT_EQ(reads, 1);
+}
+
+TEST_F(AskedHistory, has_what_the_log_had_when_it_was_asked_for_and_not_when_another_one_was) {
+  world_.state("ann");
+  archive_all();
+  HistoryApi api({*world_.log, world_.history, *world_.feed, world_.authenticator, http_,
+                  world_.scheduler.clock(), world_.callbacks, world_.metrics},
+                 {});
+  world_.log->silent = {{Topic::events, Partition(0)}};
+  const auto first = ask("", "ann", api);
+  world_.state("ann");
+  const auto second = ask("", "ann", api);
+  EXPECT_EQ(world_.log->kept_back.size(), 1U) << "one question of a partition at a time";
+  world_.log->answer_all();
+  world_.settle();
+  EXPECT_EQ(seqs(first->answers.at(0)), Seqs{1});
+  EXPECT_TRUE(second->answers.empty()) << "the archive lacks his second event";
+  archive_all();
+  world_.scheduler.advance(50ms);
+  EXPECT_EQ(seqs(second->answers.at(0)), (Seqs{2, 1}));
+}
+
+class AskedHistoryOfTwoPartitions : public AskedHistory {
+ protected:
+  AskedHistoryOfTwoPartitions() : AskedHistory(2) {}
+};
+
+// All requests of a gateway waited behind a partition whose broker did not answer.
+TEST_F(AskedHistoryOfTwoPartitions, keeps_nobody_waiting_but_those_of_a_partition_that_is_silent) {
+  HistoryApi api({*world_.log, world_.history, *world_.feed, world_.authenticator, http_,
+                  world_.scheduler.clock(), world_.callbacks, world_.metrics},
+                 {});
+  const Partition of_ann = event_store::partition_of_key("ann", 2);
+  std::string other = "user-0";
+  for (int i = 1; event_store::partition_of_key(other, 2) == of_ann; ++i)
+    other = "user-" + std::to_string(i);
+  world_.log->silent = {{Topic::events, of_ann}};
+  const auto waits = ask("", "ann", api);
+  const auto waits_too = ask("", "ann", api);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ask("", other, api)->answers.at(0).status, 200);
+  EXPECT_TRUE(waits->answers.empty());
+  world_.scheduler.advance(2s);
+  for (const auto& asked : {waits, waits_too}) {
+    ASSERT_EQ(asked->answers.size(), 1U);
+    EXPECT_EQ(asked->answers[0].status, 503);
+    EXPECT_NE(asked->answers[0].body.find("log_unavailable"), std::string::npos);
+    EXPECT_EQ(asked->answers[0].headers,
+              (std::vector<std::pair<std::string, std::string>>{{"Retry-After", "1"}}));
+  }
+  EXPECT_EQ(ask("", other, api)->answers.at(0).status, 200);
+  EXPECT_EQ(world_.callbacks.pending(), 1U) << "what the log still owes";
+  world_.log->answer_all();
+  world_.settle();
+  EXPECT_EQ(waits->answers.size(), 1U) << "nobody is answered twice";
+  EXPECT_EQ(world_.callbacks.pending(), 0U);
+  EXPECT_EQ(ask("", "ann", api)->answers.at(0).status, 200);
 }
 
 }  // namespace

@@ -266,7 +266,7 @@ class AskedLogOverHttp : public AskedLog {
     return answers;
   }
 
-  HistoryApi api_{{*world_.log, history_, world_.authenticator, world_.helper,
+  HistoryApi api_{{*world_.log, history_, *world_.feed, world_.authenticator, world_.helper,
                    world_.scheduler.clock(), world_.callbacks, world_.metrics},
                   {.requests_per_user_max = 32}};
 };
