@@ -41,12 +41,14 @@ struct FeedSize {
 
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
-      scans_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
+      jobs_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
+      scans_(parts.log, jobs_, parts.limits.log_scans_waiting_max),
       posts_(parts.executor, parts.shards),
       parts_{parts.log,
              parts.history,
              parts.executor,
              parts.clock,
+             jobs_,
              scans_,
              posts_,
              std::move(parts.shards),
@@ -67,7 +69,7 @@ void Feed::close() {
   executor_.cancel(timer_);
   asked_.clear();
   partitions_.clear();
-  scans_.close();
+  jobs_.close();
   posts_.flush();
 }
 
@@ -106,7 +108,7 @@ void Feed::tick() {
   const InboundLag::Lag lag = parts_.inbound_lag.worst(now);
   parts_.metrics.inbound_lag_records.Set(static_cast<double>(lag.records));
   parts_.metrics.inbound_lag_seconds.Set(std::chrono::duration<double>(lag.age).count());
-  parts_.metrics.log_scans_waiting.Set(static_cast<double>(scans_.waiting()));
+  parts_.metrics.log_scans_waiting.Set(static_cast<double>(jobs_.waiting() + scans_.waiting()));
   timer_ = executor_.call_at(now + kTick, [this] { tick(); });
 }
 
@@ -159,9 +161,16 @@ void Feed::tell_positions() {
   });
 }
 
-void Feed::scan(std::function<Task()> work, Task dropped) {
+void Feed::run_aside(std::function<Task()> work, Task dropped) {
   executor_.post([this, work = std::move(work), dropped = std::move(dropped)]() mutable {
-    scans_.submit(std::move(work), std::move(dropped));
+    jobs_.submit(std::move(work), std::move(dropped));
+  });
+}
+
+void Feed::scan(event_store::LogScan scan, SharedScans::Take take, Task refused) {
+  executor_.post([this, scan = std::move(scan), take = std::move(take),
+                  refused = std::move(refused)]() mutable {
+    scans_.submit(std::nullopt, std::move(scan), std::move(take), std::move(refused));
   });
 }
 

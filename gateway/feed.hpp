@@ -48,7 +48,9 @@ class Feed {
   void tell_positions();
   void replace_limits(const GatewayLimits& limits) { parts_.limits = limits; }
   // A job in line with the scans of streams (scan_queue.hpp); `dropped` runs on the executor.
-  void scan(std::function<Task()> work, Task dropped);
+  void run_aside(std::function<Task()> work, Task dropped);
+  // A scan with those of streams (shared_scans.hpp); `refused` runs on the executor.
+  void scan(event_store::LogScan scan, SharedScans::Take take, Task refused);
 
   // Any thread: partitions that cannot be read now, with the reason; at most a second old. Each is
   // tried again by itself.
@@ -65,7 +67,8 @@ class Feed {
   [[nodiscard]] PartitionFeed* find_or_begin(Partition partition);
 
   Executor& executor_;
-  ScanQueue scans_;
+  ScanQueue jobs_;
+  SharedScans scans_;
   StreamPosts posts_;
   FeedParts parts_;
   std::deque<Task> asked_;

@@ -224,7 +224,7 @@ void HistoryApi::look_for_newer(const RequestPtr<Query>& request, Page page) {
       parts_.callbacks.end();
     });
   };
-  parts_.feed.scan(
+  parts_.feed.run_aside(
       [this, request, kept, then]() -> Task {
         const bool lacks_events =
             event_store::may_lack_events(parts_.log, request->query.user, kept->complete_to,

@@ -117,7 +117,7 @@ struct LogHistory::Search {
   std::function<void(Result<Position>)> end;  // any thread; once
   MonotonicTime give_up;
   Position position{};
-  std::optional<Offset> until{};  // what the log had when the search began
+  Offset until{0};  // what the log had when the search began
   Seq newest{0};
 };
 
@@ -139,7 +139,7 @@ void LogHistory::read_threads(ThreadQuery query, Executor& where,
 template <class Page, class Collector>
 void LogHistory::search(const UserId& user, std::shared_ptr<Collector> collector, Executor& where,
                         std::function<void(Result<Page>)> done) {
-  go_on(std::make_shared<Search>(Search{
+  begin(std::make_shared<Search>(Search{
       user, [collector](Seq seq, const RecordPtr& event) { return collector->take(seq, event); },
       [collector, &where, done = std::move(done)](const Result<Position>& reached) {
         Result<Page> page = reached.map([&](const Position& to) { return collector->page(to); });
@@ -148,12 +148,33 @@ void LogHistory::search(const UserId& user, std::shared_ptr<Collector> collector
       clock_.monotonic() + options_.patience}));
 }
 
+void LogHistory::begin(const std::shared_ptr<Search>& search) {
+  const TopicPartition at{Topic::events,
+                          event_store::partition_of(search->user, description_.partitions)};
+  feed_.run_aside(
+      [this, search, at]() -> Task {
+        return [this, search, bounds = log_.bounds(at)] {
+          if (!bounds) return search->end(tl::unexpected(bounds.error()));
+          search->until = bounds->end;
+          go_on(search);
+        };
+      },
+      [search] { search->end(failure(Errc::overloaded, "too many reads of the log wait")); });
+}
+
 void LogHistory::go_on(const std::shared_ptr<Search>& search) {
   feed_.scan(
-      [this, search]() -> Task {
-        return [this, search, through = read_piece(*search)] {
+      {.partition = event_store::partition_of(search->user, description_.partitions),
+       .from = search->position,
+       .from_is_proven = true,
+       .until = search->until,
+       .user = search->user,
+       .found_bytes_max = options_.piece_found_bytes_max,
+       .read_bytes_max = options_.piece_read_bytes_max},
+      [this, search](const event_store::LogScanResult& piece) -> Task {
+        return [this, search, through = take_piece(*search, piece)] {
           if (!through) return search->end(tl::unexpected(through.error()));
-          if (*through) return search->end(Position{.next_offset = *search->until});
+          if (*through) return search->end(Position{.next_offset = search->until});
           if (clock_.monotonic() >= search->give_up)
             return search->end(failure(Errc::unavailable, "the log is too long to be read now"));
           go_on(search);
@@ -162,21 +183,7 @@ void LogHistory::go_on(const std::shared_ptr<Search>& search) {
       [search] { search->end(failure(Errc::overloaded, "too many reads of the log wait")); });
 }
 
-Result<bool> LogHistory::read_piece(Search& search) {
-  const Partition partition = event_store::partition_of(search.user, description_.partitions);
-  if (!search.until) {
-    const auto bounds = log_.bounds({Topic::events, partition});
-    if (!bounds) return tl::unexpected(bounds.error());
-    search.until = bounds->end;
-  }
-  const event_store::LogScanResult piece =
-      scan_log(log_, {.partition = partition,
-                      .from = search.position,
-                      .from_is_proven = true,
-                      .until = *search.until,
-                      .user = search.user,
-                      .found_bytes_max = options_.piece_found_bytes_max,
-                      .read_bytes_max = options_.piece_read_bytes_max});
+Result<bool> LogHistory::take_piece(Search& search, const event_store::LogScanResult& piece) {
   if (piece.error) return tl::unexpected(*piece.error);
   if (piece.misfit) return failure(Errc::corrupt, "an event of an epoch nobody has claimed");
   search.position = piece.reached;
@@ -190,7 +197,7 @@ Result<bool> LogHistory::read_piece(Search& search) {
     if (taken == Take::too_many)
       return failure(Errc::unavailable, "too many threads to be found in the log");
   }
-  return search.position.next_offset >= *search.until;
+  return search.position.next_offset >= search.until;
 }
 
 }  // namespace signalbox::gateway

@@ -1,9 +1,10 @@
 // LogHistory: UserHistory where there is no event store (contract 13): every page is looked for in
-// the log itself, from its beginning, piece by piece in line with the scans of streams. What a
+// the log itself, from its beginning, piece by piece, together with the scans of streams. What a
 // search keeps in memory is a page, a piece's events and at most threads_max threads. Errors:
 // overloaded (too many scans wait, or the gateway stops), unavailable (too many threads; not found
 // within patience), those of the log. Threads: read() on any; what it finds is kept where the scan
-// runs. Lifetime: log and feed outlive the last answer.
+// runs.
+// Lifetime: log and feed outlive the last answer.
 #pragma once
 
 #include <chrono>
@@ -42,9 +43,11 @@ class LogHistory final : public event_store::UserHistory {
   template <class Page, class Collector>
   void search(const UserId& user, std::shared_ptr<Collector> collector, Executor& where,
               std::function<void(Result<Page>)> done);
+  void begin(const std::shared_ptr<Search>& search);
   void go_on(const std::shared_ptr<Search>& search);
-  // Blocking. True once the search is through.
-  [[nodiscard]] Result<bool> read_piece(Search& search);
+  // True once the search is through.
+  [[nodiscard]] static Result<bool> take_piece(Search& search,
+                                               const event_store::LogScanResult& piece);
 
   event_store::EventLog& log_;
   Feed& feed_;

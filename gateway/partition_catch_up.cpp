@@ -217,37 +217,40 @@ void PartitionFeed::read_log(Subscription& subscription) {
                             .user = subscription.follower->user,
                             .found_bytes_max = parts_.limits.page_bytes_max,
                             .read_bytes_max = kScanBytesMax};
-  const bool submitted = parts_.scans.submit(
-      subscription.ticket.session,
-      [this, &log = parts_.log, scan = std::move(scan), ticket = subscription.ticket,
-       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-        auto result = scan_log(log, scan);
-        const bool is_cut = result.error && result.error->code == Errc::not_found;
-        auto oldest = is_cut ? find_oldest_position(log, scan.partition) : Result<Position>();
-        return
-            [this, ticket, alive, is_cut, result = std::move(result), oldest = std::move(oldest)] {
-              if (alive.expired()) return;
-              Subscription* const found = find(ticket);
-              if (found == nullptr) return;
-              parts_.metrics.caught_up_from_log.Increment();
-              if (result.misfit) return refuse(*found, event_store::CursorFault::damaged);
-              // Events are kept for ever, but an operator may have cut them. What the window begins
-              // with can be read in any case.
-              if (is_cut)
-                return refuse(*found, event_store::CursorFault::expired,
-                              oldest ? *oldest : window_.start());
-              if (result.error) return end_unavailable(*found, *result.error);
-              if (found->seq_claimed && !result.events.empty() &&
-                  !follows_on(found->last_seq, seq_of(*result.events.front())))
-                return refuse(*found, event_store::CursorFault::damaged);
-              prove(*found);
-              const bool posted = post_older(*found, result.events);
-              found->position = result.reached;
-              if (!posted) go_on(*found);
-            };
+  const auto find_alive = [this, ticket = subscription.ticket,
+                           alive = std::weak_ptr<const bool>(alive_)]() -> Subscription* {
+    return alive.expired() ? nullptr : find(ticket);
+  };
+  parts_.jobs.drop(subscription.ticket.session);  // what an earlier question waits for
+  parts_.scans.submit(
+      subscription.ticket.session, std::move(scan),
+      [this, find_alive](event_store::LogScanResult result) -> Task {
+        return [this, find_alive, result = std::move(result)] {
+          if (Subscription* const found = find_alive()) take_scan(*found, result);
+        };
+      },
+      [this, find_alive] {
+        if (const Subscription* const found = find_alive()) end_overloaded(*found);
       });
-  if (!submitted) return end_overloaded(subscription);
-  parts_.metrics.log_scans_waiting.Set(static_cast<double>(parts_.scans.waiting()));
+}
+
+void PartitionFeed::take_scan(Subscription& subscription,
+                              const event_store::LogScanResult& result) {
+  parts_.metrics.caught_up_from_log.Increment();
+  if (result.misfit) return refuse(subscription, event_store::CursorFault::damaged);
+  // Events are kept for ever, but an operator may have cut them. What the window begins with can be
+  // read in any case.
+  if (result.error && result.error->code == Errc::not_found)
+    return refuse(subscription, event_store::CursorFault::expired,
+                  result.oldest.value_or(window_.start()));
+  if (result.error) return end_unavailable(subscription, *result.error);
+  if (subscription.seq_claimed && !result.events.empty() &&
+      !follows_on(subscription.last_seq, seq_of(*result.events.front())))
+    return refuse(subscription, event_store::CursorFault::damaged);
+  prove(subscription);
+  const bool posted = post_older(subscription, result.events);
+  subscription.position = result.reached;
+  if (!posted) go_on(subscription);
 }
 
 bool PartitionFeed::post_older(Subscription& subscription, const std::vector<RecordPtr>& events) {

@@ -228,7 +228,8 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
 
 // The log may hold more than this gateway has read: only the log itself can say what is beyond it.
 void PartitionFeed::judge_beyond_head(Subscription& subscription) {
-  const bool submitted = parts_.scans.submit(
+  parts_.scans.drop(subscription.ticket.session);  // what an earlier question waits for
+  const bool submitted = parts_.jobs.submit(
       subscription.ticket.session,
       [this, &log = parts_.log, at = TopicPartition{Topic::events, partition_},
        ticket = subscription.ticket, alive = std::weak_ptr<const bool>(alive_)]() -> Task {
@@ -269,6 +270,7 @@ void PartitionFeed::more(const StreamTicket& ticket) {
 void PartitionFeed::unfollow(SessionId session) {
   const auto found = subscriptions_.find(session);
   if (found == subscriptions_.end()) return;
+  parts_.jobs.drop(session);
   parts_.scans.drop(session);
   Follower& follower = *found->second.follower;
   stop_live(found->second);

@@ -28,7 +28,7 @@
 #include "gateway/metrics.hpp"
 #include "gateway/partition_start.hpp"
 #include "gateway/progress_pieces.hpp"
-#include "gateway/scan_queue.hpp"
+#include "gateway/shared_scans.hpp"
 #include "gateway/stream_posts.hpp"
 #include "gateway/window.hpp"
 
@@ -40,7 +40,8 @@ struct FeedParts {
   event_store::UserHistory* history;  // none: the log is scanned
   Executor& executor;
   const Clock& clock;
-  ScanQueue& scans;
+  ScanQueue& jobs;
+  SharedScans& scans;
   StreamPosts& posts;
   std::vector<ShardPort> shards;
   FrameFactory make_frame;
@@ -154,6 +155,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void search_history(Subscription& subscription);
   void search_between(Subscription& subscription, SeqSearch search);
   void read_log(Subscription& subscription);
+  void take_scan(Subscription& subscription, const event_store::LogScanResult& result);
   // Posts what the stream still lacks of these events; false when there was nothing to post.
   bool post_older(Subscription& subscription, const std::vector<RecordPtr>& events);
   [[nodiscard]] std::vector<FramePtr> newest_pieces(const Subscription& subscription) const;

@@ -9,8 +9,8 @@ namespace signalbox::gateway {
 
 // On a helper, since it asks the log and waits for it.
 void PartitionFeed::find_start() {
-  parts_.scans.submit([this, &log = parts_.log, partition = partition_,
-                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+  parts_.jobs.submit([this, &log = parts_.log, partition = partition_,
+                      alive = std::weak_ptr<const bool>(alive_)]() -> Task {
     return [this, start = find_partition_start(log, partition), alive] {
       if (alive.expired()) return;
       if (!start) return on_stopped(start.error());
@@ -82,8 +82,8 @@ void PartitionFeed::open_progress_later() {
 }
 
 void PartitionFeed::open_progress_at_end() {
-  parts_.scans.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
-                       alive = std::weak_ptr<const bool>(alive_)]() -> Task {
+  parts_.jobs.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
+                      alive = std::weak_ptr<const bool>(alive_)]() -> Task {
     return [this, bounds = log.bounds(at), alive] {
       if (alive.expired()) return;
       if (!bounds) return open_progress_later();

@@ -19,6 +19,8 @@ namespace signalbox::gateway {
 
 class ScanQueue {
  public:
+  using Prepare = std::function<std::function<Task()>()>;
+
   // The executors outlive the queue and are threads of their own: jobs block them.
   ScanQueue(Executor& home, std::vector<Executor*> helpers, std::size_t waiting_max)
       : home_(home), free_(std::move(helpers)), waiting_max_(waiting_max) {}
@@ -29,11 +31,11 @@ class ScanQueue {
   [[nodiscard]] bool submit(SessionId socket, std::function<Task()> work) {
     const auto waiting = find(socket);
     if (waiting != waiting_.end()) {
-      waiting->work = std::move(work);
+      waiting->prepare = ready(std::move(work));
       return true;
     }
     if (!is_free() && waiting_.size() >= waiting_max_) return false;
-    take({socket, std::move(work), {}});
+    take({socket, ready(std::move(work)), {}});
     return true;
   }
   // A job of the gateway's own, of which there are few per partition: many may wait for what it
@@ -47,8 +49,17 @@ class ScanQueue {
   // closes.
   void submit(std::function<Task()> work, Task dropped) {
     if (closed_ || (!is_free() && waiting_.size() >= waiting_max_)) return dropped();
-    take({std::nullopt, std::move(work), std::move(dropped)});
+    take({std::nullopt, ready(std::move(work)), std::move(dropped)});
   }
+  // The same, of a job that is made up only when a helper is free for it: `prepare` runs then, at
+  // home.
+  void submit_late(Prepare prepare, Task dropped) {
+    if (closed_ || (!is_free() && waiting_.size() >= waiting_max_)) return dropped();
+    take({std::nullopt, std::move(prepare), std::move(dropped)});
+  }
+  // A job that is submitted now begins at once. One that goes on stands in line again behind those
+  // that wait.
+  [[nodiscard]] bool is_free() const { return !free_.empty() && waiting_.empty(); }
   // No job begins any more.
   void close() {
     closed_ = true;
@@ -66,7 +77,7 @@ class ScanQueue {
  private:
   struct Job {
     std::optional<SessionId> socket;
-    std::function<Task()> work;
+    Prepare prepare;
     Task dropped;
   };
   using Jobs = std::deque<Job>;
@@ -75,11 +86,12 @@ class ScanQueue {
     return std::find_if(waiting_.begin(), waiting_.end(),
                         [&](const Job& job) { return job.socket == socket; });
   }
-  // A scan that goes on stands in line again behind those that wait.
-  [[nodiscard]] bool is_free() const { return !free_.empty() && waiting_.empty(); }
+  static Prepare ready(std::function<Task()> work) {
+    return [work = std::move(work)] { return work; };
+  }
   void take(Job job) {
     if (closed_) return;
-    if (is_free()) return begin(std::move(job.work));
+    if (is_free()) return begin(job.prepare());
     waiting_.push_back(std::move(job));
   }
   void begin(std::function<Task()> work) {
@@ -102,8 +114,9 @@ class ScanQueue {
       next = std::move(own_.front());
       own_.pop_front();
     } else if (!waiting_.empty()) {
-      next = std::move(waiting_.front().work);
+      const Job job = std::move(waiting_.front());
       waiting_.pop_front();
+      next = job.prepare();
     } else {
       return;
     }

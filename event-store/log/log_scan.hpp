@@ -22,11 +22,17 @@ struct LogScan {
 };
 struct LogScanResult {
   std::vector<RecordPtr> events;
-  Position reached;              // next_offset == until when the scan is through
-  std::optional<Error> error{};  // the log's own
-  bool misfit = false;           // `from` is not what this log says at that offset
+  Position reached;                  // next_offset == until when the scan is through
+  std::optional<Error> error{};      // the log's own
+  std::optional<Position> oldest{};  // that can be read, where retention took what was looked for
+  bool misfit = false;               // `from` is not what this log says at that offset
 };
 [[nodiscard]] LogScanResult scan_log(EventLog& log, const LogScan& scan);
+
+// Scans of one partition in one pass over it, which begins where the first does and reads as much
+// as that one may; the others join where it comes by. By scan; nullopt: it did not come there.
+[[nodiscard]] std::vector<std::optional<LogScanResult>> scan_log_together(
+    EventLog& log, const std::vector<LogScan>& scans);
 
 // Whether the log may hold, from a position that is proven and before `until`, a valid event that
 // `concerns` the caller: one was found, or it cannot be told by reading at most so much.

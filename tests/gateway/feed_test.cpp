@@ -733,6 +733,85 @@ TEST(Feed, a_stream_too_many_that_waits_for_the_log_is_told_to_come_back) {
               (Story{"connection_ready"} + events(1, 3) + Story{"caught_up"}));
 }
 
+// A gateway whose window is empty, so that whoever begins before the head is served by scans.
+struct ScanningWorld : GatewayWorld {
+  explicit ScanningWorld(std::int32_t partitions = 1)
+      : GatewayWorld({.partitions = partitions, .limits = without_window()}) {}
+  static GatewayLimits without_window() {
+    GatewayLimits limits;
+    limits.window_bytes_max = 1;
+    return limits;
+  }
+};
+
+TEST(Feed, streams_of_one_partition_that_wait_for_the_log_share_one_reader) {
+  const auto reads_of = [](int sockets) {
+    ScanningWorld world;
+    for (int i = 0; i < 20; ++i)
+      for (const char* user : {"ann", "bob", "cid"}) world.state(user);
+    auto live = world.connect("dan");
+    const std::string kept = cursor_of(live, 0);
+    for (int i = 0; i < 20; ++i)
+      for (const char* user : {"ann", "bob", "cid", "dan"}) world.state(user);
+    world.settle();
+    world.scheduler.pause(world.feed_thread);
+    std::vector<GatewayWorld::Client> clients;
+    for (int i = 0; i < sockets; ++i)
+      for (const char* user : {"ann", "bob", "cid"})
+        clients.push_back(world.connect(user, StreamFrom::start));
+    // One who joins where the others come by.
+    clients.push_back(world.connect("dan", StreamFrom::cursor, kept));
+    world.log->reads = 0;
+    world.scheduler.resume(world.feed_thread);
+    world.settle();
+    EXPECT_EQ(clients.back().link->story(),
+              (Story{"connection_ready"} + events(1, 20) + Story{"caught_up"}));
+    clients.pop_back();
+    for (const GatewayWorld::Client& client : clients)
+      EXPECT_EQ(client.link->story(),
+                (Story{"connection_ready"} + events(1, 40) + Story{"caught_up"}));
+    return world.log->reads;
+  };
+  const int of_few = reads_of(1);
+  EXPECT_LE(reads_of(8), of_few + 2) << "the log is not read for each of them";
+}
+
+TEST(Feed, a_false_cursor_that_joins_the_scan_of_another_is_damage_of_its_socket_alone) {
+  ScanningWorld world;
+  world.state("ann", 5);
+  world.read_partitions();
+  world.scheduler.pause(world.feed_thread);
+  auto ann = world.connect("ann", StreamFrom::start);
+  auto liar =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 1, 1));
+  auto honest =
+      world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 1, 2));
+  world.scheduler.resume(world.feed_thread);
+  world.settle();
+  EXPECT_EQ(ann.link->story(), (Story{"connection_ready"} + events(1, 5) + Story{"caught_up"}));
+  EXPECT_EQ(liar.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
+  EXPECT_EQ(honest.link->story(), (Story{"connection_ready"} + events(3, 5) + Story{"caught_up"}));
+}
+
+// A scan that takes its time, or a broker that does not answer, holds up nobody who is live.
+TEST(Feed, while_the_log_is_scanned_for_one_socket_live_events_reach_the_others) {
+  ScanningWorld world;
+  world.state("ann", 3);
+  auto bob = world.connect("bob");
+  auto ann_too = world.connect("ann");
+  world.scheduler.pause(world.helper);
+  auto ann = world.connect("ann", StreamFrom::start);
+  world.state("bob", 2);
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(bob.link->story(), (Story{"connection_ready", "caught_up"} + events(1, 2)));
+  EXPECT_EQ(ann_too.link->story(), (Story{"connection_ready", "caught_up", "event 4"}));
+  EXPECT_EQ(ann.link->story(), Story{"connection_ready"}) << "the scan is still on";
+  world.scheduler.resume(world.helper);
+  world.settle();
+  EXPECT_EQ(ann.link->story(), (Story{"connection_ready"} + events(1, 4) + Story{"caught_up"}));
+}
+
 NewRecord progress_piece(const std::string& run, std::size_t bytes) {
   return NewRecord{
       .key = "ann",

@@ -177,6 +177,53 @@ TEST(ProgressPieces, keep_nothing_of_runs_that_ended_behind_one_that_goes_on) {
   EXPECT_EQ(pieces.of("ann").size(), 1U);
 }
 
+// A partition whose broker is away used to hold every helper there was.
+TEST(SharedScans, one_partition_holds_one_helper_however_many_wait_for_it) {
+  test_support::SimulatedScheduler scheduler({.seed = 1, .fifo = true});
+  test_support::SimulatedEventLog simulated(scheduler, {.partitions = 2});
+  const auto log = simulated.open_session();
+  Executor& stuck = scheduler.make_executor("stuck");
+  Executor& other = scheduler.make_executor("other");
+  ScanQueue queue(scheduler.make_executor("home"), {&other, &stuck}, 100);
+  SharedScans scans(*log, queue, 3);
+  std::vector<std::string> told;
+  const auto submit = [&](std::uint64_t socket, std::int32_t partition, const std::string& name) {
+    scans.submit(
+        SessionId(socket),
+        {.partition = Partition(partition),
+         .from = {},
+         .from_is_proven = true,
+         .until = Offset(1),
+         .user = UserId("ann"),
+         .found_bytes_max = 1,
+         .read_bytes_max = 1},
+        [&told, name](const event_store::LogScanResult&) -> Task {
+          return [&told, name] { told.push_back(name); };
+        },
+        [&told, name] { told.push_back(name + " refused"); });
+  };
+  scheduler.pause(stuck);
+  submit(1, 0, "a");
+  submit(2, 0, "b");
+  submit(3, 0, "c");
+  submit(3, 0, "c again");
+  submit(4, 0, "d");
+  submit(5, 0, "e");
+  EXPECT_EQ(told, std::vector<std::string>{"e refused"});
+  EXPECT_EQ(scans.waiting(), 3U);
+  submit(6, 1, "of another partition");
+  scheduler.run_until_idle();
+  EXPECT_EQ(told, (std::vector<std::string>{"e refused", "of another partition"}));
+  scans.drop(SessionId(2));
+  scheduler.resume(stuck);
+  scheduler.run_until_idle();
+  EXPECT_EQ(told,
+            (std::vector<std::string>{"e refused", "of another partition", "a", "c again", "d"}));
+  queue.close();
+  submit(7, 0, "late");
+  EXPECT_EQ(told.back(), "late refused");
+}
+
 TEST(ScanQueue, keeps_one_waiting_job_per_socket_refuses_what_is_too_much_and_does_its_own_first) {
   test_support::SimulatedScheduler scheduler{{.seed = 1, .fifo = true}};
   Executor& helper = scheduler.make_executor("helper");
