@@ -49,7 +49,7 @@ class AskedHistory : public testing::Test {
 
   GatewayWorld world_;
   Executor& http_ = world_.scheduler.make_executor("http");
-  HistoryApi api_{{*world_.log, world_.history, *world_.feed, world_.authenticator, world_.helper,
+  HistoryApi api_{{*world_.log, world_.history, *world_.feed, world_.authenticator, http_,
                    world_.scheduler.clock(), world_.callbacks, world_.metrics},
                   {.requests_max = 1, .patience = 2s, .look_again = 50ms}};
 };
@@ -72,7 +72,7 @@ TEST_F(AskedHistory, keeps_its_place_until_its_answer_is_sent) {
 }
 
 TEST_F(AskedHistory, of_one_user_does_not_hold_all_places) {
-  HistoryApi api({*world_.log, world_.history, *world_.feed, world_.authenticator, world_.helper,
+  HistoryApi api({*world_.log, world_.history, *world_.feed, world_.authenticator, http_,
                   world_.scheduler.clock(), world_.callbacks, world_.metrics},
                  {.requests_max = 3, .requests_per_user_max = 2});
   world_.state("ann");
