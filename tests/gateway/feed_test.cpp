@@ -781,6 +781,7 @@ TEST(Feed, a_false_cursor_that_joins_the_scan_of_another_is_damage_of_its_socket
   world.state("ann", 5);
   world.read_partitions();
   world.scheduler.pause(world.feed_thread);
+  auto alone = world.connect("ann", StreamFrom::start);  // its scan begins at once
   auto ann = world.connect("ann", StreamFrom::start);
   auto liar =
       world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 1, 1));
@@ -788,7 +789,9 @@ TEST(Feed, a_false_cursor_that_joins_the_scan_of_another_is_damage_of_its_socket
       world.connect("ann", StreamFrom::cursor, cursor_at(world, "ann", after_event(2), 1, 2));
   world.scheduler.resume(world.feed_thread);
   world.settle();
-  EXPECT_EQ(ann.link->story(), (Story{"connection_ready"} + events(1, 5) + Story{"caught_up"}));
+  for (const auto& client : {alone, ann})
+    EXPECT_EQ(client.link->story(),
+              (Story{"connection_ready"} + events(1, 5) + Story{"caught_up"}));
   EXPECT_EQ(liar.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
   EXPECT_EQ(honest.link->story(), (Story{"connection_ready"} + events(3, 5) + Story{"caught_up"}));
 }
