@@ -18,8 +18,11 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kFaultFound = 3;
 
-int usage(std::ostream& err) {
-  err << "usage: signalbox contract list\n"
+// `what`: which word is wrong, as a sentence.
+int usage(std::ostream& err, const std::string& what) {
+  err << "signalbox contract: " << what
+      << "\n"
+         "usage: signalbox contract list\n"
          "       signalbox contract show [KIND/]NAME[:VERSION]\n"
          "       signalbox contract check [--against DIR]\n"
          "       signalbox contract map\n"
@@ -65,7 +68,8 @@ bool is_wanted(const ContractVersion& contract, const Wanted& wanted) {
 
 int show(const std::string& text, std::ostream& out, std::ostream& err) {
   const auto wanted = parse_wanted(text);
-  if (!wanted) return usage(err);
+  if (!wanted)
+    return usage(err, "'" + text + "' is no [KIND/]NAME[:VERSION] like event/tool_executing:2");
   std::vector<const ContractVersion*> found;
   for (const ContractVersion& contract : contract_versions())
     if (is_wanted(contract, *wanted)) found.push_back(&contract);
@@ -74,13 +78,14 @@ int show(const std::string& text, std::ostream& out, std::ostream& err) {
     return kOk;
   }
   if (found.size() > 1) {
-    err << "there are several contracts " << text << "; ask for one of them:";
+    err << "signalbox contract: there are several contracts " << text << "; ask for one of them:";
     for (const ContractVersion* contract : found)
       err << " " << to_text(contract->kind) << "/" << text;
     err << "\n";
     return kFailed;
   }
-  err << "there is no contract " << text << "; `signalbox contract list` names them all\n";
+  err << "signalbox contract: there is no contract " << text
+      << "; `signalbox contract list` names them all\n";
   return kFailed;
 }
 
@@ -88,13 +93,15 @@ int check(const std::optional<std::string>& folder, std::ostream& out, std::ostr
   const auto released =
       folder ? read_schema_folder(*folder) : Result<std::vector<SchemaFile>>(released_schemas());
   if (!released) {
-    err << released.error().field << " " << released.error().message << "\n";
+    err << "signalbox contract: --against: " << released.error().field << " "
+        << released.error().message << "\n";
     return kFailed;
   }
   const std::vector<SchemaFile> current = current_schemas();
   const auto findings = compare_schemas(current, *released);
   if (!findings) {
-    err << findings.error().field << " " << findings.error().message << "\n";
+    err << "signalbox contract: " << findings.error().field << " " << findings.error().message
+        << "\n";
     return kFailed;
   }
   for (const ContractFinding& finding : *findings) {
@@ -105,6 +112,16 @@ int check(const std::optional<std::string>& folder, std::ostream& out, std::ostr
   out << current.size() << " schemas, compatible both ways with the " << released->size() << " of "
       << folder.value_or("the last release") << "\n";
   return kOk;
+}
+
+// Of words that are no usage.
+std::string what_is_wrong(std::span<const std::string> args) {
+  const std::string& verb = args.front();
+  if (verb == "show") return "show takes one name, like event/tool_executing";
+  if (verb == "check") return "check takes nothing, or --against and a folder of schemas";
+  if (verb == "list" || verb == "map" || verb == "errors")
+    return verb + " takes no further word, so not '" + args[1] + "'";
+  return "there is no subcommand '" + verb + "'";
 }
 
 int map(std::ostream& out) {
@@ -121,7 +138,7 @@ int map(std::ostream& out) {
 }  // namespace
 
 int run_contract_command(std::span<const std::string> args, std::ostream& out, std::ostream& err) {
-  if (args.empty()) return usage(err);
+  if (args.empty()) return usage(err, "name what it shall do");
   const std::string& verb = args.front();
   if (verb == "list" && args.size() == 1) return list(out);
   if (verb == "map" && args.size() == 1) return map(out);
@@ -129,7 +146,7 @@ int run_contract_command(std::span<const std::string> args, std::ostream& out, s
   if (verb == "check" && args.size() == 1) return check(std::nullopt, out, err);
   if (verb == "check" && args.size() == 3 && args[1] == "--against")
     return check(args[2], out, err);
-  return usage(err);
+  return usage(err, what_is_wrong(args));
 }
 
 }  // namespace signalbox::event_store

@@ -54,7 +54,8 @@ Result<QuarantineEntry> QuarantineDesk::find(std::string_view id) {
   });
   if (!done) return tl::unexpected<Error>(done.error());
   if (!found)
-    return failure(Errc::not_found, "no record with this id is in quarantine: " + std::string(id));
+    return failure(Errc::not_found, "no record with this id is in quarantine: " + std::string(id) +
+                                        "; `signalbox quarantine list --all` names them");
   return std::move(*found);
 }
 

@@ -46,8 +46,9 @@ Result<void> make_private_folders(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return {};
   const int why = errno;
   if (std::error_code error; why == EEXIST && fs::is_directory(folder, error)) return {};
-  errno = why;
-  return system_failure("cannot create", path);
+  // "File exists" would be true, and puzzle whoever named a file.
+  errno = why == EEXIST ? ENOTDIR : why;
+  return system_failure("cannot create the folder", path);
 }
 
 }  // namespace signalbox::event_store

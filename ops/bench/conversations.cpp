@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -75,7 +77,8 @@ Conversation parse(const std::string& line) {
 
 Result<std::vector<Conversation>> load_conversations(const std::string& path) {
   Gzip file(gzopen(path.c_str(), "rb"));
-  if (!file) return failure(Errc::not_found, path + ": cannot be opened");
+  if (!file)
+    return failure(Errc::not_found, "--conversations: " + path + ": " + std::strerror(errno));
   LineReader lines(std::move(file));
   std::vector<Conversation> conversations;
   std::string line;

@@ -3,7 +3,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <system_error>
 
@@ -156,10 +159,14 @@ Result<void> Config::set(Entry& entry, const std::optional<std::vector<std::stri
 Result<void> Config::read_file(const std::string& path) { return first_of(take_file(path)); }
 
 std::vector<ConfigProblem> Config::take_file(const std::string& path) {
+  const auto no_file = [&path](const std::string& why) {
+    return std::vector<ConfigProblem>{
+        {.error = {Errc::bad_config, path + ": " + why + "; --config wants a file in TOML"}}};
+  };
   // Opening one succeeds, and reading it gives nothing.
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    return {{.error = {Errc::bad_config, path + ": is a directory"}}};
+  if (std::filesystem::is_directory(path, ignored)) return no_file("is a directory");
+  if (!std::ifstream(path)) return no_file("cannot be read: " + std::string(std::strerror(errno)));
   toml::table table;
   try {
     table = toml::parse_file(path);

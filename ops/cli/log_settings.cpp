@@ -39,7 +39,13 @@ bool LogSettings::has_folder() const {
 }
 
 Result<std::unique_ptr<event_store::HistoryLog>> LogSettings::open() const {
-  if (!on_kafka()) return event_store::open_file_history(data_);
+  if (!on_kafka()) {
+    auto log = event_store::open_file_history(data_);
+    if (!log && log.error().code == Errc::not_found)
+      log.error().message +=
+          "; name a service's data directory with --data, or its cluster with --kafka";
+    return log;
+  }
   Random random(system_random());
   return event_store::open_kafka_history(kafka_, SystemClock(), random);
 }

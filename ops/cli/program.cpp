@@ -18,6 +18,7 @@
 #include "ops/cli/run_token.hpp"
 #include "ops/cli/run_topics.hpp"
 #include "ops/cli/run_watch.hpp"
+#include "ops/cli/usage_error.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -50,6 +51,8 @@ Program make_program(const AddAgents& add_agents) {
   auto app = std::make_unique<CLI::App>(
       "Routes chat messages to agents and records every fact in one durable log.", "signalbox");
   app->require_subcommand(1);
+  app->failure_message(
+      [](const CLI::App* program, const CLI::Error& error) { return usage_text(*program, error); });
   app->set_version_flag("--version", "signalbox " SIGNALBOX_VERSION);
   std::vector<Subcommand> subcommands = add_roles(*app, add_agents);
   for (Subcommand& subcommand :

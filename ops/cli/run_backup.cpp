@@ -16,6 +16,7 @@
 #include "event-store/sqlite/private_file.hpp"
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/progress_bar.hpp"
+#include "ops/cli/service_data.hpp"
 #include "ops/cli/shutdown_signal.hpp"
 
 namespace signalbox::cli {
@@ -41,7 +42,7 @@ class Backup {
   // The log comes last: what caches and anchors say is then about a prefix of it.
   Result<event_store::LogBackup> run() {
     if (auto made = event_store::make_private_folders(to_); !made)
-      return tl::unexpected(made.error());
+      return failure(made.error().code, "--to: " + made.error().message);
     for (const char* const name : kKeyFiles)
       if (auto copied = copy_small(name); !copied) return tl::unexpected(copied.error());
     if (auto copied = copy_archive(); !copied) return tl::unexpected(copied.error());
@@ -115,13 +116,12 @@ int refuse(const Error& error) {
 
 int run_backup(const BackupArguments& arguments) {
   const auto started = std::chrono::steady_clock::now();
-  if (!fs::exists(arguments.data + "/log.db"))
-    return refuse({Errc::not_found, "there is no service's data in " + arguments.data, "--data"});
-  if (fs::exists(arguments.to))
+  if (auto checked = check_service_data(arguments.data); !checked) return refuse(checked.error());
+  std::error_code ignored;  // what is in the way is told by who makes the folder
+  if (fs::exists(arguments.to, ignored))
     return refuse({Errc::bad_field, arguments.to + " is there already; name a new folder", "--to"});
   // What is not whole never has the name of a backup.
   const std::string partial = arguments.to + ".partial";
-  std::error_code ignored;  // what is in the way is told by who makes the folder
   fs::remove_all(partial, ignored);
   const auto done = Backup(arguments.data, partial).run();
   if (!done) {

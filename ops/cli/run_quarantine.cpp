@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "ops/cli/kafka_settings.hpp"
 #include "ops/cli/role_thread.hpp"
 #include "ops/cli/serve_options.hpp"
+#include "ops/cli/service_data.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "ops/cli/system_random.hpp"
 #include "ops/cli/watch_options.hpp"
@@ -55,8 +55,9 @@ struct QuarantineArguments {
 };
 
 int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox quarantine: %s\n", error.message.c_str());
-  return error.code == Errc::already_running ? kExitTryAgain : exit_code_of(error.code);
+  std::fprintf(stderr, "signalbox quarantine: %s%s%s\n", error.field.c_str(),
+               error.field.empty() ? "" : ": ", error.message.c_str());
+  return error.code == Errc::already_running ? kExitTryAgain : exit_code_of(error);
 }
 
 // The log, and the thread that hears what became of appends to it.
@@ -70,8 +71,8 @@ class Desk {
           event_store::KafkaEventLog::open({.kafka = arguments.kafka}, desk->clock_, desk->random_);
       return take(std::move(log), std::move(desk));
     }
-    if (!std::filesystem::exists(arguments.data + "/log.db"))
-      return failure(Errc::not_found, "there is no service's data in " + arguments.data);
+    if (auto checked = check_service_data(arguments.data); !checked)
+      return tl::unexpected(checked.error());
     auto log = writes ? event_store::SqliteEventLog::open({.dir = arguments.data}, desk->clock_,
                                                           desk->random_)
                       : event_store::SqliteEventLog::open_read_only(arguments.data);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <istream>
@@ -156,6 +157,9 @@ int run_verify_export(const std::string& file, const std::string& key_file) {
   if (!key) return console.refuse({key.error().code, key.error().message, "--key"});
   std::ifstream opened;
   if (file != "-") {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored))
+      return console.refuse({Errc::bad_field, file + " is a folder, not an export", "--export"});
     opened.open(file, std::ios::binary);
     if (!opened)
       return console.refuse({Errc::not_found, file + ": " + std::strerror(errno), "--export"});

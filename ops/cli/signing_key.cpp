@@ -1,12 +1,14 @@
 #include "ops/cli/signing_key.hpp"
 
-#include <filesystem>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
 #include "event-store/log/event_log_history.hpp"
 #include "gateway/auth.hpp"
 #include "gateway/jwk_set.hpp"
+#include "ops/cli/service_data.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "ops/cli/system_random.hpp"
 
@@ -16,7 +18,9 @@ namespace {
 Result<gateway::TokenKey> read_private_key(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) return failure(Errc::io_error, "cannot be read");
+  if (!stream)
+    return failure(Errc::io_error,
+                   "the private JWK cannot be read: " + std::string(std::strerror(errno)));
   return gateway::parse_private_jwk(text);
 }
 
@@ -31,11 +35,11 @@ Result<gateway::TokenKey> kafka_signing_key(const event_store::KafkaOptions& kaf
 
 Result<gateway::TokenKey> load_signing_key(const std::string& data, const std::string& jwk_file) {
   // A key made here would be the key of nobody's service.
-  if (jwk_file.empty() && !std::filesystem::exists(data + "/log.db"))
-    return failure(Errc::not_found,
-                   "there is no service's data in " + data +
-                       "; name the folder it was started with, or a private JWK with --key",
-                   "--data");
+  if (jwk_file.empty())
+    if (auto checked = check_service_data(data); !checked)
+      return failure(checked.error().code,
+                     checked.error().message + ", or a private JWK with --key",
+                     checked.error().field);
   const std::string file = jwk_file.empty() ? data + "/dev.key" : jwk_file;
   auto key = jwk_file.empty() ? gateway::load_dev_key(file) : read_private_key(file);
   if (!key) return failure(key.error().code, key.error().message, file);

@@ -211,7 +211,9 @@ class PlaybookReader {
 Result<Playbook> Playbook::load(const std::filesystem::path& path) {
   LineReader lines(path);
   if (!lines.is_open() || std::filesystem::is_directory(path))
-    return failure(Errc::not_found, path.string() + ": cannot be opened");
+    return failure(Errc::not_found, path.string() +
+                                        ": is no file that can be read; a playbook is "
+                                        "JSON Lines, plain or gzip");
   PlaybookReader reader;
   for (std::size_t number = 1;; ++number) {
     const std::string where = path.string() + ":" + std::to_string(number) + ": ";

@@ -66,6 +66,15 @@ TEST(ContractCommand, ShowOfWhatIsNotThereFails) {
   }
 }
 
+TEST(ContractCommand, AUsageErrorNamesTheWordThatIsWrong) {
+  EXPECT_TRUE(has(run({"lst"}).err, "signalbox contract: there is no subcommand 'lst'\nusage:"));
+  EXPECT_TRUE(has(run({"list", "all"}).err, "list takes no further word, so not 'all'"));
+  EXPECT_TRUE(has(run({"show"}).err, "show takes one name, like event/tool_executing"));
+  EXPECT_TRUE(has(run({"show", "a:b"}).err, "'a:b' is no [KIND/]NAME[:VERSION]"));
+  EXPECT_TRUE(has(run({"check", "--against"}).err, "--against and a folder"));
+  EXPECT_TRUE(has(run({"check", "--against", "/no/such"}).err, "--against: /no/such is no folder"));
+}
+
 TEST(ContractCommand, OtherWordsAreAUsageError) {
   for (const std::vector<std::string>& args : {std::vector<std::string>{},
                                                {"lst"},

@@ -134,7 +134,8 @@ def test_what_is_there_is_never_written_over(service, backup, tmp_path, target):
 def test_a_folder_without_a_service_is_named(backup, tmp_path):
     done = backup(tmp_path, tmp_path / "copy")
     assert done.returncode == 2
-    assert done.stderr == f"signalbox backup: --data: there is no service's data in {tmp_path}\n"
+    assert done.stderr == (f"signalbox backup: --data: there is no service's data in {tmp_path}: the "
+                           "file log.db is missing; name the folder it was started with\n")
     assert not (tmp_path / "copy").exists()
 
 

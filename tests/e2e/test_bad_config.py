@@ -104,7 +104,8 @@ def test_what_is_unknown_or_no_toml_is_refused_with_its_line(program, tmp_path, 
 
 def test_files_that_are_no_files_are_named(program, tmp_path):
     code, said = start(program, tmp_path, "--config", "/no/such.toml")
-    assert code == USAGE and "/no/such.toml" in said
+    assert code == USAGE and "/no/such.toml: cannot be read: No such file" in said
+    assert "--config wants a file in TOML" in said and ":0:" not in said
     # A folder was once read like an empty file.
     code, said = start(program, tmp_path, "--config", "/proc/self")
     assert code == USAGE and "/proc/self: is a directory" in said

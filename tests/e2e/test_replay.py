@@ -160,6 +160,9 @@ def test_rerun_of_every_run(service, replay):
 def test_what_cannot_be_done_is_said(replay, tmp_path):
     nothing = replay("timeline", tmp_path / "nowhere")
     assert nothing.returncode == 1 and "there is no log in" in nothing.stderr
+    assert "name a service's data directory with --data" in nothing.stderr
+    folder = replay("verify", tmp_path, "--export", str(tmp_path), "--key", str(PLAYBOOK))
+    assert folder.returncode == 2, folder.stderr
     for words, named in ((["--type", "agent_stared"], "--type"), (["--since", "noon"], "--since"),
                          (["--run", "7"], "--run"), (["--user", "\t"], "--user"),
                          (["--thread", "\n"], "--thread")):

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "ops/cli/usage_error.hpp"
+
 namespace signalbox::cli {
 namespace {
 
@@ -91,6 +93,55 @@ class OwnAgent final : public router::Agent {
  private:
   std::string name_;
 };
+
+// What the program says of words that it does not take; empty: it takes them.
+std::string complaint(const std::vector<std::string>& words) {
+  const Program program = make_program();
+  std::vector<std::string> arguments(words.rbegin(), words.rend());  // as CLI11 wants them
+  try {
+    program.app->parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return usage_text(*program.app, error);
+  }
+  return "";
+}
+
+TEST(Program, WordsItDoesNotTakeAreNamedWithTheCommandAndWhatItWants) {
+  const std::string help = "\n`signalbox replay timeline --help` says more and shows examples\n";
+  EXPECT_EQ(
+      complaint({"replay", "timeline", "--user"}),
+      "signalbox replay timeline: --user (whose; all users where none is named) needs a value" +
+          help);
+  const std::string unknown = complaint({"replay", "timeline", "--user", "a", "--from", "7"});
+  EXPECT_TRUE(unknown.starts_with(
+      "signalbox replay timeline: there is no flag '--from'; there are: --help --data "))
+      << unknown;
+  EXPECT_NE(unknown.find(" --since"), std::string::npos) << unknown;
+  EXPECT_EQ(complaint({"replay", "timeline", "one", "two"}),
+            "signalbox replay timeline: it takes no word 'one'" + help);
+  EXPECT_TRUE(
+      complaint({"replay"}).starts_with("signalbox replay: name what it shall do: timeline"));
+  // Beside a word that nothing takes, what is missing is the smaller news.
+  EXPECT_TRUE(
+      complaint({"backup", "here"}).starts_with("signalbox backup: it takes no word 'here'"));
+  EXPECT_TRUE(
+      complaint({"--fast"}).starts_with("signalbox: there is no flag '--fast'; there are: "));
+}
+
+TEST(Program, AFlagThatIsMissingOrHasNoGoodValueIsNamedWithWhatItIs) {
+  EXPECT_TRUE(
+      complaint({"token"}).starts_with("signalbox token: there must be --user (whose token)"));
+  EXPECT_TRUE(complaint({"quarantine", "show"})
+                  .starts_with("signalbox quarantine show: there must be ID (as `list` shows it)"));
+  EXPECT_TRUE(complaint({"replay", "verify", "--export", "x"})
+                  .starts_with("signalbox replay verify: --export requires --key: there must be "
+                               "--key ("));
+  EXPECT_TRUE(complaint({"topics", "create", "--partitions", "0"})
+                  .starts_with("signalbox topics create: --partitions: Value 0 not in range 1 to"));
+  EXPECT_TRUE(complaint({"bench", "chat", "--limit", "many"})
+                  .starts_with("signalbox bench chat: --limit (only the first so many; 0: all) "
+                               "cannot be 'many'"));
+}
 
 TEST(OwnAgents, StandBesideTheDefaultOnes) {
   const auto agents = make_agents(

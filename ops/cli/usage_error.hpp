@@ -1,0 +1,13 @@
+// What is said where the words of a command line cannot be taken: the command, the whole flag, what
+// it wants, and where examples are. At start-up; one thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace signalbox::cli {
+
+// One or two lines, each ended. `program` has parsed the words and thrown `error`.
+[[nodiscard]] std::string usage_text(const CLI::App& program, const CLI::Error& error);
+
+}  // namespace signalbox::cli
