@@ -173,6 +173,13 @@ void overwrite_pages(Attacker& a) {
     file.write(std::string(64, '\xee').data(), 64);
   }
 }
+// The newest event, its archived copy and every count of it, but for how far the archive has read.
+void cut_log_and_archive(Attacker& a) {
+  const std::string newest = std::to_string(a.offset("anna", 8));
+  a.cut_tail("anna", 1);
+  a.forget("head");
+  a.sql_in(a.archive("anna"), "DELETE FROM events WHERE place = " + newest);
+}
 void of_another_log(Attacker& a) {
   a.sql_in(a.archive("anna"), "UPDATE owner SET log_id = zeroblob(16)");
 }
@@ -361,6 +368,8 @@ const std::vector<Attack> kAttacks{
      Kind::archive_changed, "user is another"},
     {"AnArchivedEventMoved", in_archive("UPDATE events SET place = 0 WHERE place = OFFSET"),
      Kind::archive_has_more, "offset 0, user anna, seq 3"},
+    {"TheTailOfLogAndArchive", cut_log_and_archive, Kind::archive_ahead,
+     "the log has lost its newest records, or is an older copy"},
     {"ThePositionOfTheArchive", in_archive("UPDATE position SET next_offset = next_offset + 5"),
      Kind::archive_unreadable, "position does not match"},
     {"AnArchiveOfAnotherLog", of_another_log, Kind::archive_unreadable, "is of another log"},
