@@ -294,14 +294,34 @@ Result<Answer> ArchiveIndex::ask(Partition partition, const Ask& question) {
   return answer;
 }
 
-Result<UserPage> ArchiveIndex::find_users(const UserSearch& search) {
-  UserPage page{{}, false, std::vector<Position>(static_cast<std::size_t>(partitions_))};
+template <class Item, class Ask>
+Result<std::vector<Position>> ArchiveIndex::ask_each(std::vector<Item>& items,
+                                                     const Ask& question) {
+  std::vector<Position> complete_to(static_cast<std::size_t>(partitions_));
+  std::optional<Error> refused;
+  std::size_t refusals = 0;
   for (const Partition partition : kept_) {
-    auto position =
-        ask<Position>(partition, [&](File& file) { return file.find_users(search, page.users); });
-    if (!position) return tl::unexpected<Error>(position.error());
-    page.complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
+    const std::size_t had = items.size();
+    auto position = ask<Position>(partition, [&](File& file) { return question(file, items); });
+    if (position) {
+      complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
+      continue;
+    }
+    // What it gave before it failed is no page of it.
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(had), items.end());
+    refused = position.error();
+    ++refusals;
   }
+  if (refused && refusals == kept_.size()) return tl::unexpected<Error>(*std::move(refused));
+  return complete_to;
+}
+
+Result<UserPage> ArchiveIndex::find_users(const UserSearch& search) {
+  UserPage page{{}, false, {}};
+  auto complete_to =
+      ask_each(page.users, [&](File& file, auto& users) { return file.find_users(search, users); });
+  if (!complete_to) return tl::unexpected<Error>(complete_to.error());
+  page.complete_to = *std::move(complete_to);
   std::sort(page.users.begin(), page.users.end(),
             [](const UserSummary& a, const UserSummary& b) { return a.id < b.id; });
   page.more = page.users.size() > search.users_max;
@@ -327,13 +347,11 @@ Result<bool> ArchiveIndex::is_damaged(const UserId& user) {
 }
 
 Result<ViewPage> ArchiveIndex::views(const ViewQuery& query) {
-  ViewPage page{{}, false, std::vector<Position>(static_cast<std::size_t>(partitions_))};
-  for (const Partition partition : kept_) {
-    auto position =
-        ask<Position>(partition, [&](File& file) { return file.views(query, page.views); });
-    if (!position) return tl::unexpected<Error>(position.error());
-    page.complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
-  }
+  ViewPage page{{}, false, {}};
+  auto complete_to =
+      ask_each(page.views, [&](File& file, auto& views) { return file.views(query, views); });
+  if (!complete_to) return tl::unexpected<Error>(complete_to.error());
+  page.complete_to = *std::move(complete_to);
   std::sort(page.views.begin(), page.views.end(),
             [](const View& a, const View& b) { return a.place > b.place; });
   page.more = page.views.size() > query.views_max;

@@ -1,7 +1,9 @@
 // ArchiveIndex: what auditors look for across the archive files: users by the beginning of their
 // id, a user's runs, and who looked at whom; through read-only connections of its own, each page
 // by an index. Thread: one; reads block on the disk. Every row is checked against its SHA-256.
-// Errors: unavailable (a file is not there yet), corrupt (named with file and place), io_error.
+// Errors: unavailable (a file is not there yet), corrupt (named with file and place), io_error. A
+// list over all partitions is made of those whose files can be read; it is an error only where none
+// can.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +36,8 @@ struct UserSummary {
 struct UserPage {
   std::vector<UserSummary> users;  // by id
   bool more;
-  std::vector<Position> complete_to;  // by partition; of one that is not kept: the beginning
+  // By partition; of one that is not kept, or whose file cannot be read: the beginning.
+  std::vector<Position> complete_to;
 };
 
 struct RunQuery {
@@ -68,7 +71,7 @@ struct View {
 struct ViewPage {
   std::vector<View> views;  // newest first
   bool more;
-  std::vector<Position> complete_to;  // by partition
+  std::vector<Position> complete_to;  // as of UserPage
 };
 
 class ArchiveIndex {
@@ -100,6 +103,10 @@ class ArchiveIndex {
   // Asks the file of a partition; one that answers with an error is opened again the next time.
   template <class Answer, class Ask>
   [[nodiscard]] Result<Answer> ask(Partition partition, const Ask& question);
+  // Collects the items of every kept partition whose file can be read; how far each is complete.
+  template <class Item, class Ask>
+  [[nodiscard]] Result<std::vector<Position>> ask_each(std::vector<Item>& items,
+                                                       const Ask& question);
 
   const std::string folder_;
   const std::int32_t partitions_;

@@ -241,6 +241,44 @@ TEST_F(AuditOfALog, NamesThePartitionsThatAnotherEventStoreKeeps) {
   EXPECT_EQ(Json::parse(ask(views, users + "/anna/views").body)["incomplete"], elsewhere);
 }
 
+// They were once answered with 503 until every partition had its archive.
+TEST_F(AuditOfALog, ListsWhatThereIsWhereAPartitionHasNoArchiveOrADamagedOne) {
+  const Partition lost = written_.partition_of("anna");
+  std::string other = "berta";
+  while (written_.partition_of(other) == lost) other += "a";
+  write(1);
+  write(1, other);
+  archive_all();
+  const std::string path = event_store::archive_path(folder_.path() + "/archive", lost);
+  start({.source = "", .patience = 50ms});
+  const auto expect_other_alone = [&] {
+    const HttpResponse answer = ask("/v1/audit/users", "/v1/audit/users");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json found = Json::parse(answer.body);
+    ASSERT_EQ(found["users"].size(), 1u);
+    EXPECT_EQ(found["users"][0]["user_id"], other);
+    ASSERT_EQ(found["incomplete"].size(), 1u);
+    EXPECT_EQ(found["incomplete"][0]["partition"], lost.value());
+    EXPECT_EQ(found["incomplete"][0]["complete_to"]["offset"], 0);
+    const HttpResponse views =
+        ask("/v1/audit/users/{id}/views", "/v1/audit/users/" + other + "/views");
+    EXPECT_EQ(views.status, 200) << views.body;
+  };
+  {
+    auto file =
+        event_store::SqliteDatabase::open(path, event_store::SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file && file->execute("UPDATE users SET hash = zeroblob(32)"));
+  }
+  expect_other_alone();
+  EXPECT_GE(damages_, 1);
+  std::filesystem::remove(path);
+  expect_other_alone();
+  // Of him alone nothing can be said.
+  EXPECT_EQ(ask(kEvents, "/v1/audit/users/anna/events").status, 503);
+  std::filesystem::remove_all(folder_.path() + "/archive");
+  EXPECT_EQ(ask("/v1/audit/users", "/v1/audit/users").status, 503);
+}
+
 TEST_F(AuditOfALog, AnswersOnlySoManyAtATime) {
   write(1);
   archive_all();
