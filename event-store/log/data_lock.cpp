@@ -5,23 +5,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 namespace signalbox::event_store {
 namespace {
 
-std::string read_holder(int descriptor) {
-  std::array<char, 32> text{};
-  const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
-  std::string pid(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-  return pid;
+// How long acquire() waits for who only looks at the lock (lock_holder).
+constexpr std::chrono::milliseconds kLookMax{50};
+constexpr std::chrono::milliseconds kTryAgain{5};
+
+bool try_lock(int descriptor) {
+  const auto give_up = std::chrono::steady_clock::now() + kLookMax;
+  while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= give_up) return false;
+    std::this_thread::sleep_for(kTryAgain);
+  }
+  return true;
 }
 
 }  // namespace
@@ -32,13 +38,14 @@ Result<DataLock> DataLock::acquire(const std::string& dir) {
   if (descriptor < 0)
     return failure(Errc::io_error, "cannot open " + path + ": " + std::strerror(errno));
   DataLock lock(descriptor);
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+  if (!try_lock(descriptor)) {
     if (errno != EWOULDBLOCK)
       return failure(Errc::io_error, "cannot lock " + path + ": " + std::strerror(errno));
-    const std::string holder = read_holder(descriptor);
-    return failure(Errc::already_running, "another process" +
-                                              (holder.empty() ? "" : " (pid " + holder + ")") +
-                                              " is writing in " + dir + "; only one may");
+    // Not the number in the file, which is one of the holder's own pid namespace.
+    const pid_t holder = lock_holder(dir).value_or(0);
+    const std::string named = holder > 0 ? " (pid " + std::to_string(holder) + ")" : "";
+    return failure(Errc::already_running,
+                   "another process" + named + " is writing in " + dir + "; only one may");
   }
   // For people only: what counts is the lock, so a failure to write the pid is none of ours.
   const std::string pid = std::to_string(getpid()) + "\n";
@@ -65,6 +72,15 @@ std::optional<bool> has_open(pid_t process, const struct stat& wanted) {
   return false;
 }
 
+// The kernel's list leaves out who is in another pid namespace, a container say; the lock does not.
+bool is_held(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool is_free = flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  close(descriptor);
+  return !is_free;
+}
+
 }  // namespace
 
 std::optional<pid_t> lock_holder(const std::string& dir) {
@@ -83,7 +99,7 @@ std::optional<pid_t> lock_holder(const std::string& dir) {
     if (holder <= 0) return 0;
     if (has_open(holder, file).value_or(true)) return holder;
   }
-  return std::nullopt;
+  return is_held(dir + "/lock") ? std::optional<pid_t>(0) : std::nullopt;
 }
 
 DataLock::~DataLock() {

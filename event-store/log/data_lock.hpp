@@ -14,7 +14,7 @@ namespace signalbox::event_store {
 
 class DataLock {
  public:
-  // Errors: already_running (names the holder's pid where it can be read), io_error.
+  // Errors: already_running (names the holder's pid where it can be seen), io_error.
   [[nodiscard]] static Result<DataLock> acquire(const std::string& dir);
   ~DataLock();
   DataLock(DataLock&& other) noexcept;
@@ -25,8 +25,9 @@ class DataLock {
   int descriptor_;
 };
 
-// The process that writes in this directory, by what the kernel tells; nothing is locked or
-// written to find out. nullopt: nobody. 0: somebody this process may not see.
+// The process that writes in this directory, by its number here. nullopt: nobody. 0: somebody this
+// process may not see, such as one in another pid namespace. Nothing is written to find out; where
+// the kernel's list names nobody, the lock is held shared for a moment, which acquire() sits out.
 [[nodiscard]] std::optional<pid_t> lock_holder(const std::string& dir);
 
 }  // namespace signalbox::event_store

@@ -9,17 +9,19 @@ namespace {
 constexpr std::int64_t kFarBehind = 10'000;  // records; the archive commits several times a second
 
 // What is made anew needs no repair: it is removed, and the next start makes it from the log.
-std::string remove_command(const Subject& subject, const std::string& path, bool is_running) {
+std::string remove_command(const Subject& subject, const std::string& path,
+                           std::optional<pid_t> holder) {
   const std::string word = shell_word(path);
   const std::string remove =
       "rm -f " + word + ' ' + shell_word(path + "-wal") + ' ' + shell_word(path + "-shm");
-  return is_running ? once_ended(subject.data, remove) + " && " + subject.serve_command : remove;
+  return holder ? once_ended(subject.data, *holder, remove) + " && " + subject.serve_command
+                : remove;
 }
 
 }  // namespace
 
 std::vector<Finding> check_archive(const Subject& subject, event_store::LogReader& log,
-                                   bool is_running) {
+                                   std::optional<pid_t> holder) {
   const std::string folder = subject.data + "/archive";
   std::vector<Finding> findings;
   std::int64_t missing = 0;
@@ -35,33 +37,32 @@ std::vector<Finding> check_archive(const Subject& subject, event_store::LogReade
           fault("archive", scan.error().message,
                 "history and search of its users fail; the log has everything that "
                 "was in it",
-                remove_command(subject, event_store::archive_path(folder, partition), is_running)));
+                remove_command(subject, event_store::archive_path(folder, partition), holder)));
     } else if (const auto bounds = log.bounds({Topic::events, partition}); bounds) {
       behind +=
           std::max<std::int64_t>(0, bounds->end.value() - scan->complete_to().next_offset.value());
     }
   }
   if (!findings.empty()) return findings;
-  if (missing == partitions && !is_running)
+  if (missing == partitions && !holder)
     return {ok("archive", "none yet; serve makes it from the log")};
-  if (missing > 0 && is_running)
+  if (missing > 0 && holder)
     return {fault("archive",
                   std::to_string(missing) + " of " + std::to_string(partitions) +
                       " partitions have no file in " + folder,
                   "the service writes into files that are not there any more; history fails",
-                  once_ended(subject.data, "true") + " && " + subject.serve_command)};
+                  once_ended(subject.data, *holder, "true") + " && " + subject.serve_command)};
   const std::string what = "files of " + std::to_string(partitions - missing) + " of " +
                            std::to_string(partitions) + " partitions, " + std::to_string(behind) +
                            " records behind the log";
-  if (is_running && behind > kFarBehind)
+  if (holder && behind > kFarBehind)
     return {warning("archive", what, "history and search show what was written before that",
                     "signalbox replay verify --data " + shell_word(subject.data))};
-  return {
-      ok("archive",
-         what + (behind + missing > 0 && !is_running ? "; the next start makes up for it" : ""))};
+  return {ok("archive",
+             what + (behind + missing > 0 && !holder ? "; the next start makes up for it" : ""))};
 }
 
-Finding check_snapshots(const Subject& subject, const LogId& log, bool is_running) {
+Finding check_snapshots(const Subject& subject, const LogId& log, std::optional<pid_t> holder) {
   const std::string path = subject.data + "/snapshots.db";
   std::int64_t keys = 0;
   std::int64_t damaged = 0;
@@ -71,7 +72,7 @@ Finding check_snapshots(const Subject& subject, const LogId& log, bool is_runnin
           ++(snapshot ? keys : damaged);
         });
       });
-  const std::string remove = remove_command(subject, path, is_running);
+  const std::string remove = remove_command(subject, path, holder);
   if (scanned && damaged > 0)
     return warning("snapshots",
                    path + " has " + count_text(damaged, "snapshot", "snapshots") +

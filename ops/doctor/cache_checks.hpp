@@ -2,6 +2,7 @@
 // Checks: archive, snapshots.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "event-store/log/log_reader.hpp"
@@ -11,7 +12,9 @@
 namespace signalbox::doctor {
 
 [[nodiscard]] std::vector<Finding> check_archive(const Subject& subject,
-                                                 event_store::LogReader& log, bool is_running);
-[[nodiscard]] Finding check_snapshots(const Subject& subject, const LogId& log, bool is_running);
+                                                 event_store::LogReader& log,
+                                                 std::optional<pid_t> holder);
+[[nodiscard]] Finding check_snapshots(const Subject& subject, const LogId& log,
+                                      std::optional<pid_t> holder);
 
 }  // namespace signalbox::doctor

@@ -68,19 +68,19 @@ class Examination {
       return;
     }
     auto log = LogReader::open(subject_.data);
-    add(judge_log_file(subject_, log, holder_.has_value()));
+    add(judge_log_file(subject_, log, holder_));
     std::optional<LogGrowth> growth;
     if (log) {
       partitions_ = log->describe().partitions;
-      add(check_records(subject_, *log, holder_.has_value(),
+      add(check_records(subject_, *log, holder_,
                         [this](const replay::Progress&) { return progress_("log"); }));
       if (!progress_("log")) return;
       add(check_write_ahead_log(subject_, holder_.has_value()));
       if (const auto measured = measure_growth(subject_, *log, clock_.now()); measured)
         growth = *measured;
       if (const auto newest = newest_time(*log); newest) newest_ = *newest;
-      add(check_archive(subject_, *log, holder_.has_value()));
-      add(check_snapshots(subject_, log->describe().log_id, holder_.has_value()));
+      add(check_archive(subject_, *log, holder_));
+      add(check_snapshots(subject_, log->describe().log_id, holder_));
       add(check_anchor_key(subject_, log->describe().log_id));
       add(check_anchors(subject_, *log, clock_.now(), holder_.has_value()));
     }

@@ -44,9 +44,12 @@ std::string shell_word(std::string_view text) {
   return word + "'";
 }
 
-std::string once_ended(const std::string& data, const std::string& command) {
+std::string once_ended(const std::string& data, pid_t holder, const std::string& command) {
   const std::string lock = shell_word(data + "/lock");
-  return "kill -TERM \"$(cat " + lock + ")\"; flock " + lock + ' ' + command;
+  // The number in the file is one of the service's own pid namespace: here it may be another's.
+  const std::string end = holder == 0 ? ": first end the service where it runs; "
+                                      : "kill -TERM " + std::to_string(holder) + "; ";
+  return end + "flock " + lock + ' ' + command;
 }
 
 std::string bytes_text(double bytes) {

@@ -3,6 +3,8 @@
 // Pure; any thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,8 +31,9 @@ struct Finding {
 // One word of a command, whatever is in it.
 [[nodiscard]] std::string shell_word(std::string_view text);
 // That command, of one program, once the service has ended that runs on this data: its lock says
-// so, however long it drains.
-[[nodiscard]] std::string once_ended(const std::string& data, const std::string& command);
+// so, however long it drains. `holder`: as lock_holder() gives it.
+[[nodiscard]] std::string once_ended(const std::string& data, pid_t holder,
+                                     const std::string& command);
 // `2.5 GiB`
 [[nodiscard]] std::string bytes_text(double bytes);
 // `1 file`, `7 files`

@@ -36,16 +36,16 @@ constexpr std::int64_t kRoomWarning = 1LL << 30;
 constexpr double kDaysFault = 1;
 constexpr double kDaysWarning = 7;
 
-std::string restore_command(const std::string& data, bool is_running) {
+std::string restore_command(const std::string& data, std::optional<pid_t> holder) {
   const std::string move = "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged");
-  return (is_running ? once_ended(data, move) : move) + " && cp -a BACKUP " + shell_word(data);
+  return (holder ? once_ended(data, *holder, move) : move) + " && cp -a BACKUP " + shell_word(data);
 }
 
 // Only what is damaged is replaced: what cannot be read here, or by this release, may be whole.
-std::string mend_of(const Error& error, const std::string& data, bool is_running) {
+std::string mend_of(const Error& error, const std::string& data, std::optional<pid_t> holder) {
   switch (error.code) {
     case Errc::corrupt:
-    case Errc::not_found: return restore_command(data, is_running);
+    case Errc::not_found: return restore_command(data, holder);
     case Errc::bad_config:
       return "signalbox --version  # install the one that wrote it, or name the folder that is "
              "meant";
@@ -146,7 +146,8 @@ Finding judge_length(const VerifyReport& report, const std::string& restore) {
 
 }  // namespace
 
-Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, bool is_running) {
+Finding judge_log_file(const Subject& subject, const Result<LogReader>& log,
+                       std::optional<pid_t> holder) {
   if (!log && log.error().code == Errc::not_found) {
     std::error_code ignored;
     if (!fs::exists(subject.data + "/head", ignored))
@@ -154,12 +155,12 @@ Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, boo
     return fault("log-file",
                  subject.data + "/log.db is missing, and the file head beside it says it was there",
                  "everything that was ever acknowledged is in it; a service does not start",
-                 restore_command(subject.data, is_running));
+                 restore_command(subject.data, holder));
   }
   if (!log)
     return fault("log-file", log.error().message,
                  "everything that was ever acknowledged is in it; a service does not start",
-                 mend_of(log.error(), subject.data, is_running));
+                 mend_of(log.error(), subject.data, holder));
   const auto& description = log->describe();
   if (subject.partitions != 0 && subject.partitions != description.partitions)
     return fault("log-file",
@@ -172,15 +173,15 @@ Finding judge_log_file(const Subject& subject, const Result<LogReader>& log, boo
                             bytes_text(size_of_database(log->path())));
 }
 
-std::vector<Finding> check_records(const Subject& subject, LogReader& log, bool is_running,
-                                   const replay::Watch& watch) {
-  const std::string restore = restore_command(subject.data, is_running);
+std::vector<Finding> check_records(const Subject& subject, LogReader& log,
+                                   std::optional<pid_t> holder, const replay::Watch& watch) {
+  const std::string restore = restore_command(subject.data, holder);
   const auto report =
       replay::verify_newest(log, subject.newest_records, {.findings_max = kFindingsMax}, watch);
   if (!report && report.error().code == Errc::stopped) return {};
   if (!report)
     return {fault("log-chain", report.error().message, "the log cannot be read",
-                  mend_of(report.error(), subject.data, is_running))};
+                  mend_of(report.error(), subject.data, holder))};
   const std::string damaged = list_of(*report, false);
   const std::string seen = "of the newest " + std::to_string(subject.newest_records) +
                            " records of each topic and partition";

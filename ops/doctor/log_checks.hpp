@@ -18,10 +18,12 @@ namespace signalbox::doctor {
 
 // What opening it said.
 [[nodiscard]] Finding judge_log_file(const Subject& subject,
-                                     const Result<event_store::LogReader>& log, bool is_running);
+                                     const Result<event_store::LogReader>& log,
+                                     std::optional<pid_t> holder);
 // log-length and log-chain; none where `watch` ended it.
 [[nodiscard]] std::vector<Finding> check_records(const Subject& subject,
-                                                 event_store::LogReader& log, bool is_running,
+                                                 event_store::LogReader& log,
+                                                 std::optional<pid_t> holder,
                                                  const replay::Watch& watch);
 [[nodiscard]] Finding check_write_ahead_log(const Subject& subject, bool is_running);
 

@@ -128,10 +128,11 @@ bool answers_as_signalbox(const std::string& address, bool is_tls) {
 }
 
 std::string service_text(pid_t holder) {
-  return holder == 0 ? "the service" : "the service (pid " + std::to_string(holder) + ")";
+  return holder == 0 ? "the service (a process that cannot be seen from here)"
+                     : "the service (pid " + std::to_string(holder) + ")";
 }
 
-// With which words it was started. Whom we may not see root can.
+// With which words it was started. Whom we may not see root can, where he runs.
 std::string look_command(pid_t holder, const Subject& subject) {
   return holder == 0 ? "sudo fuser -v " + shell_word(subject.data + "/lock")
                      : "tr '\\0' ' ' < /proc/" + std::to_string(holder) + "/cmdline";

@@ -40,12 +40,13 @@ class Doctor:
     def __init__(self, program, data):
         self.program = pathlib.Path(program).resolve()
         self.data = data
+        self.before = []  # words before its own
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("SIGNALBOX_")}
         self.environment["PATH"] = f"{self.program.parent}:{self.environment['PATH']}"
 
     def run(self, *arguments, dev=True, **popen):
-        command = [self.program, "doctor", *(["--dev"] if dev else []), *arguments]
+        command = [*self.before, self.program, "doctor", *(["--dev"] if dev else []), *arguments]
         for name, value in {"--data": str(self.data), "--listen": "127.0.0.1:0"}.items():
             command += [] if name in arguments else [name, value]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
@@ -402,6 +403,21 @@ def test_the_service_of_another_file_system_is_not_taken_for_ours(doctor, tmp_pa
             ours, other = (doctor.found("service", "--data", str(mount))["what"] for mount in mounts)
         assert f"(pid {os.getpid()})" in ours
         assert other == f"none is running on {mounts[1]}"
+
+
+def test_a_service_in_another_pid_namespace_is_neither_missed_nor_taken_for_another(service, request):
+    """As where one of both is in a container; its port was once to be taken from it by force."""
+    apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*apart, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("no pid namespace can be made here")
+    doctor = Doctor(request.config.getoption("--program"), service.data)
+    doctor.before = apart
+    _, found = doctor.findings("--listen", service.address)
+    assert found["listen"]["result"] == "ok", found["listen"]
+    assert "is taken by the service of this data" in found["listen"]["what"]
+    assert found["service"]["what"] == "the service (a process that cannot be seen from here) is ready"
+    elsewhere = doctor.run("--json", "--listen", "127.0.0.1:9")
+    assert "does not listen on 127.0.0.1:9" in elsewhere.stdout and "kill" not in elsewhere.stdout
 
 
 def test_too_few_open_files_are_a_fault(doctor):

@@ -22,6 +22,7 @@ using ::testing::Not;
 bool go_on(const replay::Progress& /*progress*/) { return true; }
 const Mount kDisk{"/data", "ext4"};
 constexpr std::int64_t kGiB = 1LL << 30;
+constexpr pid_t kHolder = 4711;  // runs the service, where one runs
 
 // A log of one partition with events of two users, and somebody who may write to its file.
 class LogChecks : public ::testing::Test {
@@ -42,7 +43,7 @@ class LogChecks : public ::testing::Test {
   }
   Finding find(const std::string& check) {
     LogReader log = open();
-    for (Finding& finding : check_records(subject_, log, false, go_on))
+    for (Finding& finding : check_records(subject_, log, std::nullopt, go_on))
       if (finding.check == check) return finding;
     ADD_FAILURE() << "no finding " << check;
     return {};
@@ -54,7 +55,8 @@ class LogChecks : public ::testing::Test {
 };
 
 TEST_F(LogChecks, AWholeLogIsWell) {
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::ok);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), std::nullopt).level,
+            Level::ok);
   EXPECT_EQ(find("log-length").level, Level::ok);
   EXPECT_EQ(find("log-chain").level, Level::ok);
   EXPECT_THAT(find("log-chain").what, HasSubstr("40 events"));
@@ -63,49 +65,54 @@ TEST_F(LogChecks, AWholeLogIsWell) {
 TEST_F(LogChecks, NoLogYetIsWellButAMissingOneIsAFault) {
   const event_store::TemporaryFolder empty;
   subject_.data = empty.path();
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(empty.path()), false).level, Level::ok);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(empty.path()), std::nullopt).level, Level::ok);
   subject_.data = attacker_->dir();
   attacker_->forget("log.db");
-  const Finding found = judge_log_file(subject_, LogReader::open(subject_.data), false);
+  const Finding found = judge_log_file(subject_, LogReader::open(subject_.data), std::nullopt);
   EXPECT_EQ(found.level, Level::fault);
   EXPECT_THAT(found.mend, HasSubstr("cp -a BACKUP"));
 }
 
 TEST_F(LogChecks, AFileThatIsNoDatabaseAndANumberOfPartitionsThatIsAnotherAreFaults) {
   subject_.partitions = 7;
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::fault);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), std::nullopt).level,
+            Level::fault);
   subject_.partitions = 0;
   attacker_->forget("log.db-wal");
   std::ofstream(subject_.data + "/log.db") << std::string(8192, 'x');
-  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), false).level, Level::fault);
+  EXPECT_EQ(judge_log_file(subject_, LogReader::open(subject_.data), std::nullopt).level,
+            Level::fault);
 }
 
 TEST_F(LogChecks, OnlyADamagedLogIsReplacedByABackup) {
-  const auto mend = [&](Errc code, bool is_running) {
-    return judge_log_file(subject_, failure(code, "why"), is_running).mend;
+  const auto mend = [&](Errc code, std::optional<pid_t> holder) {
+    return judge_log_file(subject_, failure(code, "why"), holder).mend;
   };
-  EXPECT_TRUE(mend(Errc::corrupt, false).starts_with("mv "));
-  EXPECT_THAT(mend(Errc::bad_config, false), HasSubstr("install the one that wrote it"));
-  EXPECT_THAT(mend(Errc::io_error, false), HasSubstr("dmesg"));
+  EXPECT_TRUE(mend(Errc::corrupt, std::nullopt).starts_with("mv "));
+  EXPECT_THAT(mend(Errc::bad_config, std::nullopt), HasSubstr("install the one that wrote it"));
+  EXPECT_THAT(mend(Errc::io_error, std::nullopt), HasSubstr("dmesg"));
   for (const Errc code : {Errc::bad_config, Errc::io_error, Errc::unavailable})
-    EXPECT_THAT(mend(code, true), Not(HasSubstr("mv ")));
+    EXPECT_THAT(mend(code, kHolder), Not(HasSubstr("mv ")));
 }
 
 TEST_F(LogChecks, NoFileIsTakenFromBelowARunningService) {
   const std::string lock = subject_.data + "/lock";
-  const std::string ended = "kill -TERM \"$(cat " + lock + ")\"; flock " + lock + ' ';
-  EXPECT_TRUE(judge_log_file(subject_, failure(Errc::corrupt, "why"), true)
+  const std::string ended = "kill -TERM 4711; flock " + lock + ' ';
+  EXPECT_TRUE(judge_log_file(subject_, failure(Errc::corrupt, "why"), kHolder)
                   .mend.starts_with(ended + "mv " + subject_.data));
   attacker_->cut_tail("ann", 3);
   LogReader log = open();
-  EXPECT_TRUE(check_records(subject_, log, true, go_on).front().mend.starts_with(ended + "mv "));
+  EXPECT_TRUE(check_records(subject_, log, kHolder, go_on).front().mend.starts_with(ended + "mv "));
   std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
   const std::string remove = "rm -f " + subject_.data;
   const std::string serve = " && " + subject_.serve_command;
-  const Finding snapshots = check_snapshots(subject_, attacker_->log_id(), true);
+  const Finding snapshots = check_snapshots(subject_, attacker_->log_id(), kHolder);
   EXPECT_TRUE(snapshots.mend.starts_with(ended + remove + "/snapshots.db "));
   EXPECT_TRUE(snapshots.mend.ends_with(serve));
-  EXPECT_EQ(check_archive(subject_, log, true).front().mend, ended + "true" + serve);
+  EXPECT_EQ(check_archive(subject_, log, kHolder).front().mend, ended + "true" + serve);
+  // The number in the lock was once taken, which is another process's in another pid namespace.
+  EXPECT_EQ(check_archive(subject_, log, 0).front().mend,
+            ": first end the service where it runs; flock " + lock + " true" + serve);
 }
 
 TEST_F(LogChecks, AChangedByteIsNamedWithItsPlace) {
@@ -141,7 +148,7 @@ TEST_F(LogChecks, ALostTailIsSeenBehindManyOtherDamages) {
 TEST_F(LogChecks, WhoIsToldToStopFindsNothing) {
   LogReader log = open();
   const auto stop = [](const replay::Progress&) { return false; };
-  EXPECT_TRUE(check_records(subject_, log, false, stop).empty());
+  EXPECT_TRUE(check_records(subject_, log, std::nullopt, stop).empty());
 }
 
 TEST_F(LogChecks, GrowthIsToldByTheRecordsTimesAndSizes) {
@@ -159,19 +166,20 @@ TEST_F(LogChecks, GrowthIsToldByTheRecordsTimesAndSizes) {
 
 TEST_F(LogChecks, AnArchiveThatCannotBeReadIsAFaultAndIsMadeAnew) {
   LogReader log = open();
-  EXPECT_EQ(check_archive(subject_, log, false).front().level, Level::ok);
-  EXPECT_EQ(check_archive(subject_, log, true).front().level, Level::fault);  // it should be there
+  EXPECT_EQ(check_archive(subject_, log, std::nullopt).front().level, Level::ok);
+  EXPECT_EQ(check_archive(subject_, log, kHolder).front().level,
+            Level::fault);  // it should be there
   std::filesystem::create_directory(subject_.data + "/archive");
   std::ofstream(subject_.data + "/archive/0.db") << std::string(8192, 'x');
-  const Finding found = check_archive(subject_, log, false).front();
+  const Finding found = check_archive(subject_, log, std::nullopt).front();
   EXPECT_EQ(found.level, Level::fault);
   EXPECT_THAT(found.mend, HasSubstr("rm -f " + subject_.data + "/archive/0.db"));
 }
 
 TEST_F(LogChecks, SnapshotsThatAreNoneAreAFault) {
-  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), false).level, Level::ok);
+  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), std::nullopt).level, Level::ok);
   std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
-  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), false).level, Level::fault);
+  EXPECT_EQ(check_snapshots(subject_, attacker_->log_id(), std::nullopt).level, Level::fault);
 }
 
 TEST_F(LogChecks, AnchorsAreMissedOnlyWhereAServiceShouldHaveWrittenSome) {
