@@ -95,7 +95,7 @@ void note_in_run(KnownRun& run, Event& event) {
 
 // Takes out of the event what is kept of it.
 void note(KnownState& state, Event& event) {
-  if (!event.run_id) return;
+  if (!event.run_id || (state.only && *state.only != *event.run_id)) return;
   auto* const received = std::get_if<MessageReceived>(&event.data);
   if (received != nullptr && event.thread_id) {
     const bool is_new =

@@ -55,6 +55,7 @@ struct KnownState {
   router::RoutingState routing;
   std::map<RunId, KnownRun> runs{};
   std::map<ThreadId, std::vector<RunId>> threads{};  // in the order of their messages
+  std::optional<RunId> only{};  // of his runs this one alone is kept; none: all
   std::int64_t events = 0;
   std::size_t value_bytes = 0;  // of these events: what the state may have grown to, roughly
   std::optional<std::string> damage{};  // why he is frozen

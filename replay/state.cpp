@@ -20,6 +20,7 @@ using event_store::HistoryLog;
 using event_store::Position;
 
 constexpr std::size_t kEventsPerRead = 200;  // so few that a processor's cache keeps them
+constexpr std::size_t kEndedRunsMax = 1000;  // that are held until they are forgotten
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.
@@ -27,6 +28,7 @@ struct Start {
   KnownState state;
   Position position{};  // the state holds all before it, of his partition
   std::size_t bytes_max = std::numeric_limits<std::size_t>::max();  // of values, folded from there
+  bool open_only = false;  // runs that have ended may be forgotten
 };
 
 struct Reached {
@@ -35,11 +37,13 @@ struct Reached {
   bool is_done = false;  // the instant lies before the end of it
 };
 
-Result<void> fold_next(KnownState& state, const Record& record, std::size_t bytes_max) {
+Result<void> fold_next(KnownState& state, const Record& record, const Start& start) {
   if (auto folded = fold_known(state, record); !folded) return folded;
-  if (state.value_bytes <= bytes_max) return {};
+  if (start.open_only && state.runs.size() > state.routing.runs.size() + kEndedRunsMax)
+    keep_open(state);
+  if (state.value_bytes <= start.bytes_max) return {};
   return failure(Errc::too_large, "the history up to there is larger than " +
-                                      std::to_string(bytes_max) +
+                                      std::to_string(start.bytes_max) +
                                       " bytes; ask for an earlier instant, or the command line: "
                                       "signalbox replay state");
 }
@@ -69,7 +73,7 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
         return check_follows(reached.state.routing.chain, *record).map([&] {
           return std::move(reached);
         });
-      if (auto folded = fold_next(reached.state, *record, start.bytes_max); !folded)
+      if (auto folded = fold_next(reached.state, *record, start); !folded)
         return tl::unexpected(folded.error());
       if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
     }
@@ -97,7 +101,7 @@ Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archi
     const auto event = events->next();
     if (!event) return tl::unexpected(event.error());
     if (!*event || !is_within(at, *(*event)->record)) return std::move(reached->state);
-    if (const auto folded = fold_next(reached->state, *(*event)->record, start.bytes_max); !folded)
+    if (const auto folded = fold_next(reached->state, *(*event)->record, start); !folded)
       return tl::unexpected(folded.error());
   }
 }
@@ -181,9 +185,21 @@ Result<KnownState> read_state(HistoryLog& log, const std::string& archive_folder
                     watch);
 }
 
+Result<std::optional<KnownRun>> read_run(HistoryLog& log, const std::string& archive_folder,
+                                         const UserId& user, const RunId& run, const Watch& watch) {
+  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
+  Start start{KnownState(log.describe().log_id, user)};
+  start.state.only = run;
+  auto state = fold_until(log, archive, start, {}, watch);
+  if (!state) return tl::unexpected(state.error());
+  const auto found = state->runs.find(run);
+  if (found == state->runs.end()) return std::optional<KnownRun>();
+  return std::optional(std::move(found->second));
+}
+
 Result<OpenState> read_open_state(HistoryLog& log, const StateFiles& files, const UserId& user,
                                   const Instant& at, const Watch& watch) {
-  const Start nothing{KnownState(log.describe().log_id, user)};
+  const Start nothing{.state = KnownState(log.describe().log_id, user), .open_only = true};
   Start start = nothing;
   OpenState open{start.state};
   event_store::ArchiveReader archive(files.archive_folder, log.describe().partitions);

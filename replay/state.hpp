@@ -2,9 +2,12 @@
 // log behind it; from the log alone where the archive is missing, damaged or does not fit. Thread:
 // one. Errors: as ValidEvents; unsupported_version; too_large.
 //
-// read_state folds all his events: messages, runs that have ended and their steps included.
+// read_state folds all his events: messages, runs that have ended and their steps included. Memory:
+// as large as what was said.
 // read_open_state is about what is still open, which is what a router holds, and begins at his
 // snapshot where there is one that is not beyond the instant: its cost is that of the events since.
+// read_run is about one run. Memory of these two: what a router holds of him, however long his
+// history is, and the run.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +35,12 @@ struct Instant {
     event_store::HistoryLog& log, const std::string& archive_folder, const UserId& user,
     const Instant& at, const Watch& watch,
     std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
+
+// nullopt: he has no such run.
+[[nodiscard]] Result<std::optional<KnownRun>> read_run(event_store::HistoryLog& log,
+                                                       const std::string& archive_folder,
+                                                       const UserId& user, const RunId& run,
+                                                       const Watch& watch);
 
 struct OpenState {
   KnownState state;               // of its runs those that have not ended

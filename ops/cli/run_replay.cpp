@@ -339,22 +339,22 @@ Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArgumen
   if (!agents) return tl::unexpected(agents.error());
   auto log = arguments.log.open();
   if (!log) return tl::unexpected(log.error());
-  const auto state = replay::read_state(**log, arguments.log.archive_folder(), **user, {},
-                                        console.watch("records"));
-  if (!state) return tl::unexpected(state.error());
-  const auto run = state->runs.find(RunId(*run_id));
-  if (run == state->runs.end())
+  const auto run = replay::read_run(**log, arguments.log.archive_folder(), **user, RunId(*run_id),
+                                    console.watch("records"));
+  if (!run) return tl::unexpected(run.error());
+  const std::optional<replay::KnownRun>& known = *run;
+  if (!known)
     return failure(Errc::not_found, "this user has no run " + arguments.run +
                                         "; `signalbox replay state` lists his runs");
-  router::Agent* const agent = agents->find(run->second.agent);
+  router::Agent* const agent = agents->find(known->agent);
   if (agent == nullptr)
     return failure(Errc::not_found,
-                   "there is no agent '" + run->second.agent + "' today" +
-                       (run->second.agent == "playbook" ? "; give its file with --playbook" : ""));
-  if (agent->version() != run->second.agent_version)
-    console.note("recorded by version " + run->second.agent_version + " of " + run->second.agent +
+                   "there is no agent '" + known->agent + "' today" +
+                       (known->agent == "playbook" ? "; give its file with --playbook" : ""));
+  if (agent->version() != known->agent_version)
+    console.note("recorded by version " + known->agent_version + " of " + known->agent +
                  "; today's is " + std::string(agent->version()));
-  return replay::rerun(run->second, **user, *agent);
+  return replay::rerun(*known, **user, *agent);
 }
 
 int run_rerun(const RerunArguments& arguments) {

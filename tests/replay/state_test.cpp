@@ -77,6 +77,33 @@ TEST_F(StateOfALog, IsWhatWasKnownAtThatSeqOrTime) {
   EXPECT_EQ(state_text(state({.seq = Seq(0)})), "nothing was known of " + kUser + "\n");
 }
 
+TEST_F(StateOfALog, OfOneRunIsWhatTheWholeStateSaysOfIt) {
+  router_.start();
+  router_.says(kUser, "m1");
+  ASSERT_TRUE(router_.has(kUser, "agent_completed"));
+  router_.says(kUser, "m2", "ask", "may I?");
+  ASSERT_TRUE(router_.has(kUser, "input_requested"));
+  const KnownState whole = state();
+  ASSERT_EQ(whole.runs.size(), 2u);
+  auto log = LogReader::open(folder());
+  ASSERT_TRUE(log) << log.error().message;
+  const auto read = [&](const RunId& run) {
+    auto found = read_run(*log, folder() + "/archive", UserId(kUser), run, kPatient);
+    EXPECT_TRUE(found) << found.error().message;
+    return *std::move(found);
+  };
+  for (const auto& [id, known] : whole.runs) {
+    const auto one = read(id);
+    ASSERT_TRUE(one);
+    EXPECT_EQ(one->run_id, id);
+    EXPECT_EQ(one->status, known.status);
+    EXPECT_EQ(one->answer, known.answer);
+    EXPECT_EQ(one->memory_before, known.memory_before);
+    EXPECT_EQ(one->steps.size(), known.steps.size());
+  }
+  EXPECT_FALSE(read(RunId(Uuid{})));
+}
+
 class OpenStateOfALog : public StateOfALog {
  protected:
   OpenStateOfALog() {
