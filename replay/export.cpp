@@ -45,18 +45,24 @@ Result<ExportReport> write_export(HistoryLog& log, const UserId& user,
   if (!begun) return tl::unexpected(begun.error());
   PartitionPass pass(log, begun->at, begun->end, watch);
   ManifestMaker maker(log, user, begun->at.partition, std::move(begun->notes), {}, {});
-  const auto read = pass.run(
-      0, 2, [&](const Record& event) { return maker.add(event).map([] { return true; }); });
+  Stretches his;
+  const auto read = pass.run(0, 2, [&](const event_store::Position& before, const Record& event) {
+    if (event.key == user.value()) his.add(before, event.offset);
+    return maker.add(event).map([] { return true; });
+  });
   if (!read) return tl::unexpected(read.error());
   if (auto done = maker.finish(); !done) return tl::unexpected(done.error());
   if (maker.report().events == 0)
     return failure(Errc::not_found, "there is no event of this user in the log", "--user");
   if (auto done = sink(maker.manifest()); !done) return tl::unexpected(done.error());
-  const auto written = pass.run(begun->end.value(), 2, [&](const Record& event) -> Result<bool> {
+  const auto write = [&](const event_store::Position& /*before*/,
+                         const Record& event) -> Result<bool> {
     if (event.key != user.value()) return true;
     return sink(record_line(event)).map([] { return true; });
-  });
-  if (!written) return tl::unexpected(written.error());
+  };
+  for (const Stretch& stretch : his.all())
+    if (auto written = pass.run(stretch, begun->end.value(), 2, write); !written)
+      return tl::unexpected(written.error());
   maker.report().without_anchors = std::move(begun->without_anchors);
   return maker.report();
 }
@@ -73,9 +79,10 @@ Result<ExportPart> make_export_part(HistoryLog& log, const UserId& user,
                         return {};
                       });
   PartitionPass pass(log, begun->at, begun->end, watch);
-  const auto read = pass.run(0, 1, [&](const Record& event) {
-    return maker.add(event).map([&maker] { return !maker.is_enough(); });
-  });
+  const auto read =
+      pass.run(0, 1, [&](const event_store::Position& /*before*/, const Record& event) {
+        return maker.add(event).map([&maker] { return !maker.is_enough(); });
+      });
   if (!read) return tl::unexpected(read.error());
   if (auto done = maker.finish(); !done) return tl::unexpected(done.error());
   if (maker.report().events == 0)

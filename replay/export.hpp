@@ -2,9 +2,10 @@
 // with the anchors and the path of his newest event inside each, then a record a line as stored.
 //
 // Two passes over his partition, so that nothing is held of it: one for the tree, the manifest
-// being first, one for his records. Memory: kExportAnchorsMax anchors with their paths, and a
-// batch. Of the anchors, those are in the manifest that cover something the one before did not, the
-// newest of these, and the newest there is: through the chain the newest covers all the others.
+// being first, one for his records, which passes over long stretches without him. Memory:
+// kExportAnchorsMax anchors with their paths, where those stretches lie, and a batch. Of the
+// anchors, those are in the manifest that cover something the one before did not, the newest of
+// these, and the newest there is: through the chain the newest covers all the others.
 #pragma once
 
 #include <cstdint>

@@ -21,25 +21,35 @@ Hash leaf_of(const Record& event, const event_store::ContentHash& content) {
 
 std::string record_line(const Record& event) { return event_store::record_json(event) + '\n'; }
 
-Result<void> PartitionPass::run(std::int64_t passed, std::int64_t passes, const Visit& visit) {
-  event_store::Position position;
-  Offset next(0);
-  while (next < end_) {
+void Stretches::add(const event_store::Position& before, Offset offset) {
+  const bool goes_on =
+      !all_.empty() &&
+      (offset.value() - all_.back().end.value() < kPassedOverMin || all_.size() == kStretchesMax);
+  if (!goes_on) all_.push_back({before, offset});
+  all_.back().end = offset.next();
+}
+
+Result<void> PartitionPass::run(const Stretch& stretch, std::int64_t passed, std::int64_t passes,
+                                const Visit& visit) {
+  event_store::Position position = stretch.from;
+  Offset next = position.next_offset;
+  while (next < stretch.end) {
     if (!watch_({passed + next.value(), passes * end_.value()}))
       return failure(Errc::stopped, "interrupted");
     const auto batch = log_.read(at_, next, {});
     if (!batch) return tl::unexpected(batch.error());
     if (batch->empty()) break;
     for (const RecordPtr& record : *batch) {
-      if (record->offset >= end_) return {};
+      if (record->offset >= stretch.end) return {};
       next = record->offset.next();
+      const event_store::Position before = position;
       const auto judged = event_store::fold(position, *record);
       if (judged.verdict == event_store::Verdict::corrupt)
         return failure(Errc::corrupt, "offset " + std::to_string(record->offset.value()) +
                                           " of partition " + std::to_string(at_.partition.value()) +
                                           " is of an epoch that nobody has claimed");
       if (judged.verdict != event_store::Verdict::valid) continue;
-      const auto more = visit(*record);
+      const auto more = visit(before, *record);
       if (!more) return tl::unexpected(more.error());
       if (!*more) return {};
     }

@@ -14,6 +14,7 @@
 #include "event-store/contract/json_writer.hpp"
 #include "event-store/log/history_log.hpp"
 #include "event-store/log/user_chain.hpp"
+#include "event-store/log/validity_fold.hpp"
 #include "replay/anchor_notes.hpp"
 #include "replay/export.hpp"
 
@@ -22,6 +23,27 @@ namespace signalbox::replay {
 // A record as it stands in an export.
 [[nodiscard]] std::string record_line(const Record& event);
 
+// Records of a partition that can be read without those before them.
+struct Stretch {
+  event_store::Position from{};
+  Offset end;
+};
+
+// Where some of a partition's records lie: what is between two of them and worth it is passed over
+// when they are read again. Memory: kStretchesMax.
+class Stretches {
+ public:
+  static constexpr std::int64_t kPassedOverMin = 1000;  // records; fewer cost less than a seek
+  static constexpr std::size_t kStretchesMax = 10'000;  // then the last one goes on
+
+  // One more, behind the last; `before`: as of the reader that has come to it.
+  void add(const event_store::Position& before, Offset offset);
+  [[nodiscard]] const std::vector<Stretch>& all() const { return all_; }
+
+ private:
+  std::vector<Stretch> all_;
+};
+
 // The valid events of a partition before `end`, in order. Errors: those of the log or of `visit`.
 class PartitionPass {
  public:
@@ -29,10 +51,15 @@ class PartitionPass {
                 const Watch& watch)
       : log_(log), at_(at), end_(end), watch_(watch) {}
 
-  // False: enough.
-  using Visit = std::function<Result<bool>(const Record&)>;
+  // `before`: where the reader was when it came to this record. False: enough.
+  using Visit =
+      std::function<Result<bool>(const event_store::Position& before, const Record& record)>;
   // `passed`: records of earlier passes, `passes`: of how many, for the progress.
-  [[nodiscard]] Result<void> run(std::int64_t passed, std::int64_t passes, const Visit& visit);
+  [[nodiscard]] Result<void> run(std::int64_t passed, std::int64_t passes, const Visit& visit) {
+    return run({.end = end_}, passed, passes, visit);
+  }
+  [[nodiscard]] Result<void> run(const Stretch& stretch, std::int64_t passed, std::int64_t passes,
+                                 const Visit& visit);
 
  private:
   event_store::HistoryLog& log_;

@@ -15,6 +15,7 @@
 #include "event-store/sqlite/private_file.hpp"
 #include "replay/anchor_notes.hpp"
 #include "replay/export_check.hpp"
+#include "replay/export_manifest.hpp"
 #include "tests/archive/written_log.hpp"
 
 namespace signalbox::replay {
@@ -196,6 +197,52 @@ TEST_F(ExportOfALog, InPartsEachProvesItselfAndTogetherTheyAreTheWhole) {
   const auto none = make_export_part(*reader, UserId("anna"), anchors, Seq(28), 6'000, kPatient);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::not_found);
+}
+
+// The second reading passes over long stretches without him, and the claim of an epoch in one.
+TEST_F(ExportOfALog, HasEveryEventHoweverFarTheyLieApart) {
+  const auto others = [&](std::int64_t events) {
+    for (std::int64_t i = 0; i < events; ++i) written.add_event("berta", "t");
+  };
+  written.add_event("anna", "t");
+  others(Stretches::kPassedOverMin + 1);
+  written.claim(written.partition_of("anna"));
+  written.add_event("anna", "t");
+  others(3);
+  written.add_event("anna", "t");
+  others(Stretches::kPassedOverMin + 1);
+  written.add_event("anna", "t");
+  written.settle();
+  const auto report = write("anna");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->events, 4);
+  auto reader = LogReader::open(folder.path() + "/data");
+  ASSERT_TRUE(reader);
+  // A part is made in one reading of everything.
+  const auto part = make_export_part(*reader, UserId("anna"), anchors, Seq(1), 1 << 20, kPatient);
+  ASSERT_TRUE(part) << part.error().message;
+  EXPECT_EQ(text, part->text);
+}
+
+TEST(StretchesOfALog, PassOverWhatIsWorthItAndAreNeverTooMany) {
+  Stretches some;
+  event_store::Position before;
+  std::int64_t at = 0;
+  const auto add = [&](std::int64_t gap) {
+    at += gap;
+    before.next_offset = Offset(at);
+    some.add(before, Offset(at));
+  };
+  add(0);
+  add(Stretches::kPassedOverMin);
+  EXPECT_EQ(some.all().size(), 1u);
+  EXPECT_EQ(some.all()[0].end, Offset(at + 1));
+  add(Stretches::kPassedOverMin + 1);
+  ASSERT_EQ(some.all().size(), 2u);
+  EXPECT_EQ(some.all()[1].from.next_offset, Offset(at));
+  for (std::size_t i = 0; i < 2 * Stretches::kStretchesMax; ++i) add(Stretches::kPassedOverMin + 1);
+  EXPECT_EQ(some.all().size(), Stretches::kStretchesMax);
+  EXPECT_EQ(some.all().back().end, Offset(at + 1));
 }
 
 TEST_F(ExportOfALog, InPartsNamesAnAnchorThatContradictsTheLog) {
