@@ -41,9 +41,10 @@ def test_the_cost_of_history_is_told_as_ratios(request, tmp_path):
 def test_what_looking_back_costs_is_told(request, tmp_path):
     told = run(sys.executable, ROOT / "ops" / "bench" / "looking_back",
                "--program", request.config.getoption("--program"), "--conversations", PLAYBOOK,
-               "--dir", tmp_path / "history", "--events", 2000, "--user-events", 100,
+               "--dir", tmp_path / "history", "--events", 2000, "--user-events", 40,
                "--repeat", 1)
-    for what in ("timeline of", "state of a user with", "state --open", "export of"):
+    for what in ("timeline of", "state of a user with", "state --open", "timeline, of", "verify, of",
+                 "play, of", "export, of", "rerun, of", "state --open, of", "state, of"):
         assert re.search(rf"^{what}.* [0-9.]+ ms  CPU +[0-9.]+ ms +[0-9.]+ MiB", told,
                          re.MULTILINE), told
 
