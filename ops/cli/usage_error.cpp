@@ -59,8 +59,11 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
   if (kind == CLI::ExitCodes::ArgumentMismatch && option->get_items_expected_max() > 0)
     return about + " needs a value";
   if (kind == CLI::ExitCodes::RequiresError) return said + ": there must be " + about;
-  if (kind == CLI::ExitCodes::ConversionError)
-    return about + " cannot be '" + said.substr(said.rfind('=') + 2) + "'";
+  // `Could not convert: --limit = many`
+  const std::string_view before_value = " = ";
+  const auto value = said.find(before_value);
+  if (kind == CLI::ExitCodes::ConversionError && value != std::string::npos)
+    return about + " cannot be '" + said.substr(value + before_value.size()) + "'";
   return said;
 }
 

@@ -141,6 +141,11 @@ TEST(Program, AFlagThatIsMissingOrHasNoGoodValueIsNamedWithWhatItIs) {
   EXPECT_TRUE(complaint({"bench", "chat", "--limit", "many"})
                   .starts_with("signalbox bench chat: --limit (only the first so many; 0: all) "
                                "cannot be 'many'"));
+  for (const char* const value : {"=", "x=", "7 = 8"})
+    EXPECT_NE(complaint({"bench", "chat", "--limit", value})
+                  .find("cannot be '" + std::string(value) + "'"),
+              std::string::npos)
+        << value;
 }
 
 TEST(OwnAgents, StandBesideTheDefaultOnes) {
