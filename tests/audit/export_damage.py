@@ -14,7 +14,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import verify_history as contract
+import verify_export as contract
 
 
 class Export:

@@ -18,7 +18,7 @@ import pytest
 from harness import WAIT_SECONDS, Client, Service, clean_environment
 from test_tokens import Key, write_set
 
-VERIFY_HISTORY = pathlib.Path(__file__).parents[1] / "audit" / "verify_history.py"
+VERIFY_EXPORT = pathlib.Path(__file__).parents[1] / "audit" / "verify_export.py"
 RUN = "00000000-0000-4000-8000-000000000000"
 STRANGE = "ünï/ö%c?d & +1"  # as a user's id
 
@@ -325,7 +325,7 @@ def judged_by_both(service, part, tmp_path):
     file.write_bytes(part)
     key = str(service.data / "anchors" / "anchor.pub")
     for command in ([service.command[0], "replay", "verify", "--export", str(file), "--key", key],
-                    [sys.executable, "-B", str(VERIFY_HISTORY), "export", str(file), "--key", key]):
+                    [sys.executable, "-B", str(VERIFY_EXPORT), str(file), "--key", key]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False,
                               env=clean_environment())
         assert done.returncode == 0, (command, done.stdout, done.stderr)

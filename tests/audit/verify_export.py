@@ -1,7 +1,5 @@
-"""A second verifier of exports, checkpoints and logs, written from the contract alone (7, 8, 15).
-
-    verify_history.py export FILE --key anchor.pub
-    verify_history.py log DATA --anchors DIR
+"""A second verifier of exports and checkpoints, written from the contract alone (7, 15):
+`verify_export.py FILE --key anchor.pub`. Of logs: verify_log.py.
 
 Shares no code with the product: standard library and `cryptography`. Prints every fault and what
 the anchors cover; exit code 0 when all is whole, else 3.
@@ -283,77 +281,6 @@ class ExportVerifier:
             self.fault(f"an anchor covers seq {seq}, which is not there")
 
 
-# Section 8: what counts in a log.
-
-class Fold:
-    def __init__(self):
-        self.epoch, self.claim, self.ord = 0, None, 0
-
-    def is_valid(self, record):
-        kind = record.headers.get("ce_type", "")
-        if record.key is None and kind.startswith("dev.signalbox.control."):
-            if kind.endswith(".partition_owned"):
-                owned = json.loads(record.value)
-                if owned["epoch"] > self.epoch:
-                    self.epoch, self.claim, self.ord = owned["epoch"], owned["claim_id"], 0
-            return False
-        epoch, order = (int(record.headers[f"ce_owner{name}"]) for name in ("epoch", "seq"))
-        require(epoch <= self.epoch, "an epoch nobody claimed")
-        if epoch < self.epoch or order != self.ord + 1:
-            return False
-        self.ord += 1
-        return True
-
-
-def verify_partition(records, log_id, partition, anchors, key):
-    """Faults of a partition of events and its notes, and the tree size the notes cover."""
-    faults, covered, chains = [], 0, {}
-    notes = sorted(pathlib.Path(anchors, str(partition)).glob("*.note"))
-    fold, tree = Fold(), Tree()
-    for record in records:
-        if not fold.is_valid(record):
-            continue
-        content = content_of(record.headers, record.value)
-        seq, before = chains.get(record.key, (0, None))
-        after = sha256(before or chain_start(log_id, record.key), content)
-        if record.headers["ce_userseq"] != str(seq + 1) or \
-                record.headers["ce_chainhash"] != after.hex():
-            faults.append(f"offset {record.offset}: the chain of its user breaks")
-        chains[record.key] = (int(record.headers["ce_userseq"]),
-                              unhex(record.headers["ce_chainhash"]))
-        tree.append(leaf_of(content, record.headers))
-        while notes and int(notes[0].stem) <= tree.size:
-            covered = check_note(notes.pop(0), tree, log_id, partition, key, faults) or covered
-    faults += [f"{note}: the log has but {tree.size} events" for note in notes]
-    return faults, covered
-
-
-def check_note(path, tree, log_id, partition, key, faults):
-    try:
-        checkpoint = open_checkpoint(path.read_bytes().decode("utf-8"), log_id, partition, key)
-        require(path.name == f"{checkpoint.size:020}.note", "the name is not the tree size")
-        require(checkpoint.size == tree.size and checkpoint.root == tree.root(),
-                "the log's tree is another")
-        return checkpoint.size
-    except (Fault, UnicodeDecodeError) as error:
-        faults.append(f"{path}: {error}")
-        return None
-
-
-def verify_log(data, anchors):
-    sys.path.append(str(pathlib.Path(__file__).parents[1] / "e2e"))
-    import log_reader  # reads the rows; what they mean is judged here
-    key = VerifierKey.parse(pathlib.Path(anchors, "anchor.pub").read_text("utf-8"))
-    faults, covered = [], {}
-    with log_reader.LogReader(data) as log:
-        genesis = json.loads(log.records("events", 0)[0].value)
-        for partition in range(log.partitions):
-            found, covered[partition] = verify_partition(
-                log.records("events", partition), genesis["log_id"], partition, anchors, key)
-            faults += found
-    return faults, covered
-
-
 def verify_export(path, key_path):
     key = VerifierKey.parse(pathlib.Path(key_path).read_text("utf-8"))
     with open(path, "rb") as lines:
@@ -362,24 +289,14 @@ def verify_export(path, key_path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    export = verbs.add_parser("export")
-    export.add_argument("file")
-    export.add_argument("--key", required=True)
-    log = verbs.add_parser("log")
-    log.add_argument("data")
-    log.add_argument("--anchors", required=True)
+    parser.add_argument("file")
+    parser.add_argument("--key", required=True)
     arguments = parser.parse_args()
-    if arguments.verb == "export":
-        verifier = verify_export(arguments.file, arguments.key)
-        faults = verifier.faults
-        print(f"{verifier.events} events, anchored up to seq {verifier.anchored} of {verifier.last}")
-    else:
-        faults, covered = verify_log(arguments.data, arguments.anchors)
-        print("events covered by anchors, by partition:", covered)
-    for fault in faults:
+    verifier = verify_export(arguments.file, arguments.key)
+    print(f"{verifier.events} events, anchored up to seq {verifier.anchored} of {verifier.last}")
+    for fault in verifier.faults:
         print(fault)
-    return 3 if faults else 0
+    return 3 if verifier.faults else 0
 
 
 if __name__ == "__main__":
