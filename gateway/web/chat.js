@@ -8,7 +8,6 @@ import {$, Session, Unsent, arrange, dev_token, element, moment, offer_theme, pl
   from './signalbox_page.js';
 import {Thread, kTerminal} from './signalbox_turn.js';
 
-const kContentBytesMax = 32_768;
 const kPageEvents = 200; // of older history at a time
 const kThreadsKept = 8; // with their messages in memory
 const kSaidMax = 400; // characters of an answer that are read aloud
@@ -256,9 +255,8 @@ class Chat {
 
   #submit() {
     const content = $('message').value;
-    const bytes = new TextEncoder().encode(content).length;
-    this.#fault(bytes > kContentBytesMax ? `This message has ${bytes} bytes; the most is ${kContentBytesMax}. Send it in parts.` : '');
-    if (content.trim() === '' || bytes > kContentBytesMax) return;
+    this.#fault('');
+    if (content.trim() === '') return;
     $('message').value = '';
     this.#keep_draft();
     this.#say(this.#current.id, content, $('agent').value);
@@ -296,9 +294,25 @@ class Chat {
       const thread = this.#thread(thread_id);
       if (thread.loaded || thread === this.#current) this.#touch(thread.turn({run_id, message_id}));
     } catch ({code, message: why}) {
-      if (code !== 'closed') this.unsent.put({...message, refused: {code, message: why}});
+      const most = code === 'too_large' && /at most (\d+) bytes/.exec(why)?.[1];
+      if (most && this.#is_free_for(message)) this.#give_back(message, most);
+      else if (code !== 'closed') this.unsent.put({...message, refused: {code, message: why}});
     }
     this.#show_unsent();
+  }
+
+  /** Whether the box it was written in is open and empty. */
+  #is_free_for({thread_id, window}) {
+    return thread_id === this.#current.id && window === this.#name && $('message').value === '';
+  }
+
+  /** To the box, to be cut: how much the service takes, it says when it refuses more. */
+  #give_back({message_id, content}, bytes_max) {
+    this.unsent.drop(message_id);
+    $('message').value = content;
+    this.#keep_draft();
+    const bytes = new TextEncoder().encode(content).length;
+    this.#fault(`This message has ${bytes} bytes; the most is ${bytes_max}. Send it in parts.`);
   }
 
   /** Messages without an ack, of this window and the others, where they belong. */

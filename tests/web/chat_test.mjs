@@ -9,6 +9,7 @@ import {Network, Service, until} from './service.mjs';
 
 const kOrder = 'Can I get an mocha for Jean?'; // the playbook calls four tools for it
 const kTransferMax = 100 * 1024;
+const kContentBytesMax = 33_000; // not the default
 
 let service;
 let network;
@@ -17,6 +18,7 @@ before(async () => {
   service = await new Service({
     SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '100', // a tool takes 0.1 to 0.8 s
     SIGNALBOX_GATEWAY_AGENTS: 'assistant,playbook,nobody', // the router knows no such agent
+    SIGNALBOX_LIMITS_CONTENT_BYTES_MAX: String(kContentBytesMax),
   }).start();
   network = await new Network(service).start();
   browser = await launch_browser();
@@ -118,10 +120,31 @@ test('what is refused says why, and can be tried again or thrown away', async (t
   assert.match((await turns(page))[0].end, /not taken: .*unknown_agent/);
   await page.click('text=Discard');
   assert.deepEqual(await turns(page), []);
-  await page.fill('#message', 'ä'.repeat(16_385));
-  await page.press('#message', 'Enter');
-  assert.match(await page.textContent('#composer_fault'), /32770 bytes; the most is 32768/);
-  assert.equal((await page.inputValue('#message')).length, 16_385);
+});
+
+test('what is larger than this service takes goes back to the box with what it says', async (t) => {
+  const page = await device(t, 'too large');
+  await say(page, 'ä'.repeat(kContentBytesMax / 2 + 1));
+  await page.waitForSelector('#composer_fault:not(:empty)');
+  assert.equal(await page.textContent('#composer_fault'),
+    `This message has ${kContentBytesMax + 2} bytes; the most is ${kContentBytesMax}. Send it in parts.`);
+  assert.deepEqual(await turns(page), []);
+  await page.reload();
+  await is_live(page);
+  assert.equal((await page.inputValue('#message')).length, kContentBytesMax / 2 + 1);
+  assert.deepEqual(await turns(page), []);
+  // Where something else was written meanwhile, it is shown as what was not sent.
+  await page.evaluate(() => {
+    document.getElementById('composer').requestSubmit();
+    document.getElementById('message').value = 'something else';
+  });
+  await page.waitForSelector('.turn[data-state="refused"]');
+  assert.match((await turns(page))[0].end, /^Not sent: content must have at most/);
+  assert.equal(await page.inputValue('#message'), 'something else');
+  await page.click('text=Discard');
+  await say(page, 'ä'.repeat(kContentBytesMax / 2));
+  await done_turns(page, 1);
+  assert.equal(await page.textContent('#composer_fault'), '');
 });
 
 test('two windows and another device of one user are in step; another thread is marked unread', async (t) => {
