@@ -16,14 +16,7 @@ import {$, Session, dev_token, element, offer_theme, plain, say, set_text, show_
 
 const kTypingMs = 350; // after the last key the users are looked for
 const kNoRole = 'this token does not have the role auditor. Ask the operator for one that has, which is made with “signalbox token --user NAME --role auditor”, and sign in with it.';
-const session = new Session('signalbox.auditor');
-
-/** Back to signing in; with a reason it goes on here, at this place. @param {string} [reason] */
-function leave(reason) {
-  session.end(reason);
-  if (reason) location.reload();
-  else location.replace('/audit');
-}
+const session = new Session('signalbox.auditor', '/audit');
 
 /** What signing in failed for, with what to do. @param {unknown} error */
 function refusal_of(error) {
@@ -78,7 +71,7 @@ class Audit {
         history.replaceState(null, '', address_of(place));
       },
       fault: (text) => set_text($('fault'), text),
-      refused: (error) => leave(`You were signed out: ${refusal_of(error)}`),
+      refused: (error) => session.leave(`You were signed out: ${refusal_of(error)}`),
       about: (text) => set_text($('about'), text),
     };
     this.#views = {timeline: new Timeline(desk), runs: new Runs(desk), state: new StateView(desk), verify: new Verify(desk),
@@ -94,7 +87,7 @@ class Audit {
   #listen(who) {
     $('who').textContent = plain(who.user_id);
     $('own_looks').href = address_of({user: who.user_id, tab: 'timeline', type: 'history_viewed'});
-    $('sign_out').addEventListener('click', () => leave());
+    $('sign_out').addEventListener('click', () => session.leave());
     $('try_now').addEventListener('click', () => this.api.wake());
     $('skip').addEventListener('click', (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -130,7 +123,7 @@ class Audit {
       if (!signal.aborted) this.#show_users(page, more);
     } catch (error) {
       if (signal.aborted) return;
-      if (is_refusal(error)) return leave(`You were signed out: ${refusal_of(error)}`);
+      if (is_refusal(error)) return session.leave(`You were signed out: ${refusal_of(error)}`);
       this.#miss_users(error, more);
     }
     return undefined;
@@ -229,7 +222,12 @@ async function enter(who) {
 function start(api, users) {
   const who = session.get();
   if (!who) {
-    show_sign_in(enter);
+    show_sign_in({
+      title: 'signalbox audit', mark: 'glass', token: 'Token with the role auditor',
+      token_hint: element('p', {class: 'muted hint'}, 'The operator makes one: ',
+        element('code', {}, 'signalbox token --user NAME --role auditor')),
+      note: element('p', {class: 'muted'}, 'Signing in and every look after it are recorded under your name.'),
+    }, enter);
     return;
   }
   $('audit').hidden = false;

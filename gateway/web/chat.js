@@ -15,7 +15,7 @@ const kTitleMax = 200;
 const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
-const session = new Session('signalbox.session');
+const session = new Session('signalbox.session', '/');
 
 // ---- the page
 
@@ -25,13 +25,6 @@ const kClosed = {1001: 'the service went away', 1006: 'the service cannot be rea
   4001: 'this device read too slowly', 4002: 'nothing was heard from this device', 4003: 'the service has too much to do',
   4004: 'the service cannot read its log', 4403: 'this user may not do that', 4408: 'signing in took too long',
   4409: 'too many windows of this user are open: close some of them', 4429: 'too many messages were sent'};
-
-/** Back to signing in; with a reason it goes on here, in this thread. What is unsent stays. */
-function leave(reason) {
-  session.end(reason);
-  if (reason) location.reload();
-  else location.replace('/');
-}
 
 class Chat {
   #threads = new Map();
@@ -94,7 +87,7 @@ class Chat {
 
   async #token(why) {
     if (!this.who.token) return dev_token(this.who.user_id);
-    if (why === 'refused') leave('Your token is not valid any more. Sign in with a new one.');
+    if (why === 'refused') session.leave('Your token is not valid any more. Sign in with a new one.');
     if (why !== 'first') throw new Error('the token ends soon and cannot be renewed here');
     return this.who.token;
   }
@@ -119,7 +112,7 @@ class Chat {
     $('examples').replaceChildren(...kExamples.map((text) =>
       element('button', {type: 'button', class: 'small', onclick: () => this.#say(this.#current.id, text)}, text)));
     const on = (id, type, listener) => $(id).addEventListener(type, listener);
-    on('sign_out', 'click', () => leave());
+    on('sign_out', 'click', () => session.leave());
     on('try_now', 'click', () => (this.client.state === 'stopped' ? this.client.connect() : this.client.wake()));
     on('new_thread', 'click', () => this.#open(`t-${new_message_id().slice(2)}`));
     on('more_threads', 'click', () => this.#load_threads());
@@ -154,7 +147,7 @@ class Chat {
   // ---- the connection
 
   #show_state({state, code, reason, wait_ms}) {
-    if (state === 'stopped' && code === 4401) return leave(`You could not be signed in: ${reason}.`);
+    if (state === 'stopped' && code === 4401) return session.leave(`You could not be signed in: ${reason}.`);
     $('status').dataset.state = state;
     $('status_text').textContent = kStates[state];
     this.#return_at = wait_ms === undefined ? undefined : performance.now() + wait_ms;
@@ -446,7 +439,7 @@ async function enter(who) {
 
 function start() {
   const who = session.get();
-  if (!who) return show_sign_in(enter);
+  if (!who) return show_sign_in({title: 'signalbox', token: 'Token'}, enter);
   $('chat').hidden = false;
   return new Chat(who);
 }

@@ -145,8 +145,11 @@ export class Unsent {
 
 /** Who is signed in: this tab, else the browser. A pasted token ends with its tab. */
 export class Session {
-  /** @param {string} key  of this page */
-  constructor(key) { this.key = key; }
+  /** @param {string} key  of this page @param {string} home  its path */
+  constructor(key, home) {
+    this.key = key;
+    this.home = home;
+  }
   /** @returns {Who | null} */
   get() { return JSON.parse(sessionStorage.getItem(this.key) ?? localStorage.getItem(this.key) ?? 'null'); }
   /** @param {Who} who */
@@ -154,10 +157,12 @@ export class Session {
     sessionStorage.setItem(this.key, JSON.stringify(who));
     if (!who.token) localStorage.setItem(this.key, JSON.stringify(who));
   }
-  /** @param {string} [reason]  said where somebody signs in next */
-  end(reason) {
+  /** Back to signing in; with a reason, which is said there, it goes on at this place. @param {string} [reason] */
+  leave(reason) {
     for (const store of [sessionStorage, localStorage]) store.removeItem(this.key);
     sessionStorage.setItem('signalbox.fault', reason ?? '');
+    if (reason) location.reload();
+    else location.replace(this.home);
   }
 }
 
@@ -182,10 +187,29 @@ function user_of(token) {
 }
 
 /**
- * The form of a page, by name or by token; `enter` lets in, or says why not by what it throws.
- * @param {(who: Who) => Promise<void>} enter
+ * What of the form is a page's own; `mark` a class, `token_hint` beneath the token, `note` beneath all.
+ * @typedef {{title: string, mark?: string, token: string, token_hint?: Node, note?: Node}} SignInWords
  */
-export function show_sign_in(enter) {
+
+/** @param {SignInWords} words */
+function sign_in_form({title, mark = '', token, token_hint, note}) {
+  return element('form', {id: 'sign_in_form', class: 'card', novalidate: true},
+    element('span', {class: `mark ${mark}`, 'aria-hidden': 'true'}), element('h1', {}, title),
+    element('p', {id: 'sign_in_about', class: 'muted'}),
+    element('div', {id: 'name_field'}, element('label', {for: 'name'}, 'Your name'), element('input',
+      {id: 'name', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 128})),
+    element('div', {id: 'token_field'}, element('label', {for: 'token'}, token), element('input',
+      {id: 'token', type: 'password', autocomplete: 'off', spellcheck: 'false'}), token_hint),
+    element('p', {id: 'sign_in_fault', class: 'fault', role: 'alert'}), element('button', {class: 'primary'}, 'Sign in'),
+    element('button', {id: 'other_way', type: 'button', class: 'plain', hidden: true}), note);
+}
+
+/**
+ * The form of a page, by name or by token; `enter` lets in, or says why not by what it throws.
+ * @param {SignInWords} words @param {(who: Who) => Promise<void>} enter
+ */
+export function show_sign_in(words, enter) {
+  $('sign_in').append(sign_in_form(words));
   /** @param {boolean} by_name */
   const show = (by_name) => {
     $('name_field').hidden = !by_name;
