@@ -5,9 +5,6 @@ import {join} from 'node:path';
 
 import {kSizes, talk, told} from './pages.mjs';
 
-const kLoads = 20;
-const kRuns = 16_700; // of six events each: 100,000
-
 const place = (of) => `/audit#${new URLSearchParams(of)}`;
 
 /** A page of an auditor who is signed in by name. */
@@ -20,17 +17,18 @@ async function auditor(context, address, of) {
   return page;
 }
 
-export async function measure_audit(browser, address) {
+/** `loads` times, after `runs` runs of six events each. */
+export async function measure_audit(browser, address, {loads, runs}) {
   const context = await browser.newContext({viewport: {width: 1280, height: 800}});
   const page = await context.newPage();
   await page.goto(address);
   let started = performance.now();
-  await talk(page, 'long', 't-long', Array.from({length: kRuns}, (_, i) => `what is ${i} * 7?`));
-  console.log(`${6 * kRuns} events of one user were made in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  await talk(page, 'long', 't-long', Array.from({length: runs}, (_, i) => `what is ${i} * 7?`));
+  console.log(`${6 * runs} events of one user were made in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   await auditor(context, address, {});
   const views = [];
   const worked = [];
-  for (let i = 0; i < kLoads; i++) {
+  for (let i = 0; i < loads; i++) {
     const loading = await context.newPage();
     const devtools = await context.newCDPSession(loading);
     await devtools.send('Network.enable');
@@ -44,12 +42,12 @@ export async function measure_audit(browser, address) {
     if (i === 0) console.log(`rows of the first view: ${await loading.locator('.timeline .event').count()}`);
     await loading.close();
   }
-  console.log(`audit page, load to the newest 100 events, nothing cached, p50, p95, p99, max of ${kLoads}: ${told(views)} ms (asked: below 300)`);
+  console.log(`audit page, load to the newest 100 events, nothing cached, p50, p95, p99, max of ${loads}: ${told(views)} ms (asked: below 300)`);
   console.log(`CPU of the page's thread until then p50, p95, p99, max: ${told(worked)} ms; `
     + `this machine's load average: ${loadavg().map((load) => load.toFixed(1)).join(', ')} on ${availableParallelism()} cores`);
   started = performance.now();
   const other = await context.newPage();
-  await other.goto(address + place({user: 'long', tab: 'timeline', seq: 3 * kRuns}));
+  await other.goto(address + place({user: 'long', tab: 'timeline', seq: 3 * runs}));
   await other.waitForSelector('.event[open]');
   console.log(`an event in the middle by its address: ${(performance.now() - started).toFixed(0)} ms with the page's load`);
   await context.close();

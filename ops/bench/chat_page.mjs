@@ -2,17 +2,22 @@
 // measure` prints how long the chat page takes from load to ready and how 10,000 messages scroll, from
 // the browser's own trace; `chat_page.mjs audit` the first view of the audit page of a user with
 // 100,000 events; `chat_page.mjs screenshots FOLDER` draws both at phone and desktop width, light and
-// dark. Run by ops/bench/chat_page and ops/screenshots, with SIGNALBOX_PROGRAM, SIGNALBOX_NPM (the
-// folder of playwright-core) and SIGNALBOX_PLAYBOOK. Exit code 1 where it cannot be done.
+// dark. --loads, --runs and --seconds make it smaller. Run by ops/bench/chat_page and ops/screenshots,
+// with SIGNALBOX_PROGRAM, SIGNALBOX_NPM (the folder of playwright-core) and SIGNALBOX_PLAYBOOK. Exit
+// code 1 where it cannot be done.
 import {readFileSync} from 'node:fs';
 import {availableParallelism, loadavg} from 'node:os';
 import {join} from 'node:path';
+import {parseArgs} from 'node:util';
 
 import {draw_audit, measure_audit} from './audit_page.mjs';
 import {kSizes, talk, told, with_service} from './pages.mjs';
 
-const kLoads = 10;
-const kRuns = 5_000; // of a message and its answer each
+/** How large, by what is measured: pages loaded, runs talked of, seconds scrolled. */
+const kSizesOf = {
+  measure: {loads: 10, runs: 5_000, seconds: 10}, // a run is a message and its answer
+  audit: {loads: 20, runs: 16_700}, // of six events each: 100,000
+};
 const kFrameMs = 1000 / 60;
 
 /** A page that is signed in and shows its newest thread's newest messages. */
@@ -25,12 +30,12 @@ async function signed_in(context, address, user, thread = '') {
   return page;
 }
 
-async function measure_load(browser, address) {
+async function measure_load(browser, address, {loads}) {
   const first = [];
   const again = [];
   const worked = [];
   let bytes = 0;
-  for (let i = 0; i < kLoads; i++) {
+  for (let i = 0; i < loads; i++) {
     const context = await browser.newContext();
     const page = await signed_in(context, address, 'loads', 't-loads');
     if (i === 0) await talk(page, 'loads', 't-loads', Array(20).fill('what is 17 * 23?'));
@@ -52,9 +57,9 @@ async function measure_load(browser, address) {
     await ready(again);
     await context.close();
   }
-  console.log(`load to ready, nothing cached     p50, p95, p99, max of ${kLoads}: ${told(first)} ms (asked: below 300)`);
-  console.log(`load to ready, files unchanged    p50, p95, p99, max of ${kLoads}: ${told(again)} ms`);
-  console.log(`CPU of the page's thread until then p50, p95, p99, max of ${2 * kLoads}: ${told(worked)} ms; `
+  console.log(`load to ready, nothing cached     p50, p95, p99, max of ${loads}: ${told(first)} ms (asked: below 300)`);
+  console.log(`load to ready, files unchanged    p50, p95, p99, max of ${loads}: ${told(again)} ms`);
+  console.log(`CPU of the page's thread until then p50, p95, p99, max of ${2 * loads}: ${told(worked)} ms; `
     + `this machine's load average: ${loadavg().map((load) => load.toFixed(1)).join(', ')} on ${availableParallelism()} cores`);
   console.log(`bytes of a first load with a token, 20 messages and the list: ${bytes}`);
 }
@@ -77,41 +82,50 @@ async function traced(browser, page, what, act) {
     + `${(worked.reduce((sum, ms) => sum + ms, 0) / drawn.length).toFixed(1)} ms a frame`);
 }
 
-async function measure_scroll(browser, address) {
+async function measure_scroll(browser, address, {runs, seconds}) {
   const context = await browser.newContext({viewport: {width: 1280, height: 800}});
   const page = await signed_in(context, address, 'scrolls', 't-other');
   let started = performance.now();
-  await talk(page, 'scrolls', 't-scrolls', Array.from({length: kRuns}, (_, i) =>
+  await talk(page, 'scrolls', 't-scrolls', Array.from({length: runs}, (_, i) =>
     (i % 10 === 9 ? 'help' : i % 3 ? `what is ${i} * 7?` : 'hello')));
-  console.log(`${2 * kRuns} messages were made in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.log(`${2 * runs} messages were made in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   await page.goto(`${address}/#t-scrolls`);
   await page.reload();
   await page.waitForFunction(() => document.querySelectorAll('.turn').length > 0);
   started = performance.now();
-  await page.evaluate((runs) => new Promise((all_here) => {
+  await page.evaluate((wanted) => new Promise((all_here) => {
     const scroller = document.getElementById('scroller');
     const up = () => {
       scroller.scrollTop = 0;
-      if (document.querySelectorAll('.turn').length >= runs && document.getElementById('older').hidden) all_here();
+      if (document.querySelectorAll('.turn').length >= wanted && document.getElementById('older').hidden) all_here();
       else setTimeout(up, 5);
     };
     up();
-  }), kRuns);
+  }), runs);
   console.log(`all of them were pulled and shown in ${((performance.now() - started) / 1000).toFixed(1)} s, `
     + `${await page.evaluate(() => document.getElementsByTagName('*').length)} elements`);
   const devtools = await context.newCDPSession(page);
   const scroll = (distance, speed) => devtools.send('Input.synthesizeScrollGesture',
     {x: 800, y: 400, yDistance: distance, speed, preventFling: true, gestureSourceType: 'mouse'});
   const height = await page.evaluate(() => document.getElementById('scroller').scrollHeight);
-  await traced(browser, page, 'scrolled down at 3,000 px/s for 10 s', () => scroll(-30_000, 3_000));
+  await traced(browser, page, `scrolled down at 3,000 px/s for ${seconds} s`, () => scroll(-3_000 * seconds, 3_000));
   await traced(browser, page, `scrolled through all ${height} px at 40,000 px/s`, () => scroll(-height, 40_000));
-  await traced(browser, page, 'and up at 10,000 px/s for 10 s', () => scroll(100_000, 10_000));
+  await traced(browser, page, `and up at 10,000 px/s for ${seconds} s`, () => scroll(10_000 * seconds, 10_000));
   await context.close();
 }
 
-async function measure(browser, address) {
-  await measure_load(browser, address);
-  await measure_scroll(browser, address);
+async function measure(browser, address, size) {
+  await measure_load(browser, address, size);
+  await measure_scroll(browser, address, size);
+}
+
+/** What to do, and how large. */
+function asked() {
+  const numbers = Object.fromEntries(['loads', 'runs', 'seconds'].map((name) => [name, {type: 'string'}]));
+  const {values, positionals: [what, where]} = parseArgs({allowPositionals: true, options: numbers});
+  const size = {...kSizesOf[what]};
+  for (const [name, text] of Object.entries(values)) size[name] = Number(text);
+  return {what, where, size};
 }
 
 async function draw(browser, address, folder) {
@@ -146,9 +160,9 @@ async function draw(browser, address, folder) {
 }
 
 await with_service(async (browser, address) => {
-  const [, , what, where] = process.argv;
-  if (what === 'measure') return measure(browser, address);
-  if (what === 'audit') return measure_audit(browser, address);
+  const {what, where, size} = asked();
+  if (what === 'measure') return measure(browser, address, size);
+  if (what === 'audit') return measure_audit(browser, address, size);
   if (what !== 'screenshots' || !where) throw new Error(readFileSync(new URL(import.meta.url), 'utf8').split('\nimport')[0]);
   await draw(browser, address, where);
   return draw_audit(browser, address, where);

@@ -6,10 +6,15 @@ import {until} from './service.mjs';
 
 const kChromium = '/usr/bin/chromium';
 
-export async function launch_browser() {
+/** What drives Debian's Chromium; where either is missing, this process ends as a skipped test. */
+export function chromium_to_drive() {
   const {chromium} = npm_package('playwright-core');
   if (!existsSync(kChromium)) skip_all(`needs ${kChromium} of the Debian package chromium`);
-  return chromium.launch({executablePath: kChromium, args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
+  return chromium;
+}
+
+export async function launch_browser() {
+  return chromium_to_drive().launch({executablePath: kChromium, args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
     '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']});
 }
 
