@@ -1,5 +1,7 @@
 """state_check, on a simulated run with many faults: what the routers kept is what the log gives, and whatever
 is changed in either of them is named, also where the SHA-256 of a snapshot was made to fit."""
+import collections
+import contextlib
 import ctypes
 import hashlib
 import itertools
@@ -15,7 +17,7 @@ from contract import prefixed
 
 SIMULATION, PROGRAM = os.environ.get("SIGNALBOX_SIMULATION"), os.environ.get("STATE_CHECK")
 pytestmark = pytest.mark.skipif(not (SIMULATION and PROGRAM), reason="no programs are named")
-SEED = 18  # what it leaves is rich enough for all that is tried; another one where the simulation changes
+SEEDS = range(18, 118)  # of them the first whose run leaves all that is tried, which the first one did
 ZSTD = ctypes.CDLL("libzstd.so.1")
 ZSTD.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
 for name in ("ZSTD_compressBound", "ZSTD_compress", "ZSTD_decompress"):
@@ -54,19 +56,28 @@ class Kept:
         changed = [change(json.loads(line)) for line in lines]
         self.dump.write_text("\n".join([head, *(json.dumps(line) for line in changed if line)]) + "\n", "utf-8")
 
+    def snapshots(self):
+        """(file, key, ordinal, fold version, snapshot) of each."""
+        for file in self.files:
+            with contextlib.closing(sqlite3.connect(file)) as database:
+                rows = database.execute("SELECT key, ordinal, fold_version, bytes FROM snapshots").fetchall()
+            for key, ordinal, fold_version, stored in rows:
+                yield file, key, ordinal, fold_version, json.loads(decompress(stored))
+
+    def events(self):
+        """The lines of the dump that are events."""
+        return [line for line in map(json.loads, self.dump.read_text("utf-8").splitlines()[1:]) if is_event(line)]
+
     def forge(self, is_meant, change, order=0, version=0):
         """Changes the first snapshot that is meant, with the SHA-256 that belongs to it, and the numbers it is
         kept under by so much; its key."""
-        for file in self.files:
-            with sqlite3.connect(file) as database:
-                rows = database.execute("SELECT key, ordinal, fold_version, bytes FROM snapshots").fetchall()
-                for key, ordinal, fold_version, stored in rows:
-                    snapshot = json.loads(decompress(stored))
-                    if is_meant(snapshot):
-                        change(snapshot)
-                        self._write(database, key, ordinal + order, fold_version + version,
-                                    compress(json.dumps(snapshot).encode()))
-                        return key
+        for file, key, ordinal, fold_version, snapshot in self.snapshots():
+            if is_meant(snapshot):
+                change(snapshot)
+                with sqlite3.connect(file) as database:
+                    self._write(database, key, ordinal + order, fold_version + version,
+                                compress(json.dumps(snapshot).encode()))
+                return key
         raise LookupError("no snapshot is like that")
 
     @staticmethod
@@ -76,16 +87,46 @@ class Kept:
                          (ordinal, version, stored, hashed.digest(), key))
 
 
+def is_event(line):
+    return line["topic"] == "events" and "ce_userseq" in line["headers"]
+
+
 def play(seed, folder):
-    (folder / "snapshots").mkdir()
+    (folder / "snapshots").mkdir(parents=True)
     subprocess.run([SIMULATION, "--seed", str(seed), "--dump", folder / "log.jsonl", "--snapshots",
                     folder / "snapshots"], stdout=subprocess.DEVNULL, timeout=120, check=True)
     return folder
 
 
+def lacking(kept):
+    """What a run did not leave of that which is tried below: by what it left, not by how that is judged."""
+    met = [snapshot for *_, snapshot in kept.snapshots()]
+    wanted = {what: whose for what, (whose, _, _) in FORGERIES.items()}
+    wanted |= {"a memory that lasts": with_a_memory_that_lasts(kept),
+               "open users who are heard of later": with_open_users_heard_of_later(kept)}
+    yield from (what for what, whose in wanted.items() if not any(map(whose, met)))
+    counts = json.loads(kept.judged()[1][-1])
+    yield from (what for what, least in COUNTS_LEAST.items() if counts.get(what, 0) < least)
+    ends = {(file, snapshot["partition"]): snapshot["at"]["offset"]
+            for file, *_, snapshot in kept.snapshots() if of_a_partition(snapshot)}
+    events = kept.events()
+    if not any(line["offset"] < ends.get((kept.files[0], line["partition"]), 0) for line in events):
+        yield "a partition that relies on its users"
+    users = [(file, key, snapshot["at"]["offset"]) for file, key, *_, snapshot in kept.snapshots() if of_a_user(snapshot)]
+    if not any(line["key"] == key == of and older <= line["offset"] < min(newer, ends.get((file, line["partition"]), 0))
+               for file, key, newer in users for _, of, older in users for line in events):
+        yield "a partition that relies on a newer snapshot than another router's"
+
+
 @pytest.fixture(name="played", scope="module")
 def a_run(tmp_path_factory):
-    return play(SEED, tmp_path_factory.mktemp("played"))
+    lacked = {}
+    for seed in SEEDS:
+        folder = play(seed, tmp_path_factory.mktemp("played") / "run")
+        lacked[seed] = list(lacking(Kept(folder)))
+        if not lacked[seed]:
+            return folder
+    raise LookupError(f"no run of {SEEDS} leaves all that is tried; they lack {lacked}")
 
 
 @pytest.fixture(name="kept")
@@ -112,6 +153,36 @@ def with_a_memory(snapshot):
 
 def of_a_partition(snapshot):
     return "open_users" in snapshot
+
+
+def not_of_phase_two(snapshot):
+    return with_a_run(snapshot) and snapshot["state"]["runs"][0]["phase"] != 2
+
+
+def with_decided_inbound(snapshot):
+    return of_a_partition(snapshot) and snapshot["inbound"]["next"] > 0
+
+
+def with_a_memory_that_lasts(kept):
+    """Of a user's snapshots the one that is folded on to the end: no later run of its thread leaves another."""
+    users = [(snapshot["at"]["offset"], key, snapshot) for _, key, *_, snapshot in kept.snapshots() if of_a_user(snapshot)]
+    first = {key: snapshot for _, key, snapshot in sorted(users, key=lambda each: each[:2], reverse=True)}
+    ended = [(line["key"], line["headers"]["ce_threadid"], line["offset"]) for line in kept.events()
+             if line["headers"]["ce_type"].endswith(".agent_completed")]
+    return lambda meant: meant in [
+        snapshot for key, snapshot in first.items() if with_a_memory(snapshot) and not any(
+            (user, thread) == (key, snapshot["state"]["memories"][0][0]) and offset >= snapshot["at"]["offset"]
+            for user, thread, offset in ended)]
+
+
+def with_open_users_heard_of_later(kept):
+    events = kept.events()
+
+    def are_heard_of(snapshot):
+        return of_a_partition(snapshot) and snapshot["open_users"] and all(
+            any(line["key"] == user and line["offset"] >= snapshot["at"]["offset"] for line in events)
+            for user in snapshot["open_users"])
+    return are_heard_of
 
 
 def set_in_run(name, value):
@@ -141,7 +212,7 @@ def forget_order(snapshot):
 
 FORGERIES = {  # what -> (whose, the change, what is named)
     "tries": (with_a_run, set_in_run("tries", 4), "/state/runs/0/tries is 4"),
-    "phase": (with_a_run, set_in_run("phase", 2), "/state/runs/0/phase is 2"),
+    "phase": (not_of_phase_two, set_in_run("phase", 2), "/state/runs/0/phase is 2"),
     "time of its start": (with_a_run, set_in_run("started_at", 7), "/state/runs/0/started_at is 7"),
     "cancelled": (with_a_run, set_in_run("cancelled_by", "ann"), "/state/runs/0/cancelled_by"),
     "a step": (with_a_step, drop_a_step, "/steps"),
@@ -160,7 +231,7 @@ FORGERIES = {  # what -> (whose, the change, what is named)
     "the place": (of_a_user, lambda snapshot: snapshot["at"].update(offset=99_999), "no record that ends"),
     "an earlier place": (of_a_user, lambda snapshot: snapshot["at"].update(offset=1), "/at/"),
     "the seq": (of_a_user, set_in_state("seq", 9999), "kept as of seq"),
-    "where to go on": (of_a_partition, lambda snapshot: snapshot["inbound"].update(next=0), "/inbound/next is 0"),
+    "where to go on": (with_decided_inbound, lambda snapshot: snapshot["inbound"].update(next=0), "/inbound/next is 0"),
     "the owner": (of_a_partition, lambda snapshot: snapshot["at"].update(ownerseq=9999), "/at/ownerseq is 9999"),
     "the log": (of_a_partition, lambda snapshot: snapshot.update(log_id="0192f5a0-7c3e-7d11-9b0a-3f6d2e8c4b15"),
                 "another log"),
@@ -168,12 +239,15 @@ FORGERIES = {  # what -> (whose, the change, what is named)
 }
 
 
+COUNTS_LEAST = {"states of users": 3, "users folded on to the end": 3, "states of partitions": 4,
+                "open runs in them": 4}
+
+
 def test_what_routers_keep_is_what_the_log_gives(kept):
     code, lines = kept.judged()
     counts = json.loads(lines[-1])
     assert code == 0 and len(lines) == 1 and counts["states that differ"] == 0
-    assert counts["states of users"] >= counts["users folded on to the end"] >= 3
-    assert counts["states of partitions"] > 3 and counts["open runs in them"] > 3
+    assert counts["states of users"] >= counts["users folded on to the end"]
 
 
 @pytest.mark.parametrize("seed", range(1, 11))
@@ -197,11 +271,11 @@ def test_a_forged_snapshot_is_named(kept, what):
     assert any(named in line for line in lines[:-1]), lines
 
 
-@pytest.mark.parametrize("whose, change", [
-    (with_a_memory, lambda snapshot: snapshot["state"]["memories"][0].__setitem__(1, "no")),
-    (of_a_partition, lambda snapshot: snapshot["inbound"].update(next=9999))])
-def test_what_follows_from_a_forged_snapshot_is_named_too(kept, whose, change):
-    kept.forge(whose, change)
+@pytest.mark.parametrize("whose_of, change", [
+    (with_a_memory_that_lasts, lambda snapshot: snapshot["state"]["memories"][0].__setitem__(1, "no")),
+    (lambda _: of_a_partition, lambda snapshot: snapshot["inbound"].update(next=9999))])
+def test_what_follows_from_a_forged_snapshot_is_named_too(kept, whose_of, change):
+    kept.forge(whose_of(kept), change)
     code, lines = kept.judged()
     assert code == 1 and any(" folded on" in line for line in lines[1:-1]), lines
 
@@ -213,7 +287,7 @@ def test_a_partition_that_forgot_an_open_user_is_named(kept):
     def forget(snapshot):
         forgotten.update(snapshot | {"open_users": list(snapshot["open_users"])})
         snapshot["open_users"].clear()
-    kept.forge(lambda snapshot: of_a_partition(snapshot) and snapshot["open_users"], forget)
+    kept.forge(with_open_users_heard_of_later(kept), forget)
     assert kept.judged()[0] == 0  # all of them were heard of
     end = forgotten["at"]["offset"]
     kept.lines(lambda line: line if (line["topic"], line["partition"]) != ("events", forgotten["partition"])
@@ -260,14 +334,12 @@ def test_a_snapshot_whose_hash_is_wrong_is_named(kept):
     assert code == 1 and "its SHA-256 does not match" in lines[0]
 
 
-def is_valid_looking(line):
-    return line["topic"] == "events" and "ce_userseq" in line["headers"]
-
-
 def change_first_event(kept, change):
-    """As Kept.lines(), of the first event alone."""
+    """As Kept.lines(), of the first event alone that was stated once, and so counts."""
+    stated = collections.Counter((line["key"], line["headers"]["ce_userseq"]) for line in kept.events())
     left = [change]
-    kept.lines(lambda line: left.pop()(line) if left and is_valid_looking(line) else line)
+    kept.lines(lambda line: left.pop()(line) if left and is_event(line)
+               and stated[line["key"], line["headers"]["ce_userseq"]] == 1 else line)
 
 
 def test_a_dump_that_lacks_an_event_is_refused(kept):
@@ -305,7 +377,7 @@ def test_what_is_no_dump_is_refused(kept, line):
 
 def test_records_in_another_order_are_refused(kept):
     head, *lines = kept.dump.read_text("utf-8").splitlines()
-    at = next(at for at, line in enumerate(lines) if is_valid_looking(json.loads(line)))
+    at = next(at for at, line in enumerate(lines) if is_event(json.loads(line)))
     for changed in ([*lines[:at + 1], *lines[at:]], [*lines[at:], *lines[:at]]):
         kept.dump.write_text("\n".join([head, *changed]) + "\n", "utf-8")
         code, said = kept.judged()
