@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from harness import Client, assert_gapless
+from harness import Client, assert_gapless, clean_environment
 
 WAIT_SECONDS = 30
 ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"]
@@ -413,12 +413,14 @@ def test_signalbox_token_signs_with_a_private_jwk(request, make_strict, keys, tm
         token = subprocess.run(
             [program, "token", "--user", "ann", "--key", str(file), "--issuer",
              "https://login.example", "--role", "auditor"],
-            check=True, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout.strip()
+            check=True, capture_output=True, text=True, timeout=WAIT_SECONDS,
+            env=clean_environment()).stdout.strip()
         public = key.private if key.algorithm == "HS256" else key.private.public_key()
         claims = jwt.decode(token, public, [key.algorithm], audience="signalbox")
         assert claims["sub"] == "ann" and claims["roles"] == ["auditor"]
         assert not asyncio.run(is_refused(service, token))
     missing = subprocess.run([program, "token", "--user", "ann", "--key", "/no/such/file"],
-                             check=False, capture_output=True, text=True, timeout=WAIT_SECONDS)
+                             check=False, capture_output=True, text=True, timeout=WAIT_SECONDS,
+                             env=clean_environment())
     assert missing.returncode == 1 and "/no/such/file: cannot be read" in missing.stderr
     assert service.stop() == 0
