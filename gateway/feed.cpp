@@ -115,7 +115,8 @@ void Feed::tick() {
 void Feed::ask(Task task) {
   executor_.post([this, task = std::move(task)]() mutable {
     asked_.push_back(std::move(task));
-    if (asked_.size() == 1) serve_asked();
+    // Not here and now: more of them may be in line for the executor, and events behind those.
+    if (asked_.size() == 1) executor_.post([this] { serve_asked(); });
   });
 }
 

@@ -20,6 +20,8 @@ namespace {
 constexpr std::chrono::milliseconds kBackOff{100};
 constexpr int kBacklog = 4096;
 constexpr int kAtOnce = 64;
+constexpr int kTurns = 64;  // about 5 ms of handshakes
+constexpr std::chrono::milliseconds kTurnsLook{1};
 
 Result<asio::ip::tcp::endpoint> parse_endpoint(const std::string& address) {
   const std::size_t colon = address.rfind(':');
@@ -97,6 +99,11 @@ void Listener::accept() {
 void Listener::accept_those_waiting() {
   if (!state_->acceptor.is_open()) return;
   for (int i = 0; i < kAtOnce; ++i) {
+    if (*turns_ >= kTurns) {
+      thread_.call_at(std::chrono::steady_clock::now() + kTurnsLook,
+                      [this] { accept_those_waiting(); });
+      return;
+    }
     asio::ip::tcp::endpoint remote;
     auto size = static_cast<socklen_t>(remote.capacity());
     const int descriptor = ::accept4(state_->acceptor.native_handle(), remote.data(), &size,
@@ -106,11 +113,16 @@ void Listener::accept_those_waiting() {
     // Set here, because websocketpp offers no moment for it that works.
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    on_accepted_({descriptor, remote.address().is_v6(), remote.address().to_string()});
+    on_accepted_({descriptor, remote.address().is_v6(), remote.address().to_string(), take_turn()});
     const auto now = std::chrono::steady_clock::now();
     if (!accepts_.take(now)) return accept_in_turn();
   }
   thread_.post([this] { accept_those_waiting(); });  // others have their turn on the thread
+}
+
+std::shared_ptr<void> Listener::take_turn() {
+  ++*turns_;
+  return {nullptr, [turns = turns_](void*) { --*turns; }};
 }
 
 void Listener::accept_after(int fault) {

@@ -4,6 +4,7 @@
 // kernel. Thread: its IoThread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,9 @@ struct AcceptedSocket {
   int descriptor;  // the receiver owns it
   bool is_v6;
   std::string remote_address;  // without port
+  // Kept until the connection has been served for the first time. While many are kept nothing more
+  // is accepted, so that what waits for the same threads waits for few handshakes.
+  std::shared_ptr<void> turn;
 };
 
 class Listener {
@@ -54,12 +58,14 @@ class Listener {
   void accept_those_waiting();
   void accept_after(int fault);
   void accept_in_turn();
+  [[nodiscard]] std::shared_ptr<void> take_turn();
   void drop_one();
 
   IoThread& thread_;
   OnAccepted on_accepted_;
   OnFailed on_failed_;
   TokenBucket accepts_;
+  std::shared_ptr<std::atomic<int>> turns_ = std::make_shared<std::atomic<int>>(0);  // kept now
   std::string address_;
   std::unique_ptr<State> state_;
 };

@@ -432,6 +432,8 @@ void WebsocketServer::adopt(AcceptedSocket socket, int port, Security security) 
   ++shard->connections;
   shard->thread().post([shard, socket = std::move(socket), port, security] {
     shard->adopt(socket, port, security);
+    // A request that has come already is in line before this.
+    shard->thread().post([turn = socket.turn] {});
   });
 }
 
