@@ -14,8 +14,9 @@
 namespace signalbox::gateway {
 namespace {
 
-Error named(const TextSource& source, Error error) {
-  error.message = source.name() + ": " + error.message;
+// `setting`: which names the source.
+Error named(const std::string& setting, const TextSource& source, Error error) {
+  error.message = setting + ": " + source.name() + ": " + error.message;
   return error;
 }
 
@@ -70,8 +71,8 @@ class KeyWatch::Watcher {
 
 Result<void> KeyWatch::Watcher::open() {
   if (options_.jwks.starts_with("http://"))
-    return failure(Errc::bad_config,
-                   options_.jwks + ": keys are taken from https addresses and files only");
+    return failure(Errc::bad_config, "auth.jwks: " + options_.jwks +
+                                         ": keys are taken from https addresses and files only");
   keys_.interval = revoked_.interval = options_.file_interval;
   if (options_.jwks.starts_with("https://")) {
     keys_.interval = options_.address_interval;
@@ -81,17 +82,20 @@ Result<void> KeyWatch::Watcher::open() {
     keys_.source = make_file_source(options_.jwks, options_.bytes_max);
   }
   auto text = keys_.source->read_if_changed();
-  if (!text) return tl::unexpected(named(*keys_.source, std::move(text.error())));
+  if (!text) return tl::unexpected(named("auth.jwks", *keys_.source, std::move(text.error())));
   auto set = parse_jwk_set(**text);
-  if (!set) return tl::unexpected(named(*keys_.source, std::move(set.error())));
+  if (!set) return tl::unexpected(named("auth.jwks", *keys_.source, std::move(set.error())));
   first_keys_ = *std::move(set);
   tell_left_out(*first_keys_);
   if (options_.revoked_file.empty()) return {};
   revoked_.source = make_file_source(options_.revoked_file, options_.bytes_max);
   auto lines = revoked_.source->read_if_changed();
-  if (!lines) return tl::unexpected(named(*revoked_.source, std::move(lines.error())));
+  if (!lines)
+    return tl::unexpected(named("auth.revoked_file", *revoked_.source, std::move(lines.error())));
   auto revocations = Revocations::parse(**lines);
-  if (!revocations) return tl::unexpected(named(*revoked_.source, std::move(revocations.error())));
+  if (!revocations)
+    return tl::unexpected(
+        named("auth.revoked_file", *revoked_.source, std::move(revocations.error())));
   first_revocations_ = *std::move(revocations);
   return {};
 }

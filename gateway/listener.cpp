@@ -80,7 +80,10 @@ Result<std::unique_ptr<Listener>> Listener::open(IoThread& thread, const std::st
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(kBacklog, error);
   if (!error) acceptor.non_blocking(true, error);
-  if (error) return failure(Errc::io_error, "cannot listen on " + address + ": " + error.message());
+  if (error)
+    return failure(Errc::io_error, "cannot listen on " + address + ": " + error.message() +
+                                       "; `signalbox doctor` with the same flags says why, and "
+                                       "what mends it");
   listener->address_ = text_of(acceptor.local_endpoint());
   return listener;
 }

@@ -37,7 +37,11 @@ struct ServeArguments {
 };
 
 int refuse(const ServeArguments& arguments, const Error& error) {
-  std::fprintf(stderr, "signalbox %s: %s\n", arguments.name.c_str(), error.message.c_str());
+  // Most sentences about a setting have its key.
+  const bool has_key = error.field.empty() || error.field.find('.') == std::string::npos ||
+                       error.message.find(error.field) != std::string::npos;
+  std::fprintf(stderr, "signalbox %s: %s%s%s\n", arguments.name.c_str(),
+               has_key ? "" : error.field.c_str(), has_key ? "" : ": ", error.message.c_str());
   return exit_code_of(error.code);
 }
 

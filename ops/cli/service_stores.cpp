@@ -133,6 +133,8 @@ Result<void> Service::Parts::start_router(const ServeOptions& options, const Ala
                    .history = history ? &*history : nullptr,
                    .playbook_latency_scale = static_cast<double>(options.playbook_latency_scale)},
                   options.add_agents);
+  if (!made && options.playbook && made.error().message.starts_with(*options.playbook))
+    return failure(made.error().code, "playbook: " + made.error().message, "playbook");
   if (!made) return tl::unexpected(made.error());
   agents.emplace(*std::move(made));
   router::RouterOptions of_router = options.router;

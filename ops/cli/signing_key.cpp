@@ -19,8 +19,8 @@ Result<gateway::TokenKey> read_private_key(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream)
-    return failure(Errc::io_error,
-                   "the private JWK cannot be read: " + std::string(std::strerror(errno)));
+    return failure(Errc::io_error, "cannot be read: " + std::string(std::strerror(errno)) +
+                                       "; --key wants a file with a private JWK");
   return gateway::parse_private_jwk(text);
 }
 

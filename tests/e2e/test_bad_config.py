@@ -111,6 +111,18 @@ def test_files_that_are_no_files_are_named(program, tmp_path):
     assert code == USAGE and "/proc/self: is a directory" in said
 
 
+@pytest.mark.parametrize("key, flags", [
+    ("auth.jwks", ()), ("playbook", ("--dev",)), ("tls.certificate", ("--dev",))])
+def test_a_file_that_a_setting_names_and_nobody_can_read_is_told_with_the_key(program, tmp_path, key, flags):
+    named = {"SIGNALBOX_" + key.upper().replace(".", "_"): "/no/such"}
+    if key.startswith("tls."):
+        named["SIGNALBOX_TLS_KEY"] = "/no/such"
+    done = subprocess.run([program, "serve", "--listen", "127.0.0.1:0", *flags], capture_output=True,
+                          text=True, timeout=60, cwd=tmp_path, check=False, env=os.environ | named)
+    assert done.returncode in (1, USAGE), done.stderr
+    assert f"signalbox serve: {key}: /no/such: " in done.stderr
+
+
 @pytest.mark.parametrize("arguments, said", [
     (("--listen", "8080"), "flag --listen: gateway.listen must be HOST:PORT"),
     (("--listen", "127.0.0.1:65536"), "flag --listen: gateway.listen must be HOST:PORT"),

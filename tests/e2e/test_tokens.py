@@ -422,5 +422,5 @@ def test_signalbox_token_signs_with_a_private_jwk(request, make_strict, keys, tm
     missing = subprocess.run([program, "token", "--user", "ann", "--key", "/no/such/file"],
                              check=False, capture_output=True, text=True, timeout=WAIT_SECONDS,
                              env=clean_environment())
-    assert missing.returncode == 1 and "/no/such/file: cannot be read" in missing.stderr
+    assert missing.returncode == 1 and "/no/such/file: cannot be read: No such" in missing.stderr
     assert service.stop() == 0
