@@ -14,7 +14,8 @@ namespace signalbox::cli {
 
 ReplayConsole::ReplayConsole(std::string verb, bool shows_lines)
     : verb_(std::move(verb)),
-      bar_(std::cerr, isatty(STDERR_FILENO) == 1 && !(shows_lines && isatty(STDOUT_FILENO) == 1)) {}
+      is_on_terminal_(isatty(STDOUT_FILENO) == 1),
+      bar_(std::cerr, isatty(STDERR_FILENO) == 1 && !(shows_lines && is_on_terminal_)) {}
 
 replay::Watch ReplayConsole::watch(std::string_view unit) {
   return [this, unit](const replay::Progress& progress) {
@@ -24,6 +25,7 @@ replay::Watch ReplayConsole::watch(std::string_view unit) {
 }
 
 bool ReplayConsole::write(std::string_view text) {
+  if (is_on_terminal_) bar_.end();
   if (is_read_ && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
     is_read_ = errno != EPIPE;
   return is_read_;

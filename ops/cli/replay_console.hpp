@@ -49,6 +49,7 @@ class ReplayConsole {
  private:
   const std::string verb_;
   ShutdownSignal signal_;
+  const bool is_on_terminal_;  // standard output, where a bar would stand on the same line
   ProgressBar bar_;
   bool is_read_ = true;
 };

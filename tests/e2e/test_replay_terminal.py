@@ -160,6 +160,8 @@ def test_what_lasts_shows_a_bar_on_a_terminal(command, data):
         for terminal in terminals.values():
             assert terminal.end() == 0, terminal.shown
             assert BAR.match(terminal.shown), terminal.shown
+            # The verdict used to stand behind the bar, on its line.
+            assert BAR.sub("", terminal.shown).startswith("\r\n"), terminal.shown
             assert terminal.shown.endswith("\n")
 
 
