@@ -105,6 +105,7 @@ void Feed::tick() {
     stopped_ = std::move(stopped);
   }
   size.show(parts_.metrics);
+  parts_.metrics.streams_asked.Set(static_cast<double>(asked_.size()));
   const InboundLag::Lag lag = parts_.inbound_lag.worst(now);
   parts_.metrics.inbound_lag_records.Set(static_cast<double>(lag.records));
   parts_.metrics.inbound_lag_seconds.Set(std::chrono::duration<double>(lag.age).count());
@@ -115,18 +116,25 @@ void Feed::tick() {
 void Feed::ask(Task task) {
   executor_.post([this, task = std::move(task)]() mutable {
     asked_.push_back(std::move(task));
-    // Not here and now: more of them may be in line for the executor, and events behind those.
-    if (asked_.size() == 1) executor_.post([this] { serve_asked(); });
+    serve_asked_later();
   });
 }
 
-// What was asked stays in the queue while it is served, so that nobody else begins to.
+// Not here and now: more of them may be in line for the executor, and events behind those.
+void Feed::serve_asked_later() {
+  if (asked_.empty() || std::exchange(serving_, true)) return;
+  executor_.post([this] { serve_asked(); });
+}
+
 void Feed::serve_asked() {
+  serving_ = false;
   const MonotonicTime until = parts_.clock.monotonic() + kAskedSlice;
-  while (!asked_.empty()) {
-    if (parts_.clock.monotonic() >= until) return executor_.post([this] { serve_asked(); });
-    asked_.front()();
+  while (!asked_.empty() && parts_.clock.monotonic() < until) {
+    const Task task = std::move(asked_.front());
     asked_.pop_front();
+    // The others are served even if this one throws.
+    serve_asked_later();
+    task();
   }
 }
 

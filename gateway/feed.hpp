@@ -2,7 +2,8 @@
 // all of them, and hands what their sockets need to the shards. A partition is read from when the
 // first of its users comes until partition_idle_max after the last has gone, so that who comes back
 // finds the window. Everything happens on one executor; the functions below may be called from any
-// thread unless they say otherwise, and take effect in the order they were called.
+// thread unless they say otherwise. What sockets ask takes effect in the order it was asked; scans,
+// and what the gateway itself does, do not wait behind it.
 #pragma once
 
 #include <deque>
@@ -58,9 +59,10 @@ class Feed {
 
  private:
   void tick();
-  // What sockets ask runs in order, a slice at a time: new events, which come to the executor
-  // directly, wait for no more than one however many sockets come back at once.
+  // What sockets ask runs in order, a slice at a time (gauge streams_asked): new events, which come
+  // to the executor directly, wait for no more than one however many sockets come back at once.
   void ask(Task task);
+  void serve_asked_later();
   void serve_asked();
   [[nodiscard]] PartitionFeed* find(Partition partition);
   // None once the feed is closed.
@@ -72,6 +74,7 @@ class Feed {
   StreamPosts posts_;
   FeedParts parts_;
   std::deque<Task> asked_;
+  bool serving_ = false;  // serve_asked() is in line for the executor
   std::uint64_t last_channel_ = 0;
   std::vector<std::unique_ptr<PartitionFeed>> partitions_;  // null: not read now
   TimerId timer_ = TimerId::none;

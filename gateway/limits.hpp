@@ -41,7 +41,9 @@ struct GatewayLimits {
   std::size_t answers_bytes_max = 64 * 1024;  // waiting for a socket; its frames are not read
   std::chrono::milliseconds stall{60'000};    // a socket takes no byte; closed (4001)
   std::size_t log_scans_max = 2;              // at a time; further ones wait their turn
-  std::size_t log_scans_waiting_max = 1024;   // overloaded with retry_after_ms, close 4003
+  // Of sockets and requests for history, and as many of /v1/threads: overloaded with
+  // retry_after_ms, close 4003, or 503.
+  std::size_t log_scans_waiting_max = 1024;
   // Of /v1/history and /v1/threads, each up to 1 MiB until it is sent; further ones get 503.
   std::size_t history_requests_max = 32;
   std::size_t history_requests_per_user_max = 4;  // further ones of the same user get 429
@@ -58,6 +60,7 @@ struct GatewayLimits {
 // The wanted limits, but for those that a gateway which runs keeps until it is started again.
 [[nodiscard]] inline GatewayLimits live_limits(GatewayLimits wanted,
                                                const GatewayLimits& in_force) {
+  wanted.page_bytes_max = in_force.page_bytes_max;  // sessions and sockets must have the same
   wanted.progress_bytes_max = in_force.progress_bytes_max;
   wanted.log_scans_max = in_force.log_scans_max;
   wanted.log_scans_waiting_max = in_force.log_scans_waiting_max;

@@ -63,6 +63,7 @@ GatewayMetrics::GatewayMetrics(prometheus::Registry& r)
                                      {{"source", "history"}})),
       caught_up_from_log(counter(r, "catch_up_pages_total", "Pages of missed events, by source",
                                  {{"source", "log"}})),
+      streams_asked(gauge(r, "streams_asked", "What sockets asked of the feed and was not begun")),
       log_scans_waiting(gauge(r, "log_scans_waiting", "Scans of the log that wait for their turn")),
       inbound_lag_records(gauge(r, "inbound_lag_records",
                                 "Acknowledged records no router has decided yet, of the "

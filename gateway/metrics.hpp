@@ -41,6 +41,7 @@ struct GatewayMetrics {
   prometheus::Counter& caught_up_from_window;
   prometheus::Counter& caught_up_from_history;
   prometheus::Counter& caught_up_from_log;
+  prometheus::Gauge& streams_asked;
   prometheus::Gauge& log_scans_waiting;
   prometheus::Gauge& inbound_lag_records;
   prometheus::Gauge& inbound_lag_seconds;

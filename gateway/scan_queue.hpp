@@ -52,9 +52,9 @@ class ScanQueue {
     take({std::nullopt, ready(std::move(work)), std::move(dropped)});
   }
   // The same, of a job that is made up only when a helper is free for it: `prepare` runs then, at
-  // home.
+  // home. There is at most one per partition, so it is not refused.
   void submit_late(Prepare prepare, Task dropped) {
-    if (closed_ || (!is_free() && waiting_.size() >= waiting_max_)) return dropped();
+    if (closed_) return dropped();
     take({std::nullopt, std::move(prepare), std::move(dropped)});
   }
   // A job that is submitted now begins at once. One that goes on stands in line again behind those

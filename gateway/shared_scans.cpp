@@ -20,9 +20,11 @@ void SharedScans::submit(std::optional<SessionId> socket, LogScan scan, Take tak
 }
 
 void SharedScans::drop(SessionId socket) {
-  for (auto& [partition, line] : lines_)
+  for (auto& [partition, line] : lines_) {
     waiting_ -=
         std::erase_if(line.waiting, [&](const Request& one) { return one.socket == socket; });
+    if (line.has_pass) line.dropped.insert(socket);
+  }
 }
 
 void SharedScans::begin_pass(Partition partition, Line& line) {
@@ -33,7 +35,9 @@ void SharedScans::begin_pass(Partition partition, Line& line) {
 
 // Of those that wait by now.
 std::function<Task()> SharedScans::make_pass(Partition partition) {
-  auto& waiting = lines_.at(partition).waiting;
+  Line& line = lines_.at(partition);
+  line.dropped.clear();
+  auto& waiting = line.waiting;
   const auto requests = std::make_shared<Requests>();
   while (!waiting.empty() && requests->size() < kTogetherMax) {
     requests->push_back(std::move(waiting.front()));
@@ -58,7 +62,7 @@ void SharedScans::end_pass(Partition partition, Requests& requests,
   Line& line = lines_.at(partition);
   // Before those who came since, and before those who were served and go on.
   for (std::size_t i = tasks.size(); i-- > 0;) {
-    if (tasks[i]) continue;
+    if (tasks[i] || (requests[i].socket && line.dropped.contains(*requests[i].socket))) continue;
     line.waiting.push_front(std::move(requests[i]));
     ++waiting_;
   }

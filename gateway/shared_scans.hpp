@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "event-store/log/log_scan.hpp"
@@ -44,7 +45,8 @@ class SharedScans {
   };
   struct Line {
     std::deque<Request> waiting;
-    bool has_pass = false;  // in the queue or under way
+    bool has_pass = false;          // in the queue or under way
+    std::set<SessionId> dropped{};  // since it began: whose scan is not taken up again
   };
   using Requests = std::vector<Request>;
 

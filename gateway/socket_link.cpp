@@ -74,6 +74,7 @@ void SocketLink::judge_reading() {
 
 // Questions cost a client nothing, their answers cost us: who asks without end waits in the kernel.
 void SocketLink::count_frame() {
+  if (writer_ == nullptr) return;
   --frames_left_;
   if (frames_left_ == 0) judge_reading();
 }

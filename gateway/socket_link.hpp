@@ -97,6 +97,11 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   void alive() {
     if (writer_ != nullptr) session_->on_alive();
   }
+  // A pong came; it counts as a frame.
+  void ponged() {
+    count_frame();
+    alive();
+  }
   // `code` and `reason` are what was seen on the wire; what this side wanted goes before it.
   void closed(CloseCode code, std::string_view reason);
 
@@ -106,7 +111,8 @@ class SocketLink final : public ClientLink, public std::enable_shared_from_this<
   // Of a ping that came: it counts as a frame.
   [[nodiscard]] bool may_answer_ping();
 
-  std::size_t index = 0;  // in the shard's list
+  std::size_t turn = 0;   // of its ticks, among the shard's; stays as it is
+  std::size_t index = 0;  // in the shard's list of that turn
 
  private:
   void begin_end(SocketEnd end);

@@ -177,8 +177,15 @@ class WebsocketServer::Shard final : public SocketShard,
   std::shared_ptr<asio::ssl::context> tls_;
   Endpoint endpoint_;
   bool closing_ = false;
-  std::vector<std::shared_ptr<SocketLink>> links_;  // open
-  std::size_t turn_ = 0;                            // of their ticks
+  using Links = std::vector<std::shared_ptr<SocketLink>>;
+  template <class Act>
+  void for_each_link(const Act& act) {
+    for (const Links& links : links_)
+      for (const auto& link : links) act(*link);
+  }
+  std::array<Links, kTurns> links_;  // open, by the turn of their ticks
+  std::size_t turn_ = 0;             // that ticks next
+  std::size_t last_turn_ = 0;        // that a link was given
   std::unordered_map<ConnectionExtra*, wspp::connection_hdl> unopened_;
   // Plain requests, from being read to the end of their connection. websocketpp forgets the
   // connection whose answer comes later, and has no time limit for it.
@@ -226,7 +233,7 @@ WebsocketServer::Shard::Shard(std::size_t index, IoThread& thread, ServerOptions
     return link->may_answer_ping();
   });
   endpoint_.set_pong_handler(
-      [this](const auto& handle, const std::string&) { connection_of(handle)->link->alive(); });
+      [this](const auto& handle, const std::string&) { connection_of(handle)->link->ponged(); });
 }
 
 void WebsocketServer::Shard::replace_limits(std::size_t frame_bytes_max,
@@ -355,8 +362,10 @@ void WebsocketServer::Shard::open(const wspp::connection_hdl& handle) {
   unopened_.erase(connection.get());
   connection->upgraded();
   const auto link = connection->link;
-  link->index = links_.size();
-  links_.push_back(link);
+  link->turn = last_turn_ = (last_turn_ + 1) % kTurns;
+  Links& links = links_[link->turn];
+  link->index = links.size();
+  links.push_back(link);
   connection->writer = std::make_unique<ConnectionWriter>(*connection);
   connection->on_written = [target = link.get()] { target->written(); };
   connection->stopped_reading = [target = connection.get()] {
@@ -378,9 +387,10 @@ void WebsocketServer::Shard::flush() {
 }
 
 void WebsocketServer::Shard::forget(SocketLink& link) {
-  std::swap(links_[link.index], links_.back());
-  links_[link.index]->index = link.index;
-  links_.pop_back();
+  Links& links = links_[link.turn];
+  std::swap(links[link.index], links.back());
+  links[link.index]->index = link.index;
+  links.pop_back();
 }
 
 void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
@@ -393,7 +403,7 @@ void WebsocketServer::Shard::connection_gone(ConnectionExtra& extra) {
 void WebsocketServer::Shard::tick() {
   // Closing is always deferred to flush(), so the list does not change here.
   const MonotonicTime now = std::chrono::steady_clock::now();
-  for (std::size_t i = turn_; i < links_.size(); i += kTurns) links_[i]->tick(now);
+  for (const auto& link : links_[turn_]) link->tick(now);
   if (turn_ == 0) hurry_http();
   turn_ = (turn_ + 1) % kTurns;
   thread_.call_at(now + kTick / kTurns, [this] { tick(); });
@@ -401,7 +411,7 @@ void WebsocketServer::Shard::tick() {
 
 void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason) {
   closing_ = true;
-  for (const auto& link : links_) link->close(code, reason);
+  for_each_link([&](SocketLink& link) { link.close(code, reason); });
   for (const auto& [extra, handle] : std::unordered_map(unopened_))
     if (const auto connection = handle.lock())
       std::static_pointer_cast<Endpoint::connection_type>(connection)
@@ -412,7 +422,7 @@ void WebsocketServer::Shard::close_all(CloseCode code, const std::string& reason
 }
 
 void WebsocketServer::Shard::cut_all() {
-  for (const auto& link : links_) link->cut();
+  for_each_link([](SocketLink& link) { link.cut(); });
 }
 
 WebsocketServer::WebsocketServer(std::vector<IoThread*> shards, ServerOptions options,

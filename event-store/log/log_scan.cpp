@@ -120,9 +120,10 @@ class LogPass {
       const std::size_t i = joining_.begin()->second;
       joining_.erase(joining_.begin());
       const LogScan& scan = scans_[i];
+      // Either of the two may be wrong about the log: it is judged in a pass that begins with it.
+      if (!is_at(scan.from, position_)) continue;
       results_[i] = LogScanResult{{}, scan.from};
-      results_[i]->misfit = !scan.from_is_proven && !is_at(scan.from, position_);
-      if (!results_[i]->misfit) open(i);
+      open(i);
     }
   }
   // What comes next is at `offset`.

@@ -30,7 +30,8 @@ struct LogScanResult {
 [[nodiscard]] LogScanResult scan_log(EventLog& log, const LogScan& scan);
 
 // Scans of one partition in one pass over it, which begins where the first does and reads as much
-// as that one may; the others join where it comes by. By scan; nullopt: it did not come there.
+// as that one may; the others join where it comes by. By scan; nullopt: it did not come there, or
+// there the log is not what `from` says.
 [[nodiscard]] std::vector<std::optional<LogScanResult>> scan_log_together(
     EventLog& log, const std::vector<LogScan>& scans);
 

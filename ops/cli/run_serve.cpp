@@ -92,7 +92,13 @@ void reread_limits(ServeArguments& arguments, Service& service) {
   ServeOptions wanted = arguments.defaults;
   Config config = describe(wanted);
   auto done = arguments.sources.read(config);
+  ServeOptions in_force = arguments.options;
+  in_force.limits = gateway::live_limits(wanted.limits, in_force.limits);
+  in_force.router.rules.limits = wanted.router.rules.limits;
+  in_force.router.started_runs_max = wanted.router.started_runs_max;
   if (done) done = check(wanted);
+  // With those settings, too, that stay until the next start.
+  if (done) done = check(in_force);
   if (!done) return spdlog::warn("SIGHUP: {}; the limits stay as they are", done.error().message);
   std::vector<std::string> changed;
   std::vector<std::string> of_next_start;
@@ -106,11 +112,10 @@ void reread_limits(ServeArguments& arguments, Service& service) {
     else
       of_next_start.push_back(key + " has changed; that takes effect at the next start");
   }
-  ServeOptions& options = arguments.options;
-  options.limits = gateway::live_limits(wanted.limits, options.limits);
-  options.router.rules.limits = wanted.router.rules.limits;
-  options.router.started_runs_max = wanted.router.started_runs_max;
-  service.replace_limits(options);
+  arguments.options.limits = in_force.limits;
+  arguments.options.router.rules.limits = in_force.router.rules.limits;
+  arguments.options.router.started_runs_max = in_force.router.started_runs_max;
+  service.replace_limits(arguments.options);
   for (const std::string& line : changed) spdlog::info("SIGHUP: {}", line);
   for (const std::string& line : of_next_start) spdlog::warn("SIGHUP: {}", line);
 }

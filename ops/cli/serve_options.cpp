@@ -173,8 +173,7 @@ void add_stream_limits(Config& config, gateway::GatewayLimits& limits) {
   config.add(integer_setting("limits.progress_bytes_max", "bytes of open answers per partition",
                              limits.progress_bytes_max, 64 * 1024, 1024 * kMebibyte));
   config.add(integer_setting("limits.page_bytes_max", "bytes of a catch-up before it waits",
-                             limits.page_bytes_max, 4096, 16 * kMebibyte)
-                 .live());
+                             limits.page_bytes_max, 4096, 16 * kMebibyte));
   config.add(integer_setting("limits.outbox_bytes_max",
                              "bytes a socket may be behind; it turns to pull mode",
                              limits.outbox_bytes_max, 16 * 1024, 1024 * kMebibyte)

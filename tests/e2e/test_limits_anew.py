@@ -59,8 +59,8 @@ def test_an_open_socket_has_the_new_limits_at_once(box):
 
             reread(box, "messages_per_second = 1\nmessages_burst = 2\n", "limits.messages_burst is 2 now")
             assert gauge(box, "content_bytes_max") == 32768, "gone from the file: as it is by itself"
-            codes = [await refusal(ann, f"m4-{number}") for number in range(4)]
-            assert codes[0] is None and codes[-1] == "rate_limited", codes
+            codes = await asyncio.gather(*(refusal(ann, f"m4-{number}") for number in range(20)))
+            assert codes[0] is None and "rate_limited" in codes, codes
 
     asyncio.run(story())
     assert box.stop() == 0
@@ -75,11 +75,12 @@ def test_who_comes_has_the_new_limits(box):
             assert await third.wait_closed() == 4409
             await second.say("m1", "who is there stays")
         reread(box, "connects_burst = 1\nconnects_per_second = 1\n", "limits.connects_burst is 1 now")
-        async with Client(box, "bob"):
-            refused = Client(box, "bob")
-            with pytest.raises(Exception) as failed:
-                await refused.connect()
-            assert "429" in str(failed.value)
+        many = [Client(box, "bob") for _ in range(10)]
+        came = await asyncio.gather(*(one.connect() for one in many), return_exceptions=True)
+        assert any("429" in str(failure) for failure in came if failure)
+        for one, failure in zip(many, came):
+            if not failure:
+                await one.close()
 
     asyncio.run(story())
     assert box.stop() == 0
@@ -92,6 +93,9 @@ def test_what_cannot_change_is_told_of_and_a_wrong_file_changes_nothing(box):
     reread(box, "heartbeat = \"21s\"\nmesages_burst = 3\n",
            "box.toml:4: unknown key limits.mesages_burst")
     assert gauge(box, "heartbeat") == 20
+    reread(box, "waiting_per_user = 1000\n[router]\nopen_events_max = 2048\n",
+           "router.open_events_max must be at least")  # which stays as it is until the next start
+    assert gauge(box, "waiting_per_user") == 128
     reread(box, "heartbeat = \"50s\"\nheartbeat_lost = \"40s\"\n",
            "limits.heartbeat_lost must be longer than limits.heartbeat; the limits stay as they are")
     assert gauge(box, "heartbeat") == 20

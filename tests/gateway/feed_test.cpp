@@ -938,6 +938,21 @@ TEST_P(FeedBrokenHash, is_told_to_who_catches_up) {
 
 INSTANTIATE_TEST_SUITE_P(Feed, FeedBrokenHash, testing::Combine(testing::Bool(), testing::Bool()));
 
+// 5,000 clients that came back at once kept everybody else's events for 200 to 500 ms.
+TEST(Feed, new_events_come_between_the_catch_ups_of_many) {
+  GatewayWorld world({.feed_per_look = std::chrono::microseconds(100)});
+  world.state("ann", 20);
+  auto bob = world.connect("bob");
+  for (std::uint64_t i = 0; i < 100; ++i)
+    world.feed->follow({Partition(0), 0, SessionId(1000 + i), 1},
+                       {UserId("ann"), event_store::WireDialect::v1, StreamFrom::start});
+  world.state("bob");
+  ASSERT_TRUE(world.scheduler.run_until([&] { return bob.link->story().back() == "event 1"; }));
+  EXPECT_LT(world.metrics.caught_up_from_window.Value(), 50);
+  world.settle();
+  EXPECT_EQ(world.metrics.caught_up_from_window.Value(), 100);
+}
+
 // Where the events around a cursor are when it comes: all in the window, those before it no longer,
 // none any more.
 enum class Around { in_window, from_cursor_on, older };

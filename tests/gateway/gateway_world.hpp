@@ -229,6 +229,23 @@ inline Handshake plain_handshake() {
                    .user_agent = "test"};
 }
 
+// Time passes whenever somebody looks, so that work takes some.
+class BusyClock final : public Clock {
+ public:
+  BusyClock(const Clock& clock, std::chrono::microseconds per_look)
+      : clock_(clock), per_look_(per_look) {}
+  [[nodiscard]] Timestamp now() const override { return clock_.now(); }
+  [[nodiscard]] MonotonicTime monotonic() const override {
+    passed_ += per_look_;
+    return clock_.monotonic() + passed_;
+  }
+
+ private:
+  const Clock& clock_;
+  const std::chrono::microseconds per_look_;
+  mutable std::chrono::microseconds passed_{0};
+};
+
 class GatewayWorld {
  public:
   struct Setup {
@@ -237,12 +254,14 @@ class GatewayWorld {
     bool with_history = false;
     test_support::SimulatedLogLies lies{};
     std::uint64_t seed = 3;
+    std::chrono::microseconds feed_per_look{0};  // of its clock
   };
 
   GatewayWorld() : GatewayWorld(Setup{}) {}
   explicit GatewayWorld(Setup setup)
       : scheduler({.seed = setup.seed, .fifo = true}),
         simulated(scheduler, {.partitions = setup.partitions, .lies = setup.lies}),
+        feed_clock(scheduler.clock(), setup.feed_per_look),
         log(std::make_unique<FaultyLog>(simulated.open_session())),
         metrics(registry),
         clients(setup.limits.sockets_per_user_max, setup.limits.messages, scheduler.clock()),
@@ -334,6 +353,7 @@ class GatewayWorld {
   Executor& feed_thread = scheduler.make_executor("feed");
   Executor& helper = scheduler.make_executor("helper");
   test_support::SimulatedEventLog simulated;
+  BusyClock feed_clock;
   std::unique_ptr<FaultyLog> log;
   prometheus::Registry registry;
   GatewayMetrics metrics;
@@ -363,7 +383,7 @@ class GatewayWorld {
     feed.emplace(Feed::Parts{.log = *log,
                              .history = history_or_none,
                              .executor = feed_thread,
-                             .clock = scheduler.clock(),
+                             .clock = feed_clock,
                              .helpers = {&helper},
                              .shards = {ShardPort{&shard_of_feed, &hub}},
                              .make_frame = make_frame,
