@@ -287,7 +287,7 @@ class Chat {
       const thread = this.#thread(thread_id);
       if (thread.loaded || thread === this.#current) this.#touch(thread.turn({run_id, message_id}));
     } catch ({code, message: why}) {
-      const most = code === 'too_large' && /at most (\d+) bytes/.exec(why)?.[1];
+      const most = code === 'too_large' && /^content must have at most (\d+) bytes/.exec(why)?.[1];
       if (most && this.#is_free_for(message)) this.#give_back(message, most);
       else if (code !== 'closed') this.unsent.put({...message, refused: {code, message: why}});
     }
@@ -303,9 +303,9 @@ class Chat {
   #give_back({message_id, content}, bytes_max) {
     this.unsent.drop(message_id);
     $('message').value = content;
-    this.#keep_draft();
     const bytes = new TextEncoder().encode(content).length;
     this.#fault(`This message has ${bytes} bytes; the most is ${bytes_max}. Send it in parts.`);
+    this.#keep_draft();
   }
 
   /** Messages without an ack, of this window and the others, where they belong. */

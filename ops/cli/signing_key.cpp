@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "event-store/log/event_log_history.hpp"
 #include "gateway/auth.hpp"
@@ -16,6 +18,9 @@ namespace signalbox::cli {
 namespace {
 
 Result<gateway::TokenKey> read_private_key(const std::string& file) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored))
+    return failure(Errc::io_error, "is a folder; --key wants a file with a private JWK");
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (!stream)

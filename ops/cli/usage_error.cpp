@@ -47,7 +47,11 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
   if (!extra.empty() && (lacks || kind == CLI::ExitCodes::ExtrasError))
     return unexpected(app, extra);
   const std::string said = error.what();
-  const CLI::Option* const option = named_option(app, said);
+  // `Could not convert: --limit = many`
+  const std::string_view before_value = " = ";
+  const auto value =
+      kind == CLI::ExitCodes::ConversionError ? said.find(before_value) : std::string::npos;
+  const CLI::Option* const option = named_option(app, std::string_view(said).substr(0, value));
   if (option == nullptr && lacks) {
     std::string verbs = "name what it shall do:";
     for (const CLI::App* verb : app.get_subcommands(is_any)) verbs += " " + verb->get_name();
@@ -57,12 +61,9 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
   const std::string about = option->get_name() + " (" + option->get_description() + ")";
   if (lacks) return "there must be " + about;
   if (kind == CLI::ExitCodes::ArgumentMismatch && option->get_items_expected_max() > 0)
-    return about + " needs a value";
+    return about + (said.find("At Most") == said.npos ? " needs a value" : " may be given once");
   if (kind == CLI::ExitCodes::RequiresError) return said + ": there must be " + about;
-  // `Could not convert: --limit = many`
-  const std::string_view before_value = " = ";
-  const auto value = said.find(before_value);
-  if (kind == CLI::ExitCodes::ConversionError && value != std::string::npos)
+  if (value != std::string::npos)
     return about + " cannot be '" + said.substr(value + before_value.size()) + "'";
   return said;
 }
@@ -72,11 +73,12 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
 std::string usage_text(const CLI::App& program, const CLI::Error& error) {
   const CLI::App* app = &program;
   std::string path = program.get_name();
-  while (!app->get_subcommands().empty()) {
+  // Words before the command are its parent's.
+  while (app->remaining(false).empty() && !app->get_subcommands().empty()) {
     app = app->get_subcommands().front();
     path += " " + app->get_name();
   }
-  return path + ": " + what_is_wrong(*app, program.remaining(true), error) + "\n" + "`" + path +
+  return path + ": " + what_is_wrong(*app, app->remaining(true), error) + "\n" + "`" + path +
          " --help` says more and shows examples\n";
 }
 

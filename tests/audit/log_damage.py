@@ -161,6 +161,14 @@ def cut_tail(a):
     return a.cut_tail(ANNA, 2)
 
 
+def cut_log_and_archive(a):
+    at = a.event(ANNA, -1)
+    a.cut_tail(ANNA, 1)
+    a.forget("head")
+    a.sql("DELETE FROM events WHERE place = ?", at[2], file=a.archive(ANNA))
+    return at
+
+
 def delete_carla(a):
     at = a.event(CARLA, 1)
     a.sql("DELETE FROM records WHERE place = ? AND key = ?", a.place(CARLA), CARLA.encode())
@@ -249,6 +257,7 @@ DAMAGES = {
     "AnOldEventInsertedAndCounted": insert_and_count,
     "TheTail": delete_the_tail,
     "TheTailAndTheCounters": cut_tail,
+    "TheTailOfLogAndArchive": cut_log_and_archive,
     "TheTailAndEveryWitnessButTheArchive": also(cut_tail, "head"),
     "TheTailAndEveryWitness": also(cut_tail, "head", "archive", unnamed=True),
     "AllOfAUser": delete_carla,

@@ -50,6 +50,7 @@ KINDS = {
     "archive_changed": "log and archive disagree",
     "archive_lacks_event": "the archive has not this event",
     "archive_has_more": "the archive has an event here",
+    "archive_ahead": "the log ends here",
     "anchor_disagrees": "anchors/",
 }
 

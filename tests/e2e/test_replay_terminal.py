@@ -94,8 +94,11 @@ def locked(log):
 
 
 def has_opened(process, log):
-    return str(log) in [os.readlink(file)
-                        for file in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()]
+    for file in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it was closed meanwhile
+            if os.readlink(file) == str(log):
+                return True
+    return False
 
 
 def wait_until_they_last(programs, log):

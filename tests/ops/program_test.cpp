@@ -126,6 +126,13 @@ TEST(Program, WordsItDoesNotTakeAreNamedWithTheCommandAndWhatItWants) {
       complaint({"backup", "here"}).starts_with("signalbox backup: it takes no word 'here'"));
   EXPECT_TRUE(
       complaint({"--fast"}).starts_with("signalbox: there is no flag '--fast'; there are: "));
+  // It said that `backup` had no such flag, and listed it among those it has.
+  EXPECT_TRUE(complaint({"--data", "d", "backup", "--to", "x"})
+                  .starts_with("signalbox: there is no flag '--data'; there are: "));
+  EXPECT_EQ(complaint({"replay", "timeline", "--user", "a", "--user", "b"}),
+            "signalbox replay timeline: --user (whose; all users where none is named) may be given "
+            "once" +
+                help);
 }
 
 TEST(Program, AFlagThatIsMissingOrHasNoGoodValueIsNamedWithWhatItIs) {
