@@ -87,15 +87,20 @@ void tell_address(const std::string& url, const std::vector<std::string>& waits_
   std::fflush(stdout);
 }
 
+// What a service that runs can take of other settings: those that are live.
+void take_live(ServeOptions& options, const ServeOptions& wanted) {
+  options.limits = gateway::live_limits(wanted.limits, options.limits);
+  options.router.rules.limits = wanted.router.rules.limits;
+  options.router.started_runs_max = wanted.router.started_runs_max;
+}
+
 // Settings that are wrong change nothing: the service goes on with those it has.
 void reread_limits(ServeArguments& arguments, Service& service) {
   ServeOptions wanted = arguments.defaults;
   Config config = describe(wanted);
   auto done = arguments.sources.read(config);
   ServeOptions in_force = arguments.options;
-  in_force.limits = gateway::live_limits(wanted.limits, in_force.limits);
-  in_force.router.rules.limits = wanted.router.rules.limits;
-  in_force.router.started_runs_max = wanted.router.started_runs_max;
+  take_live(in_force, wanted);
   if (done) done = check(wanted);
   // With those settings, too, that stay until the next start.
   if (done) done = check(in_force);
@@ -112,9 +117,7 @@ void reread_limits(ServeArguments& arguments, Service& service) {
     else
       of_next_start.push_back(key + " has changed; that takes effect at the next start");
   }
-  arguments.options.limits = in_force.limits;
-  arguments.options.router.rules.limits = in_force.router.rules.limits;
-  arguments.options.router.started_runs_max = in_force.router.started_runs_max;
+  take_live(arguments.options, wanted);
   service.replace_limits(arguments.options);
   for (const std::string& line : changed) spdlog::info("SIGHUP: {}", line);
   for (const std::string& line : of_next_start) spdlog::warn("SIGHUP: {}", line);

@@ -89,29 +89,22 @@ void add_audit(Config& config, ServeOptions& options) {
                              options.anchors.events, 1, 1'000'000'000));
 }
 
+void add_rate(Config& config, const std::string& key, const std::string& what,
+              gateway::BucketRate& rate) {
+  config.add(
+      integer_setting(key + "_per_second", what + ", on average", rate.per_second, 1, 1'000'000)
+          .live());
+  config.add(integer_setting(key + "_burst", what + " at once", rate.burst, 1, 1'000'000).live());
+}
+
 void add_rate_limits(Config& config, gateway::GatewayLimits& limits) {
-  config.add(integer_setting("limits.messages_per_second", "sends of one user, on average",
-                             limits.messages.per_second, 1, 1'000'000)
-                 .live());
-  config.add(integer_setting("limits.messages_burst", "sends of one user at once",
-                             limits.messages.burst, 1, 1'000'000)
-                 .live());
-  config.add(integer_setting("limits.frames_per_second", "frames of one socket, on average",
-                             limits.frames.per_second, 1, 1'000'000)
-                 .live());
-  config.add(integer_setting("limits.frames_burst", "frames of one socket at once",
-                             limits.frames.burst, 1, 1'000'000)
-                 .live());
+  add_rate(config, "limits.messages", "sends of one user", limits.messages);
+  add_rate(config, "limits.frames", "frames of one socket", limits.frames);
   config.add(duration_setting("limits.rate_limited_max",
                               "of sends refused without a second's pause until 4429",
                               limits.rate_limited_max, seconds(1), hours(1))
                  .live());
-  config.add(integer_setting("limits.connects_per_second", "connects of one address, on average",
-                             limits.connects.per_second, 1, 1'000'000)
-                 .live());
-  config.add(integer_setting("limits.connects_burst", "connects of one address at once",
-                             limits.connects.burst, 1, 1'000'000)
-                 .live());
+  add_rate(config, "limits.connects", "connects of one address", limits.connects);
   config.add(integer_setting("limits.accepts_per_second", "connections accepted a second",
                              limits.accepts_per_second, 1, 1'000'000)
                  .live());
