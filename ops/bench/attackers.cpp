@@ -149,19 +149,11 @@ void Attackers::act(Attacker& attacker) {
         send(attacker, std::string_view(attacker.request).substr(attacker.sent++, 1));
       static_cast<void>(attacker.descriptor < 0 || read(attacker));
       return;
-    case Attack::bad_frames:
-      if (read(attacker)) send(attacker, bad_frames_);
-      return;
-    case Attack::bad_cursors:
-      if (read(attacker)) send(attacker, bad_cursors_);
-      return;
+    case Attack::bad_frames: return talk(attacker, bad_frames_);
+    case Attack::bad_cursors: return talk(attacker, bad_cursors_);
     case Attack::connect_storm: close(attacker); return connect(attacker);
-    case Attack::asking:
-      if (read(attacker)) send(attacker, questions_);
-      return;
-    case Attack::resuming:
-      if (read(attacker)) send(attacker, resume_);
-      return;
+    case Attack::asking: return talk(attacker, questions_);
+    case Attack::resuming: return talk(attacker, resume_);
   }
 }
 
@@ -185,6 +177,10 @@ void Attackers::send(Attacker& attacker, std::string_view bytes) {
   } else if (errno != EAGAIN) {
     close(attacker);
   }
+}
+
+void Attackers::talk(Attacker& attacker, std::string_view frames) {
+  if (read(attacker)) send(attacker, frames);
 }
 
 bool Attackers::read(Attacker& attacker) {

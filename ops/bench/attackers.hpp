@@ -66,6 +66,8 @@ class Attackers {
   void act(Attacker& attacker);
   void connect(Attacker& attacker);
   void send(Attacker& attacker, std::string_view bytes);
+  // Takes what it was answered, then says more.
+  void talk(Attacker& attacker, std::string_view frames);
   // Takes what has come; false: the connection has ended.
   bool read(Attacker& attacker);
   static void close(Attacker& attacker);
