@@ -8,7 +8,7 @@ import time
 
 import children
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 HARNESS = """
 import sys, threading, time
 sys.path.insert(0, sys.argv[1])

@@ -6,7 +6,7 @@ import threading
 import pytest
 import watch
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 class Part:

@@ -21,7 +21,7 @@ import children
 
 ROOT = pathlib.Path(__file__).parents[2]
 PLAYBOOK = ROOT / "tests" / "data" / "conversations.jsonl.gz"
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 TERMINAL = {"agent_completed", "agent_failed", "agent_cancelled"}
 
 

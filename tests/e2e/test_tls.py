@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 
 
 class Authority:

@@ -7,7 +7,7 @@ import {go, kPhone, open_audit, rows, rows_that, scrolls_sideways, sign_in_audit
 import {context_of, launch_browser} from './chat_page.mjs';
 import {converse, make_history} from './made_history.mjs';
 import {serious_problems} from './serious_problems.mjs';
-import {Service, until} from './service.mjs';
+import {Service, until, until_count} from './service.mjs';
 
 const kLongRuns = 834; // of six events each: more than 5,000
 const kPage = 100; // events that are asked for at a time
@@ -40,10 +40,11 @@ test('a history of 5,000 events: the newest at once, all of it by scrolling, and
   const first = await rows_that(page, ({length}) => length > 0, 'of the newest');
   assert.equal(first[0].seq, long_events);
   assert.ok(first.length < 1000, `${first.length}`);
-  await until(async () => {
+  await until_count(async () => {
     await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-    return page.isVisible('.timeline .end-of-list');
-  }, async () => `end of all events; there are ${(await rows(page)).length}`);
+    return page.locator('.timeline .event').count();
+  }, long_events, 'events of the timeline');
+  await page.waitForSelector('.timeline .end-of-list', {state: 'visible'});
   const all = await rows(page);
   assert.deepEqual(all.map(({seq}) => seq), Array.from({length: long_events}, (_, i) => long_events - i));
   assert.deepEqual(all.filter(({kind}) => kind === 'message received').map(({gist}) => gist).reverse(),

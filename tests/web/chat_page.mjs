@@ -2,7 +2,7 @@
 import {existsSync} from 'node:fs';
 
 import {npm_package, skip_all} from './npm_package.mjs';
-import {until} from './service.mjs';
+import {kWaitMs, until} from './service.mjs';
 
 const kChromium = '/usr/bin/chromium';
 
@@ -21,7 +21,7 @@ export async function launch_browser() {
 /** A context of its own, as of another device, for as long as the test. */
 export async function context_of(t, browser, options = {}) {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(kWaitMs);
   t.after(() => context.close());
   return context;
 }

@@ -7,7 +7,7 @@ import {after, before, test} from 'node:test';
 import {ask, context_of, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
 import {make_history} from './made_history.mjs';
 import {serious_problems} from './serious_problems.mjs';
-import {Service, until} from './service.mjs';
+import {Service, until, until_count} from './service.mjs';
 
 const kPhone = {viewport: {width: 360, height: 640}, hasTouch: true, isMobile: true};
 const kLongRuns = 834; // of six events each: more than 5,000
@@ -48,10 +48,10 @@ test('a history of 5,000 events: the newest is there at once, all of it by scrol
     const scroller = document.getElementById('scroller');
     scroller.scrollTop = scroller.scrollHeight / 2;
   });
-  await until(async () => {
+  await until_count(async () => {
     await page.evaluate(() => { document.getElementById('scroller').scrollTop -= 3000; });
-    return (await turns(page)).length === kLongRuns;
-  }, async () => `all turns; there are ${(await turns(page)).length}`);
+    return (await turns(page)).length;
+  }, kLongRuns, 'turns');
   const all = await turns(page);
   assert.deepEqual(all.map(({said}) => said), all.map((_, i) => `what is ${i} + 1?`));
   assert.ok(all.every(({answer, state}, i) => state === 'done' && answer === `${i} + 1 = ${i + 1}`));

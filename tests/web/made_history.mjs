@@ -1,7 +1,7 @@
 // A past for a user of a running service.
 import {SignalboxClient} from '../../gateway/web/signalbox.js';
 import {npm_package} from './npm_package.mjs';
-import {until} from './service.mjs';
+import {until_count} from './service.mjs';
 
 const kWaiting = 12; // fewer than a thread takes
 
@@ -24,7 +24,7 @@ export async function converse(service, user, thread_id, contents) {
   });
   client.connect();
   for (let i = 0; i < kWaiting; i++) more();
-  await until(() => ended === contents.length, () => `end of ${contents.length} runs; there are ${ended}`);
+  await until_count(() => ended, contents.length, 'ends of runs');
   client.close();
   return events;
 }

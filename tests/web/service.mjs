@@ -8,7 +8,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
-const kWaitMs = 30_000;
+export const kWaitMs = 60_000; // a machine that tests may be five times slower than the one they were written on
 
 /** What found() gives, once it is true. */
 export async function until(found, what) {
@@ -17,6 +17,16 @@ export async function until(found, what) {
     if (result) return result;
     if (Date.now() > end) throw new Error(`no ${typeof what === 'function' ? await what() : what} in ${kWaitMs} ms`);
     await sleep(10);
+  }
+}
+
+/** Waits until count() is what is wanted, however long that takes while it grows. */
+export async function until_count(count, wanted, what) {
+  for (let reached = 0; reached < wanted;) {
+    reached = await until(async () => {
+      const now = await count();
+      return now > reached && now;
+    }, `more than ${reached} of ${wanted} ${what}`);
   }
 }
 
