@@ -37,7 +37,7 @@ struct ExportVerdict {
 // In words, a line each.
 [[nodiscard]] std::string to_text(const ExportVerdict& verdict);
 
-// Counts records. Error: stopped, by the watch.
+// Counts records, and calls the watch for each. Error: stopped, by the watch.
 [[nodiscard]] Result<ExportVerdict> check_export(std::istream& file,
                                                  const event_store::VerifierKey& key,
                                                  const Watch& watch);

@@ -54,14 +54,16 @@ Result<void> check_follows(event_store::UserChain chain, const Record& event) {
   return broken ? failure(Errc::corrupt, broken->what) : Result<void>();
 }
 
+// Its progress, like that of the log behind it, is of the records of his partition, up to `end`.
 // Errors: the archive cannot be used; too_large.
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
-                             const UserId& user, const Instant& at, const Watch& watch) {
+                             const UserId& user, const Instant& at, Offset end,
+                             const Watch& watch) {
   Reached reached{start.state};
   Seq after = reached.state.routing.chain.seq;
+  Offset passed = start.position.next_offset;
   for (;;) {
-    if (!watch({reached.state.events, reached.state.events}))
-      return failure(Errc::stopped, "interrupted");
+    if (!watch({passed.value(), end.value()})) return failure(Errc::stopped, "interrupted");
     const auto page = archive.read_chained(
         {.user = user, .after = after, .before = std::nullopt, .events_max = kEventsPerRead});
     if (!page) return tl::unexpected(page.error());
@@ -78,6 +80,7 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
       if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
     }
     if (!page->seqs.empty()) after = page->seqs.back();
+    if (!page->events.empty()) passed = page->events.back()->offset.next();
     reached.position = page->complete_to;
     if (!page->more) break;
   }
@@ -89,7 +92,10 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
 Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archive,
                               const Start& start, const Instant& at, const Watch& watch) {
   const UserId& user = start.state.routing.user_id;
-  auto reached = fold_archive(start, archive, user, at, watch);
+  const Partition partition = event_store::partition_of(user, log.describe().partitions);
+  const auto bounds = log.bounds({Topic::events, partition});
+  if (!bounds) return tl::unexpected(bounds.error());
+  auto reached = fold_archive(start, archive, user, at, bounds->end, watch);
   const bool is_final = !reached && (reached.error().code == Errc::stopped ||
                                      reached.error().code == Errc::too_large);
   if (is_final) return tl::unexpected(reached.error());

@@ -38,7 +38,10 @@ class ValidEvents {
 
   // The next one; of a user only his. nullopt at the end.
   [[nodiscard]] Result<std::optional<ValidEvent>> next();
-  [[nodiscard]] Progress progress() const { return {done_, total_}; }
+  // Up to the one it gave last.
+  [[nodiscard]] Progress progress() const {
+    return {done_ - static_cast<std::int64_t>(batch_.size() - next_), total_};
+  }
   // Of the partitions it reads.
   [[nodiscard]] const std::vector<LogCut>& cuts() const { return cuts_; }
 

@@ -10,7 +10,7 @@ struct Progress {
   std::int64_t done;   // records read
   std::int64_t total;  // there were when it began
 };
-// Called every thousand records or so. False: stop; the reading ends with Errc::stopped.
+// Called for every batch of records that is read, or for every record. False: stop; the reading ends with Errc::stopped.
 using Watch = std::function<bool(const Progress&)>;
 
 }  // namespace signalbox::replay

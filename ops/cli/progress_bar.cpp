@@ -39,4 +39,10 @@ void ProgressBar::end() {
   out_ << std::endl;
 }
 
+void ProgressBar::erase() {
+  if (!is_drawn_) return;
+  is_drawn_ = false;
+  out_ << "\r\033[K" << std::flush;
+}
+
 }  // namespace signalbox::cli

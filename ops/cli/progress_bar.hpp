@@ -22,6 +22,8 @@ class ProgressBar {
             std::string_view rest = {});
   // Ends the line, if there is one; the next show() begins another.
   void end();
+  // Takes it away, so that something else can stand there; the next show() draws it again.
+  void erase();
 
  private:
   using Clock = std::chrono::steady_clock;

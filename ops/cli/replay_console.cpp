@@ -11,44 +11,60 @@
 #include "ops/cli/exit_code.hpp"
 
 namespace signalbox::cli {
+namespace {
 
-ReplayConsole::ReplayConsole(std::string verb, bool shows_lines)
+constexpr std::chrono::milliseconds kBetweenLooks(50);  // how late a signal may be seen
+
+}  // namespace
+
+ReplayConsole::ReplayConsole(std::string verb)
     : verb_(std::move(verb)),
       is_on_terminal_(isatty(STDOUT_FILENO) == 1),
-      bar_(std::cerr, isatty(STDERR_FILENO) == 1 && !(shows_lines && is_on_terminal_)) {}
+      bar_(std::cerr, isatty(STDERR_FILENO) == 1) {}
 
 replay::Watch ReplayConsole::watch(std::string_view unit) {
-  return [this, unit](const replay::Progress& progress) {
-    bar_.show(progress.done, progress.total, unit);
-    return sleep(std::chrono::milliseconds(0));
+  unit_ = unit;
+  return [this](const replay::Progress& progress) {
+    progress_ = progress;
+    return goes_on();
   };
 }
 
+bool ReplayConsole::goes_on() {
+  bar_.show(progress_.done, progress_.total, unit_);
+  const auto now = Clock::now();
+  if (now < next_look_) return true;
+  if (signal_.sleep(std::chrono::milliseconds(0))) return false;
+  next_look_ = now + kBetweenLooks;
+  return true;
+}
+
 bool ReplayConsole::write(std::string_view text) {
-  if (is_on_terminal_) bar_.end();
+  if (is_on_terminal_) bar_.erase();
   if (is_read_ && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
     is_read_ = errno != EPIPE;
   return is_read_;
 }
 
-bool ReplayConsole::sleep_until(std::chrono::steady_clock::time_point when) {
+bool ReplayConsole::sleep_until(Clock::time_point when) {
   using std::chrono::milliseconds;
-  constexpr milliseconds kLongest(60'000);  // of one sleep
-  for (;;) {
-    const auto left = std::chrono::ceil<milliseconds>(when - std::chrono::steady_clock::now());
+  constexpr milliseconds kLongest(250);  // of one sleep: the bar goes on meanwhile
+  while (goes_on()) {
+    const auto left = std::chrono::ceil<milliseconds>(when - Clock::now());
     if (left <= milliseconds(0)) return true;
     std::fflush(stdout);
-    if (!sleep(std::min(left, kLongest))) return false;
+    if (signal_.sleep(std::min(left, kLongest))) break;
   }
+  return false;
 }
 
 void ReplayConsole::note(const std::string& sentence) {
-  bar_.end();
+  bar_.erase();
   std::fprintf(stderr, "signalbox replay %s: %s\n", verb_.c_str(), sentence.c_str());
 }
 
 int ReplayConsole::refuse(const Error& error) {
-  bar_.end();
+  bar_.erase();
   std::fflush(stdout);
   std::fprintf(stderr, "signalbox replay %s: %s%s%s\n", verb_.c_str(), error.field.c_str(),
                error.field.empty() ? "" : ": ", error.message.c_str());
@@ -56,7 +72,7 @@ int ReplayConsole::refuse(const Error& error) {
 }
 
 int ReplayConsole::finish() {
-  bar_.end();
+  bar_.erase();
   if (std::fflush(stdout) == 0 || errno == EPIPE) return kExitOk;
   return refuse({Errc::io_error, "standard output cannot be written"});
 }

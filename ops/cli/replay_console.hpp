@@ -28,16 +28,16 @@ struct ReplayArguments {
 
 class ReplayConsole {
  public:
-  // `verb` begins its messages; `shows_lines`: it writes lines as it goes, which a bar would tear.
-  ReplayConsole(std::string verb, bool shows_lines);
+  explicit ReplayConsole(std::string verb);  // begins its messages
 
-  // Draws how far it is; false once it shall end.
+  // Takes how far it is, as goes_on() then shows it; that costs next to nothing, so that it may be
+  // called for every record. False once it shall end.
   [[nodiscard]] replay::Watch watch(std::string_view unit);
-  // To standard output; false when nobody reads it any more.
+  // For who waits: draws how far it was last, for how long; false once it shall end.
+  [[nodiscard]] bool goes_on();
+  // Whole lines to standard output, in the place of the bar; false when nobody reads it any more.
   bool write(std::string_view text);
-  // Sleeps, at most so long; false: it shall end.
-  [[nodiscard]] bool sleep(std::chrono::milliseconds time) { return !signal_.sleep(time); }
-  // The same up to that time, once what was written before has arrived.
+  // Sleeps, once what was written before has arrived; false: it shall end.
   [[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point when);
   // A sentence beside the result, to standard error.
   void note(const std::string& sentence);
@@ -47,8 +47,13 @@ class ReplayConsole {
   int finish();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const std::string verb_;
   ShutdownSignal signal_;
+  Clock::time_point next_look_{};  // at the signal
+  replay::Progress progress_{};
+  std::string_view unit_;
   const bool is_on_terminal_;  // standard output, where a bar would stand on the same line
   ProgressBar bar_;
   bool is_read_ = true;
@@ -58,7 +63,7 @@ class ReplayConsole {
 template <class Arguments>
 int read_and_run(Arguments& arguments, const char* verb, int (*run)(const Arguments&)) {
   const auto wanted = arguments.log.read();
-  if (!wanted) return ReplayConsole(verb, false).refuse(wanted.error());
+  if (!wanted) return ReplayConsole(verb).refuse(wanted.error());
   return *wanted ? run(arguments) : kExitOk;
 }
 

@@ -73,7 +73,7 @@ Result<replay::TimelineFilter> filter_of(const TimelineArguments& arguments) {
 }
 
 int run_timeline(const TimelineArguments& arguments) {
-  ReplayConsole console("timeline", true);
+  ReplayConsole console("timeline");
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   const auto filter = filter_of(arguments);
@@ -158,7 +158,7 @@ Result<std::pair<replay::VerifyReport, replay::VerdictNotes>> judge(
 int run_verify(const VerifyArguments& arguments) {
   if (!arguments.export_file.empty())
     return run_verify_export(arguments.export_file, arguments.key);
-  ReplayConsole console("verify", false);
+  ReplayConsole console("verify");
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   auto log = arguments.log.open();
@@ -224,7 +224,7 @@ Result<replay::KnownState> open_state(ReplayConsole& console, HistoryLog& log,
 }
 
 int run_state(const StateArguments& arguments) {
-  ReplayConsole console("state", false);
+  ReplayConsole console("state");
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   const auto at = replay::parse_instant(arguments.at, "--at");
@@ -277,7 +277,7 @@ Result<std::optional<double>> speed_of(const std::string& text) {
 }
 
 int run_play(const PlayArguments& arguments) {
-  ReplayConsole console("play", true);
+  ReplayConsole console("play");
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   const auto from = replay::parse_instant(arguments.from, "--from");
@@ -295,7 +295,7 @@ int run_play(const PlayArguments& arguments) {
       .wait_until =
           [&](std::chrono::microseconds after) {
             if (!start) start = std::chrono::steady_clock::now();
-            return console.sleep_until(*start + after);
+            return watch(events->progress()) && console.sleep_until(*start + after);
           },
       .write = [&](std::string_view frame) { return console.write(frame); }};
   const auto done = replay::play(*events, (*log)->describe().log_id, **user,
@@ -358,7 +358,7 @@ Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArgumen
 }
 
 int run_rerun(const RerunArguments& arguments) {
-  ReplayConsole console("rerun", false);
+  ReplayConsole console("rerun");
   const auto report = rerun_one(console, arguments);
   if (!report) return console.refuse(report.error());
   console.write(replay::rerun_text(*report));

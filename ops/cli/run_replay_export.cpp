@@ -108,7 +108,7 @@ int tell(const replay::ExportReport& report) {
 }
 
 int run_export(const ExportArguments& arguments) {
-  ReplayConsole console("export", arguments.out.empty());
+  ReplayConsole console("export");
   const auto user = user_of(arguments);
   if (!user) return console.refuse(user.error());
   if (!*user) return console.refuse({Errc::missing_field, "names whose history it is", "--user"});
@@ -152,7 +152,7 @@ Subcommand add_export(CLI::App& replay_app) {
 }
 
 int run_verify_export(const std::string& file, const std::string& key_file) {
-  ReplayConsole console("verify", false);
+  ReplayConsole console("verify");
   const auto key = replay::read_verifier_key(key_file);
   if (!key) return console.refuse({key.error().code, key.error().message, "--key"});
   std::ifstream opened;
@@ -164,7 +164,7 @@ int run_verify_export(const std::string& file, const std::string& key_file) {
     if (!opened)
       return console.refuse({Errc::not_found, file + ": " + std::strerror(errno), "--export"});
   }
-  StandardInput input([&console] { return console.sleep(std::chrono::milliseconds(0)); });
+  StandardInput input([&console] { return console.goes_on(); });
   std::istream piped(&input);
   const auto verdict =
       replay::check_export(file == "-" ? piped : opened, *key, console.watch("records"));

@@ -1,7 +1,8 @@
 """`signalbox replay` on a terminal: a bar for what lasts longer than a second and none in a pipe, and
 Ctrl-C, typed there, which ends it and leaves the terminal as it was.
 
-A verb is held up by a lock on the log, or by a pipe that is fed slowly, so no long history is made.
+A verb is held up, so that no long history is made: by a lock on the log it is stopped within, by a
+pipe that is fed slowly, or by the pace it plays at.
 """
 import asyncio
 import contextlib
@@ -9,6 +10,7 @@ import fcntl
 import os
 import pathlib
 import re
+import signal
 import sqlite3
 import subprocess
 import termios
@@ -19,16 +21,15 @@ import pytest
 
 from harness import WAIT_SECONDS, Client, Service, clean_environment
 
-BAR = re.compile(r"\r\[#* *\] \d+/\d+ records  \d+\.\d s  ")
+BAR = re.compile(r"\r\[#* *\] (\d+)/(\d+) records  \d+\.\d s  ")
+ERASED = "\r\x1b[K"  # what stands on its line
 CTRL_C = b"\x03"
-LONGER_THAN_THE_BAR_WAITS = 1.1  # seconds; a locked log is waited for up to 5
-RECORDS_PER_LOOK = 1000  # of an export: its bar moves no more often
-VERBS = ["verify", "state", "export", "timeline"]
-
-
-def streams(verb):
-    """`timeline` prints as it goes, which a bar would tear: its lines go elsewhere."""
-    return {"stdout": subprocess.DEVNULL} if verb == "timeline" else {}
+LONGER_THAN_THE_BAR_WAITS = 1.1  # seconds
+VERBS = {
+    "verify": [], "state": [], "export": ["--out", "OUT"], "timeline": [],
+    "timeline of nothing": ["--type", "agent_failed"], "timeline of little": ["--type", "agent_started"],
+    "play": ["--speed", "max"], "export to the terminal": [],
+}
 
 
 class Terminal:
@@ -77,6 +78,28 @@ class Terminal:
         return code
 
 
+def screen(shown):
+    """The lines that are left on a terminal on which that was drawn."""
+    lines = []
+    for line in shown.split("\n"):
+        cells, column = [], 0
+        for piece in re.findall(r"\r|\x1b\[K|[^\r\x1b]", line):
+            if piece == "\r":
+                column = 0
+            elif piece == "\x1b[K":
+                del cells[column:]
+            else:
+                cells[column:column + 1] = piece
+                column += 1
+        lines.append("".join(cells))
+    return "\n".join(lines)
+
+
+def counts(shown):
+    """(done, total) of each bar that was drawn."""
+    return [(int(done), int(total)) for done, total in BAR.findall(shown)]
+
+
 def wait_for(is_so, terminal):
     deadline = time.monotonic() + WAIT_SECONDS
     while not is_so():
@@ -101,14 +124,19 @@ def has_opened(process, log):
     return False
 
 
-def wait_until_they_last(programs, log):
-    """As long as a bar waits: each had begun to count, and taken the signals, before it opened the
-    log."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not all(has_opened(program, log) for program in programs):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(LONGER_THAN_THE_BAR_WAITS)
+def stopped_within(start, log):
+    """What `start` makes, stopped while it waits for the log: it has begun to count, and taken the
+    signals, before it opened it. So it waits no longer than it takes to see that it does."""
+    while True:
+        held = start()
+        program = getattr(held, "program", held)
+        while program.poll() is None and not has_opened(program, log):
+            time.sleep(0.01)
+        program.send_signal(signal.SIGSTOP)
+        if program.poll() is None:
+            return held
+        with held:  # it gave up before it was seen: once more
+            program.wait()
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +159,9 @@ def data(request, tmp_path_factory):
 @pytest.fixture
 def command(request, data, tmp_path):
     def of(verb):
-        words = [request.config.getoption("--program"), "replay", verb, "--data", str(data)]
+        words = [request.config.getoption("--program"), "replay", verb.split()[0], "--data", str(data)]
         words += ["--user", "anna"] if verb != "verify" else []
-        return words + (["--out", str(tmp_path / "out")] if verb == "export" else [])
+        return words + [word.replace("OUT", str(tmp_path / "out")) for word in VERBS.get(verb, [])]
     return of
 
 
@@ -142,72 +170,91 @@ def lasting(command, log, start):
     """One program a verb, as `start` makes it, each held up longer than the bar waits; and the
     function that lets them go on."""
     with contextlib.ExitStack() as stack:
-        let_go = stack.enter_context(locked(log))
-        made = {verb: stack.enter_context(start(command(verb), verb)) for verb in VERBS}
-        wait_until_they_last([getattr(each, "program", each) for each in made.values()], log)
+        let_go_of_log = stack.enter_context(locked(log))
+        made = {verb: stack.enter_context(stopped_within(lambda words=command(verb): start(words), log))
+                for verb in VERBS}
+        time.sleep(LONGER_THAN_THE_BAR_WAITS)
+
+        def let_go():
+            let_go_of_log()
+            for each in made.values():
+                getattr(each, "program", each).send_signal(signal.SIGCONT)
+
         yield made, let_go
 
 
-def on_a_terminal(words, verb):
-    return Terminal(words, **streams(verb))
-
-
-def in_pipes(words, verb):
+def in_pipes(words):
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env=clean_environment())
 
 
-def test_what_lasts_shows_a_bar_on_a_terminal(command, data):
-    with lasting(command, data / "log.db", on_a_terminal) as (terminals, let_go):
+def printed(words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=WAIT_SECONDS, env=clean_environment(), check=True)
+    return done.stdout
+
+
+def test_what_lasts_shows_a_bar_on_a_terminal_that_leaves_nothing_behind(command, data):
+    with lasting(command, data / "log.db", Terminal) as (terminals, let_go):
         let_go()
-        for terminal in terminals.values():
+        for verb, terminal in terminals.items():
             assert terminal.end() == 0, terminal.shown
-            assert BAR.match(terminal.shown), terminal.shown
-            # The verdict used to stand behind the bar, on its line.
-            assert BAR.sub("", terminal.shown).startswith("\r\n"), terminal.shown
-            assert terminal.shown.endswith("\n")
+            assert BAR.match(terminal.shown), (verb, terminal.shown)
+            # Of a state, which the archive holds, there used to be no total.
+            assert all(0 <= done <= total > 0 for done, total in counts(terminal.shown)), terminal.shown
+            assert screen(terminal.shown) == printed(command(verb)), (verb, terminal.shown)
 
 
 def test_there_is_no_bar_in_a_pipe(command, data):
     with lasting(command, data / "log.db", in_pipes) as (programs, let_go):
         let_go()
         for verb, program in programs.items():
-            printed, said = program.communicate(timeout=WAIT_SECONDS)
+            lines, said = program.communicate(timeout=WAIT_SECONDS)
             assert program.returncode == 0, said
-            assert "\r" not in printed + said
-            assert re.fullmatch(r"\d+ events, .*\n" if verb == "export" else "", said)
+            assert "\r" not in lines + said
+            assert re.fullmatch(r"\d+ events, .*\n" if "export" in verb else "", said)
 
 
 def test_ctrl_c_ends_it_and_what_it_says_has_a_line_of_its_own(command, data, tmp_path):
-    with lasting(command, data / "log.db", on_a_terminal) as (terminals, let_go):
+    with lasting(command, data / "log.db", Terminal) as (terminals, let_go):
         for terminal in terminals.values():
             terminal.type(CTRL_C)
             wait_for(lambda shown=terminal: "^C" in shown.shown, terminal)
         let_go()
         for verb, terminal in terminals.items():
             assert terminal.end() == 1, terminal.shown
-            assert BAR.sub("", terminal.shown) == f"^C\r\nsignalbox replay {verb}: interrupted\r\n"
+            assert screen(terminal.shown) == f"signalbox replay {verb.split()[0]}: interrupted\n"
             assert BAR.search(terminal.shown)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_that_is_piped_slowly_shows_how_far_it_is_and_ends_by_ctrl_c(command, data,
-                                                                             tmp_path):
+def test_between_two_frames_that_are_far_apart_there_is_a_bar(command):
+    frames = printed(command("play")).splitlines()
+    with Terminal([*command("play")[:-1], "0.001"]) as terminal:
+        # Two gaps of theirs, and of a gap more than one bar.
+        wait_for(lambda: len(dict.fromkeys(counts(terminal.shown))) > 1, terminal)
+        terminal.type(CTRL_C)
+        assert terminal.end() == 1, terminal.shown
+        lines = screen(terminal.shown).splitlines()
+        assert lines[:-1] == frames[:len(lines) - 1] and len(lines) > 2
+        assert lines[-1] == "signalbox replay play: interrupted"
+        done = [count for count, _ in counts(terminal.shown)]
+        assert done == sorted(done)
+
+
+def test_an_export_that_is_piped_slowly_shows_how_far_it_is(command, data, tmp_path):
     subprocess.run(command("export"), capture_output=True, timeout=WAIT_SECONDS, check=True)
-    manifest, record = (tmp_path / "out").read_bytes().splitlines(keepends=True)[:2]
+    manifest, *records = (tmp_path / "out").read_bytes().splitlines(keepends=True)
     words = [*command("verify")[:3], "--export", "-", "--key", data / "anchors" / "anchor.pub"]
     with Terminal(words, stdin=subprocess.PIPE) as terminal:
         piped = terminal.program.stdin
         piped.write(manifest)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(BAR.findall(terminal.shown)) < 2:
-            assert time.monotonic() < deadline, terminal.shown
-            piped.write(record * RECORDS_PER_LOOK)
+        # One by one: it used to be drawn every thousand records.
+        for number, record in enumerate(records[:2], 1):
+            piped.write(record)
             piped.flush()
-            time.sleep(0.3)
+            wait_for(lambda n=number: (n, len(records)) in counts(terminal.shown), terminal)
         assert terminal.program.poll() is None, terminal.shown
         terminal.type(CTRL_C)
         assert terminal.end() == 1, terminal.shown
-        assert BAR.sub("", terminal.shown) == "^C\r\nsignalbox replay verify: interrupted\r\n"
-        done = [int(count) for count in re.findall(r"\] (\d+)/", terminal.shown)]
-        assert done == sorted(done) and done[-1] > done[0]
+        assert screen(terminal.shown) == "signalbox replay verify: interrupted\n"
