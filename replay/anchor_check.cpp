@@ -17,8 +17,7 @@ TopicPartition events_of(Partition partition) { return {Topic::events, partition
 std::optional<MerkleTree> archived_tree(const std::string& folder, Partition partition) {
   const std::string path = event_store::archive_path(folder, partition);
   if (std::error_code error; !std::filesystem::exists(path, error)) return std::nullopt;
-  auto file =
-      event_store::open_beside_writer(path, event_store::SqliteDatabase::Access::read_only);
+  auto file = event_store::open_beside_writer(path, event_store::SqliteDatabase::Access::read_only);
   if (!file) return std::nullopt;
   auto stored = event_store::read_tree(*file);
   if (!stored) return std::nullopt;
@@ -79,6 +78,8 @@ void AnchorCheck::on_valid(const SeenEvent& event, Findings& findings) {
   Place& place = places_[event.record.at.partition];
   if (!user_ || event.record.key == user_->value()) ++place.counted;
   if (!place.notes && !place.archived) return;  // nothing to compare a tree with
+  compare_position(place, event.record.at.partition,
+                   {.next_offset = event.record.offset, .epoch = event.after.epoch}, findings);
   place.tree.append(event_store::leaf_hash(event_store::leaf_input(event.record, event.content)));
   compare_archive(place, event, findings);
   while (place.notes && place.notes->next_size() && *place.notes->next_size() <= place.tree.size())
@@ -99,6 +100,7 @@ void AnchorCheck::compare(Place& place, const SeenEvent& event, Findings& findin
   if (note->checkpoint->root == place.tree.root()) {
     place.agreed_to = event.record.offset.next();
     place.covered = place.counted;
+    place.agreed = Agreed{*note, event.after, event.record.offset};
     ++summary_.notes;
     return;
   }
@@ -108,6 +110,33 @@ void AnchorCheck::compare(Place& place, const SeenEvent& event, Findings& findin
                  std::to_string(place.agreed_to.value()) +
                  " to this one was changed, removed or put in since it was signed";
   findings.add(std::move(finding));
+}
+
+void AnchorCheck::compare_position(Place& place, Partition partition,
+                                   const event_store::Position& next, Findings& findings) {
+  const auto agreed = std::exchange(place.agreed, std::nullopt);
+  if (!agreed) return;
+  const event_store::Checkpoint& stated = *agreed->note.checkpoint;
+  const event_store::Position& after = agreed->after;
+  const bool is_of_then = stated.epoch == after.epoch && stated.owner_seq == after.owner_seq;
+  const bool is_claimed_since = stated.epoch > after.epoch && stated.epoch <= next.epoch &&
+                                stated.owner_seq == OwnerSeq(0) &&
+                                stated.next_offset > after.next_offset;
+  if (stated.next_offset >= after.next_offset && stated.next_offset <= next.next_offset &&
+      (is_of_then || is_claimed_since))
+    return;
+  const auto text = [](Offset offset, Epoch epoch, OwnerSeq owner_seq) {
+    return "offset " + std::to_string(offset.value()) + ", epoch " + std::to_string(epoch.value()) +
+           ", ownerseq " + std::to_string(owner_seq.value());
+  };
+  findings.add({.kind = DamageKind::anchor_disagrees,
+                .at = events_of(partition),
+                .offset = agreed->offset,
+                .what = agreed->note.path +
+                        " states a position that no reader of its tree came to: " +
+                        text(stated.next_offset, stated.epoch, stated.owner_seq) +
+                        "; behind its newest event it is " +
+                        text(after.next_offset, after.epoch, after.owner_seq)});
 }
 
 void AnchorCheck::compare_archive(Place& place, const SeenEvent& event, Findings& findings) const {
@@ -131,12 +160,13 @@ void AnchorCheck::on_cut(const LogCut& cut) {
   summary_.missing = "no anchor can be compared with what is left: " + to_text(cut);
 }
 
-void AnchorCheck::on_end(const std::vector<event_store::Position>& /*ends*/, Findings& findings) {
+void AnchorCheck::on_end(const std::vector<event_store::Position>& ends, Findings& findings) {
   for (Finding& finding : unreadable_) findings.add(std::move(finding));
   unreadable_.clear();
   for (auto& [partition, place] : places_) {
     summary_.events += place.counted;
     summary_.covered += place.covered;
+    compare_position(place, partition, ends[static_cast<std::size_t>(partition.value())], findings);
     if (!place.notes || !place.notes->next_size()) continue;
     findings.add({.kind = DamageKind::anchor_disagrees,
                   .at = events_of(partition),

@@ -53,12 +53,19 @@ class AnchorCheck final : public ValidEventObserver {
   [[nodiscard]] const AnchorSummary& summary() const { return summary_; }
 
  private:
+  // A note whose tree is the log's, and the position behind the newest event of that tree.
+  struct Agreed {
+    AnchorNote note;
+    event_store::Position after;
+    Offset offset;  // of the event
+  };
   struct Place {
     std::optional<AnchorNotes> notes{};
     std::optional<event_store::MerkleTree> archived{};  // as far as the archive had it
     event_store::MerkleTree tree{};
-    Offset agreed_to{0};       // offset up to which the newest note that agreed speaks
-    std::int64_t counted = 0;  // events that are asked for
+    Offset agreed_to{0};             // offset up to which the newest note that agreed speaks
+    std::optional<Agreed> agreed{};  // that note, until what follows its tree was met
+    std::int64_t counted = 0;        // events that are asked for
     std::int64_t covered = 0;
     bool disagrees = false;  // one note did: so must all larger ones, which is not told again
   };
@@ -66,6 +73,10 @@ class AnchorCheck final : public ValidEventObserver {
   void open(const std::string& anchor_dir, const std::string& archive_folder, const LogId& log,
             Partition partition);
   void compare(Place& place, const SeenEvent& event, Findings& findings);
+  // The position that the note before states is one that a reader came to: behind its newest event,
+  // not behind the next one or the end, which is `next`; its epoch as then, or claimed since.
+  static void compare_position(Place& place, Partition partition, const event_store::Position& next,
+                               Findings& findings);
   void compare_archive(Place& place, const SeenEvent& event, Findings& findings) const;
 
   const std::optional<UserId> user_;

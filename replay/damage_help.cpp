@@ -69,6 +69,9 @@ ErrorHelp help_of(DamageKind kind) {
       return {"the oldest events of a partition are gone from the log",
               "`signalbox topics check` names the setting that deletes them; keep the archive and "
               "the anchors, which still know of them"};
+    case DamageKind::control_of_a_user:
+      return {"a control record has a key or headers of a user, which none is written with",
+              kRestore};
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return {};

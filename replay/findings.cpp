@@ -34,6 +34,7 @@ std::string_view to_text(DamageKind kind) {
     case DamageKind::snapshot_disagrees: return "snapshot_disagrees";
     case DamageKind::snapshot_ahead: return "snapshot_ahead";
     case DamageKind::log_cut: return "log_cut";
+    case DamageKind::control_of_a_user: return "control_of_a_user";
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return "";

@@ -44,6 +44,7 @@ enum class DamageKind {
   snapshot_disagrees,       // a snapshot says something else than the log it was folded from
   snapshot_ahead,           // a snapshot holds more than the log
   log_cut,                  // the oldest events of a partition are gone
+  control_of_a_user,        // a control record with a key, or with headers of a user
 };
 [[nodiscard]] std::string_view to_text(DamageKind kind);
 

@@ -216,6 +216,7 @@ void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
   const event_store::Position before = partition.position;
   const Judged judged = event_store::fold(partition.position, record_);
   if (row.offset == Offset(0)) check_genesis(judged);
+  if (judged.control) check_control();
   switch (judged.verdict) {
     case Verdict::valid: check_valid(partition); break;
     case Verdict::malformed:
@@ -282,6 +283,16 @@ void LogCheck::check_genesis(const Judged& judged) {
             " with " + std::to_string(genesis->partitions) + " partitions; this is log " +
             log_id_.value().to_string() + " with " + std::to_string(partitions_));
   }
+}
+
+// What it says counts all the same: validity depends on no key.
+void LogCheck::check_control() {
+  if (record_.key)
+    return add(DamageKind::control_of_a_user, "a control record has a key, which none has");
+  for (const std::string_view name : {"ce_subject", "ce_partitionkey", "ce_wsclientid"})
+    if (record_.header(name))
+      return add(DamageKind::control_of_a_user,
+                 "a control record has the header " + std::string(name) + ", which none has");
 }
 
 void LogCheck::check_user(bool is_new) {

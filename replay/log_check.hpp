@@ -53,6 +53,7 @@ class LogCheck {
   void name_row_missing(Place& place, Offset found);
   void check_event_row(const TopicPartition& at, const event_store::StoredRow& row);
   void check_genesis(const event_store::Judged& judged);
+  void check_control();
   void check_hole(PartitionFold& partition);
   void resume_behind_damage(PartitionFold& partition, event_store::Position before);
   void check_valid(PartitionFold& partition);

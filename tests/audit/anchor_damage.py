@@ -43,6 +43,17 @@ def sign_with_another_key(note):
                      text).encode("utf-8")
 
 
+def state_in_note(change):
+    """Its extension line, signed by who may sign; `change` gets and gives offset, epoch, ownerseq."""
+    def attack(a):
+        path = a.notes(ANNA)[-1]
+        lines = path.read_text("utf-8").partition("\n\n")[0].split("\n")
+        lines[3] = " ".join(map(str, change(*map(int, lines[3].split()))))
+        key = serialization.load_pem_private_key((a.data / "anchor.key").read_bytes(), None)
+        path.write_text(signed_by(key, lines[0], "\n".join(lines) + "\n"), "utf-8")
+    return attack
+
+
 def rename_the_newest_note(a):
     note = a.notes(ANNA)[-1]
     note.rename(note.with_name(f"{3:020}.note"))
@@ -92,6 +103,10 @@ DAMAGES = {
     "ANoteUnderAnotherName": rename_the_newest_note,
     "ANoteThatStatesMore": put_a_note_that_states_more,
     "ANoteOfAnotherPartition": put_a_note_of_another_partition,
+    "ANoteOfAnotherOwnerSeq": state_in_note(lambda at, epoch, order: (at, epoch, order + 1)),
+    "ANoteOfALaterEpoch": state_in_note(lambda at, epoch, order: (at, epoch + 1, 0)),
+    "ANoteOfAPositionBehindTheLog": state_in_note(lambda at, epoch, order: (at + 1000, epoch, order)),
+    "ANoteOfAPositionBeforeItsTree": state_in_note(lambda at, epoch, order: (1, epoch, order)),
     "ThePublicKeyOfAnotherLog": put_another_key,
     "TheTreeOfTheArchive": put_another_tree,
     "TheAnchorsRemoved": also(lambda a: None, "anchors"),

@@ -7,7 +7,7 @@ import uuid
 
 import verify_export as history
 from contract import partition_of
-from log_reader import row_checksum, unpack_headers
+from log_reader import pack_headers, row_checksum, unpack_headers
 
 EVENTS = 1
 ROWS_COUNTER = -1
@@ -24,7 +24,7 @@ class Row:
     def packed_headers(self):
         if self.raw_headers is not None:
             return self.raw_headers
-        return b"".join(history.lp(text) for header in self.headers.items() for text in header)
+        return pack_headers(self.headers)
 
 
 class Attacker:

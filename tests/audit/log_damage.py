@@ -10,6 +10,9 @@ import shutil
 from attacked_log import ANNA, CARLA, EVENTS, NEIGHBOUR, ROWS_COUNTER
 
 
+NO_TEXT = "\udcff"  # the byte 0xff, which no UTF-8 has
+
+
 # Attacks on anna's third event, as a rule.
 
 def by_sql(change):
@@ -83,6 +86,17 @@ def state_three_partitions(row):
     row.value = row.value.replace(b'"partitions":2', b'"partitions":3')
 
 
+def edit_claim(change):
+    def attack(a):
+        a.edit(a.rows('place = ? AND "offset" = 1', a.place(ANNA))[0], change)
+        return "events", a.partition(ANNA), 1
+    return attack
+
+
+def give_a_key(row):
+    row.key = ANNA.encode()
+
+
 def change_a_command(a):
     a.sql("UPDATE records SET value = x'00' WHERE place = ? AND \"offset\" = 2", a.partition(ANNA))
     return "inbound", a.partition(ANNA), 2
@@ -145,7 +159,7 @@ def insert_a_row(a):
 
 
 def insert_and_count(a):
-    end = a.offset(ANNA, -1) + 1
+    (end,), = a.sql("SELECT next FROM counters WHERE place = ?", a.place(ANNA))
     insert_again(a, "(SELECT next + 1 FROM counters WHERE place = -1)", 1000)
     a.sql("UPDATE counters SET next = next + 1 WHERE place = ?", ROWS_COUNTER)
     return "events", a.partition(ANNA), end
@@ -230,6 +244,8 @@ DAMAGES = {
     "TimeAndChecksum": by_header("ce_time", "2020-01-01T00:00:00.000000Z"),
     "ThreadAndChecksum": by_header("ce_threadid", "other"),
     "AnUnknownHeaderMore": by_header("ce_other", "x"),
+    "AHeaderOfAMirror": by_header("x-mirror", NO_TEXT),
+    "AHeaderOfAMirrorAndNoArchive": also(by_header("x-mirror", NO_TEXT), "archive", unnamed=True),
     "ContentType": by_header("content-type", "text/plain"),
     "TheChainHash": by_header("ce_chainhash", "0" * 64),
     "NoChainHash": without_header("ce_chainhash"),
@@ -245,6 +261,9 @@ DAMAGES = {
     "ARowDeleted": delete_event,
     "TheGenesisDeleted": delete_row("events", None, 0),
     "TheClaimDeleted": delete_row("events", None, 1),
+    "AClaimWithAKey": edit_claim(give_a_key),
+    "AClaimWithASubject": edit_claim(lambda row: row.headers.update(ce_subject=ANNA)),
+    "AGenesisWithAKey": edit_genesis(give_a_key),
     "ACommandDeleted": delete_row("inbound", ANNA, 2),
     "ACommandChanged": change_a_command,
     "ARowDeletedAndTheGapClosed": close_the_gap,
@@ -288,4 +307,4 @@ DAMAGES = {
     "AnArchiveThatIsNone": write_no_archive,
 }
 UNSEEN_DAMAGES = {"TheTailAndEveryWitness", "AllOfAUserMadeToFitWithoutWitness",
-                  "AChangeWithItsChainAndNoArchive"}
+                  "AChangeWithItsChainAndNoArchive", "AHeaderOfAMirrorAndNoArchive"}

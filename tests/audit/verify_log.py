@@ -26,6 +26,7 @@ TOPICS = ("inbound", "events", "progress", "connections", "snapshots", "quaranti
 EVENTS = TOPICS.index("events")
 ROWS_COUNTER = -1
 CONTROL = "dev.signalbox.control."
+OF_A_USER = ("ce_subject", "ce_partitionkey", "ce_wsclientid")  # no control record has them
 UNANCHORED = "unanchored: a removed tail cannot be seen"
 
 
@@ -59,6 +60,15 @@ class Record:
         return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
 
+def headers_of(packed):
+    """Raises struct.error, ValueError. Those of the contract are UTF-8; a mirror may add others."""
+    headers = unpack_headers(packed)
+    for name, text in headers.items():
+        if name == "content-type" or name.startswith("ce_"):
+            (name + text).encode("utf-8")
+    return headers
+
+
 def is_uuid(value):
     try:
         return str(uuid.UUID(value)) == value
@@ -88,7 +98,6 @@ def read_control(record):
     """(name, data). Raises Fault, ValueError, where it is not as the contract has it."""
     name = record.headers["ce_type"].removeprefix(CONTROL)
     history.require(name in CONTROLS, f"no control record is called {name}")
-    history.require(record.key is None, "a control record has no key")
     for header in ("ce_id", "ce_source", "ce_time"):
         history.require(record.headers.get(header), f"a control record without {header}")
     data = json.loads(record.value)
@@ -144,6 +153,7 @@ class EventsCheck:
         self.hole_end = 0
         self.is_damaged = False  # what comes next need not follow from what was before
         self.covered = 0
+        self.noted = None  # (path, note, position behind its newest event), until what follows is met
 
     def find(self, offset, what):
         self.log.find(what, EVENTS, self.partition, offset)
@@ -153,6 +163,8 @@ class EventsCheck:
             self.check_genesis(record)
         try:
             verdict = self.fold.judge(record)
+            if verdict in ("claim", "control"):
+                self.check_control(record)
         except (history.Fault, ValueError) as error:
             verdict = f"a control record that cannot be read: {error}"
         if self.is_damaged and verdict in ("hole", "unclaimed"):
@@ -170,6 +182,12 @@ class EventsCheck:
         elif verdict not in ("control", "dropped"):
             self.find(record.offset, verdict)
 
+    def check_control(self, record):
+        if record.key is not None:
+            self.find(record.offset, "a control record has a key")
+        elif found := [name for name in OF_A_USER if name in record.headers]:
+            self.find(record.offset, f"a control record has {found}")
+
     def check_genesis(self, record):
         try:
             name, data = read_control(record)
@@ -180,6 +198,7 @@ class EventsCheck:
 
     def take_valid(self, record):
         self.is_damaged = False
+        self.check_position(record.offset)
         if self.fold.ord >= self.hole_end:
             self.hole = None
         if record.key is None or not is_opaque_id(record.key):
@@ -198,7 +217,7 @@ class EventsCheck:
             if self.archive.has_another_tree(self.tree):
                 self.find(record.offset, "log and archive disagree: the tree")
         while self.notes and int(self.notes[0].stem) <= self.tree.size:
-            self.check_note(self.notes.pop(0))
+            self.check_note(self.notes.pop(0), record.offset + 1)
 
     def follow_chain(self, record, content):
         seq, chain = self.chains.get(
@@ -219,17 +238,31 @@ class EventsCheck:
         self.chains[record.key] = (stated or seq, stated_chain or chain)
         return stated or seq
 
-    def check_note(self, path):
+    def check_note(self, path, behind):
         try:
             note = history.open_checkpoint(path.read_bytes().decode("utf-8"), self.log.log_id,
                                            self.partition, self.log.key)
             history.require(path.name == f"{note.size:020}.note", "the name is not the tree size")
             history.require(note.root == self.tree.root(), "the log's tree is another")
             self.covered = note.size
+            self.noted = path, note, (behind, self.fold.epoch, self.fold.ord)
         except (history.Fault, UnicodeDecodeError) as error:
             self.log.find(f"{path}: {error}")
 
+    def check_position(self, next_offset):
+        """That of the note before: a reader came to it before it met what is at next_offset."""
+        if self.noted is None:
+            return
+        (path, note, (behind, epoch, order)), self.noted = self.noted, None
+        is_claimed_since = (epoch < note.epoch <= self.fold.epoch and note.ownerseq == 0
+                            and note.next_offset > behind)
+        if not behind <= note.next_offset <= next_offset or \
+                (note.epoch, note.ownerseq) != (epoch, order) and not is_claimed_since:
+            self.log.find(f"{path}: its position is none of its tree's", EVENTS, self.partition,
+                          behind - 1)
+
     def end(self):
+        self.check_position(self.log.ends[EVENTS << 24 | self.partition])
         if self.hole is not None:
             self.find(self.hole, "it waits for events before it, which never came")
         if self.archive:
@@ -332,7 +365,7 @@ class LogVerifier:
             return
         try:
             record = Record(offset, appended_at, None if key is None else key.decode("utf-8"),
-                            headers, unpack_headers(headers), value)
+                            headers, headers_of(headers), value)
         except (struct.error, ValueError) as error:
             self.find(f"key or headers cannot be read: {error}", topic, partition, offset)
             return

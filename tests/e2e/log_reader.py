@@ -25,12 +25,18 @@ class Record:
 
 
 def unpack_headers(packed):
+    """Bytes that are no UTF-8 are kept, as surrogates; packed again by pack_headers()."""
     texts, at = [], 0
     while at < len(packed):
         (length,) = struct.unpack_from(">I", packed, at)
-        texts.append(packed[at + 4:at + 4 + length].decode("utf-8"))
+        texts.append(packed[at + 4:at + 4 + length].decode("utf-8", "surrogateescape"))
         at += 4 + length
     return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def pack_headers(headers):
+    return b"".join(prefixed(text.encode("utf-8", "surrogateescape"))
+                    for header in headers.items() for text in header)
 
 
 def row_checksum(place, offset, appended_at, key, headers, value):

@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using event_store::Anchoring;
+using event_store::Checkpoint;
 using event_store::LogReader;
 using event_store::TemporaryFolder;
 using event_store::WrittenLog;
@@ -117,6 +118,16 @@ void edit_note(Attacker& a, const std::function<void(std::string&)>& change) {
   ASSERT_TRUE(event_store::write_durably(path, note));
 }
 
+// Signed by who may sign.
+void state_in_note(Attacker& a, const std::function<void(Checkpoint&)>& change) {
+  const auto key = event_store::SigningKey::load(a.dir() + "/anchor.key").value();
+  edit_note(a, [&](std::string& note) {
+    Checkpoint stated = event_store::open_checkpoint(note, key.public_key()).value();
+    change(stated);
+    note = event_store::sign_checkpoint(stated, key);
+  });
+}
+
 const std::vector<Attack> kAttacks{
     {"ATailRemoved",
      [](Attacker& a) {
@@ -177,6 +188,26 @@ const std::vector<Attack> kAttacks{
                 fs::copy_options::overwrite_existing);
      },
      "of another log, partition or tree size"},
+    {"ANoteOfAnotherOwnerSeq",
+     [](Attacker& a) { state_in_note(a, [](Checkpoint& note) { ++note.owner_seq; }); },
+     "states a position that no reader"},
+    {"ANoteOfALaterEpoch",
+     [](Attacker& a) {
+       state_in_note(a, [](Checkpoint& note) {
+         ++note.epoch;
+         note.owner_seq = OwnerSeq(0);
+       });
+     },
+     "states a position that no reader"},
+    {"ANoteOfAPositionBehindTheLog",
+     [](Attacker& a) {
+       state_in_note(
+           a, [](Checkpoint& note) { note.next_offset = Offset(note.next_offset.value() + 1000); });
+     },
+     "states a position that no reader"},
+    {"ANoteOfAPositionBeforeItsTree",
+     [](Attacker& a) { state_in_note(a, [](Checkpoint& note) { note.next_offset = Offset(1); }); },
+     "states a position that no reader"},
     {"ThePublicKeyOfAnotherLog",
      [](Attacker& a) {
        ASSERT_TRUE(event_store::write_durably(

@@ -129,6 +129,9 @@ std::function<void(Attacker&)> in_archive(const char* change) {
     a.sql_in(a.archive("anna"), statement);
   };
 }
+std::string claim_of(const std::string& user, Attacker& a) {
+  return "place = " + std::to_string(a.place(user)) + " AND \"offset\" = 1";
+}
 void exchange_contents(Attacker& a) {
   EditedRow third;
   a.edit("anna", 3, [&](EditedRow& row) { third = row; });
@@ -204,6 +207,14 @@ const std::vector<Attack> kAttacks{
     {"ThreadAndChecksum", by_header("ce_threadid", "other"), Kind::chain_broken,
      "user anna, seq 3"},
     {"AnUnknownHeaderMore", by_header("ce_other", "x"), Kind::chain_broken, "user anna, seq 3"},
+    {"AHeaderOfAMirror", by_header("x-mirror", "\xff"), Kind::archive_changed,
+     "headers is another"},
+    {"AHeaderOfAMirrorAndNoArchive",
+     [](Attacker& a) {
+       by_header("x-mirror", "\xff")(a);
+       a.forget("archive");
+     },
+     std::nullopt},
     {"ContentType", by_header("content-type", "text/plain"), Kind::chain_broken, "seq 3"},
     {"TheChainHash",
      by_header("ce_chainhash", "0000000000000000000000000000000000000000000000000000000000000000"),
@@ -229,6 +240,19 @@ const std::vector<Attack> kAttacks{
     {"TheClaimDeleted",
      [](Attacker& a) { a.sql("DELETE FROM records WHERE \"offset\" = 1 AND place = 16777216"); },
      Kind::row_missing, "partition 0 offset 1"},
+    {"AClaimWithAKey",
+     [](Attacker& a) { a.edit(claim_of("anna", a), [](EditedRow& row) { row.key = "anna"; }); },
+     Kind::control_of_a_user, "offset 1, user anna: control_of_a_user: a control record has a key"},
+    {"AClaimWithASubject",
+     [](Attacker& a) {
+       a.edit(claim_of("anna", a), [](EditedRow& row) { row.headers.set("ce_subject", "anna"); });
+     },
+     Kind::control_of_a_user, "the header ce_subject"},
+    {"AGenesisWithAKey",
+     [](Attacker& a) {
+       a.edit("place = 16777216 AND \"offset\" = 0", [](EditedRow& row) { row.key = "anna"; });
+     },
+     Kind::control_of_a_user, "partition 0 offset 0"},
     {"ACommandDeleted",
      [](Attacker& a) { a.sql("DELETE FROM records WHERE place = 0 AND \"offset\" = 2"); },
      Kind::row_missing, "inbound partition 0 offset 2"},
