@@ -6,6 +6,7 @@
 #include "event-store/contract/identity.hpp"
 #include "replay/export_manifest.hpp"
 #include "replay/log_cut.hpp"
+#include "replay/valid_events.hpp"
 
 namespace signalbox::replay {
 namespace {
@@ -53,7 +54,7 @@ Result<ExportReport> write_export(HistoryLog& log, const UserId& user,
   if (!read) return tl::unexpected(read.error());
   if (auto done = maker.finish(); !done) return tl::unexpected(done.error());
   if (maker.report().events == 0)
-    return failure(Errc::not_found, "there is no event of this user in the log", "--user");
+    return tl::unexpected(no_events_of(user));
   if (auto done = sink(maker.manifest()); !done) return tl::unexpected(done.error());
   const auto write = [&](const event_store::Position& /*before*/,
                          const Record& event) -> Result<bool> {

@@ -4,6 +4,7 @@
 
 #include "event-store/contract/identity.hpp"
 #include "event-store/log/log_reader.hpp"
+#include "replay/shown_text.hpp"
 
 namespace signalbox::replay {
 namespace {
@@ -126,8 +127,18 @@ Result<std::optional<ValidEvent>> ValidEvents::next() {
     if (verdict != event_store::Verdict::valid) continue;
     if (user_ && record->key != user_->value()) continue;
     const Partition partition = record->at.partition;
+    ++given_;
     return std::optional(ValidEvent{std::move(record), positions_[partition]});
   }
+}
+
+Error no_events_of(const UserId& user) {
+  return {Errc::not_found,
+          "there is no event of '" + shown_text(user.value(), kOpaqueIdBytesMax) +
+              "' in the log: look whether this is his name, byte by byte, and this his log; "
+              "whether somebody removed all of him, `signalbox replay verify` of all users tells, "
+              "as far as anchors can show it",
+          "--user"};
 }
 
 }  // namespace signalbox::replay

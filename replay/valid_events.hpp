@@ -42,6 +42,8 @@ class ValidEvents {
   [[nodiscard]] Progress progress() const {
     return {done_ - static_cast<std::int64_t>(batch_.size() - next_), total_};
   }
+  // How many it gave.
+  [[nodiscard]] std::int64_t given() const { return given_; }
   // Of the partitions it reads.
   [[nodiscard]] const std::vector<LogCut>& cuts() const { return cuts_; }
 
@@ -65,6 +67,7 @@ class ValidEvents {
   const Watch* watch_;
   std::vector<Stretch> stretches_;  // the last one is read first
   std::vector<LogCut> cuts_;
+  std::int64_t given_ = 0;
   std::int64_t done_ = 0;  // rows of a file, or records of the stretches
   std::int64_t total_ = 0;
   std::vector<RecordPtr> batch_;
@@ -72,5 +75,8 @@ class ValidEvents {
   std::unordered_map<Partition, event_store::Position> positions_;
   std::unordered_set<Partition> unproven_;  // behind a cut, before the first valid event
 };
+
+// What is told of a user who has none: not_found, of --user.
+[[nodiscard]] Error no_events_of(const UserId& user);
 
 }  // namespace signalbox::replay

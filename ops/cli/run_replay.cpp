@@ -90,7 +90,9 @@ int run_timeline(const TimelineArguments& arguments) {
   };
   const auto done = replay::write_timeline(
       *events, *filter, line, [&](std::string_view text) { return console.write(text); });
-  return done ? console.finish() : console.refuse(done.error());
+  if (!done) return console.refuse(done.error());
+  if (*user && events->given() == 0) return console.refuse(replay::no_events_of(**user));
+  return console.finish();
 }
 
 Subcommand add_timeline(CLI::App& replay_app) {
@@ -170,6 +172,8 @@ int run_verify(const VerifyArguments& arguments) {
   const auto verdict = judge(console, **log, arguments, *user);
   if (!verdict) return console.refuse(verdict.error());
   const auto& [report, notes] = *verdict;
+  if (*user && report.events == 0 && is_whole(report))
+    return console.refuse(replay::no_events_of(**user));
   console.write(arguments.json ? replay::verdict_json(report, notes)
                                : replay::verdict_text(report, notes));
   const int written = console.finish();
@@ -223,6 +227,17 @@ Result<replay::KnownState> open_state(ReplayConsole& console, HistoryLog& log,
   return std::move(open->state);
 }
 
+// Before his first event nothing was known of him; of who has none nothing ever is.
+Result<void> check_is_known(ReplayConsole& console, HistoryLog& log,
+                            const StateArguments& arguments, const UserId& user) {
+  const auto now =
+      replay::read_open_state(log, {arguments.log.archive_folder(), arguments.log.snapshots()},
+                              user, {}, console.watch("records"));
+  if (!now) return tl::unexpected(now.error());
+  if (now->state.events == 0) return tl::unexpected(replay::no_events_of(user));
+  return {};
+}
+
 int run_state(const StateArguments& arguments) {
   ReplayConsole console("state");
   const auto user = user_of(arguments);
@@ -235,6 +250,9 @@ int run_state(const StateArguments& arguments) {
                                     : replay::read_state(**log, arguments.log.archive_folder(),
                                                          **user, *at, console.watch("records"));
   if (!state) return console.refuse(state.error());
+  if (state->events == 0)
+    if (const auto known = check_is_known(console, **log, arguments, **user); !known)
+      return console.refuse(known.error());
   console.write(arguments.json ? replay::state_json(*state) : replay::state_text(*state));
   return console.finish();
 }
@@ -300,7 +318,9 @@ int run_play(const PlayArguments& arguments) {
       .write = [&](std::string_view frame) { return console.write(frame); }};
   const auto done = replay::play(*events, (*log)->describe().log_id, **user,
                                  {.from = *from, .speed = *speed}, sink);
-  return done ? console.finish() : console.refuse(done.error());
+  if (!done) return console.refuse(done.error());
+  if (events->given() == 0) return console.refuse(replay::no_events_of(**user));
+  return console.finish();
 }
 
 Subcommand add_play(CLI::App& replay_app) {

@@ -151,7 +151,7 @@ def test_the_golden_export_is_whole_for_both(replay):
 def test_what_cannot_be_done_is_said(good, replay, tmp_path):
     out = tmp_path / "out.jsonl"
     nobody = replay.export(good / "data", "nobody", out)
-    assert nobody.returncode == 2 and "no event of this user" in nobody.stderr
+    assert nobody.returncode == 2 and "there is no event of 'nobody'" in nobody.stderr
     assert not any(tmp_path.iterdir())
     no_key = replay("verify", "--export", good / "anna.jsonl", "--key", good / "anna.jsonl")
     assert no_key.returncode == 2 and "--key" in no_key.stderr

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import PLAYBOOK, Client, clean_environment
+from harness import PLAYBOOK, Client, Service, clean_environment
 
 
 @pytest.fixture
@@ -20,6 +20,18 @@ def replay(request):
                               env=clean_environment())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def stopped(request, tmp_path_factory):
+    """The data directory of a service that has stopped, with a run of anna's."""
+    service = Service(request.config.getoption("--program"), tmp_path_factory.mktemp("data") / "data")
+    service.start()
+    try:
+        run_async(talk(service, "anna", "what is 17 * 23?"))
+    finally:
+        assert service.stop() == 0
+    return service.data
 
 
 async def talk(service, user, *contents):
@@ -155,6 +167,23 @@ def test_rerun_of_every_run(service, replay):
     unknown = replay("rerun", service.data, "--user", "anna", "--run",
                      "00000000-0000-4000-8000-000000000000")
     assert unknown.returncode == 1 and "has no run" in unknown.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["timeline"], ["timeline", "--type", "agent_failed"], ["verify"], ["state"], ["state", "--open"],
+    ["state", "--at", "1"], ["play"], ["export"]], ids=" ".join)
+def test_of_a_user_without_events_it_says_so(stopped, replay, words):
+    """It used to be `whole, 0 events` of a name that nobody has."""
+    verb, *options = words
+    nobody = replay(verb, stopped, "--user", "anne", *options)
+    assert nobody.returncode == 2 and not nobody.stdout, nobody.stdout
+    assert f"signalbox replay {verb}: --user: there is no event of 'anne' in the log: look whether" \
+        in nobody.stderr
+    # What is asked for of somebody, and is not there, is another thing.
+    anna = replay(verb, stopped, "--user", "anna", *options)
+    assert anna.returncode == 0, anna.stderr
+    before = replay("state", stopped, "--user", "anna", "--at", "0")
+    assert before.returncode == 0 and before.stdout == "nothing was known of anna\n"
 
 
 def test_what_cannot_be_done_is_said(replay, tmp_path):
