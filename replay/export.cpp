@@ -53,17 +53,24 @@ Result<ExportReport> write_export(HistoryLog& log, const UserId& user,
   });
   if (!read) return tl::unexpected(read.error());
   if (auto done = maker.finish(); !done) return tl::unexpected(done.error());
-  if (maker.report().events == 0)
-    return tl::unexpected(no_events_of(user));
+  if (maker.report().events == 0) return tl::unexpected(no_events_of(user));
   if (auto done = sink(maker.manifest()); !done) return tl::unexpected(done.error());
+  std::int64_t written = 0;
   const auto write = [&](const event_store::Position& /*before*/,
                          const Record& event) -> Result<bool> {
     if (event.key != user.value()) return true;
+    ++written;
     return sink(record_line(event)).map([] { return true; });
   };
   for (const Stretch& stretch : his.all())
-    if (auto written = pass.run(stretch, begun->end.value(), 2, write); !written)
-      return tl::unexpected(written.error());
+    if (auto done = pass.run(stretch, begun->end.value(), 2, write); !done)
+      return tl::unexpected(done.error());
+  if (written != maker.report().events)
+    return failure(Errc::corrupt,
+                   "the log had " + std::to_string(maker.report().events) +
+                       " events of this user and, read again, " + std::to_string(written) +
+                       ": it was changed meanwhile, and what was written is no export; "
+                       "`signalbox replay verify` names what is missing");
   maker.report().without_anchors = std::move(begun->without_anchors);
   return maker.report();
 }

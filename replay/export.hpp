@@ -38,8 +38,8 @@ struct ExportReport {
 // Takes whole lines.
 using ExportSink = std::function<Result<void>(std::string_view)>;
 
-// Errors: not_found (no event of this user), corrupt (a damaged row), stopped, io_error, those of
-// the sink.
+// Errors: not_found (no event of this user), corrupt (a damaged row, or the second pass did not
+// find what the first one had), stopped, io_error, those of the sink.
 [[nodiscard]] Result<ExportReport> write_export(event_store::HistoryLog& log, const UserId& user,
                                                 const std::string& anchor_dir, const Watch& watch,
                                                 const ExportSink& sink);

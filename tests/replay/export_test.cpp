@@ -8,6 +8,7 @@
 #include <fstream>
 #include <numeric>
 #include <sstream>
+#include <utility>
 
 #include "event-store/archive/anchor_writer.hpp"
 #include "event-store/log/log_reader.hpp"
@@ -36,6 +37,32 @@ const Watch kPatient = [](const Progress&) { return true; };
 std::string content_of(const std::string& path) {
   return event_store::read_small_file(path, 1 << 20).value_or("");
 }
+
+// Read once, it has nothing any more.
+class VanishingLog final : public event_store::HistoryLog {
+ public:
+  explicit VanishingLog(LogReader& log) : log_(log) {}
+  [[nodiscard]] const event_store::LogDescription& describe() const override {
+    return log_.describe();
+  }
+  [[nodiscard]] Result<event_store::LogBounds> bounds(const TopicPartition& at) override {
+    return log_.bounds(at);
+  }
+  [[nodiscard]] Result<std::vector<RecordPtr>> read(const TopicPartition& at, Offset from,
+                                                    event_store::ReadLimits limits) override {
+    if (std::exchange(is_read_, true)) return std::vector<RecordPtr>();
+    return log_.read(at, from, limits);
+  }
+  [[nodiscard]] Result<std::optional<std::int64_t>> scan(const TopicPartition& at, Offset from,
+                                                         std::int64_t rows_max,
+                                                         const Visit& visit) override {
+    return log_.scan(at, from, rows_max, visit);
+  }
+
+ private:
+  LogReader& log_;
+  bool is_read_ = false;
+};
 
 struct ExportOfALog : testing::Test {
   TemporaryFolder folder;
@@ -107,6 +134,18 @@ TEST_F(ExportOfALog, IsTheGoldenOne) {
   // That of two events covers no more of her than that of one.
   EXPECT_EQ(report->anchors, 2u);
   EXPECT_EQ(report->anchored, Seq(3));
+}
+
+TEST_F(ExportOfALog, OfRecordsThatAreGoneWhenTheyAreReadAgainFails) {
+  write_example();
+  auto reader = LogReader::open(folder.path() + "/data");
+  ASSERT_TRUE(reader);
+  VanishingLog vanishing(*reader);
+  const auto report = write_export(vanishing, UserId("anna"), anchors, kPatient,
+                                   [](std::string_view) { return Result<void>(); });
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, Errc::corrupt);
+  EXPECT_THAT(report.error().message, HasSubstr("had 3 events of this user and, read again, 0"));
 }
 
 TEST(GoldenExport, IsReadNoFurtherOnceItShallEnd) {
