@@ -18,14 +18,14 @@ namespace signalbox::cli {
 namespace {
 
 Result<gateway::TokenKey> read_private_key(const std::string& file) {
+  const auto no_file = [](const std::string& why) {
+    return failure(Errc::io_error, why + "; --key wants a file with a private JWK");
+  };
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored))
-    return failure(Errc::io_error, "is a folder; --key wants a file with a private JWK");
+  if (std::filesystem::is_directory(file, ignored)) return no_file("is a folder");
   std::ifstream stream(file, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream)
-    return failure(Errc::io_error, "cannot be read: " + std::string(std::strerror(errno)) +
-                                       "; --key wants a file with a private JWK");
+  if (!stream) return no_file("cannot be read: " + std::string(std::strerror(errno)));
   return gateway::parse_private_jwk(text);
 }
 
