@@ -1,6 +1,7 @@
 #include "router/snapshot_codec.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -260,9 +261,13 @@ using HalfHash = decltype(SeenMessage::content_hash);
 
 HalfHash half_hash_from(const JsonMember& member) {
   // parse_hash reads whole hashes only; a half is one with the other half filled up.
+  constexpr std::size_t kDigits = 2 * HalfHash().size();
   const std::string_view text = view_of(member);
-  const auto hash = text.size() == 2 * HalfHash().size()
-                        ? event_store::parse_hash(std::string(text) + std::string(text.size(), '0'))
+  std::array<char, 2 * kDigits> filled_up;
+  filled_up.fill('0');
+  if (text.size() == kDigits) std::ranges::copy(text, filled_up.begin());
+  const auto hash = text.size() == kDigits
+                        ? event_store::parse_hash({filled_up.data(), filled_up.size()})
                         : std::nullopt;
   if (!hash) throw BadSnapshot("not a content hash");
   HalfHash half{};

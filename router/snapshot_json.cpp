@@ -5,11 +5,11 @@
 namespace signalbox::router::snapshot_json {
 
 JsonMembers object_from(const JsonMember& member) {
-  return value_of(event_store::read_json_object(member.raw, kDepthMax));
+  return value_of(event_store::read_json_object(member));
 }
 
 JsonMembers array_from(const JsonMember& member) {
-  return value_of(event_store::read_json_array(member.raw, kDepthMax));
+  return value_of(event_store::read_json_array(member));
 }
 
 const JsonMember& at(const JsonMembers& object, std::string_view name) {

@@ -73,9 +73,13 @@ bool has_well_formed_escapes(std::string_view raw) {
 // reason().
 class Walk {
  public:
-  Walk(std::string_view text, const char* padded, ondemand::document& document,
-       std::size_t depth_max, NestedNames nested)
-      : text_(text), padded_(padded), document_(document), depth_max_(depth_max), nested_(nested) {
+  struct Rules {
+    std::size_t depth_max = kRecordDepthMax;
+    NestedNames nested = NestedNames::any;
+    bool is_checked = false;  // the text was, so that what is in a member may be left unread
+  };
+  Walk(std::string_view text, const char* padded, ondemand::document& document, const Rules& rules)
+      : text_(text), padded_(padded), document_(document), rules_(rules) {
     names_.clear();
   }
 
@@ -96,6 +100,7 @@ class Walk {
 
   std::optional<JsonMembers> members_of(ondemand::array array) {
     JsonMembers members;
+    members.reserve(kMembersUsual);
     for (auto element : array)
       if (!read_member(element, members, members.add())) return std::nullopt;
     return members;
@@ -167,12 +172,13 @@ class Walk {
                                        bool& lone_surrogate) {
     ondemand::object object;
     if (is_too_deep(depth) || value.get_object().get(object)) return std::nullopt;
+    if (rules_.is_checked) return passed_over(object, JsonType::object);
     const std::size_t first_name = names_.size();
     for (auto field : object) {
       ondemand::value below;
       const auto key = key_of(field);
       if (!key) return std::nullopt;
-      if (nested_ == NestedNames::unique) names_.push_back(key->unescaped);
+      if (rules_.nested == NestedNames::unique) names_.push_back(key->unescaped);
       if (field.value().get(below)) return std::nullopt;
       if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
     }
@@ -184,12 +190,18 @@ class Walk {
                                       bool& lone_surrogate) {
     ondemand::array array;
     if (is_too_deep(depth) || value.get_array().get(array)) return std::nullopt;
+    if (rules_.is_checked) return passed_over(array, JsonType::array);
     for (auto element : array) {
       ondemand::value below;
       if (element.get(below)) return std::nullopt;
       if (!check(below, depth + 1, lone_surrogate, nullptr)) return std::nullopt;
     }
     return JsonType::array;
+  }
+
+  template <class Container>
+  static std::optional<JsonType> passed_over(Container& container, JsonType type) {
+    return container.raw_json().error() ? std::nullopt : std::optional(type);
   }
 
   std::optional<JsonType> check_string(ondemand::value& value, bool& lone_surrogate,
@@ -244,8 +256,8 @@ class Walk {
   }
 
   bool is_too_deep(std::size_t depth) {
-    if (depth <= depth_max_) return false;
-    reason_ = "is nested deeper than " + std::to_string(depth_max_);
+    if (depth <= rules_.depth_max) return false;
+    reason_ = "is nested deeper than " + std::to_string(rules_.depth_max);
     return true;
   }
 
@@ -257,15 +269,22 @@ class Walk {
   std::string_view text_;
   const char* padded_;
   ondemand::document& document_;
-  std::size_t depth_max_;
-  NestedNames nested_;
+  Rules rules_;
   std::vector<std::string_view>& names_ = names_of_thread();  // of the objects that are open
   std::string reason_{};
 };
 
+constexpr std::string_view kObject = "a JSON object";
+constexpr std::string_view kArray = "a JSON array";
+
+// Which of its members have half a code point within is not known of one that has.
+Walk::Rules rules_within(const JsonMember& member) {
+  return {.is_checked = !member.lone_surrogate};
+}
+
 // Outermost is ondemand::object or ondemand::array.
 template <class Outermost>
-Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max, NestedNames nested,
+Result<JsonMembers> read_members(std::string_view text, const Walk::Rules& rules,
                                  std::string_view wanted) {
   thread_local ondemand::parser parser;
   thread_local std::string padded;
@@ -277,7 +296,7 @@ Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max, N
           .get(document))
     return failure(Errc::bad_json, "is not JSON in UTF-8");
   if (document.get(outermost)) return failure(Errc::bad_json, "is not " + std::string(wanted));
-  Walk walk(text, padded.data(), document, depth_max, nested);
+  Walk walk(text, padded.data(), document, rules);
   auto members = walk.members_of(outermost);
   const bool at_end = document.current_location().error() == simdjson::OUT_OF_BOUNDS;
   if (members && at_end) return std::move(*members);
@@ -288,11 +307,19 @@ Result<JsonMembers> read_members(std::string_view text, std::size_t depth_max, N
 
 Result<JsonMembers> read_json_object(std::string_view text, std::size_t depth_max,
                                      NestedNames nested) {
-  return read_members<ondemand::object>(text, depth_max, nested, "a JSON object");
+  return read_members<ondemand::object>(text, {depth_max, nested}, kObject);
 }
 
 Result<JsonMembers> read_json_array(std::string_view text, std::size_t depth_max) {
-  return read_members<ondemand::array>(text, depth_max, NestedNames::any, "a JSON array");
+  return read_members<ondemand::array>(text, {.depth_max = depth_max}, kArray);
+}
+
+Result<JsonMembers> read_json_object(const JsonMember& member) {
+  return read_members<ondemand::object>(member.raw, rules_within(member), kObject);
+}
+
+Result<JsonMembers> read_json_array(const JsonMember& member) {
+  return read_members<ondemand::array>(member.raw, rules_within(member), kArray);
 }
 
 const JsonMember* find_member(const JsonMembers& members, std::string_view key) {

@@ -66,6 +66,10 @@ enum class NestedNames { any, unique };
                                                    NestedNames nested = NestedNames::any);
 [[nodiscard]] Result<JsonMembers> read_json_array(std::string_view text,
                                                   std::size_t depth_max = kRecordDepthMax);
+// The same of a value that was read as a member: all inside it was checked then, and is passed
+// over.
+[[nodiscard]] Result<JsonMembers> read_json_object(const JsonMember& member);
+[[nodiscard]] Result<JsonMembers> read_json_array(const JsonMember& member);
 
 // nullptr where there is none.
 [[nodiscard]] const JsonMember* find_member(const JsonMembers& members, std::string_view key);

@@ -181,5 +181,50 @@ TEST(JsonReader, DepthIsCountedFromTheOutermostValue) {
   EXPECT_FALSE(read_json_object(nested(200000)));
 }
 
+// A member read again, and all below it, is what its text says.
+void expect_same_inside(const JsonMember& member) {
+  const bool is_object = member.type == JsonType::object;
+  const auto again = is_object ? read_json_object(member) : read_json_array(member);
+  const auto afresh = is_object ? read_json_object(member.raw) : read_json_array(member.raw);
+  ASSERT_TRUE(again) << member.raw;
+  ASSERT_TRUE(afresh) << member.raw;
+  ASSERT_EQ(again->size(), afresh->size()) << member.raw;
+  for (std::size_t i = 0; i < again->size(); ++i) {
+    const JsonMember& one = (*again)[i];
+    EXPECT_EQ(one.key, (*afresh)[i].key);
+    EXPECT_EQ(one.type, (*afresh)[i].type);
+    EXPECT_EQ(one.raw, (*afresh)[i].raw);
+    EXPECT_EQ(one.text, (*afresh)[i].text);
+    EXPECT_EQ(one.lone_surrogate, (*afresh)[i].lone_surrogate) << one.raw;
+    if (one.type == JsonType::object || one.type == JsonType::array) expect_same_inside(one);
+  }
+}
+
+TEST(JsonReader, WhatIsInAMemberIsWhatItsTextSays) {
+  for (const char* const text :
+       {R"({"a":{}})", R"({"a":[]})", R"({"a":{"b":[],"c":{},"d":[[],{}]}})",
+        R"({"a" : { "b" : [ 1 , "]}" , { "c" : null } ] , "d\"e" : "\u00e4{" } , "z" : [ true ] })",
+        R"({"a":[["m-1","00ff",-1.5e3],["m-2","\"]\"",false]],"b":{"c":{"d":{"e":[0]}}}})",
+        R"({"a":{"b":{"c":"\ud800"},"d":["x"]},"e":[["y"]]})"}) {
+    const auto members = read_json_object(text);
+    ASSERT_TRUE(members) << text;
+    for (const JsonMember& member : *members) expect_same_inside(member);
+  }
+}
+
+TEST(JsonReader, AMemberOfAnotherKindOrWithANameTwiceIsRefused) {
+  const auto members =
+      read_json_object(R"({"object":{},"array":[],"text":"{}","twice":{"b":1,"b":2}})");
+  ASSERT_TRUE(members);
+  EXPECT_TRUE(read_json_object((*members)[0]));
+  EXPECT_FALSE(read_json_array((*members)[0]));
+  EXPECT_FALSE(read_json_object((*members)[1]));
+  EXPECT_TRUE(read_json_array((*members)[1]));
+  EXPECT_FALSE(read_json_object((*members)[2]));
+  const auto twice = read_json_object((*members)[3]);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message, "names the member b twice");
+}
+
 }  // namespace
 }  // namespace signalbox::event_store
