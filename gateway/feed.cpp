@@ -42,7 +42,7 @@ struct FeedSize {
 Feed::Feed(Parts parts)
     : executor_(parts.executor),
       jobs_(parts.executor, std::move(parts.helpers), parts.limits.log_scans_waiting_max),
-      scans_(parts.log, jobs_, parts.limits.log_scans_waiting_max),
+      scans_(parts.log, jobs_, parts.executor, parts.limits.log_scans_waiting_max),
       posts_(parts.executor, parts.shards),
       parts_{parts.log,
              parts.history,

@@ -221,7 +221,6 @@ void PartitionFeed::read_log(Subscription& subscription) {
                            alive = std::weak_ptr<const bool>(alive_)]() -> Subscription* {
     return alive.expired() ? nullptr : find(ticket);
   };
-  parts_.jobs.drop(subscription.ticket.session);  // what an earlier question waits for
   parts_.scans.submit(
       subscription.ticket.session, std::move(scan),
       [this, find_alive](event_store::LogScanResult result) -> Task {

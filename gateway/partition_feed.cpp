@@ -227,23 +227,41 @@ void PartitionFeed::begin_at_cursor(Subscription& subscription, const std::strin
 }
 
 // The log may hold more than this gateway has read: only the log itself can say what is beyond it.
-void PartitionFeed::judge_beyond_head(Subscription& subscription) {
-  parts_.scans.drop(subscription.ticket.session);  // what an earlier question waits for
-  const bool submitted = parts_.jobs.submit(
-      subscription.ticket.session,
-      [this, &log = parts_.log, at = TopicPartition{Topic::events, partition_},
-       ticket = subscription.ticket, alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-        return [this, ticket, bounds = log.bounds(at), alive] {
-          if (alive.expired()) return;
-          Subscription* const found = find(ticket);
-          if (found == nullptr) return;
-          if (!bounds) return end_unavailable(*found, bounds.error());
-          if (found->position.next_offset > bounds->end)
-            return refuse(*found, event_store::CursorFault::beyond_end);
-          go_on(*found);
-        };
+void PartitionFeed::judge_beyond_head(const Subscription& subscription) {
+  unjudged_.push_back(subscription.ticket);
+  if (!asks_end_) ask_end_of_log();
+}
+
+// One question for all who wait for it.
+void PartitionFeed::ask_end_of_log() {
+  asks_end_ = true;
+  ask_bounds(Topic::events, [this, asked = std::exchange(unjudged_, {})](
+                                const Result<event_store::LogBounds>& bounds) {
+    asks_end_ = false;
+    if (!unjudged_.empty()) ask_end_of_log();
+    for (const StreamTicket& ticket : asked) {
+      Subscription* const found = find(ticket);
+      if (found == nullptr) continue;
+      if (!bounds)
+        end_unavailable(*found, bounds.error());
+      else if (found->position.next_offset > bounds->end)
+        refuse(*found, event_store::CursorFault::beyond_end);
+      else
+        go_on(*found);
+    }
+  });
+}
+
+void PartitionFeed::ask_bounds(Topic topic,
+                               std::function<void(const Result<event_store::LogBounds>&)> take) {
+  parts_.callbacks.begin();
+  parts_.log.ask_bounds(
+      {topic, partition_}, parts_.executor,
+      [take = std::move(take), &callbacks = parts_.callbacks,
+       alive = std::weak_ptr<const bool>(alive_)](const Result<event_store::LogBounds>& bounds) {
+        callbacks.end();
+        if (!alive.expired()) take(bounds);
       });
-  if (!submitted) end_overloaded(subscription);
 }
 
 void PartitionFeed::serve_those_beyond_head() {
@@ -270,14 +288,14 @@ void PartitionFeed::more(const StreamTicket& ticket) {
 void PartitionFeed::unfollow(SessionId session) {
   const auto found = subscriptions_.find(session);
   if (found == subscriptions_.end()) return;
-  parts_.jobs.drop(session);
   parts_.scans.drop(session);
   Follower& follower = *found->second.follower;
   stop_live(found->second);
   std::erase(follower.sessions, session);
   subscriptions_.erase(found);
-  // Who comes and goes while the partition opens leaves nothing behind.
+  // Who comes and goes while the log is asked leaves nothing behind.
   std::erase_if(waiting_, [&](const Waiting& one) { return one.ticket.session == session; });
+  std::erase_if(unjudged_, [&](const StreamTicket& one) { return one.session == session; });
   stay();
   if (follower.sessions.empty()) followers_.erase(followers_.find(follower.user.value()));
 }

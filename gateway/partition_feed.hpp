@@ -128,6 +128,7 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   void serve_those_beyond_head();
   void note_readable();
   void find_start();
+  void find_start_of_events(PartitionStart start);
   void take_start(const PartitionStart& start);
   // Begins the streams that wait once everything that was there at the beginning is read.
   void serve_those_waiting();
@@ -139,7 +140,10 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   Follower& follower_of(const UserId& user);
   void begin(Subscription& subscription, const StreamRequest& request);
   void begin_at_cursor(Subscription& subscription, const std::string& text);
-  void judge_beyond_head(Subscription& subscription);
+  void judge_beyond_head(const Subscription& subscription);
+  void ask_end_of_log();
+  // Asks the log, then hands its answer to `take` unless this is gone.
+  void ask_bounds(Topic topic, std::function<void(const Result<event_store::LogBounds>&)> take);
   // The stream can start where its position says.
   void prove(Subscription& subscription);
   void go_on(Subscription& subscription);
@@ -201,6 +205,8 @@ class PartitionFeed final : private event_store::JudgedSink, private event_store
   TextMap<std::unique_ptr<Follower>> followers_;
   std::unordered_map<SessionId, Subscription> subscriptions_;
   std::vector<SessionId> beyond_head_;
+  std::vector<StreamTicket> unjudged_;  // whose cursors are beyond the head; not asked for yet
+  bool asks_end_ = false;
   std::optional<Offset> covered_;               // of inbound, by the tail batch that is being read
   std::vector<std::vector<Delivery>> batches_;  // by shard; of the tail batch that is being read
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);

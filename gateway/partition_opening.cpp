@@ -7,14 +7,39 @@
 
 namespace signalbox::gateway {
 
-// On a helper, since it asks the log and waits for it.
+// Brokers that do not answer hold no helper: one looks for the start once all ends are known.
 void PartitionFeed::find_start() {
-  parts_.jobs.submit([this, &log = parts_.log, partition = partition_,
-                      alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-    return [this, start = find_partition_start(log, partition), alive] {
+  struct Asked {
+    PartitionStart start;
+    std::size_t open = 0;
+    std::optional<Error> error{};
+  };
+  const auto asked = std::make_shared<Asked>();
+  for (const auto& [topic, end] : {std::pair(Topic::events, &PartitionStart::events_end),
+                                   std::pair(Topic::progress, &PartitionStart::progress_end),
+                                   std::pair(Topic::inbound, &PartitionStart::inbound_end)}) {
+    ++asked->open;
+    ask_bounds(topic, [this, asked, end](const Result<event_store::LogBounds>& bounds) {
+      if (bounds)
+        asked->start.*end = bounds->end;
+      else
+        asked->error = bounds.error();
+      if (--asked->open > 0) return;
+      if (asked->error) return on_stopped(*asked->error);
+      find_start_of_events(asked->start);
+    });
+  }
+}
+
+void PartitionFeed::find_start_of_events(PartitionStart start) {
+  parts_.jobs.submit([this, &log = parts_.log, partition = partition_, start,
+                      alive = std::weak_ptr<const bool>(alive_)]() mutable -> Task {
+    const auto events = find_readable_start(log, partition, start.events_end);
+    if (events) start.events = *events;
+    return [this, start, error = events ? std::nullopt : std::optional(events.error()), alive] {
       if (alive.expired()) return;
-      if (!start) return on_stopped(start.error());
-      take_start(*start);
+      if (error) return on_stopped(*error);
+      take_start(start);
     };
   });
 }
@@ -82,13 +107,9 @@ void PartitionFeed::open_progress_later() {
 }
 
 void PartitionFeed::open_progress_at_end() {
-  parts_.jobs.submit([this, &log = parts_.log, at = TopicPartition{Topic::progress, partition_},
-                      alive = std::weak_ptr<const bool>(alive_)]() -> Task {
-    return [this, bounds = log.bounds(at), alive] {
-      if (alive.expired()) return;
-      if (!bounds) return open_progress_later();
-      open_progress(bounds->end);
-    };
+  ask_bounds(Topic::progress, [this](const Result<event_store::LogBounds>& bounds) {
+    if (!bounds) return open_progress_later();
+    open_progress(bounds->end);
   });
 }
 

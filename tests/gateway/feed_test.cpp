@@ -796,6 +796,29 @@ TEST(Feed, a_false_cursor_that_joins_the_scan_of_another_is_damage_of_its_socket
   EXPECT_EQ(honest.link->story(), (Story{"connection_ready"} + events(3, 5) + Story{"caught_up"}));
 }
 
+// There are two helpers, and whoever waits for the log to be read needs one of them.
+TEST(Feed, a_partition_whose_broker_does_not_answer_holds_no_helper) {
+  GatewayWorld world;
+  const TopicPartition events_of_ann{Topic::events, Partition(0)};
+  world.state("ann", 2);
+  world.log->silent = {events_of_ann};
+  auto first = world.connect("ann");
+  EXPECT_EQ(first.link->story(), Story{});
+  world.log->answer_all();
+  world.settle();
+  EXPECT_EQ(first.link->story(), (Story{"connection_ready", "caught_up"}));
+  world.log->silent = {events_of_ann};
+  const std::string beyond = cursor_at(world, "ann", after_event(5), 1, 5);
+  auto asked = world.connect("ann", StreamFrom::cursor, beyond);
+  auto coming = world.connect("ann", StreamFrom::cursor, beyond);
+  world.state("ann", 3);  // for the one who comes now it is not beyond the end
+  world.log->answer_all();
+  world.settle();
+  EXPECT_EQ(world.log->blocked, 0);
+  EXPECT_EQ(asked.link->story(), (Story{"connection_ready", "error cursor_invalid"}));
+  EXPECT_EQ(coming.link->story(), (Story{"connection_ready", "caught_up"}));
+}
+
 // A scan that takes its time, or a broker that does not answer, holds up nobody who is live.
 TEST(Feed, while_the_log_is_scanned_for_one_socket_live_events_reach_the_others) {
   ScanningWorld world;

@@ -110,12 +110,13 @@ class FaultyLog final : public event_store::EventLog {
     return log_->read(at, from, limits);
   }
   [[nodiscard]] Result<event_store::LogBounds> bounds(TopicPartition at) override {
+    if (silent.contains(at)) ++blocked;
     if (bounds_error) return tl::unexpected(*bounds_error);
     return log_->bounds(at);
   }
   void ask_bounds(TopicPartition at, Executor& where, event_store::BoundsDone done) override {
     if (!silent.contains(at)) return EventLog::ask_bounds(at, where, std::move(done));
-    kept_back.emplace_back([&where, found = bounds(at), done = std::move(done)] {
+    kept_back.emplace_back([&where, found = log_->bounds(at), done = std::move(done)] {
       where.post([found, done] { done(found); });
     });
   }
@@ -132,7 +133,8 @@ class FaultyLog final : public event_store::EventLog {
   std::optional<Error> append_error;
   std::optional<Error> read_error;
   std::optional<Error> bounds_error;
-  std::set<TopicPartition> silent;  // ask_bounds() is not answered
+  std::set<TopicPartition> silent;  // ask_bounds() is not answered ...
+  int blocked = 0;                  // ... and bounds() would block, and was called so often
   std::vector<std::function<void()>> kept_back;
   std::function<void()> on_read;
   int reads = 0;

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <stdexcept>
 
 #include "gateway/back_off.hpp"
 #include "gateway/client_registry.hpp"
@@ -177,54 +179,137 @@ TEST(ProgressPieces, keep_nothing_of_runs_that_ended_behind_one_that_goes_on) {
   EXPECT_EQ(pieces.of("ann").size(), 1U);
 }
 
+// As IoThread: what escapes a task is counted, and the next one runs.
+class CatchingExecutor final : public Executor {
+ public:
+  explicit CatchingExecutor(Executor& executor) : executor_(executor) {}
+
+  void post(Task task) override {
+    executor_.post([this, task = std::move(task)] {
+      try {
+        task();
+      } catch (const std::runtime_error&) {
+        ++escaped;
+      }
+    });
+  }
+  TimerId call_at(MonotonicTime when, Task task) override {
+    return executor_.call_at(when, std::move(task));
+  }
+  void cancel(TimerId timer) override { executor_.cancel(timer); }
+  [[nodiscard]] bool is_current() const override { return executor_.is_current(); }
+
+  int escaped = 0;
+
+ private:
+  Executor& executor_;
+};
+
+class SharedScansTest : public testing::Test {
+ protected:
+  using Take = SharedScans::Take;
+
+  // What `name` says when its scan is found.
+  [[nodiscard]] Task told_of(const std::string& name) {
+    return [this, name] { told_.push_back(name); };
+  }
+  void submit(std::uint64_t socket, std::int32_t partition, const std::string& name) {
+    submit(socket, partition, name,
+           [this, name](const event_store::LogScanResult&) { return told_of(name); });
+  }
+  void submit(std::uint64_t socket, std::int32_t partition, const std::string& name, Take take) {
+    scans_.submit(SessionId(socket),
+                  {.partition = Partition(partition),
+                   .from = {},
+                   .from_is_proven = true,
+                   .until = Offset(1),
+                   .user = UserId("ann"),
+                   .found_bytes_max = 1,
+                   .read_bytes_max = 1},
+                  std::move(take), told_of(name + " refused"));
+  }
+
+  test_support::SimulatedScheduler scheduler_{{.seed = 1, .fifo = true}};
+  test_support::SimulatedEventLog simulated_{scheduler_, {.partitions = 2}};
+  const std::unique_ptr<event_store::EventLog> log_ = simulated_.open_session();
+  Executor& stuck_ = scheduler_.make_executor("stuck");
+  CatchingExecutor helper_{stuck_};
+  CatchingExecutor other_{scheduler_.make_executor("other")};
+  CatchingExecutor home_{scheduler_.make_executor("home")};
+  ScanQueue queue_{home_, {&other_, &helper_}, 100};
+  SharedScans scans_{*log_, queue_, home_, 3};
+  std::vector<std::string> told_;
+};
+
 // A partition whose broker is away used to hold every helper there was.
-TEST(SharedScans, one_partition_holds_one_helper_however_many_wait_for_it) {
-  test_support::SimulatedScheduler scheduler({.seed = 1, .fifo = true});
-  test_support::SimulatedEventLog simulated(scheduler, {.partitions = 2});
-  const auto log = simulated.open_session();
-  Executor& stuck = scheduler.make_executor("stuck");
-  Executor& other = scheduler.make_executor("other");
-  ScanQueue queue(scheduler.make_executor("home"), {&other, &stuck}, 100);
-  SharedScans scans(*log, queue, 3);
-  std::vector<std::string> told;
-  const auto submit = [&](std::uint64_t socket, std::int32_t partition, const std::string& name) {
-    scans.submit(
-        SessionId(socket),
-        {.partition = Partition(partition),
-         .from = {},
-         .from_is_proven = true,
-         .until = Offset(1),
-         .user = UserId("ann"),
-         .found_bytes_max = 1,
-         .read_bytes_max = 1},
-        [&told, name](const event_store::LogScanResult&) -> Task {
-          return [&told, name] { told.push_back(name); };
-        },
-        [&told, name] { told.push_back(name + " refused"); });
-  };
-  scheduler.pause(stuck);
+TEST_F(SharedScansTest, one_partition_holds_one_helper_however_many_wait_for_it) {
+  scheduler_.pause(stuck_);
   submit(1, 0, "a");
   submit(2, 0, "b");
   submit(3, 0, "c");
   submit(3, 0, "c again");
   submit(4, 0, "d");
   submit(5, 0, "e");
-  EXPECT_EQ(told, std::vector<std::string>{"e refused"});
-  EXPECT_EQ(scans.waiting(), 3U);
+  EXPECT_EQ(told_, std::vector<std::string>{"e refused"});
+  EXPECT_EQ(scans_.waiting(), 3U);
   submit(6, 1, "of another partition");
-  scheduler.run_until_idle();
-  EXPECT_EQ(told, (std::vector<std::string>{"e refused", "of another partition"}));
-  scans.drop(SessionId(2));
-  scheduler.resume(stuck);
-  scheduler.run_until_idle();
-  EXPECT_EQ(told,
+  scheduler_.run_until_idle();
+  EXPECT_EQ(told_, (std::vector<std::string>{"e refused", "of another partition"}));
+  scans_.drop(SessionId(2));
+  scheduler_.resume(stuck_);
+  scheduler_.run_until_idle();
+  EXPECT_EQ(told_,
             (std::vector<std::string>{"e refused", "of another partition", "a", "c again", "d"}));
-  queue.close();
+  queue_.close();
   submit(7, 0, "late");
-  EXPECT_EQ(told.back(), "late refused");
+  scheduler_.run_until_idle();
+  EXPECT_EQ(told_.back(), "late refused");
 }
 
-TEST(ScanQueue, keeps_one_waiting_job_per_socket_refuses_what_is_too_much_and_does_its_own_first) {
+// Its partition was never scanned again.
+TEST_F(SharedScansTest, a_task_that_throws_fails_alone) {
+  scheduler_.pause(stuck_);
+  submit(1, 0, "a");
+  submit(2, 0, "throws", [](const event_store::LogScanResult&) -> Task {
+    return [] { throw std::runtime_error("a bug"); };
+  });
+  submit(3, 0, "b");
+  scheduler_.resume(stuck_);
+  scheduler_.run_until_idle();
+  submit(4, 0, "c");
+  scheduler_.run_until_idle();
+  EXPECT_EQ(told_, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(home_.escaped, 1);
+}
+
+// Its helper was never used again either.
+TEST_F(SharedScansTest,
+       a_pass_that_throws_refuses_those_who_wait_for_it_and_its_partition_goes_on) {
+  scheduler_.pause(stuck_);
+  submit(1, 0, "a");
+  submit(2, 0, "throws",
+         [](const event_store::LogScanResult&) -> Task { throw std::runtime_error("a bug"); });
+  submit(3, 0, "dropped");
+  scheduler_.resume(stuck_);
+  ASSERT_TRUE(scheduler_.step());  // the pass of the first
+  ASSERT_TRUE(scheduler_.step());
+  ASSERT_EQ(told_, (std::vector<std::string>{}));
+  scheduler_.run_until_idle();
+  EXPECT_EQ(helper_.escaped + other_.escaped, 1);
+  EXPECT_EQ(told_, (std::vector<std::string>{"a", "throws refused", "dropped refused"}));
+  EXPECT_EQ(scans_.waiting(), 0U);
+  told_.clear();
+  for (std::uint64_t socket = 4; socket < 6; ++socket) submit(socket, 0, "later");
+  submit(6, 1, "of another partition");
+  scheduler_.pause(stuck_);
+  scheduler_.run_until_idle();
+  scheduler_.resume(stuck_);
+  scheduler_.run_until_idle();
+  EXPECT_EQ(std::ranges::count(told_, "later"), 2);
+  EXPECT_EQ(std::ranges::count(told_, "of another partition"), 1);
+}
+
+TEST(ScanQueue, refuses_what_is_too_much_and_does_its_own_first) {
   test_support::SimulatedScheduler scheduler{{.seed = 1, .fifo = true}};
   Executor& helper = scheduler.make_executor("helper");
   ScanQueue queue(scheduler.make_executor("home"), {&helper}, 2);
@@ -232,17 +317,13 @@ TEST(ScanQueue, keeps_one_waiting_job_per_socket_refuses_what_is_too_much_and_do
   const auto job = [&](const std::string& name) {
     return [&done, name]() -> Task { return [&done, name] { done.push_back(name); }; };
   };
-  EXPECT_TRUE(queue.submit(SessionId(1), job("running")));
-  EXPECT_TRUE(queue.submit(SessionId(1), job("replaced")));
-  EXPECT_TRUE(queue.submit(SessionId(2), job("dropped")));
-  EXPECT_TRUE(queue.submit(SessionId(1), job("newest")));
-  EXPECT_FALSE(queue.submit(SessionId(3), job("refused")));
-  queue.drop(SessionId(2));
-  EXPECT_TRUE(queue.submit(SessionId(3), job("third")));
+  for (const char* const name : {"running", "second", "third", "fourth"})
+    queue.submit(job(name), [&done, name] { done.push_back(name + std::string(" refused")); });
   queue.submit(job("own"));
   EXPECT_EQ(queue.waiting(), 3U);
   scheduler.run_until_idle();
-  EXPECT_EQ(done, (std::vector<std::string>{"running", "own", "newest", "third"}));
+  EXPECT_EQ(done,
+            (std::vector<std::string>{"fourth refused", "running", "own", "second", "third"}));
 }
 
 TEST(ConnectionJournal, refuses_what_comes_after_it_was_stopped) {
