@@ -95,12 +95,20 @@ std::string failure_text(const std::exception_ptr& failure) {
   }
 }
 
-// How the agent ended now, beside how the run ended then.
+bool has_failed_of_itself(const KnownRun& run) {
+  return run.failure && run.failure->code == FailureCode::agent_error;
+}
+
+// Not by a cancellation, a deadline or a limit, of which the agent's code knows nothing.
+bool has_ended_of_itself(const KnownRun& run) {
+  return run.status == "completed" || has_failed_of_itself(run);
+}
+
+// How the agent ended now, beside how a run that ended of itself did then.
 std::optional<RerunDifference> compare_end(const KnownRun& run, router::AgentTask& task) {
-  const bool failed_of_itself = run.failure && run.failure->code == FailureCode::agent_error;
   if (!task.answer()) {
     const std::string thrown = failure_text(task.failure());
-    if (failed_of_itself)
+    if (has_failed_of_itself(run))
       return compare_text("agent_failed: data.message", run.failure->message, thrown);
     return RerunDifference{"end", run.status, "the agent throws: " + thrown};
   }
@@ -117,9 +125,7 @@ std::optional<RerunDifference> compare_end(const KnownRun& run, router::AgentTas
 
 // The agent goes on where the record does not.
 void note_beyond(const KnownRun& run, const StepRequest& request, RerunReport& report) {
-  const bool ended_of_itself =
-      run.status == "completed" || (run.failure && run.failure->code == FailureCode::agent_error);
-  if (ended_of_itself)
+  if (has_ended_of_itself(run))
     report.difference = RerunDifference{"step " + std::to_string(report.steps + 1),
                                         "the run ended before it", "a " + kind_of(request)};
   else
@@ -144,10 +150,12 @@ RerunReport rerun(const KnownRun& run, const UserId& user, router::Agent& agent)
       if (index < run.steps.size())
         report.difference = RerunDifference{"step " + std::to_string(report.steps + 1),
                                             "a " + run.steps[index].kind, "the run ends before it"};
-      else if (run.ended_at)
+      else if (!run.ended_at)
+        report.stopped = "the run has not ended in the record; now it would";
+      else if (has_ended_of_itself(run))
         report.difference = compare_end(run, task);
       else
-        report.stopped = "the run has not ended in the record; now it would";
+        report.stopped = "the run is " + run.status + ", from outside; now it would end of itself";
       return report;
     }
     if (index == run.steps.size()) {

@@ -37,9 +37,9 @@ bool write_all(int file, std::string_view content) {
   return true;
 }
 
-Result<void> write_synced(const std::string& path, std::string_view content) {
+Result<void> write_file(const std::string& path, std::string_view content, bool is_synced) {
   const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
-  if (file.get() < 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0)
+  if (file.get() < 0 || !write_all(file.get(), content) || (is_synced && ::fsync(file.get()) != 0))
     return system_failure("cannot write", path);
   return {};
 }
@@ -48,7 +48,7 @@ Result<void> write_synced(const std::string& path, std::string_view content) {
 
 Result<void> write_durably(const std::string& path, std::string_view content) {
   const std::string made = path + std::string(kUnfinished);
-  if (auto written = write_synced(made, content); !written) return written;
+  if (auto written = write_file(made, content, true); !written) return written;
   if (std::rename(made.c_str(), path.c_str()) != 0) return system_failure("cannot write", path);
   return sync_folder_of(path);
 }
@@ -57,13 +57,24 @@ Result<bool> make_durably(const std::string& path, std::string_view content) {
   static std::atomic<int> made_so_far{0};
   const std::string made = path + "." + std::to_string(::getpid()) + "-" +
                            std::to_string(++made_so_far) + std::string(kUnfinished);
-  auto written = write_synced(made, content);
+  auto written = write_file(made, content, true);
   const bool is_new = written.has_value() && ::link(made.c_str(), path.c_str()) == 0;
   if (written && !is_new && errno != EEXIST) written = system_failure("cannot make", path);
   ::unlink(made.c_str());
   if (!written) return tl::unexpected(written.error());
   if (auto synced = sync_folder_of(path); !synced) return tl::unexpected(synced.error());
   return is_new;
+}
+
+Result<void> write_for_later_sync(const std::string& path, std::string_view content) {
+  return write_file(path, content, false);
+}
+
+Result<void> sync_file_system_of(const std::string& path) {
+  const Descriptor any(path, O_RDONLY | O_CLOEXEC);
+  if (any.get() < 0 || ::syncfs(any.get()) != 0)
+    return system_failure("cannot sync the file system of", path);
+  return {};
 }
 
 Result<void> sync_folder_of(const std::string& path) {

@@ -19,6 +19,11 @@ inline constexpr std::string_view kUnfinished = ".new";
 // there, which is as it was. Threads: any.
 [[nodiscard]] Result<bool> make_durably(const std::string& path, std::string_view content);
 
+// For many files of a folder that nobody reads before all are there: none of them is synced by
+// itself, which would take milliseconds each; sync_file_system_of() does it once for all.
+[[nodiscard]] Result<void> write_for_later_sync(const std::string& path, std::string_view content);
+[[nodiscard]] Result<void> sync_file_system_of(const std::string& path);
+
 // What was made or renamed beside `path`, and it itself, is found there after the power failed.
 [[nodiscard]] Result<void> sync_folder_of(const std::string& path);
 

@@ -1,5 +1,8 @@
 #include "ops/cli/program.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -45,6 +48,21 @@ bool names_subcommands(const CLI::App& program, std::span<char* const> words) {
   return true;
 }
 
+// Nobody has the other end of the pipe any more, and so nobody misses anything.
+bool is_unread_pipe(int descriptor) {
+  pollfd looked{.fd = descriptor, .events = 0, .revents = 0};
+  return ::poll(&looked, 1, 0) == 1 && (looked.revents & POLLERR) != 0;
+}
+
+// What was to be told and did not arrive is no success: a full disk would leave half a result and
+// exit code 0.
+int told(int code) {
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || is_unread_pipe(STDOUT_FILENO))
+    return code;
+  std::fprintf(stderr, "signalbox: standard output cannot be written; is its disk full?\n");
+  return code == kExitOk ? kExitFailed : code;
+}
+
 }  // namespace
 
 Program make_program(const AddAgents& add_agents) {
@@ -78,10 +96,10 @@ int run_program(int argc, char** argv, const AddAgents& add_agents) {
   try {
     program.app->parse(argc, argv);
     for (const Subcommand& subcommand : program.subcommands)
-      if (subcommand.app->parsed()) return subcommand.run();
+      if (subcommand.app->parsed()) return told(subcommand.run());
     return kExitUsage;
   } catch (const CLI::ParseError& error) {
-    return program.app->exit(error) == 0 ? kExitOk : kExitUsage;
+    return program.app->exit(error) == 0 ? told(kExitOk) : kExitUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "signalbox: %s\n", error.what());
     return kExitFailed;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "ops/cli/exit_code.hpp"
@@ -41,9 +42,13 @@ bool ReplayConsole::goes_on() {
 
 bool ReplayConsole::write(std::string_view text) {
   if (is_on_terminal_) bar_.erase();
-  if (is_read_ && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
-    is_read_ = errno != EPIPE;
-  return is_read_;
+  if (unwritten_ == 0 && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
+    unwritten_ = errno;
+  return unwritten_ == 0;
+}
+
+void ReplayConsole::flush() {
+  if (std::fflush(stdout) != 0 && unwritten_ == 0) unwritten_ = errno;
 }
 
 bool ReplayConsole::sleep_until(Clock::time_point when) {
@@ -52,7 +57,7 @@ bool ReplayConsole::sleep_until(Clock::time_point when) {
   while (goes_on()) {
     const auto left = std::chrono::ceil<milliseconds>(when - Clock::now());
     if (left <= milliseconds(0)) return true;
-    std::fflush(stdout);
+    flush();
     if (signal_.sleep(std::min(left, kLongest))) break;
   }
   return false;
@@ -73,8 +78,11 @@ int ReplayConsole::refuse(const Error& error) {
 
 int ReplayConsole::finish() {
   bar_.erase();
-  if (std::fflush(stdout) == 0 || errno == EPIPE) return kExitOk;
-  return refuse({Errc::io_error, "standard output cannot be written"});
+  flush();
+  std::clearerr(stdout);  // it is told here, and not once more at the program's end
+  if (unwritten_ == 0 || unwritten_ == EPIPE) return kExitOk;
+  return refuse({Errc::io_error, "standard output cannot be written: " +
+                                     std::generic_category().message(unwritten_)});
 }
 
 Result<std::optional<UserId>> user_of(const ReplayArguments& arguments) {

@@ -35,7 +35,8 @@ class ReplayConsole {
   [[nodiscard]] replay::Watch watch(std::string_view unit);
   // For who waits: draws how far it was last, for how long; false once it shall end.
   [[nodiscard]] bool goes_on();
-  // Whole lines to standard output, in the place of the bar; false when nobody reads it any more.
+  // Whole lines to standard output, in the place of the bar; false once nothing arrives any
+  // more, which finish() tells: nobody reads it, or what it goes to is full.
   bool write(std::string_view text);
   // Sleeps, once what was written before has arrived; false: it shall end.
   [[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point when);
@@ -43,11 +44,13 @@ class ReplayConsole {
   void note(const std::string& sentence);
   // Says what went wrong and gives the exit code for it.
   int refuse(const Error& error);
-  // kExitOk once all that was written has arrived, or nobody wanted it.
+  // kExitOk once all that was written has arrived, or nobody wanted it; else says why it has not.
   int finish();
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  void flush();
 
   const std::string verb_;
   ShutdownSignal signal_;
@@ -56,7 +59,7 @@ class ReplayConsole {
   std::string_view unit_;
   const bool is_on_terminal_;  // standard output, where a bar would stand on the same line
   ProgressBar bar_;
-  bool is_read_ = true;
+  int unwritten_ = 0;  // the first errno of standard output
 };
 
 // What a verb does once its settings are read; the exit code.

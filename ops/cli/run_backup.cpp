@@ -92,12 +92,28 @@ class Backup {
   Result<void> copy_anchors() {
     if (!fs::exists(from_ + "/anchors")) return {};
     if (auto made = event_store::make_private_folders(to_ + "/anchors"); !made) return made;
+    std::vector<std::string> notes;
     for (const auto& entry : fs::recursive_directory_iterator(from_ + "/anchors")) {
       if (entry.path().extension() == event_store::kUnfinished) continue;
       const std::string below = fs::relative(entry.path(), from_).string();
-      auto copied = entry.is_directory() ? event_store::make_private_folders(to_ + "/" + below)
-                                         : copy_small(below);
-      if (!copied) return copied;
+      if (!entry.is_directory())
+        notes.push_back(below);
+      else if (auto made = event_store::make_private_folders(to_ + "/" + below); !made)
+        return made;
+    }
+    if (auto copied = copy_notes(notes); !copied) return copied;
+    return event_store::sync_file_system_of(to_);
+  }
+  // There may be thousands a day.
+  Result<void> copy_notes(const std::vector<std::string>& notes) {
+    std::int64_t done = 0;
+    for (const std::string& note : notes) {
+      bar_.show(done++, static_cast<std::int64_t>(notes.size()), "anchors");
+      if (signal_.sleep(std::chrono::milliseconds(0))) return failure(Errc::stopped, "stopped");
+      const auto content = event_store::read_small_file(from_ + "/" + note, kSmallFileBytesMax);
+      if (!content) return tl::unexpected(content.error());
+      if (auto made = event_store::write_for_later_sync(to_ + "/" + note, *content); !made)
+        return made;
     }
     return {};
   }
@@ -114,12 +130,24 @@ int refuse(const Error& error) {
   return exit_code_of(error);
 }
 
+bool lies_within(const fs::path& path, const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path below =
+      fs::weakly_canonical(path, ignored).lexically_relative(fs::weakly_canonical(folder, ignored));
+  return !below.empty() && *below.begin() != "..";
+}
+
 int run_backup(const BackupArguments& arguments) {
   const auto started = std::chrono::steady_clock::now();
   if (auto checked = check_service_data(arguments.data); !checked) return refuse(checked.error());
   std::error_code ignored;  // what is in the way is told by who makes the folder
   if (fs::exists(arguments.to, ignored))
     return refuse({Errc::bad_field, arguments.to + " is there already; name a new folder", "--to"});
+  if (lies_within(arguments.to, arguments.data))
+    return refuse({Errc::bad_field,
+                   arguments.to + " lies inside the data directory, which would be copied into "
+                                  "itself; name a folder elsewhere",
+                   "--to"});
   // What is not whole never has the name of a backup.
   const std::string partial = arguments.to + ".partial";
   fs::remove_all(partial, ignored);

@@ -371,7 +371,7 @@ Result<replay::RerunReport> rerun_one(ReplayConsole& console, const RerunArgumen
     return failure(Errc::not_found,
                    "there is no agent '" + known->agent + "' today" +
                        (known->agent == "playbook" ? "; give its file with --playbook" : ""));
-  if (agent->version() != known->agent_version)
+  if (!known->agent_version.empty() && agent->version() != known->agent_version)
     console.note("recorded by version " + known->agent_version + " of " + known->agent +
                  "; today's is " + std::string(agent->version()));
   return replay::rerun(*known, **user, *agent);

@@ -124,7 +124,10 @@ int run_export(const ExportArguments& arguments) {
   const std::string anchor_dir = arguments.log.anchor_folder(arguments.anchor_dir);
   const auto report =
       replay::write_export(**log, **user, anchor_dir, console.watch("records"), sink);
-  if (!report) return console.refuse(report.error());
+  if (!report) {
+    if (const int code = console.finish(); code != kExitOk) return code;  // says more
+    return console.refuse(report.error());
+  }
   if (file)
     if (auto done = file->finish(); !done) return console.refuse(done.error());
   if (const int code = console.finish(); code != kExitOk) return code;

@@ -3,13 +3,19 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import stat
 import subprocess
+import time
 
+import children
 import log_check
 import pytest
 
 from harness import Client, Service, assert_gapless, clean_environment
+
+
+FOR_EVER = 1_000_000  # until it is cancelled
 
 
 @pytest.fixture
@@ -24,14 +30,19 @@ def backup(request):
     return run
 
 
-async def chat_for_ever(service, user, acked):
-    """One message after the other; what is acknowledged goes to `acked`."""
+async def chat(service, user, acked, count):
+    """So many messages, one after the other; what was answered goes to `acked`."""
     async with Client(service, user) as client:
-        while True:
+        for _ in range(count):
             message = f"m-{len(acked)}"
             await client.wait_for_end(await client.say(message, "what is 17 * 23?"))
             acked.append(message)
             await asyncio.sleep(0.06)  # a user may say 20 things in a second
+
+
+async def say_and_wait(service, user, message):
+    async with Client(service, user) as client:
+        await client.wait_for_end(await client.say(message, "what is 17 * 23?"))
 
 
 async def all_events(service, user):
@@ -45,7 +56,7 @@ def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup,
     acked = {"ann": [], "bea": []}
 
     async def story():
-        chats = [asyncio.create_task(chat_for_ever(service, user, acked[user])) for user in acked]
+        chats = [asyncio.create_task(chat(service, user, acked[user], FOR_EVER)) for user in acked]
         while min(map(len, acked.values())) < 5:
             await asyncio.sleep(0.01)
         before = {user: len(messages) for user, messages in acked.items()}
@@ -55,10 +66,10 @@ def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup,
         for user, count in before.items():
             while len(acked[user]) < count + 3:
                 await asyncio.sleep(0.01)
-        for chat in chats:
-            chat.cancel()
+        for one in chats:
+            one.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await chat
+                await one
         return before
 
     before = asyncio.run(story())
@@ -72,10 +83,9 @@ def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup,
             there = [e["data"]["message_id"] for e in events if e["type"] == "message_received"]
             assert there[:count] == acked[user][:count], "acknowledged before the copy was begun"
             assert there == acked[user][:len(there)]
-        acked_anew = []
-        with contextlib.suppress(asyncio.TimeoutError):
-            asyncio.run(asyncio.wait_for(chat_for_ever(restored, "cara", acked_anew), 2))
-        assert acked_anew
+        # Behind the answers to these nothing is left that was said before.
+        for user in (*before, "cara"):
+            asyncio.run(say_and_wait(restored, user, "anew"))
     finally:
         restored.stop()
     assert log_check.check(to, complete=True).faults == []
@@ -129,6 +139,33 @@ def test_what_is_there_is_never_written_over(service, backup, tmp_path, target):
     assert done.returncode == 2
     assert done.stderr == f"signalbox backup: --to: {to} is there already; name a new folder\n"
     assert not to.is_file() or to.read_text() == "mine"
+
+
+def test_a_copy_into_its_own_source_is_refused(service, backup):
+    for to in (service.data / "copy", service.data / "anchors" / "copy"):
+        done = backup(service.data, to)
+        assert done.returncode == 2, done.stdout
+        assert done.stderr.startswith(f"signalbox backup: --to: {to} lies inside the data directory")
+        assert not to.exists() and not to.with_name("copy.partial").exists()
+
+
+def test_thousands_of_anchors_are_copied_and_ctrl_c_ends_that(service, request, tmp_path):
+    notes = service.data / "anchors" / "0"
+    notes.mkdir(parents=True, exist_ok=True)
+    (notes / "1.note").write_text("a note\n")
+    for number in range(2, 30_000):
+        os.link(notes / "1.note", notes / f"{number}.note")
+    to = tmp_path / "copy"
+    copying = children.start([request.config.getoption("--program"), "backup", "--data", str(service.data),
+                              "--to", str(to)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             text=True, env=clean_environment())
+    copied = tmp_path / "copy.partial" / "anchors" / "0"
+    while copying.poll() is None and not (copied.exists() and any(copied.iterdir())):
+        time.sleep(0.001)
+    copying.send_signal(signal.SIGINT)
+    _, said = copying.communicate(timeout=60)
+    assert (copying.returncode, said) == (1, "signalbox backup: stopped\n")
+    assert not to.exists() and not (tmp_path / "copy.partial").exists()
 
 
 def test_a_folder_without_a_service_is_named(backup, tmp_path):

@@ -198,3 +198,18 @@ def test_what_cannot_be_done_is_said(replay, tmp_path):
         refused = replay("timeline", tmp_path, *words)
         assert refused.returncode == 2, refused.stderr
         assert named in refused.stderr
+
+
+def test_what_does_not_arrive_is_no_success(stopped, request):
+    """An evidence file on a full disk was cut off, and the exit code said that it was whole."""
+    program = request.config.getoption("--program")
+    data = ["--data", str(stopped)]
+    for words in (["replay", "export", *data, "--user", "anna"], ["replay", "timeline", *data],
+                  ["replay", "play", *data, "--user", "anna", "--speed", "max"],
+                  ["replay", "state", *data, "--user", "anna"], ["replay", "verify", *data],
+                  ["contract", "errors"], ["doctor", *data, "--listen", "127.0.0.1:0"], ["--help"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([program, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=60, check=False, env=clean_environment())
+        assert done.returncode == 1, words
+        assert done.stderr.count("standard output cannot be written") == 1, words

@@ -117,6 +117,20 @@ TEST(Rerun, StopsWhereTheRecordHasNoMore) {
   EXPECT_TRUE(rerun(cancelled, kUser, slow).stopped);
 }
 
+TEST(Rerun, OfARunThatWasEndedFromOutsideBehindItsLastStepDoesNotDiffer) {
+  testing::EchoAgent echo;
+  KnownRun run = run_of({thought("echo")});
+  run.ended_at = Timestamp{};
+  run.status = "cancelled";
+  const auto cancelled = rerun(run, kUser, echo);
+  EXPECT_FALSE(cancelled.difference);
+  EXPECT_EQ(cancelled.stopped, "the run is cancelled, from outside; now it would end of itself");
+  run.status = "failed";
+  run.failure = AgentFailed{.code = FailureCode::deadline, .message = "too late"};
+  EXPECT_FALSE(rerun(run, kUser, echo).difference);
+  EXPECT_TRUE(rerun(run, kUser, echo).stopped);
+}
+
 TEST(Rerun, ComparesHowAnAgentBroke) {
   testing::CrashAgent crash;
   KnownRun run = run_of({thought("this will not end well")});
