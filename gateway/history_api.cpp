@@ -127,16 +127,15 @@ void HistoryApi::begin(Query query, const HttpAnswer& answer) {
                      parts_.clock.monotonic() + options_.patience});
   parts_.callbacks.begin();
   parts_.executor.post([this, request] {
-    begin_step(request);
-    ask_end(event_store::partition_of(request->query.user, log_.partitions),
-            [this, request](const Result<Offset>& end) {
-              if (!end_step(request)) return;
-              if (!end)
-                return finish(request,
-                              unavailable("log_unavailable", "the log cannot be asked now"));
-              request->until = *end;
-              ask(request);
-            });
+    const Partition partition = event_store::partition_of(request->query.user, log_.partitions);
+    begin_step(request, [this, partition] { leave_unasked(partition); });
+    ask_end(partition, [this, request](const Result<Offset>& end) {
+      if (!end_step(request)) return;
+      if (!end)
+        return finish(request, unavailable("log_unavailable", "the log cannot be asked now"));
+      request->until = *end;
+      ask(request);
+    });
   });
 }
 
@@ -165,20 +164,28 @@ void HistoryApi::ask_log(Partition partition) {
 void HistoryApi::take_end(Partition partition, const Result<event_store::LogBounds>& bounds) {
   Question question = std::move(questions_.extract(partition).mapped());
   if (!bounds) {
-    unasked_until_[partition] = parts_.clock.monotonic() + options_.unasked;
-  } else if (!question.coming.empty()) {
-    questions_[partition].asked = std::exchange(question.coming, {});
-    ask_log(partition);
+    leave_unasked(partition);
+  } else {
+    unasked_until_.erase(partition);
+    if (!question.coming.empty()) {
+      questions_[partition].asked = std::exchange(question.coming, {});
+      ask_log(partition);
+    }
   }
   const auto end = bounds.map([](const event_store::LogBounds& found) { return found.end; });
   for (const auto* waiting : {&question.asked, &question.coming})
     for (const EndKnown& known : *waiting) known(end);
 }
 
+void HistoryApi::leave_unasked(Partition partition) {
+  unasked_until_[partition] = parts_.clock.monotonic() + options_.unasked;
+}
+
 template <class Query>
-void HistoryApi::begin_step(const RequestPtr<Query>& request) {
-  request->timer =
-      parts_.executor.call_at(parts_.clock.monotonic() + options_.patience, [this, request] {
+void HistoryApi::begin_step(const RequestPtr<Query>& request, std::function<void()> late) {
+  request->timer = parts_.executor.call_at(
+      parts_.clock.monotonic() + options_.patience, [this, request, late = std::move(late)] {
+        late();
         request->is_answered = true;
         finish(request, unavailable("log_unavailable", "the log does not answer"));
       });
@@ -215,7 +222,7 @@ void HistoryApi::take(const RequestPtr<Query>& request, Result<Page> page) {
 // this user only where one of them is his.
 template <class Query, class Page>
 void HistoryApi::look_for_newer(const RequestPtr<Query>& request, Page page) {
-  begin_step(request);
+  begin_step(request, [] {});
   parts_.callbacks.begin();
   const auto kept = std::make_shared<const Page>(std::move(page));
   const auto then = [this, request](std::function<void()> go_on) {

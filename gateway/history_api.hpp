@@ -93,9 +93,12 @@ class HistoryApi {
   void ask_end(Partition partition, EndKnown known);
   void ask_log(Partition partition);
   void take_end(Partition partition, const Result<event_store::LogBounds>& bounds);
-  // The request is answered with 503 if it does not end in patience that the log is asked or read.
+  // Nobody asks for the end of this partition for a moment.
+  void leave_unasked(Partition partition);
+  // The request is answered with 503 if it does not end in patience that the log is asked or read;
+  // then `late` is called.
   template <class Query>
-  void begin_step(const RequestPtr<Query>& request);
+  void begin_step(const RequestPtr<Query>& request, std::function<void()> late);
   // False: it was answered.
   template <class Query>
   [[nodiscard]] bool end_step(const RequestPtr<Query>& request);

@@ -3,16 +3,6 @@
 #include <pthread.h>
 
 namespace signalbox::event_store {
-namespace {
-
-constexpr int kThreads = 2;
-
-}  // namespace
-
-KafkaDesk::KafkaDesk(std::string thread_name) : thread_name_(std::move(thread_name)) {
-  for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { answer_until_stopped(); });
-}
-
 KafkaDesk::~KafkaDesk() {
   {
     const std::lock_guard lock(mutex_);
@@ -27,6 +17,8 @@ void KafkaDesk::put(Question question) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(question));
+    if (held_ + waiting_.size() > threads_.size() && threads_.size() < kThreadsMax)
+      threads_.emplace_back([this] { answer_until_stopped(); });
   }
   asked_.notify_one();
 }
@@ -39,9 +31,11 @@ void KafkaDesk::answer_until_stopped() {
     if (stopping_) return;
     const Question question = std::move(waiting_.front());
     waiting_.pop_front();
+    ++held_;
     lock.unlock();
     question(false);
     lock.lock();
+    --held_;
   }
 }
 

@@ -1,11 +1,13 @@
-// KafkaDesk: asks the brokers for those who must not wait themselves. A few threads of its own, so
-// that a partition without a leader keeps nobody waiting but those who ask for such, too.
+// KafkaDesk: asks the brokers for those who must not wait themselves, on threads of its own: one
+// more whenever all of them wait for a broker, so that partitions that get no answer keep nobody
+// waiting but those who ask for them. Beyond kThreadsMax questions wait for each other.
 //
 // Threads: any. Bound: what is asked and not answered; who asks has one question of a partition
 // under way. Private to this folder.
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -20,7 +22,7 @@ namespace signalbox::event_store {
 
 class KafkaDesk {
  public:
-  explicit KafkaDesk(std::string thread_name);
+  explicit KafkaDesk(std::string thread_name) : thread_name_(std::move(thread_name)) {}
   // What was not looked at is answered with stopped. Waits for the looks under way.
   ~KafkaDesk();
   KafkaDesk(const KafkaDesk&) = delete;
@@ -38,6 +40,9 @@ class KafkaDesk {
   }
 
  private:
+  // Of a broker that is frozen each partition may hold one.
+  static constexpr std::size_t kThreadsMax = 32;
+
   // Looks, unless the log is closing, and answers.
   using Question = std::function<void(bool is_closing)>;
 
@@ -47,9 +52,10 @@ class KafkaDesk {
   const std::string thread_name_;
   std::mutex mutex_;
   std::condition_variable asked_;
-  std::deque<Question> waiting_;  // guarded by mutex_
-  bool stopping_ = false;         // guarded by mutex_
-  std::vector<std::thread> threads_;
+  std::deque<Question> waiting_;      // guarded by mutex_
+  std::size_t held_ = 0;              // guarded by mutex_; threads that look
+  bool stopping_ = false;             // guarded by mutex_
+  std::vector<std::thread> threads_;  // guarded by mutex_, until stopping
 };
 
 }  // namespace signalbox::event_store

@@ -200,6 +200,7 @@ TEST_F(AskedHistoryOfTwoPartitions, keeps_nobody_waiting_but_those_of_a_partitio
     EXPECT_EQ(asked->answers[0].headers,
               (std::vector<std::pair<std::string, std::string>>{{"Retry-After", "1"}}));
   }
+  EXPECT_EQ(ask("", "ann", api)->answers.at(0).status, 503) << "it is not waited for again";
   EXPECT_EQ(ask("", other, api)->answers.at(0).status, 200);
   EXPECT_EQ(world_.callbacks.pending(), 1U) << "what the log still owes";
   world_.log->answer_all();

@@ -51,6 +51,8 @@ class MockCluster {
     rd_kafka_mock_partition_set_leader(cluster_, name(at.topic).c_str(), at.partition.value(),
                                        broker);
   }
+  // It takes requests and answers none.
+  void freeze(std::int32_t broker) { rd_kafka_mock_broker_set_rtt(cluster_, broker, 600'000); }
   void refuse(std::int16_t request, std::vector<rd_kafka_resp_err_t> with) {
     rd_kafka_mock_push_request_errors_array(cluster_, request, with.size(), with.data());
   }
@@ -327,6 +329,33 @@ TEST_F(KafkaMock, WhoAsksAboutAPartitionWithoutALeaderKeepsNobodyElseWaiting) {
   EXPECT_EQ(told->found.at(kInbound)->end, Offset(5));
   ASSERT_FALSE(told->found.at(kEvents));
   EXPECT_EQ(told->found.at(kEvents).error().code, Errc::unavailable);
+}
+
+// Two of its partitions held both threads there were.
+TEST_F(KafkaMock, PartitionsOfAFrozenBrokerKeepNobodyElseWaiting) {
+  for (int i = 0; i < kPartitions; ++i) cluster.move_leader({Topic::events, Partition(i)}, 3);
+  cluster.move_leader(kInbound, 1);
+  KafkaEventLogOptions options = quick();
+  options.read_timeout = milliseconds(60'000);
+  open(std::move(options));
+  Appends appends(*fixture, kInbound);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  cluster.freeze(3);
+  const auto of_frozen = std::make_shared<std::atomic<int>>(0);
+  const auto of_healthy = std::make_shared<std::atomic<int>>(0);
+  fixture->run_on(1, [&] {
+    for (int i = 0; i < kPartitions; ++i)
+      fixture->log().ask_bounds({Topic::events, Partition(i)}, fixture->executor(1),
+                                [of_frozen](const Result<LogBounds>&) { ++*of_frozen; });
+    fixture->log().ask_bounds(kInbound, fixture->executor(1),
+                              [of_healthy](const Result<LogBounds>& found) {
+                                if (found) ++*of_healthy;
+                              });
+  });
+  EXPECT_TRUE(fixture->wait_until([&] { return *of_healthy + *of_frozen > 0; }));
+  EXPECT_EQ(*of_healthy, 1);
+  EXPECT_EQ(*of_frozen, 0);
 }
 
 // A broker that has just started, or just got a partition, says so for a moment.
