@@ -17,8 +17,9 @@
 namespace signalbox::event_store {
 namespace {
 
-// How long acquire() waits for who only looks at the lock (lock_holder).
-constexpr std::chrono::milliseconds kLookMax{50};
+// How long acquire() waits for who only looks at the lock (lock_holder), and may be stopped by the
+// system while he does.
+constexpr std::chrono::milliseconds kLookMax{500};
 constexpr std::chrono::milliseconds kTryAgain{5};
 
 bool try_lock(int descriptor) {
@@ -73,19 +74,17 @@ std::optional<bool> has_open(pid_t process, const struct stat& wanted) {
 }
 
 // The kernel's list leaves out who is in another pid namespace, a container say; the lock does not.
+// One that may not be looked at belongs to somebody.
 bool is_held(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return false;
+  if (descriptor < 0) return errno == EACCES;
   const bool is_free = flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK;
   close(descriptor);
   return !is_free;
 }
 
-}  // namespace
-
-std::optional<pid_t> lock_holder(const std::string& dir) {
-  struct stat file {};
-  if (::stat((dir + "/lock").c_str(), &file) != 0) return std::nullopt;
+// Of those in the kernel's list, as lock_holder() tells it.
+std::optional<pid_t> listed_holder(const struct stat& file) {
   // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2097 0 EOF`; the device may be another one than stat's,
   // so that of another file system with the same number is told by what the process has open.
   const std::string inode = ':' + std::to_string(file.st_ino);
@@ -99,7 +98,19 @@ std::optional<pid_t> lock_holder(const std::string& dir) {
     if (holder <= 0) return 0;
     if (has_open(holder, file).value_or(true)) return holder;
   }
-  return is_held(dir + "/lock") ? std::optional<pid_t>(0) : std::nullopt;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<pid_t> lock_holder(const std::string& dir) {
+  const std::string path = dir + "/lock";
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return std::nullopt;
+  if (const auto listed = listed_holder(file)) return listed;
+  if (!is_held(path)) return std::nullopt;
+  // Who took it since the list was read is in it now.
+  return listed_holder(file).value_or(0);
 }
 
 DataLock::~DataLock() {

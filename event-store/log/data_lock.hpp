@@ -26,8 +26,9 @@ class DataLock {
 };
 
 // The process that writes in this directory, by its number here. nullopt: nobody. 0: somebody this
-// process may not see, such as one in another pid namespace. Nothing is written to find out; where
-// the kernel's list names nobody, the lock is held shared for a moment, which acquire() sits out.
+// process may not see, such as one in another pid namespace, or whose lock it may not open. Nothing
+// is written to find out; where the kernel's list names nobody, the lock is held shared for a
+// moment, which acquire() sits out.
 [[nodiscard]] std::optional<pid_t> lock_holder(const std::string& dir);
 
 }  // namespace signalbox::event_store

@@ -1,7 +1,9 @@
 // What only the embedded log does: its directory, its file, its limits, retention.
 #include "event-store/log/sqlite_event_log.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "event-store/log/data_lock.hpp"
 #include "tests/log/conformance_support.hpp"
 #include "tests/log/sqlite_file.hpp"
 #include "tests/log/sqlite_fixture.hpp"
@@ -31,6 +34,46 @@ std::vector<NewRecord> numbered(int count) {
   std::vector<NewRecord> records;
   for (int i = 0; i < count; ++i) records.push_back(make_record("anna", std::to_string(i)));
   return records;
+}
+
+// A doctor that the system stopped while he looked made a service refuse to start.
+TEST(DataLock, IsTakenAlthoughSomebodyLooksAtItForLonger) {
+  SqliteFixture fixture;
+  fixture.close();
+  const std::string path = fixture.directory() + "/lock";
+  bool is_taken = false;
+  // Again where this machine let neither of the two run in time.
+  for (int round = 0; round < 20 && !is_taken; ++round) {
+    const int looking = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::flock(looking, LOCK_SH), 0);
+    std::thread doctor([looking] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(150));
+      ::close(looking);
+    });
+    is_taken = DataLock::acquire(fixture.directory()).has_value();
+    doctor.join();
+  }
+  EXPECT_TRUE(is_taken);
+}
+
+TEST(DataLock, NamesItsHolderAndCountsAsHeldWhereItMayNotBeOpened) {
+  SqliteFixture fixture;
+  EXPECT_EQ(lock_holder(fixture.directory()), getpid());
+  fixture.close();
+  EXPECT_EQ(lock_holder(fixture.directory()), std::nullopt);
+  const std::string path = fixture.directory() + "/lock";
+  std::filesystem::permissions(path, std::filesystem::perms::none);
+  std::filesystem::permissions(fixture.directory(), std::filesystem::perms(0755));
+  // Nothing is closed to root.
+  const bool is_root = geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  const auto holder = lock_holder(fixture.directory());
+  if (is_root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  EXPECT_EQ(holder, 0);
 }
 
 TEST(SqliteEventLog, ANewLogHasTwelvePartitionsAndPrivateFiles) {
