@@ -43,7 +43,8 @@ LagWatch::LagWatch(event_store::EventLog& log, const Clock& clock, RoleThread& t
       owned_(
           family(registry, "signalbox_partition_owned", "1 for each partition this process holds")),
       lags_(family(registry, "signalbox_partition_lag_records",
-                   "Records in the log that were not taken; absent where it is not known")) {
+                   "Records in the log that were not taken; absent where it is not known")),
+      answered_at_(clock.monotonic()) {
   thread_.post([this] { look(); });
 }
 
@@ -63,6 +64,11 @@ std::optional<std::int64_t> LagWatch::lag(const TopicPartition& at,
   return std::max<std::int64_t>(0, bounds.end.value() - std::max(*next, bounds.first).value());
 }
 
+std::chrono::milliseconds LagWatch::silence() const {
+  const std::lock_guard lock(mutex_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - answered_at_);
+}
+
 void LagWatch::look() {
   if (stopping_) return;
   ask_bounds();
@@ -70,10 +76,17 @@ void LagWatch::look() {
   timer_ = thread_.call_at(clock_.monotonic() + options_.interval, [this] { look(); });
 }
 
-void LagWatch::ask_bounds() {
+std::vector<TopicPartition> LagWatch::places() const {
   std::vector<TopicPartition> places;
   for (const Part& part : parts_)
     for (const auto& [partition, place] : part.places()) places.push_back({part.topic, partition});
+  if (!places.empty()) return places;
+  const auto partitions = static_cast<std::size_t>(log_.describe().partitions);
+  return {{Topic::events, Partition(static_cast<std::int32_t>(asked_first_ % partitions))}};
+}
+
+void LagWatch::ask_bounds() {
+  const std::vector<TopicPartition> places = this->places();
   const MonotonicTime until = clock_.monotonic() + options_.round;
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (stopping_ || clock_.monotonic() >= until) return;
@@ -81,7 +94,8 @@ void LagWatch::ask_bounds() {
     const auto bounds = log_.bounds(at);
     if (!bounds) continue;
     const std::lock_guard lock(mutex_);
-    bounds_.insert_or_assign(at, Bounds{*bounds, clock_.monotonic()});
+    answered_at_ = clock_.monotonic();
+    bounds_.insert_or_assign(at, Bounds{*bounds, answered_at_});
   }
 }
 

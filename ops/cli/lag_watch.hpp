@@ -1,10 +1,11 @@
 // LagWatch: how many records the parts of a process are behind, per partition: what is in the log
 // and they have not taken. It asks every few seconds where the partitions begin and end that they
 // were given, on a thread of its own, which may block; what nobody says in time is unknown, and
-// told so. Threads: made and destroyed by the wiring, outside of `thread`; lag() on any. Lifetime:
-// log, clock, thread, registry and what the parts look at outlive it; its end waits for the
-// question under way, at most as long as the log waits for a broker. Memory: a number per
-// partition.
+// told so. Where no part was given any it asks about one partition of events after the other, so
+// that silence() says whether the log answers at all. Threads: made and destroyed by the wiring,
+// outside of `thread`; lag() and silence() on any. Lifetime: log, clock, thread, registry and what
+// the parts look at outlive it; its end waits for the question under way, at most as long as the
+// log waits for a broker. Memory: a number per partition.
 #pragma once
 
 #include <prometheus/family.h>
@@ -53,6 +54,9 @@ class LagWatch {
   // Of who takes `next` as its next record there, without what retention took; nullopt: unknown.
   [[nodiscard]] std::optional<std::int64_t> lag(const TopicPartition& at,
                                                 std::optional<Offset> next) const;
+  // For how long nothing has been answered, at most `interval` more than for how long nobody was
+  // there to answer.
+  [[nodiscard]] std::chrono::milliseconds silence() const;
 
  private:
   struct Bounds {
@@ -60,6 +64,7 @@ class LagWatch {
     MonotonicTime asked_at;
   };
   void look();
+  [[nodiscard]] std::vector<TopicPartition> places() const;
   void ask_bounds();
   void show();
 
@@ -77,6 +82,7 @@ class LagWatch {
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;
   std::map<TopicPartition, Bounds> bounds_;  // guarded by mutex_
+  MonotonicTime answered_at_;                // the same
 };
 
 }  // namespace signalbox::cli

@@ -13,6 +13,8 @@ namespace signalbox::cli {
 namespace {
 
 constexpr std::chrono::seconds kHousekeeping{1};
+// Then nobody should count on the log: two rounds of questions and what one may take (10 s).
+constexpr std::chrono::seconds kSilence{15};
 constexpr std::chrono::milliseconds kSnapshotsLook{10};
 // For the router to say that its grace, of the same length, is over.
 constexpr std::chrono::milliseconds kReleaseMargin{500};
@@ -61,7 +63,8 @@ void Service::Parts::watch_lags() {
                          places.emplace(partition, LagWatch::Place{true, next});
                        return places;
                      }});
-  if (!parts.empty()) lags.emplace(log->log(), clock, lag_thread, registry, std::move(parts));
+  if (!parts.empty() || log->embedded() == nullptr)
+    lags.emplace(log->log(), clock, lag_thread, registry, std::move(parts));
 }
 
 void Service::Parts::keep_house() {
@@ -76,6 +79,10 @@ void Service::Parts::keep_house() {
 
 std::vector<std::string> Service::Parts::not_ready() const {
   std::vector<std::string> reasons = log->not_ready();
+  if (const auto silent = lags ? lags->silence() : std::chrono::milliseconds(0); silent >= kSilence)
+    reasons.push_back("log: no broker has answered for " +
+                      std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
+                      " s");
   if (router)
     for (std::string& reason : router->not_ready()) reasons.push_back(std::move(reason));
   if (archive && !roles.gateway)

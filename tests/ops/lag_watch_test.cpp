@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "ops/cli/system_clock.hpp"
@@ -86,6 +87,19 @@ TEST_F(LagOfAPart, IsNotOwnedWhileAnotherProcessHoldsIt) {
   EXPECT_EQ(lag(), 1);
   give({});
   EXPECT_TRUE(eventually([&] { return lag() == std::nullopt; })) << "it was given away";
+}
+
+TEST_F(LagOfAPart, SilenceOfTheLogIsKnownToWhoWasGivenNothing) {
+  std::atomic<bool> is_away = false;
+  log_.set_outage([&](const TopicPartition&, SimulatedEventLog::Asked) {
+    return is_away ? std::optional(Error{Errc::log_unavailable, "away", {}}) : std::nullopt;
+  });
+  watch({});
+  is_away = true;
+  EXPECT_TRUE(eventually([&] { return watch_->silence() > milliseconds(200); }));
+  is_away = false;
+  EXPECT_TRUE(eventually([&] { return watch_->silence() < milliseconds(200); }));
+  watch_.reset();
 }
 
 }  // namespace
