@@ -80,6 +80,22 @@ def named_files(text):
             yield found[1].rstrip("/")
 
 
+def linked_files(name, text):
+    """(target, path from the root) of what a paper links or shows as a picture, but for addresses."""
+    outside = re.sub(r"^\s*```.*?^\s*```\s*$|`[^`]*`", "", text, flags=re.DOTALL | re.MULTILINE)
+    for found in re.finditer(r"\]\(\s*<?([^)\s>#]+)", outside):
+        if not re.match(r"[a-z][a-z+.-]*:", found[1]):
+            yield found[1], ROOT / pathlib.PurePosixPath(name).parent / found[1]
+
+
+def is_shown(path):
+    """A file or folder that is there; a .png only if it is a PNG, whole to its end."""
+    if path.suffix != ".png":
+        return path.exists()
+    content = path.read_bytes() if path.is_file() else b""
+    return content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+
+
 def is_there(name):
     """A path from the root; a bare name may be anywhere, as a neighbour of one named before."""
     if next(ROOT.glob(name), None) or "/" in name:

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from papers import (COMMAND, ROOT, blocks, commands_outside, inline_commands, is_there,
-                    named_files, papers)
+from papers import (COMMAND, ROOT, blocks, commands_outside, inline_commands, is_shown,
+                    is_there, linked_files, named_files, papers)
 from sandbox import Sandbox
 
 # (paper, first line of the block) -> why it is not run.
@@ -144,6 +144,13 @@ def test_the_files_that_a_paper_names_are_there():
             if not is_there(path)] == []
 
 
+def test_the_files_that_a_paper_links_and_the_pictures_it_shows_are_there():
+    linked = [(name, *found) for name, text in PAPERS.items() for found in linked_files(name, text)]
+    assert {"ops/pictures/chat.png", "ops/pictures/audit.png"} <= {target for name, target, _ in linked
+                                                                  if name == "README.md"}
+    assert [f"{name}: {target}" for name, target, path in linked if not is_shown(path)] == []
+
+
 # ---- the rules above, broken once each
 
 def test_a_command_outside_a_block_is_seen():
@@ -158,6 +165,19 @@ def test_names_of_files_are_found():
     assert list(named_files(text)) == ["ops/b.*", "c.hpp", "ops/watch"]
     assert is_there("ops/watch") and is_there("judge.hpp") and not is_there("ops/b.*")
     assert not is_there("no_such_file.hpp")
+
+
+def test_links_and_pictures_are_found(tmp_path):
+    text = ("![a\npicture](p/a.png) [b](../b.md#c) [d](https://e.test/f) [g](#h) `[](i)(j)`\n"
+            "```cpp\n[](int k) {}\n```\n[l](m \"n\")\n")
+    assert list(linked_files("ops/o.md", text)) == [
+        ("p/a.png", ROOT / "ops/p/a.png"), ("../b.md", ROOT / "ops/../b.md"), ("m", ROOT / "ops/m")]
+    picture = (ROOT / "ops/pictures/chat.png").read_bytes()
+    for name, content in {"cut": picture[:-1], "empty": b"", "text": b"version https://git-lfs"}.items():
+        (tmp_path / f"{name}.png").write_bytes(content)
+        assert not is_shown(tmp_path / f"{name}.png"), name
+    assert not is_shown(tmp_path / "none.png") and not is_shown(tmp_path / "none.md")
+    assert is_shown(ROOT / "ops/pictures/chat.png")
 
 
 def test_blocks_are_found_with_their_lines():
