@@ -203,6 +203,7 @@ class Chat {
   }
 
   async #load_threads() {
+    this.#fault('');
     try {
       const page = await this.client.threads(this.#more_threads?.next ? {next: this.#more_threads.next} : {limit: 50});
       this.#more_threads = page;
@@ -212,9 +213,12 @@ class Chat {
         if (newest_seq > thread.newest_seq) Object.assign(thread, {time, newest_seq});
       }
       $('more_threads').hidden = !page.next;
+      set_text($('more_threads'), 'Show more');
       this.#touch();
     } catch ({message}) {
       this.#fault(`Your conversations could not be listed: ${message}`);
+      $('more_threads').hidden = false;
+      set_text($('more_threads'), 'Try again');
     }
   }
 

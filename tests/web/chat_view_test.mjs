@@ -349,3 +349,19 @@ test('history that cannot be had is said, and asked for again', async (t) => {
   await page.waitForSelector('#empty', {state: 'visible'});
   assert.equal(await page.isVisible('#history_fault'), false);
 });
+
+test('conversations that cannot be listed are said, and asked for again by a button', async (t) => {
+  await make_history(service, 'listed', 't-listed', 1);
+  const page = await open_page(await context_of(t, browser), service.address);
+  t.after(() => assert.deepEqual(page.faults, []));
+  let refuse = true;
+  await page.route('**/v1/threads**', (route) => (refuse
+    ? route.fulfill({status: 503, json: {error: {code: 'overloaded', message: 'too many ask'}}}) : route.continue()));
+  await sign_in(page, 'listed');
+  await page.waitForSelector('#composer_fault:text-is("Your conversations could not be listed: too many ask")');
+  refuse = false;
+  await page.click('#more_threads:text-is("Try again")');
+  await page.waitForSelector('#thread_list button:has-text("what is 0 + 1?")');
+  await page.waitForSelector('#more_threads', {state: 'hidden'});
+  assert.equal(await page.textContent('#composer_fault'), '');
+});
