@@ -315,9 +315,17 @@ export function instant_of(text) {
   return Number.isNaN(at.getTime()) ? given : at.toISOString().replace('Z', '000Z');
 }
 
-/** A moment as a field of day and time has it, here. @param {string | undefined} time */
+/** A moment as a field of day and time has it, here, to the millisecond. @param {string | undefined} time */
 export function field_of(time) {
   const at = new Date(time ?? '');
   if (Number.isNaN(at.getTime())) return '';
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 23);
 }
+
+/**
+ * What such a field stands for: where it still shows the moment that was put there, that one, since a
+ * field has no microseconds and does not know one hour of two where clocks were set back.
+ * @param {string} text @param {string | undefined} put
+ */
+export const instant_of_field = (text, put) =>
+  (put && text && field_of(put) === field_of(instant_of(text)) ? put : instant_of(text));

@@ -53,6 +53,13 @@ export class StateView {
     const answer = await new Attempt(this.desk, signal).to('This state could not be read', () => this.desk.api.get(path, signal));
     if (signal.aborted) return;
     this.seq = answer?.at.seq;
+    const is_beyond = answer && /^\d+$/.test(place.at ?? '') && Number(place.at) > (answer.at.seq ?? 0);
+    if (is_beyond) { // what is shown is the newest: steps go on from there
+      this.at.value = String(answer.at.seq ?? 0);
+      this.#place = {...place, at: this.at.value};
+      this.desk.note(this.#place);
+      this.desk.fault(`There is no event ${place.at} yet; this is the newest.`);
+    }
     this.#answer.replaceChildren(...(!answer ? [] : answer.to
       ? [...differences(answer.differences ?? [], answer.at, answer.to), ...folded('All that was known before', answer.at),
         ...folded('All that was known after', answer.to)]

@@ -5,7 +5,7 @@
  */
 /** @import {AuditEvent, EventPage, Place} from './audit_api.js' */
 /** @import {Desk} from './audit_parts.js' */
-import {address_of, clock_text, day_text, field_of, gist_of, instant_of, kFilters, kTypes, words_of} from './audit_api.js';
+import {address_of, clock_text, day_text, field_of, gist_of, instant_of_field, kFilters, kTypes, words_of} from './audit_api.js';
 import {Attempt, Growing, clock, data_parts, facts, field, go_by_arrows, kind, link} from './audit_parts.js';
 import {element, plain, say, set_text} from './signalbox_page.js';
 
@@ -79,7 +79,7 @@ export class Timeline {
 
   #filter_form() {
     const text = {autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false'};
-    const moment = {type: 'datetime-local', step: 1};
+    const moment = {type: 'datetime-local', step: 0.001};
     const types = element('select', {name: 'type'}, element('option', {value: ''}, 'all'),
       ...kTypes.map((type) => element('option', {value: type}, words_of(type))));
     const form = element('form', {class: 'filters', 'aria-label': 'Filters'},
@@ -91,7 +91,7 @@ export class Timeline {
     form.addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
       event.preventDefault();
       const given = Object.fromEntries(kFilters.map((name) => [name, form.elements.namedItem(name).value.trim()]));
-      this.#go({...given, from: instant_of(given.from), to: instant_of(given.to)});
+      this.#go({...given, from: instant_of_field(given.from, this.#place.from), to: instant_of_field(given.to, this.#place.to)});
     });
     return element('details', {class: 'filter-box'}, element('summary', {}, 'Filters'), form);
   }

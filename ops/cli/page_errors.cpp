@@ -78,6 +78,7 @@ constexpr std::array kRows{
     PageErrorRow{"These events could not be read", kLook},
     PageErrorRow{"Newer events could not be read", kLook},
     PageErrorRow{"There is no event … among these.", "take a filter away, or another seq"},
+    PageErrorRow{"There is no event … yet; this is the newest.", "look again when there is more"},
     // signalbox.js, for those who write a client with it
     PageErrorRow{"url must be ws: or wss:", kProgram},
     PageErrorRow{"no global WebSocket: pass options.WebSocket", kProgram},

@@ -255,7 +255,19 @@ test('time filters, in the time of the one who looks', async (t) => {
   assert.equal((await rows(page)).length, times.filter((time) => time >= from).length);
   await page.click('.filter-box > summary');
   const hour = await page.inputValue('[name=from]');
-  assert.equal(new Date(`${hour}+09:00`).getTime(), Math.floor(Date.parse(from) / 1000) * 1000);
+  assert.equal(new Date(`${hour}+09:00`).getTime(), Date.parse(from));
+
+  // What nobody changed stays as it was, to the microsecond; what somebody wrote is of his place.
+  const wanted = () => new URLSearchParams(new URL(page.url()).hash.slice(1));
+  await page.fill('[name=to]', '2099-12-31T09:00:01.512');
+  await page.click('.filters button:has-text("Filter")');
+  await until(() => wanted().get('to') === '2099-12-31T00:00:01.512000Z', async () => `filter; ${page.url()}`);
+  assert.equal(wanted().get('from'), from);
+  await rows_that(page, ({length}) => length === times.filter((time) => time >= from).length, 'from then on');
+  await page.fill('[name=to]', '');
+  await page.click('.filters button:has-text("Filter")');
+  await until(() => !wanted().has('to'), async () => `no filter; ${page.url()}`);
+  assert.equal(wanted().get('from'), from);
 });
 
 test('hostile words are text, wherever they stand', async (t) => {
@@ -338,6 +350,24 @@ test('what was known at an instant, and what is different at another one', async
   await page.fill('[name=with]', '');
   await page.keyboard.press('Enter');
   await page.waitForSelector('#fault:has-text("must be a seq like 17 or a time like")');
+});
+
+test('one event later than the newest is the newest, however often somebody asks', async (t) => {
+  const page = await auditor(t, {user: 'anton', tab: 'state'});
+  await page.waitForSelector('.answer h2:has-text("After event")');
+  const newest = Number(/After event (\d+),/.exec(await page.textContent('.answer h2'))[1]);
+  const asked = () => page.requests.filter((url) => url.endsWith(`/state?at=${newest + 1}`)).length;
+  for (let i = 1; i <= 3; i++) {
+    await page.click('text=One event later');
+    await until(() => asked() === i, () => `look ${i} for a later event; ${page.requests.slice(-5)}`);
+    await page.waitForSelector(`#fault:text-is("There is no event ${newest + 1} yet; this is the newest.")`);
+    await page.waitForSelector(`.answer h2:has-text("After event ${newest},")`);
+    assert.equal(await page.inputValue('[name=at]'), String(newest));
+    assert.equal(new URL(page.url()).hash, place({user: 'anton', tab: 'state', at: newest}));
+  }
+  await page.click('text=One event earlier');
+  await page.waitForSelector(`.answer h2:has-text("After event ${newest - 1},")`);
+  assert.equal(await fault(page), '');
 });
 
 test('an export is saved, and verifies with nothing but the file and the key', async (t) => {
