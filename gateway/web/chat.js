@@ -64,6 +64,7 @@ class Chat {
   constructor(who) {
     this.who = who;
     this.unsent = new Unsent(who.user_id);
+    this.drafts = `signalbox.draft/${encodeURIComponent(who.user_id)}/`;
     this.client = new SignalboxClient({url: new URL('/ws', location.href).href.replace(/^http/, 'ws'),
       token: (why) => this.#token(why)});
     this.client.on('state', (change) => this.#show_state(change));
@@ -112,7 +113,10 @@ class Chat {
     $('examples').replaceChildren(...kExamples.map((text) =>
       element('button', {type: 'button', class: 'small', onclick: () => this.#say(this.#current.id, text)}, text)));
     const on = (id, type, listener) => $(id).addEventListener(type, listener);
-    on('sign_out', 'click', () => session.leave());
+    on('sign_out', 'click', () => {
+      for (const key of Object.keys(sessionStorage)) if (key.startsWith(this.drafts)) sessionStorage.removeItem(key);
+      session.leave();
+    });
     on('try_now', 'click', () => (this.client.state === 'stopped' ? this.client.connect() : this.client.wake()));
     on('new_thread', 'click', () => this.#open(`t-${new_message_id().slice(2)}`));
     on('more_threads', 'click', () => this.#load_threads());
@@ -331,7 +335,7 @@ class Chat {
 
   #keep_draft() {
     const {value} = $('message');
-    const key = `signalbox.draft/${this.#current.id}`;
+    const key = this.drafts + this.#current.id;
     if (value) sessionStorage.setItem(key, value);
     else sessionStorage.removeItem(key);
     $('send').disabled = value.trim() === '';
@@ -351,7 +355,7 @@ class Chat {
       if (other !== thread && other.turns.every(({state}) => kTerminal.has(state))) other.forget();
     history[before ? 'pushState' : 'replaceState'](null, '', `#${encodeURIComponent(id)}`);
     $('turns').replaceChildren(thread.list);
-    $('message').value = sessionStorage.getItem(`signalbox.draft/${id}`) ?? '';
+    $('message').value = sessionStorage.getItem(this.drafts + id) ?? '';
     this.#keep_draft();
     this.#fault('');
     this.#menu(false);

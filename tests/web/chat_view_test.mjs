@@ -336,6 +336,33 @@ test('a pasted token that ends leads back to signing in; the words that were not
   assert.equal(await page.inputValue('#message'), 'half a thought');
 });
 
+test('words that were not sent are seen by nobody else who signs in here, and are gone once their writer signs out', async (t) => {
+  const page = await device(t, 'writer');
+  const signed_out = async (leave) => {
+    await leave();
+    await page.waitForSelector('#sign_in_form');
+  };
+  const token_ends = () => page.evaluate(() => {
+    for (const store of [sessionStorage, localStorage]) store.removeItem('signalbox.session');
+    location.reload();
+  });
+  const {hash} = new URL(page.url());
+  await page.fill('#message', 'for my eyes only');
+  await signed_out(token_ends);
+  await sign_in(page, 'reader');
+  assert.equal(new URL(page.url()).hash, hash);
+  assert.equal(await page.inputValue('#message'), '');
+  await signed_out(token_ends);
+  await sign_in(page, 'writer');
+  assert.equal(await page.inputValue('#message'), 'for my eyes only');
+  await signed_out(() => page.click('#sign_out'));
+  assert.deepEqual(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => /draft/.test(key))), []);
+  await sign_in(page, 'writer');
+  await page.evaluate((to) => { location.hash = to; }, hash);
+  await page.waitForFunction((to) => location.hash === to && document.activeElement.id === 'message', hash);
+  assert.equal(await page.inputValue('#message'), '');
+});
+
 test('history that cannot be had is said, and asked for again', async (t) => {
   const {page} = await played_page(t);
   let refuse = true;
