@@ -1,5 +1,5 @@
 /**
- * The types of signalbox.js, for editors and checkers; no page loads this file.
+ * The types of signalbox.js and signalbox_run.js, for editors and checkers; no page loads this file.
  * @module signalbox_types
  */
 /** @import {SignalboxError} from './signalbox.js' */
@@ -139,5 +139,42 @@
  * @property {(address: URL, init: any) => Promise<any>} [fetch]  default: the global one
  * @property {Timers} [timers]
  * @property {() => number} [random]  in [0, 1)
+ */
+/**
+ * A thing the agent did. `key` is the seq it began at; `time` and `ended` are of its events.
+ * @typedef {object} Step
+ * @property {number} key
+ * @property {'thinking' | 'model' | 'resumed' | 'tool'} kind
+ * @property {string} time
+ * @property {string} [text]  of `thinking`
+ * @property {string} [call_id]
+ * @property {string} [name]  of the tool or model
+ * @property {any} [arguments]
+ * @property {any} [result]
+ * @property {{code: string, message: string}} [error]
+ * @property {boolean} [done]
+ * @property {string} [ended]
+ */
+/**
+ * `over`: it needs no answer any more; `refused`: code of the newest answer that was not taken.
+ * @typedef {{request_id: string, prompt: string, schema: any, expires: string, answer?: any,
+ *   over?: boolean, refused?: string}} Question
+ */
+/**
+ * `code`, `message`, `reason`: of the end. `time` is of the message; `started`, `newest` of the run.
+ * @typedef {object} RunView
+ * @property {'sent'|'queued'|'running'|'asking'|'done'|'failed'|'cancelled'|'rejected'} state
+ * @property {Step[]} steps
+ * @property {Map<string, Question>} questions
+ * @property {string} [content]
+ * @property {string} [agent]
+ * @property {string} [answer]
+ * @property {boolean} [cancelling]
+ * @property {string} [code]
+ * @property {string} [message]
+ * @property {string} [reason]
+ * @property {string} [time]
+ * @property {string} [started]
+ * @property {string} [newest]
  */
 export {};
