@@ -4,7 +4,7 @@
  * @module chat
  */
 import {SignalboxClient, SignalboxError, new_message_id} from './signalbox.js';
-import {$, Session, Unsent, arrange, dev_token, element, moment, offer_theme, plain, say, set_text, show_sign_in}
+import {$, Session, Unsent, arrange, dev_token, element, moment, of_tab, offer_theme, plain, say, set_text, show_sign_in}
   from './signalbox_page.js';
 import {Thread, kTerminal} from './signalbox_turn.js';
 
@@ -15,6 +15,7 @@ const kTitleMax = 200;
 const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
+const kUnkept = 'The browser keeps no data: this message is lost if you close the page before it is sent.';
 const session = new Session('signalbox.session', '/');
 
 // ---- the page
@@ -114,7 +115,7 @@ class Chat {
       element('button', {type: 'button', class: 'small', onclick: () => this.#say(this.#current.id, text)}, text)));
     const on = (id, type, listener) => $(id).addEventListener(type, listener);
     on('sign_out', 'click', () => {
-      for (const key of Object.keys(sessionStorage)) if (key.startsWith(this.drafts)) sessionStorage.removeItem(key);
+      for (const key of of_tab.keys(this.drafts)) of_tab.drop(key);
       session.leave();
     });
     on('try_now', 'click', () => (this.client.state === 'stopped' ? this.client.connect() : this.client.wake()));
@@ -267,7 +268,7 @@ class Chat {
     this.#follow = true;
     const message = {message_id: new_message_id(), thread_id, content, agent, at: new Date().toISOString(),
       window: this.#name};
-    this.unsent.put(message);
+    if (!this.unsent.put(message)) this.#fault(kUnkept);
     this.#send(message);
     this.#show_unsent();
     $('message').focus();
@@ -330,14 +331,15 @@ class Chat {
       turn.local = message;
       this.#touch(turn);
     }
+    if (!waiting.size && $('composer_fault').textContent === kUnkept) this.#fault('');
     this.#touch();
   }
 
   #keep_draft() {
     const {value} = $('message');
     const key = this.drafts + this.#current.id;
-    if (value) sessionStorage.setItem(key, value);
-    else sessionStorage.removeItem(key);
+    if (value) of_tab.set(key, value);
+    else of_tab.drop(key);
     $('send').disabled = value.trim() === '';
   }
 
@@ -355,7 +357,7 @@ class Chat {
       if (other !== thread && other.turns.every(({state}) => kTerminal.has(state))) other.forget();
     history[before ? 'pushState' : 'replaceState'](null, '', `#${encodeURIComponent(id)}`);
     $('turns').replaceChildren(thread.list);
-    $('message').value = sessionStorage.getItem(this.drafts + id) ?? '';
+    $('message').value = of_tab.get(this.drafts + id) ?? '';
     this.#keep_draft();
     this.#fault('');
     this.#menu(false);

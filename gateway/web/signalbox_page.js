@@ -89,10 +89,10 @@ export function offer_theme(button) {
     document.documentElement.dataset.theme = kind;
     button.textContent = `Theme: ${kind}`;
   };
-  show(kinds.find((kind) => kind === localStorage.getItem('signalbox.theme')) ?? 'system');
+  show(kinds.find((kind) => kind === of_browser.get('signalbox.theme')) ?? 'system');
   button.addEventListener('click', () => {
     const kind = kinds[(kinds.indexOf(document.documentElement.dataset.theme ?? '') + 1) % kinds.length];
-    localStorage.setItem('signalbox.theme', kind);
+    of_browser.set('signalbox.theme', kind);
     show(kind);
   });
 }
@@ -113,33 +113,56 @@ export function say(text) {
 
 // ---- what is kept in the browser
 
+/** A store of the browser; what it has no room for, or all where it is forbidden, is kept as long as the page is open. */
+class Store {
+  /** @type {any} */ #kept;
+  /** @type {Map<string, string>} */ #unkept = new Map();
+
+  /** @param {'localStorage' | 'sessionStorage'} name */
+  constructor(name) {
+    try {
+      this.#kept = window[name];
+    } catch {} // it is forbidden
+  }
+  /** @param {string} prefix */
+  keys(prefix) {
+    return [...new Set([...Object.keys(this.#kept ?? {}), ...this.#unkept.keys()])].filter((key) => key.startsWith(prefix));
+  }
+  /** @param {string} key @returns {string | null} */
+  get(key) { return this.#unkept.get(key) ?? this.#kept?.getItem(key) ?? null; }
+  /** @param {string} key @param {string} value @returns {boolean} whether the browser keeps it */
+  set(key, value) {
+    try {
+      this.#kept.setItem(key, value);
+      this.#unkept.delete(key);
+      return true;
+    } catch {
+      this.#unkept.set(key, value);
+      return false;
+    }
+  }
+  /** @param {string} key */
+  drop(key) {
+    this.#unkept.delete(key);
+    this.#kept?.removeItem(key);
+  }
+}
+export const of_browser = new Store('localStorage');
+export const of_tab = new Store('sessionStorage');
+
 /** Messages without an ack, of one user, over reloads and for all his tabs: a key each. */
 export class Unsent {
-  #unkept = new Map(); // what the browser had no room for
-
   /** @param {string} user_id */
   constructor(user_id) { this.prefix = `signalbox.unsent/${encodeURIComponent(user_id)}/`; }
 
-  /** @param {any} message */
-  put(message) {
-    try {
-      localStorage.setItem(this.prefix + message.message_id, JSON.stringify(message));
-    } catch {
-      this.#unkept.set(message.message_id, message);
-      say('The browser keeps no data: this message is lost if you close the page before it is sent.');
-    }
-  }
+  /** Whether it outlives the page. @param {any} message */
+  put(message) { return of_browser.set(this.prefix + message.message_id, JSON.stringify(message)); }
   /** @param {string} [message_id] */
-  drop(message_id) {
-    if (!message_id) return;
-    this.#unkept.delete(message_id);
-    localStorage.removeItem(this.prefix + message_id);
-  }
+  drop(message_id) { if (message_id) of_browser.drop(this.prefix + message_id); }
   /** @returns {any[]} */
   all() {
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
-    const kept = keys.map((key) => JSON.parse(localStorage.getItem(key) ?? 'null'));
-    return [...kept, ...this.#unkept.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
+    return of_browser.keys(this.prefix).map((key) => JSON.parse(of_browser.get(key) ?? 'null'))
+      .sort((a, b) => (a.at < b.at ? -1 : 1));
   }
 }
 
@@ -151,16 +174,15 @@ export class Session {
     this.home = home;
   }
   /** @returns {Who | null} */
-  get() { return JSON.parse(sessionStorage.getItem(this.key) ?? localStorage.getItem(this.key) ?? 'null'); }
+  get() { return JSON.parse(of_tab.get(this.key) ?? of_browser.get(this.key) ?? 'null'); }
   /** @param {Who} who */
   set(who) {
-    sessionStorage.setItem(this.key, JSON.stringify(who));
-    if (!who.token) localStorage.setItem(this.key, JSON.stringify(who));
+    for (const store of who.token ? [of_tab] : [of_tab, of_browser]) store.set(this.key, JSON.stringify(who));
   }
   /** Back to signing in; with a reason, which is said there, it goes on at this place. @param {string} [reason] */
   leave(reason) {
-    for (const store of [sessionStorage, localStorage]) store.removeItem(this.key);
-    sessionStorage.setItem('signalbox.fault', reason ?? '');
+    for (const store of [of_tab, of_browser]) store.drop(this.key);
+    of_tab.set('signalbox.fault', reason ?? '');
     if (reason) location.reload();
     else location.replace(this.home);
   }
@@ -222,8 +244,8 @@ export function show_sign_in(words, enter) {
   $('sign_in').hidden = false;
   $('other_way').hidden = !is_dev;
   $('other_way').addEventListener('click', () => show($('name_field').hidden));
-  set_text($('sign_in_fault'), sessionStorage.getItem('signalbox.fault') ?? '');
-  sessionStorage.removeItem('signalbox.fault');
+  set_text($('sign_in_fault'), of_tab.get('signalbox.fault') ?? '');
+  of_tab.drop('signalbox.fault');
   show(is_dev);
   $('sign_in_form').addEventListener('submit', async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

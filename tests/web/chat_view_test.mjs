@@ -211,7 +211,7 @@ async function played_page(t) {
       if (frame.type === 'authenticate') {
         played.send({type: 'connection_ready', user_id: 'asked', cursor: 'c0', heartbeat_seconds: 25, frame_bytes_max: 262144});
         played.send({type: 'caught_up', cursor: 'c0'});
-      } else {
+      } else if (!played.is_mute) {
         played.send({type: 'ack', id: frame.id, message_id: frame.message_id});
       }
     });
@@ -361,6 +361,57 @@ test('words that were not sent are seen by nobody else who signs in here, and ar
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForFunction((to) => location.hash === to && document.activeElement.id === 'message', hash);
   assert.equal(await page.inputValue('#message'), '');
+});
+
+test('a browser without room: what is lost with the page is said to all, and the page goes on', async (t) => {
+  const played = await played_page(t);
+  const {page, sent} = played;
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  await page.evaluate(() => {
+    Storage.prototype.setItem = () => { throw new DOMException('no room', 'QuotaExceededError'); };
+  });
+  played.is_mute = true;
+  await page.fill('#message', 'hello');
+  assert.equal(await page.isEnabled('#send'), true);
+  const {hash} = new URL(page.url());
+  await page.click('#new_thread');
+  assert.equal(await page.inputValue('#message'), '');
+  await page.evaluate((to) => { location.hash = to; }, hash);
+  await page.waitForFunction(() => document.getElementById('message').value === 'hello');
+  await page.click('#send');
+  const warning = '#composer_fault:text-is("The browser keeps no data: this message is lost if you close the page before it is sent.")';
+  await page.waitForSelector(warning, {state: 'visible'});
+  assert.ok((await page.locator(warning).boundingBox()).height > 10);
+  await page.waitForSelector('.turn[data-state="unsent"]');
+  assert.equal(await page.isEnabled('#send'), false);
+  const said = await until(() => sent.find(({type}) => type === 'user_message'), 'message');
+  assert.equal(said.content, 'hello');
+  played.send({type: 'ack', id: said.id, message_id: said.message_id, run_id: kUser.run_id});
+  await page.waitForSelector('#composer_fault:empty', {state: 'attached'}); // nothing can be lost any more
+  await page.click('#theme');
+  assert.deepEqual(faults, []);
+});
+
+test('a browser that forbids to keep anything: signing in, talking and signing out work all the same', async (t) => {
+  const context = await context_of(t, browser);
+  await context.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage'])
+      Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+  });
+  const page = await open_page(context, service.address);
+  await sign_in(page, 'forbidden');
+  assert.equal((await ask(page, 'what is 2 + 2?')).answer, '2 + 2 = 4');
+  await page.fill('#message', 'half a thought');
+  await page.click('#new_thread');
+  assert.equal(await page.inputValue('#message'), '');
+  await page.goBack();
+  await page.waitForFunction(() => document.getElementById('message').value === 'half a thought');
+  await page.click('#theme');
+  assert.equal(await page.textContent('#theme'), 'Theme: light');
+  await page.click('#sign_out');
+  await page.waitForSelector('#sign_in_form');
+  assert.deepEqual(page.faults, []);
 });
 
 test('history that cannot be had is said, and asked for again', async (t) => {
