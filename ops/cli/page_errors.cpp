@@ -19,7 +19,11 @@ constexpr std::array kRows{
     PageErrorRow{"the token ends soon and cannot be renewed here", "get a new token and sign in"},
     PageErrorRow{"the token is not of … but of …", "sign out, then in with the token you mean"},
     PageErrorRow{"This is no token", "paste all of it: three parts with points between"},
-    PageErrorRow{"it names no user", "get a token with a `sub`"},
+    PageErrorRow{"paste all of it, three parts with points between them",
+                 "paste all of it: the middle part says who you are"},
+    PageErrorRow{"it names no user. Ask for another one", "get a token with a `sub`"},
+    PageErrorRow{"something else answered for the service (…): try again",
+                 "try again; the operator: look at the proxy before the service"},
     PageErrorRow{"…. Ask for a new one, and sign in with it.", "get a new token and sign in"},
     // the connection
     PageErrorRow{"Not connected: …. What you write is kept and sent later.", kComesBack},

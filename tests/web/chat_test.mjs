@@ -292,9 +292,14 @@ test('hostile words are text: in messages, titles, steps and answers', async (t)
 test('a pasted token signs in; one that is not valid is refused with the reason', async (t) => {
   const page = await open_page(await context_of(t, browser), network.address);
   await page.click('#other_way');
-  await page.fill('#token', 'nonsense');
-  await page.keyboard.press('Enter');
-  await page.waitForSelector('#sign_in_fault:has-text("This is no token")');
+  const is_refused = async (token, why) => {
+    await page.fill('#token', token);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(`#sign_in_fault:text-is("This is no token: ${why}")`);
+  };
+  for (const torn of ['nonsense', 'a.?.c', 'a.eyJz.c', 'a.bnVsbA.c'])
+    await is_refused(torn, 'paste all of it, three parts with points between them');
+  await is_refused('a.e30.c', 'it names no user. Ask for another one');
   await page.fill('#token', service.token('pasted', -100));
   await page.keyboard.press('Enter');
   await page.waitForSelector('#sign_in_fault:has-text("You could not be signed in")');
@@ -307,4 +312,22 @@ test('a pasted token signs in; one that is not valid is refused with the reason'
   await page.click('#sign_out');
   await page.waitForSelector('#sign_in');
   assert.equal(await page.isVisible('#chat'), false);
+});
+
+test('signing in where a proxy answers for the service says so, in words', async (t) => {
+  const page = await open_page(await context_of(t, browser), network.address);
+  const answers = [[502, '<html>Bad Gateway</html>'], [200, '<html>Welcome</html>'], [503, '{"error":{"message":"too many ask"}}']];
+  await page.route('**/dev/token', (route) => {
+    const [status, body] = answers.shift() ?? [];
+    return body ? route.fulfill({status, body}) : route.continue();
+  });
+  await page.fill('#name', 'behind a proxy');
+  for (const why of ['something else answered for the service (502): try again',
+    'something else answered for the service (200): try again', 'too many ask']) {
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(`#sign_in_fault:text-is("You could not be signed in: ${why}")`);
+  }
+  await page.keyboard.press('Enter');
+  await is_live(page);
+  assert.deepEqual(page.faults, []);
 });
