@@ -507,3 +507,53 @@ test('a service that is killed is said to be, and what was asked comes once it i
   assert.equal(await fault(page), '');
   assert.equal(new URL(page.url()).hash, place({user: 'anton', tab: 'timeline'}));
 });
+
+// No timer ends a wait between tries here: only word that the device is online again does.
+test('a device that is offline says so, and what was asked comes when it is online again', async (t) => {
+  const context = await context_of(t, browser);
+  await context.addInitScript(() => {
+    const {setTimeout} = window;
+    window.setTimeout = (then, ms, ...more) => (ms >= 500 ? 0 : setTimeout(then, ms, ...more));
+  });
+  const page = await open_audit(context, service.address, {user: 'anna', tab: 'timeline'});
+  await sign_in_auditor(page);
+  await rows_that(page, ({length}) => length > 0, 'of anna');
+  await page.waitForSelector('#user_list a:has-text("anton")');
+  await context.setOffline(true);
+  await page.click('#user_list a:has-text("anton")');
+  await page.waitForSelector('#banner:has-text("The service cannot be reached. Trying again in")', {state: 'visible'});
+  assert.deepEqual(await rows(page), []);
+  await context.setOffline(false);
+  await rows_that(page, (shown) => shown.at(-1)?.gist === 'help', 'of anton');
+  await page.waitForSelector('#banner', {state: 'hidden'});
+  assert.equal(await fault(page), '');
+  assert.equal(new URL(page.url()).hash, place({user: 'anton', tab: 'timeline'}));
+  assert.deepEqual(page.faults, []);
+});
+
+test('two tabs of one auditor: signed in once, a place each, and one can be signed out', async (t) => {
+  const one = await open_audit(await context_of(t, browser), service.address, {user: 'anna', tab: 'timeline'});
+  await sign_in_auditor(one, 'two-tabs');
+  const of_anna = await rows_that(one, (shown) => shown.at(-1)?.seq === 1, 'of anna');
+  const two = await open_audit(one.context(), service.address, {user: 'anton', tab: 'timeline'});
+  const of_anton = await rows_that(two, (shown) => shown.at(-1)?.gist === 'help', 'of anton');
+  assert.equal(await two.textContent('#who'), 'two-tabs');
+  assert.equal(await two.isVisible('#sign_in'), false);
+  assert.deepEqual(await rows(one), of_anna);
+
+  await go(one, {user: 'anna', tab: 'runs'});
+  await one.waitForSelector('.run-row');
+  assert.equal(new URL(two.url()).hash, place({user: 'anton', tab: 'timeline'}));
+  assert.deepEqual(await rows(two), of_anton);
+  await two.click('#own_looks');
+  await rows_that(two, (shown) => ['anna', 'anton'].every((user) => shown.some(({gist}) => gist.startsWith(`${user}: the timeline`))),
+    'of what both looked at');
+
+  await one.click('#sign_out');
+  await one.waitForSelector('#sign_in', {state: 'visible'});
+  await go(two, {user: 'anna', tab: 'runs'});
+  await two.waitForSelector('.run-row');
+  await two.reload();
+  await two.waitForSelector('#sign_in', {state: 'visible'});
+  assert.deepEqual([...one.faults, ...two.faults], []);
+});
