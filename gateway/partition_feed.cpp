@@ -76,6 +76,12 @@ void PartitionFeed::on_caught_up(const Position& position) {
 
 void PartitionFeed::take_event(const event_store::JudgedRecord& judged, MonotonicTime now) {
   const RecordPtr& record = judged.record;
+  // The fold judges by epoch and ownerseq alone: whose it is only the key says.
+  if (!record->key || !is_opaque_id(*record->key)) {
+    spdlog::error("partition {} offset {}: the event names no user", partition_.value(),
+                  record->offset.value());
+    return parts_.metrics.history_damaged.Increment();
+  }
   thread_local std::vector<Header> headers;  // several are looked for
   record->headers.split_into(headers);
   const Seq seq = event_store::stated_seq(headers).value_or(Seq(0));

@@ -177,6 +177,28 @@ TEST(Feed, events_that_do_not_count_reach_nobody) {
   EXPECT_EQ(again.link->story(), (Story{"connection_ready", "event 2", "caught_up"}));
 }
 
+// Issue 6: one such record in `events` ended every gateway that read it.
+TEST(Feed, a_valid_event_that_names_no_user_reaches_nobody_and_the_rest_goes_on) {
+  GatewayWorld world;
+  world.state("ann");
+  world.settle();
+  auto client = world.connect("ann");
+  const auto put_of = [&](std::optional<std::string> key) {
+    NewRecord foreign = world.owner.event("zoe", Offset(0));
+    foreign.key = std::move(key);
+    world.put(std::move(foreign));
+  };
+  put_of(std::nullopt);
+  put_of("");
+  put_of("a\nb");
+  world.state("ann");
+  world.settle();
+  EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up", "event 2"}));
+  EXPECT_EQ(world.metrics.history_damaged.Value(), 3);
+  auto again = world.connect("ann", StreamFrom::start);
+  EXPECT_EQ(again.link->story(), (Story{"connection_ready"} + events(1, 2) + Story{"caught_up"}));
+}
+
 class FeedOlderThanWindow : public testing::TestWithParam<bool> {
  protected:
   static GatewayWorld::Setup setup() {
