@@ -7,6 +7,16 @@
 #include "event-store/model/assert.hpp"
 
 namespace signalbox::router {
+namespace {
+
+// The chain hash is over the seq and all that is hashed, but only as somebody states it.
+bool is_stated(const NewRecord& stated, const Record& valid) {
+  return valid.key == stated.key && valid.value == stated.value &&
+         valid.header("ce_id") == stated.headers.find("ce_id") &&
+         valid.header("ce_chainhash") == stated.headers.find("ce_chainhash");
+}
+
+}  // namespace
 
 OpenList::OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor,
                    Partition partition, OpenListOptions options,
@@ -55,8 +65,8 @@ void OpenList::note_reported(OwnerSeq owner_seq) {
   entry.since = clock_.monotonic();
 }
 
-Event OpenList::confirm(OwnerSeq owner_seq) {
-  SIGNALBOX_ASSERT(!entries_.empty() && entries_.front().event.owner_seq == owner_seq);
+std::optional<Event> OpenList::confirm(const Record& valid) {
+  if (entries_.empty() || !is_stated(entries_.front().record, valid)) return std::nullopt;
   Event event = std::move(entries_.front().event);
   entries_.pop_front();
   return event;

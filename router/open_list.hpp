@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "event-store/log/event_log.hpp"
 #include "event-store/model/event.hpp"
@@ -33,8 +34,9 @@ class OpenList {
   ~OpenList();
 
   void state(Event event, NewRecord record);
-  // The oldest one was read back as valid.
-  [[nodiscard]] Event confirm(OwnerSeq owner_seq);
+  // What was read back as valid, which the oldest one must be. None: it is not what was stated, so
+  // somebody else has written in this epoch, and what is in memory is not what the log says.
+  [[nodiscard]] std::optional<Event> confirm(const Record& valid);
   // One of them was read as a hole: an earlier append is missing.
   void on_hole() { doubt(); }
 

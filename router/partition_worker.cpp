@@ -191,8 +191,16 @@ void PartitionWorker::fold_one(const JudgedRecord& judged) {
 }
 
 void PartitionWorker::on_valid(const JudgedRecord& judged, const FoldState& before) {
-  if (term_ && judged.after.epoch == term_->epoch())
-    return term_->on_counted(*judged.record, before, fold_);
+  if (term_ && judged.after.epoch == term_->epoch()) {
+    if (term_->on_counted(*judged.record, before, fold_)) return;
+    // Contract 8: the owner checks what it reads back. Whose event that is, only a fold says that
+    // knows nothing of this term.
+    const Error foreign{Errc::unavailable,
+                        "a record that this owner has not stated stands in its epoch at offset " +
+                            std::to_string(judged.record->offset.value())};
+    spdlog::error("partition {}: {}", partition_.value(), foreign.message);
+    return begin_again(foreign);
+  }
   if (const auto folded = states_->fold(*judged.record, before, fold_); !folded) {
     if (!states_->texts_wanted().empty()) return ask_for_texts(before);
     return states_->must_ask() ? ask_for_snapshots(before) : stop(folded.error());

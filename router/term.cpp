@@ -254,8 +254,10 @@ void Term::resume_runs() {
 
 // ---- read back
 
-void Term::on_counted(const Record& record, const FoldState& before, const FoldState& after) {
-  const Event event = open_.confirm(after.position.owner_seq);
+bool Term::on_counted(const Record& record, const FoldState& before, const FoldState& after) {
+  const auto confirmed = open_.confirm(record);
+  if (!confirmed) return false;
+  const Event& event = *confirmed;
   states_.confirm(event, before, after, record.offset);
   ++counters_.events;
   ++records_since_checkpoint_;
@@ -269,6 +271,7 @@ void Term::on_counted(const Record& record, const FoldState& before, const FoldS
   }
   if (records_since_checkpoint_ >= options_.checkpoint_records) append_checkpoint({});
   pump();
+  return true;
 }
 
 // ---- keeping

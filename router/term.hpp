@@ -47,8 +47,10 @@ class Term {
   ~Term();
 
   [[nodiscard]] Epoch epoch() const { return takeover_.epoch; }
-  // An event of this term was read back as valid; the fold around it.
-  void on_counted(const Record& record, const FoldState& before, const FoldState& after);
+  // An event of this term's epoch was read back as valid; the fold around it. False: this term has
+  // not stated it, and must end.
+  [[nodiscard]] bool on_counted(const Record& record, const FoldState& before,
+                                const FoldState& after);
   // A checkpoint of this term was read back.
   void on_checkpoint(const PartitionCheckpoint& checkpoint);
   void on_hole() { open_.on_hole(); }

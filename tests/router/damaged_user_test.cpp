@@ -39,6 +39,17 @@ class DamagedUser : public OwnershipTest {
     if (!header.empty()) next.headers.set(header, value);
     return log_.put({Topic::events, kSimulatedPartition}, std::move(next));
   }
+  // What a foreign producer may write: the fold takes it for the owner's next event.
+  void puts_foreign(std::optional<std::string> key) {
+    event_store::Position position;
+    for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
+      static_cast<void>(event_store::fold(position, *record));
+    NewRecord foreign{std::move(key), {}, "{}"};
+    foreign.headers.set("ce_type", "dev.signalbox.agent_thinking");
+    foreign.headers.set("ce_ownerepoch", std::to_string(position.epoch.value()));
+    foreign.headers.set("ce_ownerseq", std::to_string(position.owner_seq.value() + 1));
+    log_.put({Topic::events, kSimulatedPartition}, std::move(foreign));
+  }
   void puts_nonsense_of(const std::string& user) {
     log_.put({Topic::inbound, kSimulatedPartition}, {.key = user, .headers = {}, .value = "?"});
   }
@@ -140,6 +151,49 @@ TEST_F(DamagedUser, IsNotWhoHasAnEventOfALaterVersionAndThePartitionStops) {
   ASSERT_TRUE(a_.stopped);
   EXPECT_EQ(a_.stopped->code, Errc::unsupported_version);
   EXPECT_EQ(a_.counters.states.users_damaged, 0u);
+}
+
+// Issue 6: such a record ended the process of the owner, which was waiting for no event.
+TEST_F(DamagedUser, IsNobodyWhereAForeignRecordNamesNobodyAndItsOwnerBeginsAgain) {
+  serves(a_);
+  says("u0", "m");
+  until("u0:agent_completed");
+  scheduler_.advance(seconds(1));
+  puts_foreign(std::nullopt);
+  says("u0", "m2");
+  says("u1", "m");
+  until("u1:agent_completed");
+  EXPECT_EQ(a_.counters.terms, 2u);
+  EXPECT_EQ(a_.counters.states.users_damaged, 0u);
+  EXPECT_EQ(outcomes(), (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(breaks_of("u0"), std::vector<Offset>{});
+}
+
+// Issue 6: it was taken for the owner's own event, which then was a duplicate: what the owner went
+// on from was not what the log said.
+TEST_F(DamagedUser, IsWhomAForeignRecordNamesAndWhatTheOwnerHasStatedIsStatedAnew) {
+  serves(a_);
+  for (const char* user : {"u0", "u1"}) says(user, "m");
+  until("u0:agent_completed");
+  until("u1:agent_completed");
+  scheduler_.advance(seconds(1));
+  bool is_stated = false;
+  log_.set_fate([&](const TopicPartition&, const NewRecord& record) {
+    const bool is_first = !is_stated && is(record, "message_duplicate");
+    is_stated = is_stated || is_first;
+    return std::optional(AppendFate{.delay = is_first ? seconds(1) : seconds(0)});
+  });
+  says("u1", "m");
+  EXPECT_TRUE(scheduler_.run_until([&] { return is_stated; }));
+  puts_foreign("u0");
+  until("u1:message_duplicate");
+  EXPECT_EQ(a_.counters.terms, 2u);
+  EXPECT_EQ(a_.counters.states.users_damaged, 1u) << "u0, whose chain it does not follow";
+  EXPECT_EQ(outcomes(), (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(breaks_of("u1"), std::vector<Offset>{});
+  says("u0", "m2");
+  until("u0:message_rejected");
+  EXPECT_EQ(events_of("u0").back(), "message_rejected history_damaged");
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ class OwnershipTest : public ::testing::Test {
     event_store::Position position;
     for (const RecordPtr& record : log_.records({Topic::events, kSimulatedPartition}))
       if (event_store::fold(position, *record).verdict == event_store::Verdict::valid)
-        names.push_back(*record->key + ":" + name_of(*record));
+        names.push_back(record->key.value_or("nobody") + ":" + name_of(*record));
     return names;
   }
   [[nodiscard]] static std::string name_of(const Record& record) {
