@@ -32,8 +32,9 @@ struct TopicRule {
 // Of every topic. A record may have 4 MiB (a router's open users, a quarantined command); the batch
 // around it needs room too.
 constexpr std::array kCommonRules{
-    TopicRule{"max.message.bytes", "5242880", Must::at_least, false,
-              "the broker refuses records that the service may write"},
+    TopicRule{"max.message.bytes", "5242880", Must::at_least, true,
+              "the broker refuses records that the service may write, and no later one of the "
+              "partition is taken before them"},
     TopicRule{"unclean.leader.election.enable", "false", Must::equal, true,
               "a replica that lacks acknowledged records may become leader"},
     TopicRule{kMinInsync, "", Must::at_least, true,

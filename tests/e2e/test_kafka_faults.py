@@ -250,7 +250,7 @@ def test_topics_on_one_broker_of_three_are_refused_by_topics_create_and_by_every
     # The rest is as it should be: nothing else keeps a role from starting.
     kafka.tool("TopicCommand", "--create", "--topic", f"{prefix}.events", "--partitions", str(PARTITIONS),
                "--replication-factor", "1", "--config", "retention.ms=-1", "--config", "retention.bytes=-1",
-               "--config", "min.insync.replicas=1")
+               "--config", "min.insync.replicas=1", "--config", "max.message.bytes=5242880")
     make_log(kafka.address, PARTITIONS, prefix)
     for role in ("gateway", "router", "event-store"):
         said = refused(role, "--dev", "--data", str(tmp_path / role), "--listen", "127.0.0.1:0")
