@@ -1,6 +1,7 @@
 #include "event-store/log/kafka_reader.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,14 +45,39 @@ bool is_refusal(rd_kafka_resp_err_t error) {
 
 }  // namespace
 
+// As std::timed_mutex, of which ThreadSanitizer (g++ 12) does not see waits by a monotonic clock.
+class KafkaReader::Turn {
+ public:
+  [[nodiscard]] bool try_lock() {
+    const std::lock_guard lock(mutex_);
+    return !std::exchange(is_taken_, true);
+  }
+  [[nodiscard]] bool try_lock_until(MonotonicTime until) {
+    std::unique_lock lock(mutex_);
+    if (!freed_.wait_until(lock, until, [this] { return !is_taken_; })) return false;
+    is_taken_ = true;
+    return true;
+  }
+  void unlock() {
+    const std::lock_guard lock(mutex_);
+    is_taken_ = false;
+    freed_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  bool is_taken_ = false;  // guarded by mutex_
+};
+
 struct KafkaReader::Place {
   explicit Place(TopicPartition place) : at(place) {}
   const TopicPartition at;
-  std::mutex mutex;
-  KafkaQueue queue;  // guarded by mutex, like all below; null: closed
+  Turn turn;
+  KafkaQueue queue;  // of whoever has the turn, like all below; null: closed
   Offset next{0};
   RecordPtr ahead;  // taken from the queue, not yet asked for
-  // Also read without the mutex, to choose whom to close.
+  // Also read without the turn, to choose whom to close.
   std::atomic<bool> is_open = false;
   std::atomic<MonotonicTime> used_at{MonotonicTime{}};
 };
@@ -118,7 +144,7 @@ void KafkaReader::close_resting() {
       if (place->is_open && now - place->used_at.load() > kResting) resting.push_back(place);
   }
   for (const auto& place : resting) {
-    const std::unique_lock one(place->mutex, std::try_to_lock);
+    const std::unique_lock one(place->turn, std::try_to_lock);
     if (one && place->queue && now - place->used_at.load() > kResting) close(*place);
   }
 }
@@ -132,7 +158,7 @@ void KafkaReader::make_room() {
   }
   std::ranges::sort(open, {}, [](const auto& place) { return place->used_at.load(); });
   for (std::size_t i = 0; i + options_.readers_max <= open.size(); ++i) {
-    const std::unique_lock one(open[i]->mutex, std::try_to_lock);
+    const std::unique_lock one(open[i]->turn, std::try_to_lock);
     if (one && open[i]->queue) close(*open[i]);
   }
 }
@@ -156,7 +182,9 @@ Result<void> KafkaReader::seek(Place& place, Offset to) {
 Result<KafkaReader::Piece> KafkaReader::read(const TopicPartition& at, Offset from, Offset end,
                                              ReadLimits limits, Wait wait, MonotonicTime deadline) {
   const auto kept = place(at);
-  const std::lock_guard one(kept->mutex);
+  // Whoever reads it now may wait for a broker that has stopped answering.
+  const std::unique_lock one(kept->turn, deadline);
+  if (!one) return Piece{{}, from};
   kept->used_at = steady_clock::now();
   if (!kept->queue || kept->next != from)
     if (auto done = seek(*kept, from); !done) return tl::unexpected(done.error());

@@ -38,8 +38,8 @@ class KafkaReader {
   KafkaReader& operator=(const KafkaReader&) = delete;
 
   // What there is from `from` to below `end`, within the limits. Past the deadline: what came till
-  // then, perhaps nothing. Errors: not_found (retention took `from`), corrupt, unavailable (the
-  // brokers refuse).
+  // then, perhaps nothing, as where somebody else was reading the partition all the time. Errors:
+  // not_found (retention took `from`), corrupt, unavailable (the brokers refuse).
   [[nodiscard]] Result<Piece> read(const TopicPartition& at, Offset from, Offset end,
                                    ReadLimits limits, Wait wait, MonotonicTime deadline);
   // As the leader has them now. Errors: unavailable, where it does not say so before the deadline.
@@ -59,6 +59,7 @@ class KafkaReader {
   [[nodiscard]] std::uint64_t seeks() const { return seeks_; }
 
  private:
+  class Turn;  // to read one partition
   struct Place;
   struct Taken {
     RecordPtr record;  // null: only a position
@@ -73,7 +74,7 @@ class KafkaReader {
                                           MonotonicTime deadline, Leader leader);
   // By the word of a broker that answers.
   [[nodiscard]] bool has_no_leader(const TopicPartition& at, MonotonicTime deadline);
-  // The place's mutex is held for all of these.
+  // Called by whoever has the place's turn.
   void close(Place& place);
   [[nodiscard]] Result<void> seek(Place& place, Offset to);
   void make_room();

@@ -9,7 +9,9 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <thread>
 
+#include "event-store/log/kafka_reader.hpp"
 #include "tests/log/conformance_support.hpp"
 #include "tests/log/kafka_fixture.hpp"
 
@@ -479,6 +481,38 @@ TEST_F(KafkaMock, PartitionsWithoutALeaderDoNotHoldUpTailsOfOthers) {
   ASSERT_TRUE(fixture->wait_until([&] { return healthy.records().size() == 3000u; }));
   // Twelve pieces, and no turn of all the others between any two of them.
   EXPECT_LT(in_vain() - before, 12 * dead.size() / 2);
+}
+
+// Issue 6: it waited for as long as the other did, and two such partitions stopped all tails of the
+// process that were behind.
+TEST_F(KafkaMock, WhoeverReadsAPartitionThatSomebodyWaitsForWaitsOnlyUntilItsOwnDeadline) {
+  open();
+  Appends appends(*fixture, kEvents);
+  appends.append(5);
+  ASSERT_TRUE(appends.wait_for_all());
+  KafkaEventLogOptions options = quick();
+  options.kafka = {.brokers = cluster.brokers(), .topic_prefix = kPrefix};
+  const auto reader = KafkaReader::open(options);
+  ASSERT_TRUE(reader) << reader.error().message;
+  const auto read_for = [&](milliseconds longest) {
+    return (*reader)->read(kEvents, Offset(0), Offset(5), {}, KafkaReader::Wait::for_all,
+                           std::chrono::steady_clock::now() + longest);
+  };
+  cluster.move_leader(kEvents, -1);
+  std::atomic<bool> is_read = false;
+  std::thread first([&] {
+    static_cast<void>(read_for(milliseconds(120'000)));
+    is_read = true;
+  });
+  EXPECT_TRUE(fixture->wait_until([&] { return (*reader)->seeks() > 0; }));
+  const auto piece = read_for(milliseconds(50));
+  EXPECT_FALSE(is_read);
+  ASSERT_TRUE(piece);
+  EXPECT_TRUE(piece->records.empty());
+  EXPECT_EQ(piece->next, Offset(0));
+  cluster.move_leader(kEvents, 2);
+  first.join();
+  EXPECT_EQ(read_for(milliseconds(120'000))->records.size(), 5u);
 }
 
 // The broker refuses one of the router's for good, and all that is not answered goes with it; the
