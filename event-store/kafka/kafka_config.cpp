@@ -14,7 +14,7 @@ constexpr std::size_t kReasonBytes = 512;
 // Each is set by the code that needs it so, or left as it is; another value would lose, double or
 // reorder records, answer no append, or give a partition to two owners for longer than the
 // protocol's timeouts say.
-constexpr std::array<std::string_view, 25> kFixed{"bootstrap.servers",
+constexpr std::array<std::string_view, 26> kFixed{"bootstrap.servers",
                                                   "metadata.broker.list",
                                                   "client.id",
                                                   "group.id",
@@ -38,7 +38,8 @@ constexpr std::array<std::string_view, 25> kFixed{"bootstrap.servers",
                                                   "max.in.flight.requests.per.connection",
                                                   "message.timeout.ms",
                                                   "delivery.timeout.ms",
-                                                  "delivery.report.only.error"};
+                                                  "delivery.report.only.error",
+                                                  "session.timeout.ms"};
 
 Error refused(std::string_view name, std::string why) {
   const std::string field = "kafka." + std::string(name);

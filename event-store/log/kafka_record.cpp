@@ -47,6 +47,11 @@ KafkaHeaders to_kafka_headers(const Headers& headers) {
 }
 
 KafkaOptions with_defaults(KafkaOptions options, KafkaSettings defaults) {
+  // librdkafka's other name for it, which a default by the first would win against.
+  if (auto codec = options.properties.extract("compression.codec")) {
+    codec.key() = "compression.type";
+    options.properties.insert(std::move(codec));
+  }
   for (const auto& [name, value] : defaults)
     options.properties.try_emplace(std::string(name), value);
   return options;

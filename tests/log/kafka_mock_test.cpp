@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "event-store/log/kafka_reader.hpp"
+#include "event-store/log/kafka_record.hpp"
 #include "tests/log/conformance_support.hpp"
 #include "tests/log/kafka_fixture.hpp"
 
@@ -167,6 +168,17 @@ class KafkaMock : public testing::Test {
   MockCluster cluster;
   std::unique_ptr<KafkaFixture> fixture;
 };
+
+// Issue 6: compression.codec is another name of compression.type, and the default of that won.
+TEST(KafkaDefaults, GiveWayToWhatTheOperatorChoseUnderAnotherName) {
+  const auto compression = [](const char* name) {
+    return with_defaults({.properties = {{name, "lz4"}}}, {{"compression.type", "zstd"}})
+        .properties;
+  };
+  const std::map<std::string, std::string> chosen{{"compression.type", "lz4"}};
+  EXPECT_EQ(compression("compression.type"), chosen);
+  EXPECT_EQ(compression("compression.codec"), chosen);
+}
 
 TEST_F(KafkaMock, LeadersMoveUnderAppendsAndTails) {
   open();
