@@ -546,8 +546,12 @@ test('two tabs of one auditor: signed in once, a place each, and one can be sign
   assert.equal(new URL(two.url()).hash, place({user: 'anton', tab: 'timeline'}));
   assert.deepEqual(await rows(two), of_anton);
   await two.click('#own_looks');
-  await rows_that(two, (shown) => ['anna', 'anton'].every((user) => shown.some(({gist}) => gist.startsWith(`${user}: the timeline`))),
-    'of what both looked at');
+  await until(async () => { // what is looked at is an event a little later
+    const shown = await rows(two);
+    if (['anna', 'anton'].every((user) => shown.some(({gist}) => gist.startsWith(`${user}: the timeline`)))) return true;
+    await two.reload({waitUntil: 'networkidle'});
+    return false;
+  }, async () => `looks of both tabs; ${JSON.stringify(await rows(two)).slice(0, 1500)}`);
 
   await one.click('#sign_out');
   await one.waitForSelector('#sign_in', {state: 'visible'});
