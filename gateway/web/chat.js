@@ -83,7 +83,8 @@ class Chat {
     this.#listen();
     this.#open(this.#id_of_address());
     // Without locks (a page from afar over http) what is there when a window opens is sent by it.
-    if (navigator.locks) navigator.locks.request(this.unsent.prefix + this.#name, () => new Promise(() => {}));
+    // A browser that forbids to keep anything refuses them: then no window sees what another one has.
+    if (navigator.locks) navigator.locks.request(this.unsent.prefix + this.#name, () => new Promise(() => {})).catch(() => {});
     else for (const message of this.unsent.all()) this.#send(message);
   }
 

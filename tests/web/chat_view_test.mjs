@@ -398,6 +398,7 @@ test('a browser that forbids to keep anything: signing in, talking and signing o
   await context.addInitScript(() => {
     for (const name of ['localStorage', 'sessionStorage'])
       Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+    LockManager.prototype.request = () => Promise.reject(new DOMException('The request was denied.', 'SecurityError'));
   });
   const page = await open_page(context, service.address);
   await sign_in(page, 'forbidden');
