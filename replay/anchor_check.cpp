@@ -41,15 +41,23 @@ std::vector<std::string> cannot_show(const AnchorSummary& summary) {
   if (!summary.is_anchored())
     sentences.push_back(std::string(kUnanchored) +
                         (summary.missing.empty() ? "" : " (" + summary.missing + ")"));
-  sentences.emplace_back(
-      "what an anchor cannot show: what was removed before it was signed; and nothing at all "
-      "where one hand holds the log, its anchor.key and the anchors");
+  const std::string_view always =
+      "what an anchor cannot show: what was removed before it was signed";
+  sentences.push_back(
+      std::string(always) +
+      (summary.is_key_from_elsewhere
+           ? "; and nothing at all where one hand writes the log and holds the anchor.key"
+           : "; and nothing at all where one hand writes the log and the anchors with their "
+             "anchor.pub, as it can sign all of them anew: keep a copy of anchor.pub where that "
+             "hand does not reach, and name it with `signalbox replay verify --key`"));
   return sentences;
 }
 
 AnchorCheck::AnchorCheck(const std::string& anchor_dir, const std::string& archive_folder,
-                         const event_store::LogDescription& log, std::optional<UserId> user)
-    : user_(std::move(user)) {
+                         const event_store::LogDescription& log, std::optional<UserId> user,
+                         std::optional<KnownAnchorKey> known)
+    : user_(std::move(user)), known_(std::move(known)) {
+  compare_key(anchor_dir, log.log_id);
   if (user_) {
     open(anchor_dir, archive_folder, log.log_id, event_store::partition_of(*user_, log.partitions));
     return;
@@ -58,11 +66,28 @@ AnchorCheck::AnchorCheck(const std::string& anchor_dir, const std::string& archi
     open(anchor_dir, archive_folder, log.log_id, Partition(p));
 }
 
+void AnchorCheck::compare_key(const std::string& anchor_dir, const LogId& log) {
+  if (!known_) return;
+  summary_.is_key_from_elsewhere = known_->is_from_elsewhere;
+  const std::string path = anchor_dir + "/anchor.pub";
+  const auto say = [this](std::string what) {
+    unreadable_.push_back({.kind = DamageKind::anchor_key_changed, .what = std::move(what)});
+  };
+  if (known_->key.name != event_store::anchor_key_name(log))
+    return say(known_->source + " is the key of another log: " + known_->key.name);
+  const auto beside = read_verifier_key(path);
+  if (beside && beside->name == known_->key.name && beside->key != known_->key.key)
+    say(path + " is another key than " + known_->source +
+        ": the anchors are checked with the latter");
+}
+
 void AnchorCheck::open(const std::string& anchor_dir, const std::string& archive_folder,
                        const LogId& log, Partition partition) {
   Place& place = places_[partition];
   place.archived = archived_tree(archive_folder, partition);
-  auto notes = AnchorNotes::open(anchor_dir, log, partition);
+  auto notes = AnchorNotes::open(
+      anchor_dir, log, partition,
+      known_ ? std::optional(known_->key) : std::optional<event_store::VerifierKey>());
   if (notes) {
     place.notes = *std::move(notes);
   } else if (notes.error().code == Errc::not_found) {
@@ -74,7 +99,13 @@ void AnchorCheck::open(const std::string& anchor_dir, const std::string& archive
   }
 }
 
+void AnchorCheck::tell_unreadable(Findings& findings) {
+  for (Finding& finding : unreadable_) findings.add(std::move(finding));
+  unreadable_.clear();
+}
+
 void AnchorCheck::on_valid(const SeenEvent& event, Findings& findings) {
+  tell_unreadable(findings);
   Place& place = places_[event.record.at.partition];
   if (!user_ || event.record.key == user_->value()) ++place.counted;
   if (!place.notes && !place.archived) return;  // nothing to compare a tree with
@@ -161,8 +192,7 @@ void AnchorCheck::on_cut(const LogCut& cut) {
 }
 
 void AnchorCheck::on_end(const std::vector<event_store::Position>& ends, Findings& findings) {
-  for (Finding& finding : unreadable_) findings.add(std::move(finding));
-  unreadable_.clear();
+  tell_unreadable(findings);
   for (auto& [partition, place] : places_) {
     summary_.events += place.counted;
     summary_.covered += place.covered;

@@ -3,8 +3,9 @@
 // the tree that the archive keeps.
 //
 // What anchors cannot show: what was removed or changed before the note was signed, what came after
-// the newest one, and anything at all where one hand holds log, key and notes. That is said, where
-// it applies, by to_text(AnchorSummary).
+// the newest one, and anything at all where one hand writes the log and the notes with their
+// anchor.pub, unless the key is known from elsewhere. That is said, where it applies, by
+// to_text(AnchorSummary).
 // Memory: a tree's edge per partition, eight bytes per note. Thread: one.
 #pragma once
 
@@ -30,6 +31,7 @@ struct AnchorSummary {
   std::int64_t events = 0;   // valid ones; of one user: his
   std::int64_t covered = 0;  // of them, by a note that agreed
   std::string missing{};     // why there is no anchor to compare with, where there is none
+  bool is_key_from_elsewhere = false;  // the notes were checked with a key kept elsewhere
 
   // Every event that was asked for is covered.
   [[nodiscard]] bool is_anchored() const { return notes > 0 && covered == events; }
@@ -43,8 +45,10 @@ class AnchorCheck final : public ValidEventObserver {
  public:
   // Looks what notes there are, which must happen before the log is read: then none can state more
   // than the log will have. `user`: only his partition. Folders: of the anchors, of the archive.
+  // `known`: the key the notes must be signed with; none: whatever their anchor.pub says.
   AnchorCheck(const std::string& anchor_dir, const std::string& archive_folder,
-              const event_store::LogDescription& log, std::optional<UserId> user);
+              const event_store::LogDescription& log, std::optional<UserId> user,
+              std::optional<KnownAnchorKey> known = std::nullopt);
 
   void on_valid(const SeenEvent& event, Findings& findings) override;
   void on_cut(const LogCut& cut) override;
@@ -72,6 +76,10 @@ class AnchorCheck final : public ValidEventObserver {
 
   void open(const std::string& anchor_dir, const std::string& archive_folder, const LogId& log,
             Partition partition);
+  // anchor.pub is the key that is known.
+  void compare_key(const std::string& anchor_dir, const LogId& log);
+  // What was wrong before the first event was read.
+  void tell_unreadable(Findings& findings);
   void compare(Place& place, const SeenEvent& event, Findings& findings);
   // The position that the note before states is one that a reader came to: behind its newest event,
   // not behind the next one or the end, which is `next`; its epoch as then, or claimed since.
@@ -80,6 +88,7 @@ class AnchorCheck final : public ValidEventObserver {
   void compare_archive(Place& place, const SeenEvent& event, Findings& findings) const;
 
   const std::optional<UserId> user_;
+  const std::optional<KnownAnchorKey> known_;
   std::vector<Finding> unreadable_;  // when they were opened
   std::map<Partition, Place> places_;
   AnchorSummary summary_;

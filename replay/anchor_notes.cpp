@@ -28,14 +28,19 @@ AnchorNotes::AnchorNotes(std::string folder, const LogId& log, Partition partiti
       sizes_(std::move(sizes)) {}
 
 Result<AnchorNotes> AnchorNotes::open(const std::string& folder, const LogId& log,
-                                      Partition partition) {
-  const auto key = read_verifier_key(folder + "/anchor.pub");
-  if (!key) return tl::unexpected(key.error());
-  if (key->name != event_store::anchor_key_name(log))
-    return failure(Errc::malformed, folder + "/anchor.pub is the key of another log: " + key->name);
+                                      Partition partition,
+                                      const std::optional<VerifierKey>& known) {
   auto sizes = event_store::list_anchors(folder, partition);
   if (!sizes) return tl::unexpected(sizes.error());
-  return AnchorNotes(event_store::anchor_folder(folder, partition), log, partition, key->key,
+  const auto beside = read_verifier_key(folder + "/anchor.pub");
+  if (beside && beside->name != event_store::anchor_key_name(log))
+    return failure(Errc::malformed,
+                   folder + "/anchor.pub is the key of another log: " + beside->name);
+  // Where only anchor.pub is gone, the notes can be checked all the same.
+  if (!beside && (beside.error().code != Errc::not_found || !known || sizes->empty()))
+    return tl::unexpected(beside.error());
+  const VerifierKey& key = known ? *known : *beside;
+  return AnchorNotes(event_store::anchor_folder(folder, partition), log, partition, key.key,
                      *std::move(sizes));
 }
 

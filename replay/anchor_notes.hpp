@@ -11,6 +11,14 @@
 
 namespace signalbox::replay {
 
+// The key that the anchors are signed with, as something else says than the anchor.pub beside them:
+// whoever can write that file can sign all notes anew.
+struct KnownAnchorKey {
+  event_store::VerifierKey key;
+  std::string source;              // who says so: words for people
+  bool is_from_elsewhere = false;  // it was kept where nobody who writes log and anchors comes
+};
+
 struct AnchorNote {
   std::string path;
   std::string text;
@@ -20,10 +28,12 @@ struct AnchorNote {
 
 class AnchorNotes {
  public:
-  // Those in `folder` (audit.anchor_dir), to be checked with the key in its anchor.pub. Errors:
-  // not_found (there is no anchor.pub), malformed (it is none, or of another log), io_error.
-  [[nodiscard]] static Result<AnchorNotes> open(const std::string& folder, const LogId& log,
-                                                Partition partition);
+  // Those in `folder` (audit.anchor_dir), to be checked with `known`; with none, with the key in
+  // its anchor.pub. Errors: not_found (there is no such key), malformed (it is none, or of another
+  // log), io_error.
+  [[nodiscard]] static Result<AnchorNotes> open(
+      const std::string& folder, const LogId& log, Partition partition,
+      const std::optional<event_store::VerifierKey>& known = std::nullopt);
 
   // Tree size of the next one.
   [[nodiscard]] std::optional<std::uint64_t> next_size() const;

@@ -72,6 +72,10 @@ ErrorHelp help_of(DamageKind kind) {
     case DamageKind::control_of_a_user:
       return {"a control record has a key or headers of a user, which none is written with",
               kRestore};
+    case DamageKind::anchor_key_changed:
+      return {"the anchors' `anchor.pub` is not the key that signs them",
+              "whoever put it there can have signed all of them anew: keep everything, and judge "
+              "by a copy of the key kept elsewhere, `signalbox replay verify --key`"};
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return {};

@@ -35,6 +35,7 @@ std::string_view to_text(DamageKind kind) {
     case DamageKind::snapshot_ahead: return "snapshot_ahead";
     case DamageKind::log_cut: return "log_cut";
     case DamageKind::control_of_a_user: return "control_of_a_user";
+    case DamageKind::anchor_key_changed: return "anchor_key_changed";
   }
   SIGNALBOX_ASSERT(false && "a DamageKind outside its enum");
   return "";

@@ -45,6 +45,7 @@ enum class DamageKind {
   snapshot_ahead,           // a snapshot holds more than the log
   log_cut,                  // the oldest events of a partition are gone
   control_of_a_user,        // a control record with a key, or with headers of a user
+  anchor_key_changed,       // anchor.pub is not the key that signs the anchors
 };
 [[nodiscard]] std::string_view to_text(DamageKind kind);
 

@@ -129,7 +129,7 @@ std::string error_table() {
       begin("Files, logs and processes", "What commands and the service's log speak of.", "code");
   text += rows_up_to(Errc::bad_config, Errc::malformed);
   text += begin("Damage", "`kind` of a finding of `signalbox replay verify`.", "kind");
-  text += rows_up_to(replay::DamageKind::control_of_a_user);
+  text += rows_up_to(replay::DamageKind::anchor_key_changed);
   text += pages_section();
   return text;
 }

@@ -31,6 +31,7 @@ class LogSettings {
   // Of that folder; empty where there is none.
   [[nodiscard]] std::string archive_folder() const { return in_folder("archive"); }
   [[nodiscard]] std::string snapshots() const { return in_folder("snapshots.db"); }
+  [[nodiscard]] std::string anchor_key() const { return in_folder("anchor.key"); }
   [[nodiscard]] std::string anchor_folder(const std::string& named) const;
 
  private:

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "event-store/archive/checkpoint.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "ops/cli/exit_code.hpp"
 #include "ops/cli/replay_console.hpp"
@@ -120,8 +121,29 @@ struct VerifyArguments : ReplayArguments {
   bool json = false;
   std::string anchor_dir;   // empty: that of the data directory
   std::string export_file;  // empty: the log
-  std::string key;
+  std::string key;          // file of the anchors' public key; empty: what lies beside the log
 };
+
+// What the anchors must be signed with: the key that was named; else the data directory's own, as
+// far as it can be read.
+Result<std::optional<replay::KnownAnchorKey>> known_anchor_key(ReplayConsole& console,
+                                                               const HistoryLog& log,
+                                                               const VerifyArguments& arguments) {
+  if (!arguments.key.empty()) {
+    auto key = replay::read_verifier_key(arguments.key);
+    if (!key) return failure(key.error().code, key.error().message, "--key");
+    return replay::KnownAnchorKey{*std::move(key), arguments.key, true};
+  }
+  const std::string path = arguments.log.anchor_key();
+  if (path.empty()) return std::optional<replay::KnownAnchorKey>();
+  const auto key = event_store::SigningKey::load(path);
+  if (!key && key.error().code != Errc::not_found)
+    console.note("anchor.pub was not compared with the private key: " + key.error().message);
+  if (!key) return std::optional<replay::KnownAnchorKey>();
+  return replay::KnownAnchorKey{
+      {event_store::anchor_key_name(log.describe().log_id), key->public_key()},
+      "the public half of " + path};
+}
 
 // The log against itself and, where a folder is named, against the files beside it.
 Result<std::pair<replay::VerifyReport, replay::VerdictNotes>> judge(
@@ -132,13 +154,19 @@ Result<std::pair<replay::VerifyReport, replay::VerdictNotes>> judge(
   std::optional<replay::ArchiveCheck> archive;
   std::optional<replay::SnapshotCheck> snapshots;
   std::optional<replay::AnchorCheck> anchors;
+  auto anchor_key = known_anchor_key(console, log, arguments);
+  if (!anchor_key) return tl::unexpected(std::move(anchor_key).error());
+  if (!arguments.key.empty() && anchor_folder.empty())
+    return failure(Errc::missing_field, "names the folder of the anchors that --key is of",
+                   "--anchor-dir");
   if (arguments.log.has_folder()) {
     archive.emplace(archive_folder, log.describe(), user);
     snapshots.emplace(arguments.log.snapshots(), log.describe(), user);
   } else {
     console.note("no archive was compared: name an event store's data directory with --data");
   }
-  if (!anchor_folder.empty()) anchors.emplace(anchor_folder, archive_folder, log.describe(), user);
+  if (!anchor_folder.empty())
+    anchors.emplace(anchor_folder, archive_folder, log.describe(), user, *std::move(anchor_key));
   replay::VerifyOptions options{.user = user};
   if (archive) options.observers = {&*archive, &*snapshots};
   if (anchors) options.observers.push_back(&*anchors);
@@ -192,15 +220,17 @@ Subcommand add_verify(CLI::App& replay_app) {
   app->add_option(
       "--anchor-dir", arguments->anchor_dir,
       "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
-  auto* key = app->add_option("--key", arguments->key, "of an export: the anchors' anchor.pub");
+  auto* key = app->add_option("--key", arguments->key,
+                              "the anchors' anchor.pub, as a copy kept elsewhere has it: only what "
+                              "is signed with this key is an anchor; an export needs it");
   auto* file = app->add_option("--export", arguments->export_file,
                                "not a log but an export, by nothing but the file (-: standard "
                                "input) and the key");
   file->needs(key);
-  key->needs(file);
   app->footer(
       "Examples:\n  signalbox replay verify --data signalbox-data\n"
       "  signalbox replay verify --data signalbox-data --user alice\n"
+      "  signalbox replay verify --data signalbox-data --key /mnt/elsewhere/anchor.pub\n"
       "  signalbox replay verify --kafka 127.0.0.1:9092\n"
       "  signalbox replay verify --kafka 127.0.0.1:9092 --data /var/lib/signalbox-event-store");
   return {app, [arguments] { return read_and_run(*arguments, "verify", run_verify); }};

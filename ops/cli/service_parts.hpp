@@ -79,7 +79,8 @@ struct Service::Parts {
   std::unique_ptr<event_store::SqliteSnapshotStore> snapshots;              // of one process, or
   Hosted<event_store::TravellingSnapshotStore> travelling{standby_thread};  // of a cluster
   Hosted<event_store::ArchiveWriter> archive{archive_thread};
-  std::set<Partition> kept_here;  // by the archive
+  std::set<Partition> kept_here;                     // by the archive
+  std::optional<replay::KnownAnchorKey> anchor_key;  // that its anchors are signed with
   std::optional<event_store::LocalUserHistory> history;
   std::optional<event_store::UserHistoryApi> history_api;
   std::unique_ptr<event_store::RemoteUserHistory> remote_history;  // of a gateway without `history`

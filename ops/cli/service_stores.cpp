@@ -105,6 +105,9 @@ Result<void> Service::Parts::open_archive(const ServeOptions& options) {
   auto anchors = event_store::Anchoring::open(options.data + "/anchor.key", description.log_id,
                                               std::move(anchor_options));
   if (!anchors) return tl::unexpected(anchors.error());
+  anchor_key = {
+      .key = {event_store::anchor_key_name(description.log_id), anchors->key.public_key()},
+      .source = "the one this service signs with"};
   Result<void> opened;
   archive_thread.run([&] {
     auto writer = event_store::ArchiveWriter::open(
@@ -162,6 +165,7 @@ void Service::Parts::make_audit(const ServeOptions& options) {
                                      .archive_folder = archive_folder(options),
                                      .anchor_folder = anchor_folder(options),
                                      .snapshots = options.data + "/snapshots.db",
+                                     .anchor_key = anchor_key,
                                      .kept = kept_here,
                                      .on_damage =
                                          [this](Partition partition, const Error& error) {

@@ -61,9 +61,9 @@ AuditApi::AuditApi(const AuditSources& sources, Parts parts, Options options)
       random_(parts_.seed),
       page_reads_(sources, options_.reads, stopping_),
       scan_reads_(sources, options_.reads, stopping_),
-      jobs_(
-          {sources.open_history, sources.archive_folder, sources.anchor_folder, sources.snapshots},
-          parts_.verifiers, options_.jobs),
+      jobs_({sources.open_history, sources.archive_folder, sources.anchor_folder, sources.snapshots,
+             sources.anchor_key},
+            parts_.verifiers, options_.jobs),
       slots_(std::make_shared<Slots>()) {}
 
 AuditApi::~AuditApi() { stop(); }

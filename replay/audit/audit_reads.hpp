@@ -21,6 +21,7 @@
 #include "event-store/log/event_log.hpp"
 #include "event-store/log/history_log.hpp"
 #include "event-store/model/http.hpp"
+#include "replay/anchor_notes.hpp"
 #include "replay/audit/audit_query.hpp"
 #include "replay/watch.hpp"
 
@@ -31,8 +32,9 @@ struct AuditSources {
   event_store::OpenHistory open_history;  // of the same log, for what replay reads in it
   std::string archive_folder;             // of the same log
   std::string anchor_folder;
-  std::string snapshots;          // the file; it may be missing
-  std::set<Partition> kept = {};  // by the archive; none named: all
+  std::string snapshots;                                    // the file; it may be missing
+  std::optional<KnownAnchorKey> anchor_key = std::nullopt;  // that of whoever signs; none: theirs
+  std::set<Partition> kept = {};                            // by the archive; none named: all
   // A row or file of the archive was found damaged; called on the reading thread.
   std::function<void(Partition, const Error&)> on_damage = [](Partition, const Error&) {};
 };

@@ -88,7 +88,8 @@ Result<std::string> VerifyJobs::verify(const UserId& user, const Watch& watch) c
   auto log = sources_.open_history();
   if (!log) return tl::unexpected(log.error());
   ArchiveCheck archive(sources_.archive_folder, (*log)->describe(), user);
-  AnchorCheck anchors(sources_.anchor_folder, sources_.archive_folder, (*log)->describe(), user);
+  AnchorCheck anchors(sources_.anchor_folder, sources_.archive_folder, (*log)->describe(), user,
+                      sources_.anchor_key);
   SnapshotCheck snapshots(sources_.snapshots, (*log)->describe(), user);
   const auto report = verify_log(**log,
                                  {.user = user,

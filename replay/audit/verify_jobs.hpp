@@ -17,6 +17,7 @@
 #include "event-store/log/history_log.hpp"
 #include "event-store/model/clock.hpp"
 #include "event-store/model/ids.hpp"
+#include "replay/anchor_notes.hpp"
 #include "replay/verify.hpp"
 
 namespace signalbox::replay {
@@ -26,6 +27,7 @@ struct VerifySources {
   std::string archive_folder;
   std::string anchor_folder;
   std::string snapshots;  // the file
+  std::optional<KnownAnchorKey> anchor_key = std::nullopt;
 };
 
 class VerifyJobs {

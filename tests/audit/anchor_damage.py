@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import archived_events
 import verify_export as history
-from attacked_log import ANNA, NEIGHBOUR
+from attacked_log import ANNA, EVENTS, NEIGHBOUR
 from export_damage import signed_by
 from log_damage import also, cut_tail, put_the_older_file_back, remove_the_neighbour, \
     rewrite_with_chain
@@ -68,13 +68,40 @@ def put_a_note_of_another_partition(a):
     shutil.copy(a.notes(NEIGHBOUR)[-1], a.notes(ANNA)[-1])
 
 
-def put_another_key(a):
-    raw = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes(
-        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    name = f"signalbox/{uuid.UUID(int=0)}"
+def put_the_key_of_another_log(a):
+    put_key(a, f"signalbox/{uuid.UUID(int=0)}", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+
+def put_key(a, name, private):
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw,
+                                            serialization.PublicFormat.Raw)
     key = base64.b64encode(b"\1" + raw).decode()
     (a.data / "anchors" / "anchor.pub").write_text(
         f"{name}+{history.VerifierKey(name, raw).id_as(name).hex()}+{key}\n", "utf-8")
+
+
+def sign_all_anew(a):
+    """Every note states the tree the log has now, and is signed with a key that is not the log's."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes([1] + [0] * 31))
+    put_key(a, f"signalbox/{a.log_id}", private)
+    for partition in range(a.partitions):
+        notes = {int(path.stem): path
+                 for path in (a.data / "anchors" / str(partition)).glob("*.note")}
+        tree = history.Tree()
+        for row in a.rows("place = ?", EVENTS << 24 | partition):
+            if "ce_ownerseq" not in row.headers:
+                continue
+            tree.append(history.leaf_of(history.content_of(row.headers, row.value), row.headers))
+            if tree.size in notes:
+                lines = notes[tree.size].read_text("utf-8").partition("\n\n")[0].split("\n")
+                lines[2] = base64.b64encode(tree.root()).decode()
+                notes[tree.size].write_text(
+                    signed_by(private, lines[0], "\n".join(lines) + "\n"), "utf-8")
+
+
+def rewrite_and_sign_all_anew(a):
+    all_made_to_fit(rewrite_with_chain(3))(a)
+    sign_all_anew(a)
 
 
 def put_another_tree(a):
@@ -107,7 +134,8 @@ DAMAGES = {
     "ANoteOfALaterEpoch": state_in_note(lambda at, epoch, order: (at, epoch + 1, 0)),
     "ANoteOfAPositionBehindTheLog": state_in_note(lambda at, epoch, order: (at + 1000, epoch, order)),
     "ANoteOfAPositionBeforeItsTree": state_in_note(lambda at, epoch, order: (1, epoch, order)),
-    "ThePublicKeyOfAnotherLog": put_another_key,
+    "ThePublicKeyOfAnotherLog": put_the_key_of_another_log,
+    "AllAnchorsSignedAnewWithAnotherKey": rewrite_and_sign_all_anew,
     "TheTreeOfTheArchive": put_another_tree,
     "TheAnchorsRemoved": also(lambda a: None, "anchors"),
     "TheAnchorsRemovedWithATail": also(all_made_to_fit(cut_tail), "anchors"),

@@ -1,4 +1,5 @@
-"""A second verifier of an embedded log and what lies beside it: `verify_log.py DATA [--anchors DIR]`.
+"""A second verifier of an embedded log and what lies beside it: `verify_log.py DATA [--anchors DIR]
+[--key FILE]`, where FILE is a copy of anchor.pub kept elsewhere.
 
 Written from the contract (1 to 3, 7, 8) and, of the files themselves, from the heads of
 sqlite_rows.hpp, head_witness.hpp and archive_format.hpp; shares no code with the product. Reads a
@@ -15,6 +16,8 @@ import sqlite3
 import struct
 import sys
 import uuid
+
+from cryptography.hazmat.primitives import serialization
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "e2e"))
 import archived_events  # noqa: E402
@@ -275,8 +278,9 @@ class EventsCheck:
 class LogVerifier:
     """`findings`, in the order they are met, and what was read; call run() once."""
 
-    def __init__(self, data, anchors=None):
+    def __init__(self, data, anchors=None, key=None):
         self.data = pathlib.Path(data)
+        self.pinned = pathlib.Path(key) if key else None
         self.anchors = pathlib.Path(anchors) if anchors else None
         self.findings = []
         self.key = None
@@ -329,15 +333,34 @@ class LogVerifier:
             self.find(f"{beyond} rows have greater numbers than the log has given")
 
     def read_key(self):
+        """What the notes are signed with: the key that was named, else that of the private key, else
+        what lies beside the notes."""
         path = self.anchors / "anchor.pub" if self.anchors else None
-        if path is None or not path.exists():
+        if path is None or not path.exists() and not self.pinned:
             return
         try:
-            self.key = history.VerifierKey.parse(path.read_text("utf-8"))
-            history.require(self.key.name == f"signalbox/{self.log_id}", "the key of another log")
+            known = self.known_key()
+            self.key = known or self.parse_key(path)
+            if known and path.exists() and self.parse_key(path).raw != known.raw:
+                self.find(f"{path}: another key than the one that signs")
         except (history.Fault, UnicodeDecodeError) as error:
             self.key = None
             self.find(f"{path}: {error}")
+
+    def known_key(self):
+        if self.pinned:
+            return self.parse_key(self.pinned)
+        path = self.data / "anchor.key"
+        if not path.exists():
+            return None
+        private = serialization.load_pem_private_key(path.read_bytes(), None)
+        return history.VerifierKey(f"signalbox/{self.log_id}", private.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw))
+
+    def parse_key(self, path):
+        key = history.VerifierKey.parse(path.read_text("utf-8"))
+        history.require(key.name == f"signalbox/{self.log_id}", "the key of another log")
+        return key
 
     def check_of(self, partition):
         notes = sorted(self.anchors.glob(f"{partition}/*.note")) if self.key else []
@@ -409,16 +432,17 @@ class LogVerifier:
             self.find(f"{path}: it has seen {witnessed} rows, the log has counted {rows}")
 
 
-def verify_log(data, anchors=None):
-    return LogVerifier(data, anchors).run()
+def verify_log(data, anchors=None, key=None):
+    return LogVerifier(data, anchors, key).run()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
     parser.add_argument("--anchors")
+    parser.add_argument("--key")
     arguments = parser.parse_args()
-    verifier = verify_log(arguments.data, arguments.anchors)
+    verifier = verify_log(arguments.data, arguments.anchors, arguments.key)
     for finding in verifier.findings:
         print(finding)
     print(f"{verifier.events} events; covered by anchors, by partition: {verifier.covered}")

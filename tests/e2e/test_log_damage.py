@@ -53,6 +53,7 @@ KINDS = {
     "archive_has_more": "the archive has an event here",
     "archive_ahead": "the log ends here",
     "anchor_disagrees": "anchors/",
+    "anchor_key_changed": "another key than the one that signs",
 }
 
 
@@ -115,14 +116,14 @@ def whole(request, tmp_path_factory):
 @pytest.fixture
 def judge(request):
     """Both verdicts over a data directory: (what the product says as JSON, the second verifier)."""
-    def run(data, anchors):
+    def run(data, anchors, key=None):
         done = subprocess.run(
             [request.config.getoption("--program"), "replay", "verify", "--json", "--data", data,
-             "--anchor-dir", anchors], capture_output=True, text=True, timeout=60, check=False,
+             "--anchor-dir", anchors, *(["--key", key] if key else [])], capture_output=True, text=True, timeout=60, check=False,
             env=clean_environment())
         assert done.returncode in (0, 3), done
         said = json.loads(done.stdout) if done.stdout else {"findings": [{"what": done.stderr}]}
-        second = verify_log(data, anchors)
+        second = verify_log(data, anchors, key)
         assert (done.returncode == 0) == (not second.findings), (said, second.findings)
         return said, second
 
@@ -171,6 +172,18 @@ def test_damage_that_concerns_anchors_is_the_same_for_both(whole, judge, tmp_pat
     data, bad = attack(whole, tmp_path, anchor_damage.DAMAGES[name])
     said, second = judge(data, data / ANCHORS)
     assert_agreed(name, bad, said, second)
+
+
+def test_anchors_signed_anew_are_shown_by_a_key_kept_elsewhere(whole, judge, tmp_path):
+    """Review of issue 5: nobody could name the key that a log's anchors must be signed with."""
+    name = "AllAnchorsSignedAnewWithAnotherKey"
+    data, _ = attack(whole, tmp_path, anchor_damage.DAMAGES[name])
+    (data / "anchor.key").unlink()
+    said, second = judge(data, data / ANCHORS)
+    assert said["whole"] and second.is_anchored
+    said, second = judge(data, data / ANCHORS, whole.data / ANCHORS / "anchor.pub")
+    assert said["findings"][0]["kind"] == "anchor_key_changed"
+    assert_agreed(name, None, said, second)
 
 
 @pytest.mark.parametrize("file, damages", [

@@ -2,9 +2,11 @@
 // in it fits again, and what `verify` says of it with anchors; and what was done to the anchors.
 #include <filesystem>
 
+#include "event-store/contract/chain.hpp"
 #include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/durable_file.hpp"
 #include "replay/anchor_check.hpp"
+#include "replay/valid_events.hpp"
 #include "replay/verify_report.hpp"
 #include "tests/archive/running_archive.hpp"
 #include "tests/replay/attacked_log.hpp"
@@ -16,7 +18,9 @@ namespace fs = std::filesystem;
 using event_store::Anchoring;
 using event_store::Checkpoint;
 using event_store::LogReader;
+using event_store::SigningKey;
 using event_store::TemporaryFolder;
+using event_store::VerifierKey;
 using event_store::WrittenLog;
 
 const Watch kPatient = [](const Progress&) { return true; };
@@ -64,10 +68,26 @@ struct Verified {
   std::string text;
 };
 
-Verified verify(const std::string& dir, std::optional<UserId> user = std::nullopt) {
+// Beside the log as it was made; `folder` has the files.
+std::optional<KnownAnchorKey> signing_key_of(const std::string& folder, const LogId& log) {
+  const auto key = SigningKey::load(folder + "/anchor.key");
+  if (!key) return std::nullopt;
+  return KnownAnchorKey{{event_store::anchor_key_name(log), key->public_key()}, "its own"};
+}
+
+std::optional<KnownAnchorKey> key_kept_elsewhere() {
+  const std::string path = anchored_log().path() + "/anchors/anchor.pub";
+  return KnownAnchorKey{read_verifier_key(path).value(), path, true};
+}
+
+// `elsewhere`: with the key that was kept there.
+Verified verify(const std::string& dir, std::optional<UserId> user = std::nullopt,
+                bool elsewhere = false) {
   auto log = LogReader::open(dir);
   EXPECT_TRUE(log) << log.error().message;
-  AnchorCheck anchors(dir + "/anchors", dir + "/archive", log->describe(), user);
+  AnchorCheck anchors(
+      dir + "/anchors", dir + "/archive", log->describe(), user,
+      elsewhere ? key_kept_elsewhere() : signing_key_of(dir, log->describe().log_id));
   auto report = verify_log(*log, {.user = user, .observers = {&anchors}}, kPatient);
   EXPECT_TRUE(report) << report.error().message;
   VerdictNotes notes{.anchors = anchors.summary()};
@@ -126,6 +146,38 @@ void state_in_note(Attacker& a, const std::function<void(Checkpoint&)>& change) 
     change(stated);
     note = event_store::sign_checkpoint(stated, key);
   });
+}
+
+// Every note states the tree the log has now; signed with a key of his own, which lies beside them.
+void sign_all_anew(Attacker& a) {
+  const auto old_key = SigningKey::load(a.dir() + "/anchor.key").value();
+  const auto new_key = SigningKey::from_seed({1});
+  ASSERT_TRUE(event_store::write_durably(
+      a.dir() + "/anchors/anchor.pub",
+      to_text(VerifierKey{event_store::anchor_key_name(a.log_id()), new_key.public_key()})));
+  auto log = LogReader::open(a.dir()).value();
+  auto events = ValidEvents::open(log, std::nullopt, kPatient).value();
+  std::map<Partition, event_store::MerkleTree> trees;
+  while (const auto event = events.next().value()) {
+    const Record& record = *event->record;
+    event_store::MerkleTree& tree = trees[record.at.partition];
+    const auto content = event_store::content_hash(record.headers, record.value);
+    tree.append(event_store::leaf_hash(event_store::leaf_input(record, content)));
+    const std::string path = event_store::anchor_folder(a.dir() + "/anchors", record.at.partition) +
+                             '/' + event_store::anchor_name(tree.size());
+    if (!fs::exists(path)) continue;
+    const std::string note = event_store::read_small_file(path, 65536).value();
+    Checkpoint stated = event_store::open_checkpoint(note, old_key.public_key()).value();
+    stated.root = tree.root();
+    ASSERT_TRUE(event_store::write_durably(path, sign_checkpoint(stated, new_key)));
+  }
+}
+
+void rewrite_and_sign_all_anew(Attacker& a) {
+  a.edit("anna", 3, [](EditedRow& row) { row.value.back() = ' '; });
+  a.chain_again("anna");
+  forget_all_else(a);
+  sign_all_anew(a);
 }
 
 const std::vector<Attack> kAttacks{
@@ -216,6 +268,8 @@ const std::vector<Attack> kAttacks{
                                             event_store::SigningKey::from_seed({}).public_key()})));
      },
      "the key of another log"},
+    {"AllAnchorsSignedAnewWithAnotherKey", rewrite_and_sign_all_anew,
+     "anchor.pub is another key than its own"},
     {"TheTreeOfTheArchive",
      [](Attacker& a) {
        auto file = event_store::SqliteDatabase::open(
@@ -256,6 +310,33 @@ TEST_P(AnchorDamage, IsNamedOrSaidToBeUnseen) {
 
 INSTANTIATE_TEST_SUITE_P(By, AnchorDamage, testing::ValuesIn(kAttacks),
                          [](const auto& tested) { return std::string(tested.param.name); });
+
+// Review of issue 5: such a log was whole and anchored where its anchor.key was gone too, and
+// nobody could name the key the anchors had been signed with.
+TEST(AnchoredHistory, SignedAnewIsShownByAKeyKeptElsewhere) {
+  const TemporaryFolder copy;
+  Attacker attacker(anchored_log().path(), copy.path());
+  rewrite_and_sign_all_anew(attacker);
+  attacker.forget("anchor.key");
+  const auto [unknown, said] = verify(copy.path());
+  EXPECT_TRUE(is_whole(unknown)) << said;
+  EXPECT_NE(said.find("keep a copy of anchor.pub"), std::string::npos) << said;
+  const auto expect_shown = [&copy] {
+    const auto [report, text] = verify(copy.path(), std::nullopt, true);
+    EXPECT_FALSE(is_whole(report)) << text;
+    EXPECT_NE(text.find("not signed with this key"), std::string::npos) << text;
+    EXPECT_EQ(text.find("keep a copy of anchor.pub"), std::string::npos) << text;
+  };
+  expect_shown();
+  attacker.forget("anchors/anchor.pub");
+  expect_shown();
+}
+
+TEST(AnchoredHistory, IsWholeByAKeyKeptElsewhere) {
+  const auto [report, text] = verify(anchored_log().path(), std::nullopt, true);
+  EXPECT_TRUE(is_whole(report)) << text;
+  EXPECT_NE(text.find("cover 27 of 27 events"), std::string::npos) << text;
+}
 
 }  // namespace
 }  // namespace signalbox::replay

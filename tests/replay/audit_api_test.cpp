@@ -8,8 +8,10 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "event-store/archive/checkpoint.hpp"
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/log/log_reader.hpp"
+#include "event-store/sqlite/durable_file.hpp"
 #include "tests/archive/running_archive.hpp"
 #include "tests/archive/written_log.hpp"
 
@@ -42,6 +44,7 @@ class AuditOfALog : public testing::Test {
                               .archive_folder = folder_.path() + "/archive",
                               .anchor_folder = folder_.path() + "/anchors",
                               .snapshots = folder_.path() + "/snapshots.db",
+                              .anchor_key = anchor_key_,
                               .kept = std::move(kept),
                               .on_damage = [this](Partition, const Error&) { ++damages_; }},
                  AuditApi::Parts{pages_, scans_, {&verifier_}, clock_, 7}, std::move(options));
@@ -110,6 +113,7 @@ class AuditOfALog : public testing::Test {
   cli::RoleThread scans_{"audit-scan"};
   cli::RoleThread verifier_{"audit-verify"};
   std::atomic<int> damages_ = 0;
+  std::optional<KnownAnchorKey> anchor_key_;
   std::optional<AuditApi> api_;
   std::vector<HttpRoute> routes_;
 };
@@ -442,6 +446,27 @@ TEST_F(AuditOfALog, KeepsTheVerdictsOfTheNewestVerifications) {
   EXPECT_THAT(newest["verdict"]["cannot_show"][0].get<std::string>(), HasSubstr("unanchored"));
   EXPECT_EQ(ask(kVerify + "/{job}", jobs[2], "GET", "other").status, 404);
   EXPECT_EQ(ask(kVerify + "/{job}", "/v1/audit/users/other" + jobs[2].substr(20)).status, 404);
+}
+
+// Review of issue 5: it believed whatever anchor.pub lay beside the anchors.
+TEST_F(AuditOfALog, JudgesAnchorsByTheKeyTheServiceSignsWith) {
+  write(3);
+  archive_all();
+  const std::string name = event_store::anchor_key_name(written_.log().describe().log_id);
+  const event_store::VerifierKey ours{name, event_store::SigningKey::from_seed({1}).public_key()};
+  const event_store::VerifierKey other{name, event_store::SigningKey::from_seed({2}).public_key()};
+  ASSERT_TRUE(std::filesystem::create_directories(folder_.path() + "/anchors"));
+  ASSERT_TRUE(event_store::write_durably(folder_.path() + "/anchors/anchor.pub", to_text(other)));
+  anchor_key_ = KnownAnchorKey{ours, "the service's"};
+  start();
+  const HttpResponse begun = ask(kVerify, "/v1/audit/users/anna/verify", "POST");
+  ASSERT_EQ(begun.status, 202) << begun.body;
+  Json job;
+  do {
+    job = Json::parse(ask(kVerify + "/{job}", begun.headers.at(0).second).body);
+  } while (job["state"] == "running");
+  EXPECT_EQ(job["verdict"]["whole"], false) << job;
+  EXPECT_EQ(job["verdict"]["findings"][0]["kind"], "anchor_key_changed") << job;
 }
 
 TEST_F(AuditOfALog, StopsAVerificationThatRuns) {
