@@ -46,6 +46,9 @@ Result<ValidEvents> ValidEvents::open(event_store::HistoryLog& log, std::optiona
     if (auto added = events.add_stretch({Topic::events, partition}); !added)
       return tl::unexpected(added.error());
   }
+  events.follows_chain_ = events.user_.has_value();
+  if (events.follows_chain_ && events.cuts_.empty())
+    events.chain_ = event_store::start_of_chain(log.describe().log_id, *events.user_);
   return events;
 }
 
@@ -57,6 +60,7 @@ Result<ValidEvents> ValidEvents::open_at(event_store::HistoryLog& log, UserId us
   if (from.next_offset < stretch.next)
     return tl::unexpected(lost_history({stretch.at, stretch.next}));
   stretch.next = from.next_offset;
+  events->follows_chain_ = false;
   events->cuts_.clear();
   events->unproven_.clear();
   events->done_ = from.next_offset.value();
@@ -111,6 +115,15 @@ event_store::Verdict ValidEvents::judge(const Record& record) {
   return verdict;
 }
 
+void ValidEvents::follow_chain(const Record& event) {
+  if (!chain_) {
+    chain_ = event_store::stated_chain(event);
+    return;
+  }
+  auto broken = event_store::follow(*chain_, event);
+  if (broken && !chain_break_) chain_break_ = std::move(broken);
+}
+
 Result<std::optional<ValidEvent>> ValidEvents::next() {
   for (;;) {
     if (next_ == batch_.size()) {
@@ -126,6 +139,7 @@ Result<std::optional<ValidEvent>> ValidEvents::next() {
                                               ": an event of an epoch that nobody has claimed"}));
     if (verdict != event_store::Verdict::valid) continue;
     if (user_ && record->key != user_->value()) continue;
+    if (follows_chain_) follow_chain(*record);
     const Partition partition = record->at.partition;
     ++given_;
     return std::optional(ValidEvent{std::move(record), positions_[partition]});

@@ -5,6 +5,9 @@
 // Behind a cut it begins at the oldest record that is left, at what that states of itself; cuts()
 // names where. Errors: corrupt (a damaged row, or an epoch nobody claimed; told with what to do),
 // not_found (a position before the oldest record), stopped, io_error, unavailable.
+//
+// Of one user it follows the chain too (contract 8), a hash per event of his: a break ends nothing,
+// chain_break() tells the first. Of all users chains are followed by verify alone.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "event-store/log/history_log.hpp"
+#include "event-store/log/user_chain.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "replay/log_cut.hpp"
 #include "replay/watch.hpp"
@@ -42,6 +46,11 @@ class ValidEvents {
   [[nodiscard]] Progress progress() const {
     return {done_ - static_cast<std::int64_t>(batch_.size() - next_), total_};
   }
+  // Of the user: where an event it gave does not follow from those before it. None from a position
+  // on, where whoever came to it follows the chain.
+  [[nodiscard]] const std::optional<event_store::ChainBreak>& chain_break() const {
+    return chain_break_;
+  }
   // How many it gave.
   [[nodiscard]] std::int64_t given() const { return given_; }
   // Of the partitions it reads.
@@ -61,10 +70,14 @@ class ValidEvents {
   [[nodiscard]] Result<bool> fill();
   [[nodiscard]] Result<bool> fill_in_file_order();
   [[nodiscard]] event_store::Verdict judge(const Record& record);
+  void follow_chain(const Record& event);
 
   event_store::HistoryLog* log_;
   std::optional<UserId> user_;
   const Watch* watch_;
+  bool follows_chain_ = false;
+  std::optional<event_store::UserChain> chain_;  // none: behind a cut, before his first event
+  std::optional<event_store::ChainBreak> chain_break_;
   std::vector<Stretch> stretches_;  // the last one is read first
   std::vector<LogCut> cuts_;
   std::int64_t given_ = 0;

@@ -73,6 +73,16 @@ Result<replay::TimelineFilter> filter_of(const TimelineArguments& arguments) {
   return filter;
 }
 
+// What was shown is not what was written: kExitFaultFound for `code`, once that is said.
+int tell_chain_break(ReplayConsole& console, const replay::ValidEvents& events, int code) {
+  const auto& broken = events.chain_break();
+  if (!broken) return code;
+  console.note("the history was changed, what is shown may not be what happened: at offset " +
+               std::to_string(broken->offset.value()) + " " + broken->what +
+               "; `signalbox replay verify` names all that is damaged");
+  return code == kExitOk ? kExitFaultFound : code;
+}
+
 int run_timeline(const TimelineArguments& arguments) {
   ReplayConsole console("timeline");
   const auto user = user_of(arguments);
@@ -93,7 +103,7 @@ int run_timeline(const TimelineArguments& arguments) {
       *events, *filter, line, [&](std::string_view text) { return console.write(text); });
   if (!done) return console.refuse(done.error());
   if (*user && events->given() == 0) return console.refuse(replay::no_events_of(**user));
-  return console.finish();
+  return tell_chain_break(console, *events, console.finish());
 }
 
 Subcommand add_timeline(CLI::App& replay_app) {
@@ -101,7 +111,8 @@ Subcommand add_timeline(CLI::App& replay_app) {
   CLI::App* app = replay_app.add_subcommand(
       "timeline",
       "What happened, an event a line, in the order it was written; of all users on Kafka, one "
-      "partition after the other.");
+      "partition after the other. Of one user it ends with 3 where the chain of his events breaks; "
+      "of all users no chain is checked: that is `verify`.");
   arguments->add_to(*app, "whose; all users where none is named");
   app->add_option("--thread", arguments->thread, "only of this thread");
   app->add_option("--run", arguments->run, "only of this run");
@@ -350,13 +361,15 @@ int run_play(const PlayArguments& arguments) {
                                  {.from = *from, .speed = *speed}, sink);
   if (!done) return console.refuse(done.error());
   if (events->given() == 0) return console.refuse(replay::no_events_of(**user));
-  return console.finish();
+  return tell_chain_break(console, *events, console.finish());
 }
 
 Subcommand add_play(CLI::App& replay_app) {
   const auto arguments = std::make_shared<PlayArguments>();
   CLI::App* app = replay_app.add_subcommand(
-      "play", "A user's events as the frames a client got, paced as it happened.");
+      "play",
+      "A user's events as the frames a client got, paced as it happened. Ends with 3 where "
+      "the chain of his events breaks.");
   arguments->add_to(*app, "whose");
   app->get_option("--user")->required();
   app->add_option("--speed", arguments->speed, "times as fast as it happened, or max")

@@ -1,12 +1,18 @@
 """`signalbox replay` on the data directory of a running service and on a copy of it."""
 import json
+import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from harness import PLAYBOOK, Client, Service, clean_environment
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "audit"))
+from attacked_log import Attacker  # noqa: E402
+from log_damage import add_a_space  # noqa: E402
 
 
 @pytest.fixture
@@ -184,6 +190,31 @@ def test_of_a_user_without_events_it_says_so(stopped, replay, words):
     assert anna.returncode == 0, anna.stderr
     before = replay("state", stopped, "--user", "anna", "--at", "0")
     assert before.returncode == 0 and before.stdout == "nothing was known of anna\n"
+
+
+@pytest.mark.parametrize("verb", ["timeline", "play --speed max"])
+def test_a_changed_history_of_a_user_is_not_shown_without_a_word(stopped, replay, tmp_path, verb):
+    """Review of issue 5: a value that was changed with its row checksum was shown as if it were his."""
+    verb, *options = verb.split()
+    words = [verb, tmp_path / "data", "--user", "anna", *options]
+    shutil.copytree(stopped, tmp_path / "data")
+    whole = replay(*words)
+    assert whole.returncode == 0 and not whole.stderr, whole
+    attacker = Attacker(tmp_path / "data", stopped)
+    attacker.edit_event("anna", 2, add_a_space)
+    changed = replay(*words)
+    assert changed.returncode == 3, changed
+    assert len(changed.stdout.splitlines()) == len(whole.stdout.splitlines())
+    assert f"at offset {attacker.offset('anna', 2)} " in changed.stderr
+    assert "`signalbox replay verify` names all that is damaged" in changed.stderr
+
+
+def test_of_all_users_a_timeline_checks_no_chain_and_its_help_says_so(stopped, replay, tmp_path):
+    shutil.copytree(stopped, tmp_path / "data")
+    Attacker(tmp_path / "data", stopped).edit_event("anna", 2, add_a_space)
+    assert replay("timeline", tmp_path / "data").returncode == 0
+    assert "of all users no chain is checked" in " ".join(
+        replay("timeline", stopped, "--help").stdout.split())
 
 
 def test_what_cannot_be_done_is_said(replay, tmp_path):
