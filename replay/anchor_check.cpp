@@ -1,5 +1,6 @@
 #include "replay/anchor_check.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -11,6 +12,15 @@ namespace {
 using event_store::MerkleTree;
 
 TopicPartition events_of(Partition partition) { return {Topic::events, partition}; }
+
+// Whether events of this partition may be there that were not counted, for the damage that was
+// found; so too where not all of it was kept.
+bool may_have_uncounted(const Findings& findings, const TopicPartition& events) {
+  if (findings.count() > static_cast<std::int64_t>(findings.kept().size())) return true;
+  return std::ranges::any_of(findings.kept(), [&events](const Finding& finding) {
+    return finding.at == events || finding.kind == DamageKind::file_unreadable;
+  });
+}
 
 // The tree of an archive file, where there is one that can be read: what is wrong with the file
 // itself is named by who compares its events.
@@ -198,11 +208,15 @@ void AnchorCheck::on_end(const std::vector<event_store::Position>& ends, Finding
     summary_.covered += place.covered;
     compare_position(place, partition, ends[static_cast<std::size_t>(partition.value())], findings);
     if (!place.notes || !place.notes->next_size()) continue;
+    const std::uint64_t lacking = place.notes->newest_size() - place.tree.size();
     findings.add({.kind = DamageKind::anchor_disagrees,
                   .at = events_of(partition),
                   .what = "an anchor states " + std::to_string(place.notes->newest_size()) +
                           " valid events, the log has " + std::to_string(place.tree.size()) +
-                          ": the newest were removed since it was signed"});
+                          (may_have_uncounted(findings, events_of(partition))
+                               ? ": " + std::to_string(lacking) +
+                                     " are missing or, being damaged, cannot be counted"
+                               : ": the newest were removed since it was signed")});
   }
 }
 

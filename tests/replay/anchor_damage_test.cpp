@@ -332,6 +332,19 @@ TEST(AnchoredHistory, SignedAnewIsShownByAKeyKeptElsewhere) {
   expect_shown();
 }
 
+// Review of issue 5: of two damaged rows it said that the newest events had been removed.
+TEST(AnchoredHistory, DamagedRowsAreNotTakenForARemovedTail) {
+  const TemporaryFolder copy;
+  Attacker attacker(anchored_log().path(), copy.path());
+  for (const int n : {2, 3})
+    attacker.sql("UPDATE records SET value = CAST(value || ' ' AS BLOB) WHERE " +
+                 attacker.where("anna", n));
+  const auto [report, text] = verify(copy.path());
+  EXPECT_NE(text.find("2 are missing or, being damaged, cannot be counted"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("were removed since it was signed"), std::string::npos) << text;
+}
+
 TEST(AnchoredHistory, IsWholeByAKeyKeptElsewhere) {
   const auto [report, text] = verify(anchored_log().path(), std::nullopt, true);
   EXPECT_TRUE(is_whole(report)) << text;
