@@ -1,6 +1,25 @@
 #include "replay/verify_report.hpp"
 
+#include <set>
+
+#include "replay/damage_help.hpp"
+
 namespace signalbox::replay {
+namespace {
+
+// Once for each kind of damage that is shown.
+std::string what_to_do(const Findings& findings) {
+  std::string text = "what to do:\n";
+  std::set<DamageKind> told;
+  for (const Finding& finding : findings.kept()) {
+    if (!told.insert(finding.kind).second) continue;
+    text.append("  ").append(to_text(finding.kind)).append(": ");
+    text.append(help_of(finding.kind).to_do).append("\n");
+  }
+  return text;
+}
+
+}  // namespace
 
 void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
   writer.begin_object();
@@ -46,6 +65,7 @@ std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) 
     const auto& kept = report.findings.kept();
     text += "DAMAGED: " + std::to_string(report.findings.count()) + " findings; the first:\n";
     for (const Finding& finding : kept) text += "  " + to_text(finding) + "\n";
+    text += what_to_do(report.findings);
   }
   if (report.findings.of_others() > 0)
     text += std::to_string(report.findings.of_others()) +

@@ -345,6 +345,19 @@ TEST(AnchoredHistory, DamagedRowsAreNotTakenForARemovedTail) {
   EXPECT_EQ(text.find("were removed since it was signed"), std::string::npos) << text;
 }
 
+// Review of issue 5: who read a verdict had to look up elsewhere what to do.
+TEST(AnchoredHistory, AVerdictSaysOnceForEachKindOfDamageWhatToDo) {
+  const TemporaryFolder copy;
+  Attacker attacker(anchored_log().path(), copy.path());
+  for (const int n : {2, 3})
+    attacker.sql("UPDATE records SET value = CAST(value || ' ' AS BLOB) WHERE " +
+                 attacker.where("anna", n));
+  const auto [report, text] = verify(copy.path());
+  const auto help = text.find("\n  row_changed: stop the service");
+  ASSERT_NE(help, std::string::npos) << text;
+  EXPECT_EQ(text.find("\n  row_changed: stop the service", help + 1), std::string::npos) << text;
+}
+
 TEST(AnchoredHistory, IsWholeByAKeyKeptElsewhere) {
   const auto [report, text] = verify(anchored_log().path(), std::nullopt, true);
   EXPECT_TRUE(is_whole(report)) << text;
