@@ -11,6 +11,7 @@
 #include "ops/cli/log_settings.hpp"
 #include "ops/cli/progress_bar.hpp"
 #include "ops/cli/shutdown_signal.hpp"
+#include "ops/cli/usage_error.hpp"
 #include "replay/watch.hpp"
 
 namespace signalbox::cli {
@@ -22,7 +23,7 @@ struct ReplayArguments {
   // The options that each verb has.
   void add_to(CLI::App& app, const std::string& user_help) {
     log.add_to(app);
-    app.add_option("--user", user, user_help);
+    app.add_option("--user", user, user_help)->check(not_empty());
   }
 };
 

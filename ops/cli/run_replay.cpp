@@ -96,13 +96,18 @@ int run_timeline(const TimelineArguments& arguments) {
   if (!events) return console.refuse(events.error());
   for (const replay::LogCut& cut : events->cuts()) console.note(to_text(cut));
   const bool with_user = !user->has_value();
+  std::int64_t shown = 0;
   const auto line = [&](const Record& event) {
+    ++shown;
     return arguments.json ? replay::json_line(event) : replay::readable_line(event, with_user);
   };
   const auto done = replay::write_timeline(
       *events, *filter, line, [&](std::string_view text) { return console.write(text); });
   if (!done) return console.refuse(done.error());
   if (*user && events->given() == 0) return console.refuse(replay::no_events_of(**user));
+  if (shown == 0)
+    console.note("nothing matched: of " + std::to_string(events->given()) +
+                 " events none passes what was asked for");
   return tell_chain_break(console, *events, console.finish());
 }
 
@@ -114,12 +119,13 @@ Subcommand add_timeline(CLI::App& replay_app) {
       "partition after the other. Of one user it ends with 3 where the chain of his events breaks; "
       "of all users no chain is checked: that is `verify`.");
   arguments->add_to(*app, "whose; all users where none is named");
-  app->add_option("--thread", arguments->thread, "only of this thread");
-  app->add_option("--run", arguments->run, "only of this run");
+  app->add_option("--thread", arguments->thread, "only of this thread")->check(not_empty());
+  app->add_option("--run", arguments->run, "only of this run")->check(not_empty());
   app->add_option("--type", arguments->types,
                   "only of this type, such as tool_executing; may be repeated");
-  app->add_option("--since", arguments->since, "only at or after this time, 2026-11-20T09:30:00Z");
-  app->add_option("--until", arguments->until, "only before this time");
+  app->add_option("--since", arguments->since, "only at or after this time, 2026-11-20T09:30:00Z")
+      ->check(not_empty());
+  app->add_option("--until", arguments->until, "only before this time")->check(not_empty());
   app->add_flag("--json", arguments->json, "one JSON object a line, with all the record says");
   app->footer(
       "Examples:\n  signalbox replay timeline --data signalbox-data --user alice\n"
@@ -229,14 +235,17 @@ Subcommand add_verify(CLI::App& replay_app) {
   arguments->add_to(*app, "only his history; all where none is named");
   app->add_flag("--json", arguments->json, "the verdict as one JSON object");
   app->add_option(
-      "--anchor-dir", arguments->anchor_dir,
-      "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
+         "--anchor-dir", arguments->anchor_dir,
+         "where the anchors are (audit.anchor_dir); default: anchors in the data directory")
+      ->check(not_empty());
   auto* key = app->add_option("--key", arguments->key,
                               "the anchors' anchor.pub, as a copy kept elsewhere has it: only what "
-                              "is signed with this key is an anchor; an export needs it");
+                              "is signed with this key is an anchor; an export needs it")
+                  ->check(not_empty());
   auto* file = app->add_option("--export", arguments->export_file,
                                "not a log but an export, by nothing but the file (-: standard "
-                               "input) and the key");
+                               "input) and the key")
+                   ->check(not_empty());
   file->needs(key);
   app->footer(
       "Examples:\n  signalbox replay verify --data signalbox-data\n"
@@ -306,7 +315,8 @@ Subcommand add_state(CLI::App& replay_app) {
   app->get_option("--user")->required();
   app->add_option("--at", arguments->at,
                   "a seq like 17 or a time like 2026-11-20T09:30:00Z, both inclusive; now where "
-                  "none is given");
+                  "none is given")
+      ->check(not_empty());
   app->add_flag("--open", arguments->open,
                 "only what is open, as a router holds it: begun at the snapshot where there is one "
                 "from before, so that it is at once there");
@@ -374,9 +384,9 @@ Subcommand add_play(CLI::App& replay_app) {
   app->get_option("--user")->required();
   app->add_option("--speed", arguments->speed, "times as fast as it happened, or max")
       ->capture_default_str();
-  app->add_option(
-      "--from", arguments->from,
-      "the first seq, like 17, or time, like 2026-11-20T09:30:00Z; else from the start");
+  app->add_option("--from", arguments->from,
+                  "the first seq, like 17, or time, like 2026-11-20T09:30:00Z; else from the start")
+      ->check(not_empty());
   app->footer(
       "Examples:\n  signalbox replay play --data signalbox-data --user alice\n"
       "  signalbox replay play --user alice --speed 10 --from 17\n"

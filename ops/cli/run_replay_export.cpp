@@ -142,10 +142,12 @@ Subcommand add_export(CLI::App& replay_app) {
       "export", "One user's history as a file that proves itself: JSON Lines with the anchors.");
   arguments->add_to(*app, "whose");
   app->get_option("--user")->required();
-  app->add_option(
-      "--anchor-dir", arguments->anchor_dir,
-      "where the anchors are (audit.anchor_dir); default: anchors in the data directory");
-  app->add_option("--out", arguments->out, "the file; default: standard output");
+  app->add_option("--anchor-dir", arguments->anchor_dir,
+                  "where the anchors are (audit.anchor_dir); default: anchors "
+                  "in the data directory")
+      ->check(not_empty());
+  app->add_option("--out", arguments->out, "the file; default: standard output")
+      ->check(not_empty());
   app->footer(
       "Examples:\n"
       "  signalbox replay export --data signalbox-data --user anna --out anna.jsonl\n"

@@ -70,6 +70,14 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
 
 }  // namespace
 
+CLI::Validator not_empty() {
+  const auto check = [](const std::string& value) {
+    if (!value.empty()) return std::string();
+    return std::string("cannot be empty: leave the flag out, or name something");
+  };
+  return {check, ""};
+}
+
 std::string usage_text(const CLI::App& program, const CLI::Error& error) {
   const CLI::App* app = &program;
   std::string path = program.get_name();

@@ -10,4 +10,8 @@ namespace signalbox::cli {
 // One or two lines, each ended. `program` has parsed the words and thrown `error`.
 [[nodiscard]] std::string usage_text(const CLI::App& program, const CLI::Error& error);
 
+// Refuses an empty value, as a variable of the shell gives that is not set: it would stand for all,
+// or for what is taken where the flag is not given.
+[[nodiscard]] CLI::Validator not_empty();
+
 }  // namespace signalbox::cli

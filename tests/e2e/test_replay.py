@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 
@@ -215,6 +216,27 @@ def test_of_all_users_a_timeline_checks_no_chain_and_its_help_says_so(stopped, r
     assert replay("timeline", tmp_path / "data").returncode == 0
     assert "of all users no chain is checked" in " ".join(
         replay("timeline", stopped, "--help").stdout.split())
+
+
+@pytest.mark.parametrize("words", [["--thread", "nope"], ["--run", str(uuid.UUID(int=0))],
+                                   ["--user", "anna", "--until", "2001-01-01T00:00:00Z"]])
+def test_that_nothing_matched_is_said(stopped, replay, words):
+    """Review of issue 5: a timeline of a thread that is not there was empty, without a word."""
+    done = replay("timeline", stopped, *words)
+    assert done.returncode == 0 and not done.stdout
+    assert "nothing matched: of " in done.stderr
+
+
+@pytest.mark.parametrize("verb, flag", [
+    ("timeline", "--user"), ("timeline", "--thread"), ("timeline", "--run"), ("timeline", "--since"),
+    ("verify", "--user"), ("verify", "--key"), ("verify", "--anchor-dir"), ("state", "--at"),
+    ("play", "--from"), ("export", "--out")])
+def test_an_empty_value_is_refused(stopped, replay, verb, flag):
+    """Review of issue 5: with a shell's variable that was not set, everybody was shown."""
+    user = [] if flag == "--user" or verb in ("timeline", "verify") else ["--user", "anna"]
+    done = replay(verb, stopped, *user, flag, "")
+    assert done.returncode == 2 and not done.stdout, done
+    assert f"signalbox replay {verb}: {flag}" in done.stderr and "cannot be empty" in done.stderr
 
 
 def test_what_cannot_be_done_is_said(replay, tmp_path):
