@@ -80,7 +80,8 @@ void PartitionFeed::take_event(const event_store::JudgedRecord& judged, Monotoni
   if (!record->key || !is_opaque_id(*record->key)) {
     spdlog::error("partition {} offset {}: the event names no user", partition_.value(),
                   record->offset.value());
-    return parts_.metrics.history_damaged.Increment();
+    parts_.metrics.history_damaged.Increment();
+    return window_.mark(judged.after);  // who begins behind it is no liar
   }
   thread_local std::vector<Header> headers;  // several are looked for
   record->headers.split_into(headers);

@@ -49,7 +49,7 @@ void Window::drop_oldest() {
   start_ = leaving.after;
   events_.pop_front();
   ++first_;
-  while (!epochs_.empty() && epochs_.front().next_offset <= start_.next_offset) epochs_.pop_front();
+  while (!marks_.empty() && marks_.front().next_offset <= start_.next_offset) marks_.pop_front();
 }
 
 event_store::Position Window::position_at(Offset offset) const {
@@ -65,7 +65,7 @@ event_store::Position Window::position_at(Offset offset) const {
   newest_before(events_, [](const WindowEvent& event) -> const event_store::Position& {
     return event.after;
   });
-  newest_before(epochs_,
+  newest_before(marks_,
                 [](const event_store::Position& p) -> const event_store::Position& { return p; });
   found.next_offset = offset;
   return found;

@@ -47,8 +47,8 @@ class Window {
 
   WindowEvent& add(RecordPtr record, const event_store::Position& after, Seq seq,
                    MonotonicTime now);
-  // A new epoch began here.
-  void mark(const event_store::Position& after) { epochs_.push_back(after); }
+  // A new epoch began here, or what counts and is no event of anybody: it moves the position alone.
+  void mark(const event_store::Position& after) { marks_.push_back(after); }
   // A frame was made for an event of the window.
   void add_bytes(std::size_t bytes) { bytes_ += bytes; }
   void trim(std::size_t bytes_max, MonotonicTime oldest);
@@ -82,7 +82,7 @@ class Window {
   event_store::Position start_;
   std::deque<WindowEvent> events_;
   std::uint64_t first_ = 1;  // number of events_.front()
-  std::deque<event_store::Position> epochs_;
+  std::deque<event_store::Position> marks_;
   TextMap<OfUser> users_;
   std::size_t bytes_ = 0;
 };

@@ -378,6 +378,34 @@ def test_records_nobody_can_parse_harm_nobody(log, start):
             assert json.loads(record.value)["reason"] == "malformed"
 
 
+def test_a_record_that_parses_and_is_nobodys_ends_no_process(log, start):
+    """By its epoch and number the owner's next event, but without a key: every gateway that read it
+    ended, again after each start, and so did the router that owned the partition."""
+    address, prefix = log
+    router = start(log, "router", "router")
+    gateway = start(log, "gateway", "gateway")
+    partition = contract.partition_of("ann", PARTITIONS)
+
+    async def talk(service, number, **query):
+        async with Client(service, "ann", **query) as client:
+            await client.wait_for_end(await client.say(f"m-{number}", f"what is {number} + 1?"))
+            return client.events()
+
+    asyncio.run(talk(gateway, 1))
+    with KafkaReader(*log) as reader:
+        epoch, number = max((int(record.headers["ce_ownerepoch"]), int(record.headers["ce_ownerseq"]))
+                            for record in reader.records("events", partition)
+                            if "ce_ownerseq" in record.headers)
+    kcat(address, "-P", "-t", f"{prefix}.events", "-p", str(partition),
+         "-H", "ce_type=dev.signalbox.agent_thinking", "-H", f"ce_ownerepoch={epoch}",
+         "-H", f"ce_ownerseq={number + 1}", text="{}\n")
+    asyncio.run(talk(gateway, 2))
+    events = asyncio.run(talk(start(log, "gateway", "gateway-2"), 3, from_="start"))
+    assert_gapless(events)
+    assert [event["type"] for event in events].count("agent_completed") == 3
+    assert router.is_running() and gateway.is_running()
+
+
 def test_a_cursor_below_what_retention_left_is_told_the_oldest(own, start, tmp_path):
     kafka, log = own()
     router = start(log, "router", "router")

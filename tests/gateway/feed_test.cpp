@@ -191,9 +191,12 @@ TEST(Feed, a_valid_event_that_names_no_user_reaches_nobody_and_the_rest_goes_on)
   put_of(std::nullopt);
   put_of("");
   put_of("a\nb");
+  world.settle();
+  auto late = world.connect("ann");  // who begins right behind them is no liar
   world.state("ann");
   world.settle();
   EXPECT_EQ(client.link->story(), (Story{"connection_ready", "caught_up", "event 2"}));
+  EXPECT_EQ(late.link->story(), (Story{"connection_ready", "caught_up", "event 2"}));
   EXPECT_EQ(world.metrics.history_damaged.Value(), 3);
   auto again = world.connect("ann", StreamFrom::start);
   EXPECT_EQ(again.link->story(), (Story{"connection_ready"} + events(1, 2) + Story{"caught_up"}));
