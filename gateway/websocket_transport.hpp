@@ -231,7 +231,12 @@ class JudgedRequest : public wspp::http::parser::request {
   using Base = wspp::http::parser::request;
   std::size_t consume(const char* bytes, std::size_t size) {
     if (!is_judged_) judge(std::string_view(bytes, size));
-    return Base::consume(bytes, size);
+    try {
+      return Base::consume(bytes, size);
+    } catch (const wspp::http::exception&) {
+      if (!is_judged_) refuse_if_wrong(head_);  // the library refuses without a word
+      throw;
+    }
   }
 
  private:
@@ -243,12 +248,14 @@ class JudgedRequest : public wspp::http::parser::request {
     is_judged_ = end != head_.npos;
     if (!is_judged_ && head_.size() < 2 * judged_bytes_) return;
     judged_bytes_ = head_.size();
-    if (const auto fault =
-            judge_head(std::string_view(head_).substr(0, is_judged_ ? end + kHeadEnd.size() : end)))
+    refuse_if_wrong(std::string_view(head_).substr(0, is_judged_ ? end + kHeadEnd.size() : end));
+    if (is_judged_) std::string().swap(head_);
+  }
+  static void refuse_if_wrong(std::string_view head) {
+    if (const auto fault = judge_head(head))
       throw wspp::http::exception(fault->message,
                                   static_cast<wspp::http::status_code::value>(fault->status),
                                   fault->message);
-    if (is_judged_) std::string().swap(head_);
   }
 
   static constexpr std::string_view kHeadEnd = "\r\n\r\n";

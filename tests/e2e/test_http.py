@@ -345,6 +345,21 @@ def test_each_wrong_request_gets_its_status_and_the_end_of_the_connection(servic
     assert service.stop() == 0
 
 
+def test_a_wrong_line_that_comes_in_a_crumb_is_refused_with_a_reason(service):
+    """A head that comes in crumbs is judged when it has doubled; what the library under it refused before
+    that was refused without a word."""
+    host, port = service.address.rsplit(":", 1)
+    for crumb in (b"X\r\n", b"X y: x\r\n"):
+        with socket.create_connection((host, int(port)), WAIT_SECONDS) as raw:
+            raw.sendall(GET.format(host=service.address).encode())
+            time.sleep(0.3)  # so that it is read by itself
+            raw.sendall(crumb)
+            came = b""
+            while part := raw.recv(4096):
+                came += part
+        check_answer(crumb, came, 400)
+
+
 def upgrade_status(service, token, forwarded_for):
     """The status of an upgrade that says it was passed on for these addresses."""
     response, _ = ask(service, "/ws", token, headers={
