@@ -260,6 +260,7 @@ void Gateway::Parts::make_routes(event_store::UserHistory* history) {
       {"GET", "/contract/asyncapi.json", [document = make_asyncapi_document()](const HttpRequest&) {
          return HttpResponse{.body = document};
        }});
+  public_routes.add({"GET", "/ws", [](const HttpRequest&) { return refuse_without_upgrade(); }});
   public_routes.add(make_health_route());
   public_routes.add({"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }});
   public_routes.add(options.public_routes);
@@ -288,10 +289,8 @@ HttpResponse Gateway::Parts::readiness() {
   for (std::string& reason : inbound_lag.reasons(clock.monotonic()))
     reasons.push_back(std::move(reason));
   if (draining) reasons.emplace_back("gateway: draining");
-  if (options.not_ready)
-    for (std::string& reason : options.not_ready()) reasons.push_back(std::move(reason));
-  const nlohmann::json body{{"ready", reasons.empty()}, {"reasons", reasons}};
-  return HttpResponse{.status = reasons.empty() ? 200 : 503, .body = body.dump() + "\n"};
+  if (options.readiness) return options.readiness(std::move(reasons));
+  return make_readiness(reasons, nlohmann::json::object());
 }
 
 UpgradeAnswer Gateway::Parts::refuse(HttpResponse response) {
@@ -375,7 +374,13 @@ Result<void> Gateway::Parts::listen() {
 
 Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-Gateway::~Gateway() { stop(); }
+Gateway::~Gateway() {
+  stop();
+  if (parts_->callbacks.pending() == 0) return;
+  // Whoever answers yet calls into these: they stay for as long as the process.
+  static auto& given_up = *new std::vector<std::unique_ptr<Parts>>;
+  given_up.push_back(std::move(parts_));
+}
 
 Result<std::unique_ptr<Gateway>> Gateway::start(event_store::EventLog& log,
                                                 event_store::UserHistory* history,
@@ -459,8 +464,9 @@ void Gateway::stop() {
     shard->thread.run_and_wait([&] {
       if (shard->journal) shard->journal->stop();  // it stays: sockets may have outlived the wait
     });
-  while (!wait_until(kCloseMax, [&] { return parts.callbacks.pending() == 0; }))
-    spdlog::warn("waiting for the log to answer {} requests", parts.callbacks.pending());
+  if (!wait_until(parts.options.answers_patience, [&] { return parts.callbacks.pending() == 0; }))
+    spdlog::error("{} requests to the log are given up: they were not answered within {} ms",
+                  parts.callbacks.pending(), parts.options.answers_patience.count());
   parts.listener_thread.finish();
   parts.feed_thread.finish();
   parts.history_thread.finish();

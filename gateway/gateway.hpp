@@ -43,15 +43,17 @@ struct GatewayOptions {
   KeySet keys;
   TokenRules tokens{};
   std::chrono::milliseconds expiry_warning{60'000};  // before the token of an open socket expires
-  std::optional<TokenKey> dev_key{};                 // signs what /dev/token gives out
-  std::vector<HttpRoute> public_routes{};            // beside /healthz and /readyz
-  std::vector<HttpRoute> admin_routes{};             // beside /metrics
+  // For what log and history still owe when it stops; longer than a log takes to give up itself.
+  std::chrono::milliseconds answers_patience{20'000};
+  std::optional<TokenKey> dev_key{};       // signs what /dev/token gives out
+  std::vector<HttpRoute> public_routes{};  // beside /healthz and /readyz
+  std::vector<HttpRoute> admin_routes{};   // beside /metrics
   // Made with who lets auditors in; on the admin port.
   std::function<std::vector<HttpRoute>(const HttpAuthorizer&)> audit_routes{};
   // Made with who lets other services in; on the admin port.
   std::function<std::vector<HttpRoute>(const HttpAuthorizer&)> service_routes{};
-  // Reasons of other parts of the process why it is not ready. Any thread.
-  std::function<std::vector<std::string>()> not_ready{};
+  // Answers /readyz, given this gateway's own reasons not to be ready. Any thread.
+  std::function<HttpResponse(std::vector<std::string> reasons)> readiness{};  // none: those alone
 };
 
 class Gateway {
@@ -78,7 +80,9 @@ class Gateway {
   // Stops accepting, tells every client when to come back, answers what was sent, closes (4000).
   // Blocking, at most `grace`.
   void drain(std::chrono::milliseconds grace);
-  // Ends what is left. Blocking, until the log has answered every append. Again: no effect.
+  // Ends what is left. Blocking, until the log has answered every append, or answers_patience is
+  // over: then what was asked is given up, with a line in the log, and an answer that comes after
+  // all finds nobody. Again: no effect.
   void stop();
 
  private:

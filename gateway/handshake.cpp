@@ -97,6 +97,14 @@ tl::expected<std::optional<std::string>, HttpResponse> bearer_token(const HttpRe
   return tl::unexpected(refuse_token("Authorization must be a Bearer token", "Authorization"));
 }
 
+HttpResponse refuse_without_upgrade() {
+  return http_error(426, "protocol",
+                    "this path takes WebSockets only, which begin with the headers Upgrade: "
+                    "websocket and Connection: Upgrade; where the client sent them, a proxy in "
+                    "between dropped them and must be told to pass them on",
+                    "Upgrade");
+}
+
 HttpResponse refuse_token(std::string_view why, std::string_view field) {
   HttpResponse refusal = http_error(401, "token_invalid", why, field);
   refusal.headers.emplace_back("WWW-Authenticate", "Bearer");

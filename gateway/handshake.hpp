@@ -48,6 +48,10 @@ enum class HostRule { any, loopback };
     const UpgradeRequest& request, std::span<const std::string> origins,
     HostRule hosts = HostRule::any);
 
+// 426 for who comes to /ws and asks for no upgrade: a browser, or a client behind a proxy that
+// dropped its headers.
+[[nodiscard]] HttpResponse refuse_without_upgrade();
+
 // The token of `Authorization: Bearer <token>`, none where there is no such header; 401 for one
 // that is something else.
 [[nodiscard]] tl::expected<std::optional<std::string>, HttpResponse> bearer_token(

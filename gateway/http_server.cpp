@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -81,6 +82,12 @@ const std::string& HttpServer::address() const { return parts_->listener->addres
 HttpRoute make_health_route() {
   return {"GET", "/healthz",
           [](const HttpRequest&) { return HttpResponse{.body = "{\"status\":\"ok\"}\n"}; }};
+}
+
+HttpResponse make_readiness(const std::vector<std::string>& reasons, nlohmann::json parts) {
+  parts["ready"] = reasons.empty();
+  parts["reasons"] = reasons;
+  return {.status = reasons.empty() ? 200 : 503, .body = parts.dump() + "\n"};
 }
 
 HttpRoute make_metrics_route(prometheus::Registry& registry) {

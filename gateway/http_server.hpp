@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ class HttpServer {
 
 // What every process answers, whatever its role (contract 12).
 [[nodiscard]] HttpRoute make_health_route();
+// The answer of /readyz: 200 where there is no reason, else 503; `parts` is an object that says,
+// by the names of the process's parts, where each stands in the partitions it holds.
+[[nodiscard]] HttpResponse make_readiness(const std::vector<std::string>& reasons,
+                                          nlohmann::json parts);
 // What /metrics tells; the registry outlives it. Any thread.
 [[nodiscard]] HttpRoute make_metrics_route(prometheus::Registry& registry);
 

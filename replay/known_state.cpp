@@ -205,11 +205,27 @@ void keep_open(KnownState& state) {
   });
 }
 
+Result<void> give_away_ended(KnownState& state,
+                             const std::function<Result<void>(const KnownRun&)>& take) {
+  for (auto& [thread, runs] : state.threads) {
+    for (const RunId& id : runs) {
+      const KnownRun& run = state.runs.at(id);
+      if (!run.ended_at) continue;
+      if (auto taken = take(run); !taken) return taken;
+    }
+    std::erase_if(runs, [&](const RunId& id) { return state.runs.at(id).ended_at.has_value(); });
+  }
+  std::erase_if(state.runs, [](const auto& run) { return run.second.ended_at.has_value(); });
+  std::erase_if(state.threads, [](const auto& thread) { return thread.second.empty(); });
+  return {};
+}
+
 KnownState::KnownState(const LogId& log, const UserId& user)
     : routing(user, event_store::start_of_chain(log, user)) {}
 
-Result<void> fold_known(KnownState& state, const Record& record) {
-  auto folded = router::fold_event(state.routing, record, {});
+Result<void> fold_known(KnownState& state, const Record& record,
+                        const event_store::ContentHash& content) {
+  auto folded = router::fold_event(state.routing, record, {}, content);
   if (!folded) return tl::unexpected(folded.error());
   if (folded->damage) state.damage = std::move(folded->damage);
   ++state.events;

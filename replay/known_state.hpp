@@ -3,6 +3,7 @@
 // and runs that have ended with their steps and answers. Pure. Thread: a value.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -66,8 +67,14 @@ struct KnownState {
 [[nodiscard]] KnownState known_of(router::RoutingState routing);
 // Forgets all runs but those that are open.
 void keep_open(KnownState& state);
+// Forgets those that have ended, each once `take` has it, in the order of each thread's messages.
+// Error: that of `take`, which has had some of them.
+[[nodiscard]] Result<void> give_away_ended(
+    KnownState& state, const std::function<Result<void>(const KnownRun&)>& take);
 
-// One more valid event of that user. Error unsupported_version: this build cannot fold it.
-[[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event);
+// One more valid event of that user, with the hash of its content. Error unsupported_version: this
+// build cannot fold it.
+[[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event,
+                                      const event_store::ContentHash& content);
 
 }  // namespace signalbox::replay

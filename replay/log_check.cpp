@@ -45,7 +45,7 @@ LogCheck::LogCheck(event_store::HistoryLog& log, const VerifyOptions& options, V
       log_id_(log.describe().log_id),
       partitions_(log.describe().partitions),
       folds_(static_cast<std::size_t>(partitions_)),
-      record_{{Topic::events, Partition(0)}, Offset(0), {}, std::nullopt, {}, {}} {}
+      batch_(options.rows_at_once) {}
 
 // By its key; a row of the user in question whose key was changed is still his.
 std::string LogCheck::user_of(const StoredRow& row) const {
@@ -100,23 +100,38 @@ void LogCheck::begin_behind(const LogCut& cut) {
 }
 
 void LogCheck::check(const StoredRow& row) {
+  const auto at = event_store::place_of(row.place, partitions_);
+  const bool is_event = at && at->topic == Topic::events;
+  // Whose chain is followed: check_valid.
+  const bool is_followed =
+      !options_.user || !options_.observers.empty() || row.key == options_.user->value();
+  batch_.add(row, at.value_or(TopicPartition{Topic::events, Partition(0)}),
+             {.checksum = file_ != nullptr, .content = is_event && is_followed});
+  if (batch_.is_full()) settle();
+}
+
+void LogCheck::settle() {
+  for (const RowBatch::Row& row : batch_.finish()) judge(row);
+}
+
+void LogCheck::judge(const RowBatch::Row& judged) {
+  const StoredRow& row = judged.stored;
   ++report_.rows;
   Place* const place = place_of(row);
   if (place == nullptr || !follows(*place, row)) return;
-  if (file_ != nullptr && !event_store::is_as_written(row)) {
-    report_.findings.add(at_row(DamageKind::row_changed, place->at, row,
-                                "the stored row does not match its checksum: a byte of its key, "
-                                "headers, value, place, time or checksum was changed"));
-    if (place->at.topic == Topic::events)
-      folds_[static_cast<std::size_t>(place->at.partition.value())].is_damaged = true;
-    return;
-  }
-  if (place->at.topic == Topic::events) {
-    check_event_row(place->at, row);
-  } else if (!Headers::parse(row.headers)) {
-    report_.findings.add(at_row(DamageKind::row_unreadable, place->at, row,
-                                "its headers cannot be taken apart, although its checksum fits"));
-  }
+  const bool is_event = place->at.topic == Topic::events;
+  const auto name = [&](DamageKind kind, std::string what) {
+    report_.findings.add(at_row(kind, place->at, row, std::move(what)));
+    if (is_event) folds_[static_cast<std::size_t>(place->at.partition.value())].is_damaged = true;
+  };
+  if (file_ != nullptr && !judged.is_as_written)
+    return name(DamageKind::row_changed,
+                "the stored row does not match its checksum: a byte of its key, headers, value, "
+                "place, time or checksum was changed");
+  if (!judged.is_readable)
+    return name(DamageKind::row_unreadable,
+                "its headers cannot be taken apart, although its checksum fits");
+  if (is_event) check_event_row(judged);
 }
 
 bool LogCheck::follows(Place& place, const StoredRow& row) {
@@ -179,11 +194,11 @@ void LogCheck::name_row_missing(Place& place, Offset found) {
 }
 
 Finding LogCheck::at_record(DamageKind kind, std::string what) const {
-  const auto seq = event_store::header_number(record_, "ce_userseq");
+  const auto seq = event_store::header_number(*record_, "ce_userseq");
   return {.kind = kind,
-          .at = record_.at,
-          .offset = record_.offset,
-          .user = record_.key.value_or(""),
+          .at = record_->at,
+          .offset = record_->offset,
+          .user = record_->key.value_or(""),
           .seq = seq ? std::optional(Seq(*seq)) : std::nullopt,
           .what = std::move(what)};
 }
@@ -192,30 +207,13 @@ void LogCheck::add(DamageKind kind, std::string what) {
   report_.findings.add(at_record(kind, std::move(what)));
 }
 
-// All but its headers.
-void LogCheck::take_over(const TopicPartition& at, const StoredRow& row) {
-  record_.at = at;
-  record_.offset = row.offset;
-  record_.appended_at = row.appended_at;
-  if (row.key)
-    record_.key = *row.key;
-  else
-    record_.key.reset();
-  record_.value = row.value;
-}
-
-void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
-  PartitionFold& partition = folds_[static_cast<std::size_t>(at.partition.value())];
-  if (!record_.headers.assign(row.headers)) {
-    report_.findings.add(at_row(DamageKind::row_unreadable, at, row,
-                                "its headers cannot be taken apart, although its checksum fits"));
-    partition.is_damaged = true;
-    return;
-  }
-  take_over(at, row);
+void LogCheck::check_event_row(const RowBatch::Row& row) {
+  row_ = &row;
+  record_ = &row.record;
+  PartitionFold& partition = folds_[static_cast<std::size_t>(record_->at.partition.value())];
   const event_store::Position before = partition.position;
-  const Judged judged = event_store::fold(partition.position, record_);
-  if (row.offset == Offset(0)) check_genesis(judged);
+  const Judged judged = event_store::fold(partition.position, *record_);
+  if (record_->offset == Offset(0)) check_genesis(judged);
   if (judged.control) check_control();
   switch (judged.verdict) {
     case Verdict::valid: check_valid(partition); break;
@@ -225,7 +223,7 @@ void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
     case Verdict::corrupt:
       if (!partition.is_damaged)
         add(DamageKind::unclaimed_epoch,
-            "the event is of epoch " + std::string(record_.header("ce_ownerepoch").value_or("?")) +
+            "the event is of epoch " + std::string(record_->header("ce_ownerepoch").value_or("?")) +
                 ", which nobody has claimed; the newest claimed one is " +
                 std::to_string(before.epoch.value()));
       resume_behind_damage(partition, before);
@@ -252,7 +250,7 @@ void LogCheck::check_event_row(const TopicPartition& at, const StoredRow& row) {
 // Its owner sends it again once it has noticed, or another one decides afresh in a new epoch.
 void LogCheck::check_hole(PartitionFold& partition) {
   ++report_.dropped;
-  const OwnerSeq number(*event_store::header_number(record_, "ce_ownerseq"));
+  const OwnerSeq number(*event_store::header_number(*record_, "ce_ownerseq"));
   if (!partition.first_hole)
     partition.first_hole = at_record(
         DamageKind::hole_left,
@@ -265,11 +263,11 @@ void LogCheck::check_hole(PartitionFold& partition) {
 // What came between was lost with the damage: from here on as this event states.
 void LogCheck::resume_behind_damage(PartitionFold& partition, event_store::Position before) {
   if (partition.gap) report_.findings.add(*std::exchange(partition.gap, std::nullopt));
-  const auto stated = stated_before(record_);
+  const auto stated = stated_before(*record_);
   partition.position = before;
   partition.position.epoch = stated->epoch;
   partition.position.owner_seq = stated->owner_seq;
-  if (event_store::fold(partition.position, record_).verdict == Verdict::valid)
+  if (event_store::fold(partition.position, *record_).verdict == Verdict::valid)
     check_valid(partition);
 }
 
@@ -287,30 +285,32 @@ void LogCheck::check_genesis(const Judged& judged) {
 
 // What it says counts all the same: validity depends on no key.
 void LogCheck::check_control() {
-  if (record_.key)
+  if (record_->key)
     return add(DamageKind::control_of_a_user, "a control record has a key, which none has");
   for (const std::string_view name : {"ce_subject", "ce_partitionkey", "ce_wsclientid"})
-    if (record_.header(name))
+    if (record_->header(name))
       return add(DamageKind::control_of_a_user,
                  "a control record has the header " + std::string(name) + ", which none has");
 }
 
 void LogCheck::check_user(bool is_new) {
-  if (record_.header("ce_subject") != record_.key)
+  if (record_->header("ce_subject") != record_->key)
     add(DamageKind::wrong_user, "key and ce_subject name different users");
-  if (is_new && event_store::partition_of_key(*record_.key, partitions_) != record_.at.partition)
+  if (is_new && event_store::partition_of_key(*record_->key, partitions_) != record_->at.partition)
     add(DamageKind::wrong_user,
         "the user belongs to partition " +
-            std::to_string(event_store::partition_of_key(*record_.key, partitions_).value()));
+            std::to_string(event_store::partition_of_key(*record_->key, partitions_).value()));
 }
 
-event_store::Followed LogCheck::follow(const PartitionFold& partition, bool is_new,
-                                       event_store::UserChain& chain) const {
+std::optional<ChainBreak> LogCheck::follow(const PartitionFold& partition, bool is_new,
+                                           event_store::UserChain& chain) const {
   const auto stated =
-      is_new && partition.begins_later ? event_store::stated_chain(record_) : std::nullopt;
-  if (!stated || stated->seq <= Seq(1)) return event_store::follow_hashed(chain, record_);
+      is_new && partition.begins_later ? event_store::stated_chain(*record_) : std::nullopt;
+  if (!stated || stated->seq <= Seq(1))
+    return event_store::follow(chain, row_->stated_place,
+                               event_store::chain_next(chain.hash, row_->content), record_->offset);
   chain = *stated;
-  return {event_store::content_hash(record_.headers, record_.value), std::nullopt};
+  return std::nullopt;
 }
 
 void LogCheck::check_valid(PartitionFold& partition) {
@@ -318,28 +318,28 @@ void LogCheck::check_valid(PartitionFold& partition) {
   partition.gap.reset();
   if (partition.first_hole && partition.position.owner_seq >= partition.last_hole)
     partition.first_hole.reset();
-  if (!record_.key || !is_opaque_id(*record_.key)) {
+  if (!record_->key || !is_opaque_id(*record_->key)) {
     add(DamageKind::wrong_user, "the event names no user");
     return;
   }
-  const bool is_his = !options_.user || *record_.key == options_.user->value();
+  const bool is_his = !options_.user || *record_->key == options_.user->value();
   if (!is_his && options_.observers.empty()) return;
-  auto found = chains_.find(*record_.key);
+  auto found = chains_.find(*record_->key);
   const bool is_new = found == chains_.end();
   if (is_new)
     found =
-        chains_.emplace(*record_.key, event_store::start_of_chain(log_id_, UserId(*record_.key)))
+        chains_.emplace(*record_->key, event_store::start_of_chain(log_id_, UserId(*record_->key)))
             .first;
-  const event_store::Followed followed = follow(partition, is_new, found->second);
+  const std::optional<ChainBreak> broken = follow(partition, is_new, found->second);
   if (is_his) {
     ++report_.events;
     report_.users += is_new ? 1 : 0;
     check_user(is_new);
-    if (followed.broken) add(kind_of(followed.broken->kind), followed.broken->what);
+    if (broken) add(kind_of(broken->kind), broken->what);
   }
   for (ValidEventObserver* const observer : options_.observers)
     observer->on_valid(
-        {record_, followed.content, found->second.hash, found->second.seq, partition.position},
+        {*record_, row_->content, found->second.hash, found->second.seq, partition.position},
         report_.findings);
 }
 
@@ -368,6 +368,7 @@ void LogCheck::check_ends(const std::map<std::int64_t, std::int64_t>& counters) 
 }
 
 void LogCheck::finish(const std::map<std::int64_t, std::int64_t>& counters) {
+  settle();
   check_ends(counters);
   for (const PartitionFold& partition : folds_)
     if (partition.first_hole) report_.findings.add(*partition.first_hole);

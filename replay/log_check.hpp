@@ -1,4 +1,4 @@
-// LogCheck: judges the rows of a log one by one. See verify.hpp.
+// LogCheck: judges the rows of a log one by one, some at a time. See verify.hpp.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include "event-store/log/log_reader.hpp"
 #include "event-store/log/user_chain.hpp"
 #include "replay/log_cut.hpp"
+#include "replay/row_batch.hpp"
 #include "replay/verify.hpp"
 
 namespace signalbox::replay {
@@ -24,8 +25,11 @@ class LogCheck {
   // The same where what was before is gone: then nobody knows a position, and the first event that
   // is left is believed about that too. Named as damage.
   void begin_behind(const LogCut& cut);
-  // Rows of one place come in the order they lie in.
+  // Rows of one place come in the order they lie in. A row may be judged later, by settle() at the
+  // latest.
   void check(const event_store::StoredRow& row);
+  // Judges what was not judged yet: before anything else is told of, or begun.
+  void settle();
   // After the last row: `counters` as they were before the first was read.
   void finish(const std::map<std::int64_t, std::int64_t>& counters);
 
@@ -46,12 +50,13 @@ class LogCheck {
     OwnerSeq last_hole{0};
   };
 
+  void judge(const RowBatch::Row& row);
   [[nodiscard]] Place* place_of(const event_store::StoredRow& row);
   // False: the row is not the next of its place, and was dealt with.
   [[nodiscard]] bool follows(Place& place, const event_store::StoredRow& row);
   void name_gap(Place& place, Offset found);
   void name_row_missing(Place& place, Offset found);
-  void check_event_row(const TopicPartition& at, const event_store::StoredRow& row);
+  void check_event_row(const RowBatch::Row& row);
   void check_genesis(const event_store::Judged& judged);
   void check_control();
   void check_hole(PartitionFold& partition);
@@ -60,12 +65,12 @@ class LogCheck {
   void check_user(bool is_new);
   // The event after his last one; the first one of a user whose earlier ones are not read is
   // believed.
-  [[nodiscard]] event_store::Followed follow(const PartitionFold& partition, bool is_new,
-                                             event_store::UserChain& chain) const;
+  [[nodiscard]] std::optional<event_store::ChainBreak> follow(const PartitionFold& partition,
+                                                              bool is_new,
+                                                              event_store::UserChain& chain) const;
   void add(DamageKind kind, std::string what);
   [[nodiscard]] Finding at_record(DamageKind kind, std::string what) const;
   void check_ends(const std::map<std::int64_t, std::int64_t>& counters);
-  void take_over(const TopicPartition& at, const event_store::StoredRow& row);
   [[nodiscard]] std::string user_of(const event_store::StoredRow& row) const;
   [[nodiscard]] Finding at_row(DamageKind kind, const TopicPartition& at,
                                const event_store::StoredRow& row, std::string what) const;
@@ -79,7 +84,9 @@ class LogCheck {
   std::unordered_map<std::int64_t, Place> places_;
   std::vector<PartitionFold> folds_;
   std::unordered_map<std::string, event_store::UserChain> chains_;
-  Record record_;  // the one that is judged; its strings keep their room
+  RowBatch batch_;
+  const RowBatch::Row* row_ = nullptr;  // the event that is judged
+  const Record* record_ = nullptr;      // of row_
 };
 
 // Whether the log is as long as it was: `witnessed` was read before `rows`, which were counted.

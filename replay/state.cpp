@@ -20,7 +20,9 @@ using event_store::HistoryLog;
 using event_store::Position;
 
 constexpr std::size_t kEventsPerRead = 200;  // so few that a processor's cache keeps them
-constexpr std::size_t kEndedRunsMax = 1000;  // that are held until they are forgotten
+// Of runs that have ended, until they are forgotten or given away.
+constexpr std::size_t kEndedRunsMax = 1000;
+constexpr std::size_t kHeldBytesMax = 4 * 1024 * 1024;  // of values folded meanwhile
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.
@@ -28,20 +30,35 @@ struct Start {
   KnownState state;
   Position position{};  // the state holds all before it, of his partition
   std::size_t bytes_max = std::numeric_limits<std::size_t>::max();  // of values, folded from there
-  bool open_only = false;  // runs that have ended may be forgotten
+  bool open_only = false;      // runs that have ended may be forgotten
+  EndedRuns* ended = nullptr;  // takes them instead; none: they are held
 };
 
 struct Reached {
   KnownState state;
-  Position position{};   // folded so far, of his partition
-  bool is_done = false;  // the instant lies before the end of it
+  Position position{};           // folded so far, of his partition
+  bool is_done = false;          // the instant lies before the end of it
+  std::size_t forgotten_to = 0;  // value_bytes of the state, when ended runs left it last
 };
 
-Result<void> fold_next(KnownState& state, const Record& record, const Start& start) {
-  if (auto folded = fold_known(state, record); !folded) return folded;
-  if (start.open_only && state.runs.size() > state.routing.runs.size() + kEndedRunsMax)
-    keep_open(state);
-  if (state.value_bytes <= start.bytes_max) return {};
+Result<void> forget_ended(Reached& reached, const Start& start) {
+  KnownState& state = reached.state;
+  if (!start.open_only && start.ended == nullptr) return {};
+  if (state.runs.size() <= state.routing.runs.size() + kEndedRunsMax &&
+      state.value_bytes <= reached.forgotten_to + kHeldBytesMax)
+    return {};
+  reached.forgotten_to = state.value_bytes;
+  if (start.ended != nullptr)
+    return give_away_ended(state, [&](const KnownRun& run) { return start.ended->add(run); });
+  keep_open(state);
+  return {};
+}
+
+Result<void> fold_next(Reached& reached, const Record& record,
+                       const event_store::ContentHash& content, const Start& start) {
+  if (auto folded = fold_known(reached.state, record, content); !folded) return folded;
+  if (auto forgotten = forget_ended(reached, start); !forgotten) return forgotten;
+  if (reached.state.value_bytes <= start.bytes_max) return {};
   return failure(Errc::too_large, "the history up to there is larger than " +
                                       std::to_string(start.bytes_max) +
                                       " bytes; ask for an earlier instant, or the command line: "
@@ -54,12 +71,23 @@ Result<void> check_follows(event_store::UserChain chain, const Record& event) {
   return broken ? failure(Errc::corrupt, broken->what) : Result<void>();
 }
 
+std::span<const event_store::ContentHash> hash(event_store::ContentHashBatch& contents,
+                                               const std::vector<RecordPtr>& events) {
+  std::vector<Header> headers;
+  for (const RecordPtr& event : events) {
+    event->headers.split_into(headers);
+    contents.add(headers, event->value);
+  }
+  return contents.finish();
+}
+
 // Its progress, like that of the log behind it, is of the records of his partition, up to `end`.
 // Errors: the archive cannot be used; too_large.
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
                              const UserId& user, const Instant& at, Offset end,
                              const Watch& watch) {
   Reached reached{start.state};
+  event_store::ContentHashBatch contents;
   Seq after = reached.state.routing.chain.seq;
   Offset passed = start.position.next_offset;
   for (;;) {
@@ -69,13 +97,15 @@ Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& arc
     if (!page) return tl::unexpected(page.error());
     if (page->complete_to.next_offset < reached.position.next_offset)
       return failure(Errc::unavailable, "the archive is made anew");
-    for (const RecordPtr& record : page->events) {
+    const auto hashes = hash(contents, page->events);
+    for (std::size_t i = 0; i < page->events.size(); ++i) {
+      const RecordPtr& record = page->events[i];
       reached.is_done = !is_within(at, *record);
       if (reached.is_done)
         return check_follows(reached.state.routing.chain, *record).map([&] {
           return std::move(reached);
         });
-      if (auto folded = fold_next(reached.state, *record, start); !folded)
+      if (auto folded = fold_next(reached, *record, hashes[i], start); !folded)
         return tl::unexpected(folded.error());
       if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
     }
@@ -97,9 +127,13 @@ Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archi
   if (!bounds) return tl::unexpected(bounds.error());
   auto reached = fold_archive(start, archive, user, at, bounds->end, watch);
   const bool is_final = !reached && (reached.error().code == Errc::stopped ||
-                                     reached.error().code == Errc::too_large);
+                                     reached.error().code == Errc::too_large ||
+                                     (start.ended != nullptr && start.ended->has_failed()));
   if (is_final) return tl::unexpected(reached.error());
-  if (!reached) reached = Reached{start.state, start.position};
+  if (!reached) {
+    reached = Reached{start.state, start.position};
+    if (start.ended != nullptr) start.ended->clear();
+  }
   if (reached->is_done) return std::move(reached->state);
   auto events = ValidEvents::open_at(log, user, reached->position, watch);
   if (!events) return tl::unexpected(events.error());
@@ -107,7 +141,9 @@ Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archi
     const auto event = events->next();
     if (!event) return tl::unexpected(event.error());
     if (!*event || !is_within(at, *(*event)->record)) return std::move(reached->state);
-    if (const auto folded = fold_next(reached->state, *(*event)->record, start); !folded)
+    const Record& record = *(*event)->record;
+    const auto content = event_store::content_hash(record.headers, record.value);
+    if (const auto folded = fold_next(*reached, record, content, start); !folded)
       return tl::unexpected(folded.error());
   }
 }
@@ -189,6 +225,14 @@ Result<KnownState> read_state(HistoryLog& log, const std::string& archive_folder
   return fold_until(log, archive,
                     {.state = KnownState(log.describe().log_id, user), .bytes_max = bytes_max}, at,
                     watch);
+}
+
+Result<KnownState> read_state(HistoryLog& log, const std::string& archive_folder,
+                              const UserId& user, const Instant& at, const Watch& watch,
+                              EndedRuns& ended) {
+  event_store::ArchiveReader archive(archive_folder, log.describe().partitions);
+  return fold_until(log, archive,
+                    {.state = KnownState(log.describe().log_id, user), .ended = &ended}, at, watch);
 }
 
 Result<std::optional<KnownRun>> read_run(HistoryLog& log, const std::string& archive_folder,

@@ -3,7 +3,8 @@
 // one. Errors: as ValidEvents; unsupported_version; too_large.
 //
 // read_state folds all his events: messages, runs that have ended and their steps included. Memory:
-// as large as what was said.
+// as large as what was said; where runs that have ended go to an EndedRuns, what a router holds of
+// him, what that object holds, and of such runs 4 MiB of values, or a run that is larger.
 // read_open_state is about what is still open, which is what a router holds, and begins at his
 // snapshot where there is one that is not beyond the instant: its cost is that of the events since.
 // read_run is about one run. Memory of these two: what a router holds of him, however long his
@@ -16,6 +17,7 @@
 #include <string>
 
 #include "event-store/log/history_log.hpp"
+#include "replay/ended_runs.hpp"
 #include "replay/known_state.hpp"
 #include "replay/watch.hpp"
 
@@ -35,6 +37,15 @@ struct Instant {
     event_store::HistoryLog& log, const std::string& archive_folder, const UserId& user,
     const Instant& at, const Watch& watch,
     std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
+
+// The same for a report: runs that have ended go to `ended`, but for some of the newest, which the
+// state still has. Where a client used a message_id again once it was forgotten, the run_id is the
+// same: there may be two runs of it here, while a state that holds all has one, with the message of
+// the first and what came of the second. Errors, besides: those of EndedRuns.
+[[nodiscard]] Result<KnownState> read_state(event_store::HistoryLog& log,
+                                            const std::string& archive_folder, const UserId& user,
+                                            const Instant& at, const Watch& watch,
+                                            EndedRuns& ended);
 
 // nullopt: he has no such run.
 [[nodiscard]] Result<std::optional<KnownRun>> read_run(event_store::HistoryLog& log,

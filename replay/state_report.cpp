@@ -1,7 +1,10 @@
 #include "replay/state_report.hpp"
 
+#include <utility>
+
 #include "event-store/contract/json_writer.hpp"
 #include "event-store/contract/sha256.hpp"
+#include "event-store/model/assert.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "replay/shown_text.hpp"
 
@@ -90,6 +93,86 @@ std::string step_text(const KnownStep& step) {
   return line + "\n";
 }
 
+// The text of each run of a thread, those that were given away and those of the state, in the order
+// of their messages.
+Result<void> for_each_run(const KnownState& state, const EndedRuns& ended, const ThreadId& thread,
+                          const ReportSink& take) {
+  const auto given = ended.threads().find(thread);
+  const auto known = state.threads.find(thread);
+  const std::size_t places = given == ended.threads().end() ? 0 : given->second.size();
+  const std::size_t runs = known == state.threads.end() ? 0 : known->second.size();
+  for (std::size_t place = 0, run = 0; place < places || run < runs;) {
+    const KnownRun* const next = run < runs ? &state.runs.at(known->second[run]) : nullptr;
+    const bool is_known =
+        next != nullptr && (place == places || next->received < given->second[place].received);
+    const auto text = is_known ? ended.tell(*next) : ended.text_at(given->second[place]);
+    ++(is_known ? run : place);
+    if (!text) return tl::unexpected(text.error());
+    if (auto taken = take(*text); !taken) return taken;
+  }
+  return {};
+}
+
+// Each thread that has a run here or there, or none, in the order of their ids.
+Result<void> for_each_thread(const KnownState& state, const EndedRuns& ended,
+                             const std::function<Result<void>(const ThreadId&)>& tell) {
+  auto known = state.threads.begin();
+  auto given = ended.threads().begin();
+  while (known != state.threads.end() || given != ended.threads().end()) {
+    const bool is_known = given == ended.threads().end() ||
+                          (known != state.threads.end() && known->first <= given->first);
+    const ThreadId& thread = is_known ? known->first : given->first;
+    if (auto told = tell(thread); !told) return told;
+    if (given != ended.threads().end() && given->first == thread) ++given;
+    if (is_known) ++known;
+  }
+  return {};
+}
+
+// The objects of `threads`, with the commas between them.
+Result<void> write_threads(const KnownState& state, const EndedRuns& ended,
+                           const ReportSink& take) {
+  bool is_first_thread = true;
+  return for_each_thread(state, ended, [&](const ThreadId& thread) -> Result<void> {
+    JsonWriter writer;
+    writer.begin_object();
+    write(writer, "thread_id", std::string_view(thread.value()));
+    const auto memory = state.routing.memories.find(thread);
+    if (memory != state.routing.memories.end())
+      write(writer, "memory", std::string_view(memory->second.memory));
+    const char* const comma = std::exchange(is_first_thread, false) ? "" : ",";
+    if (auto taken = take(comma + writer.take() + ",\"runs\":["); !taken) return taken;
+    bool is_first_run = true;
+    const auto told = for_each_run(state, ended, thread, [&](std::string_view run) {
+      const std::string text = std::exchange(is_first_run, false) ? "" : ",";
+      return take(text + std::string(run));
+    });
+    return told ? take("]}") : told;
+  });
+}
+
+std::string questions_json(const KnownState& state) {
+  JsonWriter writer;
+  writer.begin_array();
+  for (const auto& [id, question] : pending_questions(state)) writer.raw(question);
+  writer.end_array();
+  return writer.take();
+}
+
+// A report of a state that holds all his runs.
+std::string whole(const KnownState& state, EndedRuns::Tell tell,
+                  Result<void> (*report)(const KnownState&, const EndedRuns&, const ReportSink&)) {
+  std::string text;
+  const auto done = report(state, EndedRuns(std::move(tell), ""), [&](std::string_view piece) {
+    text += piece;
+    return Result<void>();
+  });
+  SIGNALBOX_ASSERT(done && "a report that reads no file failed");
+  return text;
+}
+
+}  // namespace
+
 std::string run_text(const KnownRun& run) {
   std::string text = "    " +
                      (is_known(run.received_at) ? signalbox::to_text(run.received_at) + "  " : "") +
@@ -107,23 +190,25 @@ std::string run_text(const KnownRun& run) {
   return text;
 }
 
-}  // namespace
-
-std::string state_text(const KnownState& state) {
+Result<void> write_state_text(const KnownState& state, const EndedRuns& ended,
+                              const ReportSink& take) {
   const router::RoutingState& routing = state.routing;
-  if (state.events == 0) return "nothing was known of " + shown(routing.user_id.value()) + "\n";
+  if (state.events == 0)
+    return take("nothing was known of " + shown(routing.user_id.value()) + "\n");
   std::string text = "user " + shown(routing.user_id.value()) + " at seq " +
                      std::to_string(routing.chain.seq.value()) + ", " +
                      signalbox::to_text(routing.last_time) + "\n";
   if (state.damage)
     text += "DAMAGED at offset " + std::to_string(routing.damaged_at->value()) + ": " +
             *state.damage + "\n";
-  for (const auto& [thread, runs] : state.threads) {
-    text += "  thread " + shown(thread.value()) + "\n";
-    for (const RunId& run : runs) text += run_text(state.runs.at(run));
-  }
-  return text;
+  if (auto taken = take(text); !taken) return taken;
+  return for_each_thread(state, ended, [&](const ThreadId& thread) -> Result<void> {
+    if (auto taken = take("  thread " + shown(thread.value()) + "\n"); !taken) return taken;
+    return for_each_run(state, ended, thread, take);
+  });
 }
+
+std::string state_text(const KnownState& state) { return whole(state, run_text, write_state_text); }
 
 std::string run_json(const KnownRun& run) {
   JsonWriter writer;
@@ -148,7 +233,8 @@ std::vector<std::pair<std::string, std::string>> pending_questions(const KnownSt
   return questions;
 }
 
-std::string state_json(const KnownState& state) {
+Result<void> write_state_json(const KnownState& state, const EndedRuns& ended,
+                              const ReportSink& take) {
   const router::RoutingState& routing = state.routing;
   JsonWriter writer;
   writer.begin_object();
@@ -160,26 +246,11 @@ std::string state_json(const KnownState& state) {
     write(writer, "damaged_at", routing.damaged_at->value());
     write(writer, "damage", state.damage);
   }
-  writer.key("threads");
-  writer.begin_array();
-  for (const auto& [thread, runs] : state.threads) {
-    writer.begin_object();
-    write(writer, "thread_id", std::string_view(thread.value()));
-    if (const auto memory = routing.memories.find(thread); memory != routing.memories.end())
-      write(writer, "memory", std::string_view(memory->second.memory));
-    writer.key("runs");
-    writer.begin_array();
-    for (const RunId& run : runs) write_run(writer, state.runs.at(run));
-    writer.end_array();
-    writer.end_object();
-  }
-  writer.end_array();
-  writer.key("pending_questions");
-  writer.begin_array();
-  for (const auto& [id, question] : pending_questions(state)) writer.raw(question);
-  writer.end_array();
-  writer.end_object();
-  return writer.take() + "\n";
+  if (auto taken = take(writer.take() + ",\"threads\":["); !taken) return taken;
+  if (auto taken = write_threads(state, ended, take); !taken) return taken;
+  return take("],\"pending_questions\":" + questions_json(state) + "}\n");
 }
+
+std::string state_json(const KnownState& state) { return whole(state, run_json, write_state_json); }
 
 }  // namespace signalbox::replay

@@ -30,6 +30,7 @@ Result<void> read_file(event_store::LogReader& file, std::optional<TopicPartitio
     const std::int64_t most = std::min(kRowsPerRead, total - done);
     const auto last = only ? file.scan(*only, Offset(done), most, visit)
                            : file.scan(done, total, kRowsPerRead, visit);
+    check.settle();
     if (!last) note_unreadable(last.error(), done, report.findings);
     if (!last || !*last) break;
     done = only ? **last + 1 : **last;
@@ -58,6 +59,7 @@ Result<void> read_stretch(event_store::HistoryLog& log, const Stretch& stretch, 
   for (Offset next = stretch.bounds.first; next < stretch.bounds.end;) {
     if (!watch(progress)) return failure(Errc::stopped, "interrupted");
     const auto last = log.scan(stretch.at, next, kRowsPerRead, visit);
+    check.settle();
     if (!last && last.error().code != Errc::corrupt) return tl::unexpected(last.error());
     if (!last)
       report.findings.add({.kind = DamageKind::file_unreadable,

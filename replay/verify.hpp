@@ -22,6 +22,7 @@
 #include "event-store/log/validity_fold.hpp"
 #include "replay/findings.hpp"
 #include "replay/log_cut.hpp"
+#include "replay/row_batch.hpp"
 #include "replay/watch.hpp"
 
 namespace signalbox::replay {
@@ -50,6 +51,7 @@ struct VerifyOptions {
   std::optional<UserId> user{};    // only his partition, and of it only his chain
   bool only_his_findings = false;  // of `user`: those of others in his partition are counted only
   std::size_t findings_max = 20;
+  std::size_t rows_at_once = RowBatch::kRowsMax;  // are judged; what is found does not depend on it
   std::vector<ValidEventObserver*> observers{};
 };
 

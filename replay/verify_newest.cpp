@@ -74,6 +74,7 @@ Result<VerifyReport> verify_newest(LogReader& log, std::int64_t records,
       if (!watch({places, static_cast<std::int64_t>(counters->size())}))
         return failure(Errc::stopped, "interrupted");
       const auto last = log.scan(*at, Offset(next), std::min(kRowsPerRead, end - next), visit);
+      check.settle();
       if (!last)
         report.findings.add({.kind = DamageKind::file_unreadable,
                              .at = *at,

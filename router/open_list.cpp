@@ -20,13 +20,14 @@ bool is_stated(const NewRecord& stated, const Record& valid) {
 
 OpenList::OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor,
                    Partition partition, OpenListOptions options,
-                   std::atomic<std::uint64_t>& resends)
+                   std::atomic<std::uint64_t>& resends, Refused refused)
     : log_(log),
       clock_(clock),
       executor_(executor),
       partition_(partition),
       options_(options),
-      resends_(resends) {
+      resends_(resends),
+      refused_(std::move(refused)) {
   watch_ = executor_.call_at(clock_.monotonic() + options_.doubt_after, [this] { watch(); });
 }
 
@@ -40,35 +41,73 @@ void OpenList::state(Event event, NewRecord record) {
   entries_.push_back(
       {.event = std::move(event), .record = std::move(record), .since = clock_.monotonic()});
   // While in doubt nothing new goes before the old ones: it goes with them.
-  if (!in_doubt_) append(entries_.back());
+  if (in_doubt_) return;
+  alone_until_ ? send_next() : append(entries_.back());
 }
 
-void OpenList::append(const Entry& entry) {
+void OpenList::append(Entry& entry) {
+  entry.sent = true;
+  entry.since = clock_.monotonic();
   log_.append({Topic::events, partition_}, entry.record, executor_,
               [this, generation = generation_, owner_seq = entry.event.owner_seq,
                alive = std::weak_ptr<bool>(alive_)](const Result<Offset>& appended) {
                 if (alive.expired() || generation != generation_) return;
                 if (appended) return note_reported(owner_seq);
-                spdlog::warn(
-                    "an append to events partition {} failed, the open list is sent again: {}",
-                    partition_.value(), appended.error().message);
-                doubt();
+                note_failed(owner_seq, appended.error());
               });
 }
 
+// The oldest one that was not sent, once everything before it is in the log.
+void OpenList::send_next() {
+  for (Entry& entry : entries_) {
+    if (!entry.sent) return append(entry);
+    if (!entry.reported) return;
+  }
+}
+
+void OpenList::send_all() {
+  for (Entry& entry : entries_)
+    if (!entry.sent) append(entry);
+}
+
 void OpenList::note_reported(OwnerSeq owner_seq) {
+  trouble_.clear();
   if (entries_.empty() || owner_seq < entries_.front().event.owner_seq)
     return;  // read back already
   Entry& entry = entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)];
   entry.reported = true;
   resend_wait_ = {};
   entry.since = clock_.monotonic();
+  if (alone_until_) send_next();
+}
+
+void OpenList::note_failed(OwnerSeq owner_seq, const Error& error) {
+  trouble_ = error.message;
+  if (error.code == Errc::too_large && !entries_.empty() &&
+      entries_.front().event.owner_seq <= owner_seq) {
+    if (alone_until_) {
+      ++generation_;
+      in_doubt_ = true;  // for good: nothing may go past it
+      return refused_(
+          entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)].event,
+          error);
+    }
+    alone_until_ = entries_.back().event.owner_seq;
+  }
+  spdlog::warn("an append to events partition {} failed, the open list is sent again: {}",
+               partition_.value(), error.message);
+  doubt();
 }
 
 std::optional<Event> OpenList::confirm(const Record& valid) {
   if (entries_.empty() || !is_stated(entries_.front().record, valid)) return std::nullopt;
   Event event = std::move(entries_.front().event);
   entries_.pop_front();
+  if (entries_.empty()) trouble_.clear();
+  if (!alone_until_) return event;
+  // Under load the list is never empty.
+  if (event.owner_seq >= *alone_until_) alone_until_.reset();
+  if (!in_doubt_) alone_until_ ? send_next() : send_all();
   return event;
 }
 
@@ -85,10 +124,10 @@ void OpenList::resend() {
   in_doubt_ = false;
   ++resends_;
   for (Entry& entry : entries_) {
-    entry.since = clock_.monotonic();
+    entry.sent = false;
     entry.reported = false;
-    append(entry);
   }
+  alone_until_ ? send_next() : send_all();
 }
 
 void OpenList::watch() {

@@ -1,7 +1,10 @@
 // OpenList: the events an owner has stated and not yet read back, in the order it stated them, with
 // their bytes (ownership rules 5 and 6). An event leaves it when the owner's own tail has folded it
 // as valid. After any failure or doubt the whole list is appended again, same bytes, same order,
-// before anything new. Thread: the router's. Bounded: the term states nothing while it is full.
+// before anything new. After the log refused one as too large they are sent one at a time, up to
+// the newest there was at the refusal, for it may have refused what was only too large together;
+// what it refuses alone it refuses for good (rule 7). Thread: the router's. Bounded: the term
+// states nothing while it is full.
 #pragma once
 
 #include <atomic>
@@ -10,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "event-store/log/event_log.hpp"
 #include "event-store/model/event.hpp"
@@ -28,9 +32,13 @@ struct OpenListOptions {
 
 class OpenList {
  public:
-  // `resends` counts for the whole router.
+  // What the log refuses for good: nothing more is sent, and the term is to end.
+  using Refused = std::function<void(const Event&, const Error&)>;
+
+  // `resends` counts for the whole router. `refused` runs once, from the report of an append; it
+  // must not destroy this.
   OpenList(event_store::EventLog& log, const Clock& clock, Executor& executor, Partition partition,
-           OpenListOptions options, std::atomic<std::uint64_t>& resends);
+           OpenListOptions options, std::atomic<std::uint64_t>& resends, Refused refused);
   ~OpenList();
 
   void state(Event event, NewRecord record);
@@ -46,17 +54,23 @@ class OpenList {
   // False while appends fail, are in doubt or are not answered for long: the partition is not
   // ready.
   [[nodiscard]] bool is_healthy() const { return !in_doubt_ && !is_slow_; }
+  // Why the last append failed; empty once one is reported, or all are read back.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
   struct Entry {
     Event event;
     NewRecord record;
-    MonotonicTime since;    // it was sent, or reported
+    MonotonicTime since;    // it was stated, sent or reported
+    bool sent = false;      // since the list was last in doubt
     bool reported = false;  // as appended
   };
 
-  void append(const Entry& entry);
+  void append(Entry& entry);
+  void send_next();
+  void send_all();
   void note_reported(OwnerSeq owner_seq);
+  void note_failed(OwnerSeq owner_seq, const Error& error);
   void doubt();
   void resend();
   void watch();
@@ -68,10 +82,13 @@ class OpenList {
   OpenListOptions options_;
   std::deque<Entry> entries_;
   bool in_doubt_ = false;
+  std::optional<OwnerSeq> alone_until_;  // sent one at a time until this one is read back
+  std::string trouble_;
   std::chrono::milliseconds resend_wait_{0};  // before the last resend; 0: appends are reported
   std::uint64_t generation_ = 0;              // of sends: a failure of an earlier one is old news
   bool is_slow_ = false;
   std::atomic<std::uint64_t>& resends_;
+  Refused refused_;
   TimerId timer_ = TimerId::none;
   TimerId watch_ = TimerId::none;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
 #include "router/snapshot_codec.hpp"
@@ -303,10 +305,7 @@ void PartitionWorker::append_claim() {
         if (alive.expired() || appended || claim_id_ != id) return;
         if (phase_ == Phase::withdrawing) return finish_release();
         if (phase_ != Phase::claiming) return;
-        const auto wait = options_.claim_retry +
-                          std::chrono::milliseconds(services_.random.below(
-                              static_cast<std::uint64_t>(options_.claim_retry.count()) + 1));
-        call_at(services_.clock.monotonic() + wait, [this] {
+        call_at(services_.clock.monotonic() + patience_.next(appended.error()), [this] {
           if (phase_ == Phase::claiming) append_claim();
         });
       });
@@ -317,7 +316,7 @@ void PartitionWorker::become_owner(const PartitionOwned& owned, const FoldState&
   services_.snapshots.set_owned(partition_, true);
   const Epoch predecessor = before.position.epoch;
   term_ = std::make_unique<Term>(
-      services_, options_, counters_, log_, partition_, *states_, fold_, patience_,
+      services_, options_, counters_, log_, partition_, *states_, fold_, patience_, refused_,
       Takeover{.epoch = owned.epoch,
                .claim_id = owned.claim_id,
                .predecessor_lost = predecessor > Epoch(0) && before.inbound.released != predecessor,
@@ -365,7 +364,9 @@ void PartitionWorker::begin_again(const Error& why) {
   phase_ = Phase::following;
   restarting_ = true;
   end_term();
-  call_at(services_.clock.monotonic() + patience_.next(why), [this] { follow(); });
+  auto wait = patience_.next(why);
+  if (refused_.is_stuck()) wait = std::max(wait, options_.patience.most);
+  call_at(services_.clock.monotonic() + wait, [this] { follow(); });
 }
 
 void PartitionWorker::stop(const Error& error) {
@@ -429,7 +430,9 @@ std::string PartitionWorker::why_not_serving() const {
     case Phase::following: return snapshots_wait_ ? "waiting for snapshots" : "reading the log";
     case Phase::waiting: return "waiting for the owner before to release it";
     case Phase::claiming: return "claiming ownership";
-    case Phase::owning: return "taking over, or appends are in doubt";
+    case Phase::owning:
+      return term_->trouble().empty() ? "taking over, or appends are in doubt"
+                                      : "appends fail: " + term_->trouble();
     case Phase::withdrawing:
     case Phase::releasing:
     case Phase::released: return "released";

@@ -11,6 +11,7 @@
 
 #include "event-store/log/partition_reader.hpp"
 #include "router/log_patience.hpp"
+#include "router/refused_events.hpp"
 #include "router/router_options.hpp"
 #include "router/term.hpp"
 
@@ -106,6 +107,7 @@ class PartitionWorker final : private event_store::JudgedSink {
   bool asking_ = false;      // where the log ends, or for texts of it
   bool caught_up_ = false;   // this follow-up, once
   LogPatience patience_;
+  RefusedEvents refused_;
   FoldState fold_;
   std::vector<UserId> open_users_;  // of the partition snapshot the follow-up began with
   std::unique_ptr<UserStates> states_;

@@ -84,7 +84,7 @@ void Router::refresh_status() {
   std::map<Partition, Offset> floors;
   std::map<Partition, PartitionShare> shares;
   if (draining_) not_ready.push_back("router: draining");
-  if (!is_assigned_) not_ready.push_back("router: no partition is assigned");
+  if (!is_assigned_ && group_trouble_.empty()) not_ready.push_back("router: joining its group");
   if (!group_trouble_.empty()) not_ready.push_back("router: " + group_trouble_);
   for (const auto& [partition, worker] : workers_) {
     const Offset next = worker->inbound_resume();

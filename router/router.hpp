@@ -59,11 +59,10 @@ class Router final : private event_store::MembershipSink {
   std::function<void(const Error&)> on_fatal_;
   RouterCounters counters_;
   std::set<Partition> assigned_;  // by the group's newest word
-  std::string group_trouble_;     // why it gives none; empty once it has spoken
+  std::string group_trouble_;     // why it is not in the group; empty once that has spoken
   std::map<Partition, std::unique_ptr<PartitionWorker>> workers_;
   std::unique_ptr<event_store::Membership> membership_;
-  bool is_assigned_ =
-      false;  // the group has said something, were it that it needs no further owner
+  bool is_assigned_ = false;  // it has spoken, were it that no further owner is needed
   bool draining_ = false;
   std::size_t releasing_ = 0;
   TimerId status_timer_ = TimerId::none;

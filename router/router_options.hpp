@@ -43,7 +43,7 @@ struct RouterOptions {
   // without any that comes, and in all.
   std::chrono::milliseconds snapshots_patience{3000};
   std::chrono::milliseconds snapshots_wait_max{30'000};
-  std::chrono::milliseconds claim_retry{500};  // plus up to as much again, by chance
+  std::chrono::milliseconds claim_retry{500};  // at most, by chance, after one that was lost
 };
 
 // What every part of a router works with. All of it outlives the router.
@@ -66,6 +66,7 @@ struct RouterCounters {
   std::atomic<std::uint64_t> runs_resumed{0};
   std::atomic<std::uint64_t> terms{0};
   std::atomic<std::uint64_t> resends{0};
+  std::atomic<std::uint64_t> refused{0};  // events larger than the log takes
   std::atomic<std::uint64_t> rebuilds{0};
   std::atomic<std::int64_t> runs_open{0};
   UserStatesCounters states{};

@@ -13,7 +13,7 @@ namespace signalbox::router {
 
 Term::Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
            event_store::LogDescription log, Partition partition, UserStates& states,
-           const FoldState& fold, LogPatience& patience, Takeover takeover,
+           const FoldState& fold, LogPatience& patience, RefusedEvents& refused, Takeover takeover,
            std::function<void(const Error&)> stop)
     : services_(services),
       options_(options),
@@ -23,12 +23,14 @@ Term::Term(RouterServices services, const RouterOptions& options, RouterCounters
       states_(states),
       fold_(fold),
       patience_(patience),
+      refused_(refused),
       takeover_(std::move(takeover)),
       stop_(std::move(stop)),
       factory_(services.agents, services.clock, options.supervisor),
       source_("/signalbox/" + log.log_id.value().to_string() + "/router/" + options.instance),
       open_(services.log, services.clock, services.executor, partition, options.open_list,
-            counters.resends),
+            counters.resends,
+            [this](const Event& event, const Error& why) { end_as_refused(event, why); }),
       next_inbound_(takeover_.inbound.next),
       checkpoint_at_(services.clock.monotonic()),
       snapshot_at_(services.clock.monotonic()),
@@ -42,6 +44,7 @@ Term::Term(RouterServices services, const RouterOptions& options, RouterCounters
   std::set<UserId> users(takeover_.open_users.begin(), takeover_.open_users.end());
   users.insert(busy.begin(), busy.end());
   to_load_.assign(users.begin(), users.end());
+  refused_.forget_before(next_inbound_);
   ++counters_.terms;
   house_timer_ =
       services_.executor.call_at(checkpoint_at_ + options_.housekeeping, [this] { keep_house(); });
@@ -195,8 +198,12 @@ void Term::try_oldest() {
   if (tried_) {
     if (!try_stated_) return;
     if (!try_taken_)
-      try_taken_ = try_count_ < options_.poison_count ? take(*tried_)
-                                                      : take_unusable(*tried_, poison_of(*tried_));
+      try_taken_ =
+          try_count_ < options_.poison_count
+              ? take(*tried_)
+              : take_unusable(*tried_, poison_of(*tried_, "its owner was lost " +
+                                                              std::to_string(try_count_ - 1) +
+                                                              " times while deciding it"));
     if (!try_taken_ || blocked_ || !open_.empty()) return;
   }
   note_open_runs();
@@ -214,11 +221,9 @@ void Term::note_open_runs() {
   }
 }
 
-Unusable Term::poison_of(const Record& record) const {
+Unusable Term::poison_of(const Record& record, std::string detail) const {
   Unusable poison{
-      .reason = "poison",
-      .detail = "its owner was lost " + std::to_string(try_count_ - 1) + " times while deciding it",
-      .user = named_user(record, log_.partitions)};
+      .reason = "poison", .detail = std::move(detail), .user = named_user(record, log_.partitions)};
   if (poison.user)
     poison.refusal = Refusal{.code = RejectCode::poison,
                              .message = poison.detail,
@@ -259,6 +264,8 @@ bool Term::on_counted(const Record& record, const FoldState& before, const FoldS
   if (!confirmed) return false;
   const Event& event = *confirmed;
   states_.confirm(event, before, after, record.offset);
+  refused_.note_counted();
+  if (is_terminal(event.data)) refused_.forget(*event.run_id);
   ++counters_.events;
   ++records_since_checkpoint_;
   active_since_snapshot_ = true;

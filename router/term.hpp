@@ -21,6 +21,7 @@
 #include "router/inbound_source.hpp"
 #include "router/log_patience.hpp"
 #include "router/open_list.hpp"
+#include "router/refused_events.hpp"
 #include "router/router_options.hpp"
 #include "router/supervisor.hpp"
 #include "router/user_rebuild.hpp"
@@ -42,7 +43,7 @@ class Term {
   // `stop`: the partition cannot be served on, with the reason. It may be called inside any call.
   Term(RouterServices services, const RouterOptions& options, RouterCounters& counters,
        event_store::LogDescription log, Partition partition, UserStates& states,
-       const FoldState& fold, LogPatience& patience, Takeover takeover,
+       const FoldState& fold, LogPatience& patience, RefusedEvents& refused, Takeover takeover,
        std::function<void(const Error&)> stop);
   ~Term();
 
@@ -64,6 +65,8 @@ class Term {
     return stage_ == Stage::serving && open_.is_healthy() && log_timer_ == TimerId::none &&
            !rebuild_ && !asking_;
   }
+  // Why the log does not take what is stated; empty when it does.
+  [[nodiscard]] const std::string& trouble() const { return open_.trouble(); }
   // First inbound offset that has not been taken.
   [[nodiscard]] Offset inbound_next() const { return next_inbound_; }
   [[nodiscard]] std::size_t open_runs() const { return supervisors_.size(); }
@@ -89,7 +92,7 @@ class Term {
   void judge_inbound_bounds(const event_store::LogBounds& bounds);
   void load_users();
   void try_oldest();
-  [[nodiscard]] Unusable poison_of(const Record& record) const;
+  [[nodiscard]] Unusable poison_of(const Record& record, std::string detail) const;
   void note_open_runs();
   void resume_runs();
   // `wanted`: who is waited for.
@@ -101,6 +104,7 @@ class Term {
   [[nodiscard]] Held* acquire(const UserId& user);
   [[nodiscard]] bool end_expired_run(const Held& held, const RunId& run_id);
   bool take(const Record& record);
+  bool take_refused(const Record& record, const Command& command);
   bool take_unusable(const Record& record, const Unusable& bad);
   void quarantine(const Record& record, const Unusable& bad, std::size_t size = 0);
   void after_quarantine(const Record& record, const Unusable& bad);
@@ -114,6 +118,7 @@ class Term {
   void after_statement(Held& held, const Event& event);
   void respond(const UserExecutionContext& context, Attempt attempt, AgentResponding piece);
   [[nodiscard]] std::size_t room() const;
+  void end_as_refused(const Event& event, const Error& why);
 
   // runs (term_runs.cpp)
   void start_runs(Held& held);
@@ -143,6 +148,7 @@ class Term {
   UserStates& states_;
   const FoldState& fold_;
   LogPatience& patience_;
+  RefusedEvents& refused_;
   Takeover takeover_;
   std::function<void(const Error&)> stop_;
   SupervisorFactory factory_;

@@ -71,6 +71,7 @@ bool Term::take(const Record& record) {
   const InboundVerdict verdict = judge_inbound(record, log_.partitions);
   if (const auto* bad = std::get_if<Unusable>(&verdict)) return take_unusable(record, *bad);
   const auto& command = std::get<Command>(verdict);
+  if (refused_.has(record.offset)) return take_refused(record, command);
   Held* const held = acquire(command.user_id);
   if (held == nullptr) return false;
   if (const auto* input = std::get_if<RunInput>(&command.data))
@@ -81,6 +82,14 @@ bool Term::take(const Record& record) {
   if (stage_ == Stage::serving) start_runs(*held);
   finish_record(record);
   return true;
+}
+
+// Of a command whose outcome the log does not take.
+bool Term::take_refused(const Record& record, const Command& command) {
+  Unusable poison = poison_of(record, "its outcome is larger than the log takes");
+  if (const auto* message = std::get_if<UserMessage>(&command.data); message && poison.refusal)
+    poison.refusal->message_id = message->message_id;
+  return take_unusable(record, poison);
 }
 
 bool Term::take_unusable(const Record& record, const Unusable& bad) {

@@ -1,4 +1,6 @@
 // Stating events and running agents within a term. See term.hpp.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -65,6 +67,17 @@ void Term::state(Held& held, Statement statement) {
   ++held.open_events;
   open_.state(event, std::move(record));
   after_statement(held, event);
+}
+
+// Whoever owns the partition next states something smaller.
+void Term::end_as_refused(const Event& event, const Error& why) {
+  ++counters_.refused;
+  refused_.note(event);
+  const std::string what = std::string(event_store::event_name(event.data)) + " at owner seq " +
+                           std::to_string(event.owner_seq.value()) + " of epoch " +
+                           std::to_string(takeover_.epoch.value()) + " was refused: " + why.message;
+  spdlog::error("partition {}: {}", partition_.value(), what);
+  stop_({Errc::unavailable, what});
 }
 
 void Term::after_statement(Held& held, const Event& event) {
@@ -197,6 +210,12 @@ void Term::supervise(Held& held, const RunId& run_id) {
   if (run.cancelled_by)
     return state(held,
                  statement_of(run, AgentCancelled{.reason = "cancelled", .by = *run.cancelled_by}));
+  if (refused_.has(run_id))
+    return state(
+        held,
+        statement_of(run,
+                     AgentFailed{.code = FailureCode::output_too_large,
+                                 .message = "the log takes no event as large as this run stated"}));
   auto supervisor =
       factory_.create_supervisor(brief(held, run), run.agent, gate_, services_.executor);
   if (!supervisor)

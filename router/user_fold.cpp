@@ -6,12 +6,16 @@
 
 namespace signalbox::router {
 
-Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
-                               const RoutingLimits& limits) {
+namespace {
+
+// `follow` moves the chain on and tells where it is broken.
+template <class Follow>
+Result<FoldedEvent> fold_followed(RoutingState& state, const Record& record,
+                                  const RoutingLimits& limits, const Follow& follow) {
   auto event = event_store::decode_event(record);
   if (!event && event.error().code == Errc::unsupported_version)
     return tl::unexpected(event.error());
-  const auto broken = event_store::follow(state.chain, record);
+  const std::optional<event_store::ChainBreak> broken = follow();
   FoldedEvent folded{.is_chain_broken = broken.has_value()};
   if ((broken || !event) && !state.damaged_at) {
     freeze(state, record.offset);
@@ -23,6 +27,23 @@ Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
     folded.event = std::move(*event);
   }
   return folded;
+}
+
+}  // namespace
+
+Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
+                               const RoutingLimits& limits) {
+  return fold_followed(state, record, limits,
+                       [&] { return event_store::follow(state.chain, record); });
+}
+
+Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
+                               const RoutingLimits& limits,
+                               const event_store::ContentHash& content) {
+  return fold_followed(state, record, limits, [&] {
+    return event_store::follow(state.chain, event_store::stated_place(record.headers.split()),
+                               event_store::chain_next(state.chain.hash, content), record.offset);
+  });
 }
 
 }  // namespace signalbox::router

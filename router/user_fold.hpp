@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "event-store/contract/chain.hpp"
 #include "event-store/model/event.hpp"
 #include "event-store/model/record.hpp"
 #include "event-store/model/result.hpp"
@@ -23,5 +24,9 @@ struct FoldedEvent {
 // changed.
 [[nodiscard]] Result<FoldedEvent> fold_event(RoutingState& state, const Record& event,
                                              const RoutingLimits& limits);
+// The same, for who has hashed the event's content already.
+[[nodiscard]] Result<FoldedEvent> fold_event(RoutingState& state, const Record& event,
+                                             const RoutingLimits& limits,
+                                             const event_store::ContentHash& content);
 
 }  // namespace signalbox::router

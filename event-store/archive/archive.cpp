@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "event-store/model/assert.hpp"
+#include "event-store/model/back_off.hpp"
 #include "event-store/sqlite/private_file.hpp"
 
 namespace signalbox::event_store {
@@ -14,6 +15,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   PartitionWriter(ArchiveWriter& archive, Partition partition)
       : archive_(archive),
         path_(archive_path(archive.folder_, partition)),
+        back_off_(archive.random_, archive.options_.retry_delay, archive.options_.retry_max),
         status_{.partition = partition, .complete_to = {}, .trouble = {}} {
     if (!archive.options_.anchors) return;
     anchors_.emplace(AnchorWriter::Parts{*archive.options_.anchors, archive.executor_,
@@ -73,29 +75,23 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
     return status_;
   }
 
-  // The partition stops here; after retry_delay it goes on from what its file states.
+  // The partition stops here; after a while it goes on from what its file states.
   void fail(const Error& error) {
-    const bool is_news = !status_.trouble;
-    update_status([&](ArchiveStatus& status) { status.trouble = error; });
-    if (is_news) archive_.options_.warn("archive " + path_ + ": " + error.message);
-    reader_.reset();
     if (file_) file_->rollback();
     file_.reset();
     // The damaged file goes aside at once: readers must not go on with it.
     if (error.code == Errc::corrupt) move_aside(error.message);
-    cancel_timer();
-    timer_ = archive_.executor_.call_at(archive_.clock_.monotonic() + archive_.options_.retry_delay,
-                                        [this] {
-                                          timer_ = TimerId::none;
-                                          start_again();
-                                        });
+    stop(error, [this] { start_again(); });
   }
 
  private:
   void on_judged(std::span<const JudgedRecord> records) override {
     for (const JudgedRecord& record : records) {
-      ++verdicts_[static_cast<std::size_t>(record.judged.verdict)];
-      if (record.judged.verdict == Verdict::corrupt) break;
+      const bool is_corrupt = record.judged.verdict == Verdict::corrupt;
+      // Each time the partition is tried again it is met again.
+      if (!is_corrupt || !status_.trouble)
+        ++verdicts_[static_cast<std::size_t>(record.judged.verdict)];
+      if (is_corrupt) break;
       if (record.judged.verdict == Verdict::valid) {
         const auto damage = file_->add(*record.record);
         if (!damage) return fail(damage.error());
@@ -113,15 +109,40 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   void on_caught_up(const Position& position) override {
     position_ = position;
     if (anchors_) anchors_->on_caught_up(file_->tree());
+    if (position_ == file_->position()) go_on();
     commit_later();
   }
 
   void on_stopped(const Error& error) override {
-    // What was read before it counts; the rest waits until somebody mends the log.
+    // What was read before it counts; the rest waits until the log can be read on.
+    if (position_ != file_->position() && !commit()) return;
+    stop(error, [this] { read(); });
+  }
+
+  // Until `again`, which is called after a while.
+  void stop(const Error& error, Task again) {
+    reader_.reset();
     cancel_timer();
-    if (!commit()) return;
-    update_status([&](ArchiveStatus& status) { status.trouble = error; });
-    archive_.options_.warn("archive " + path_ + " stops: " + error.message);
+    const std::chrono::milliseconds wait = back_off_.next();
+    if (!status_.trouble)
+      archive_.options_.warn("archive " + path_ + " stops, and is tried again: " + error.message);
+    update_status([&](ArchiveStatus& status) {
+      status.trouble = error;
+      status.verdicts = verdicts_;
+    });
+    timer_ = archive_.executor_.call_at(archive_.clock_.monotonic() + wait,
+                                        [this, again = std::move(again)] {
+                                          timer_ = TimerId::none;
+                                          again();
+                                        });
+  }
+
+  // What it has read is in its file.
+  void go_on() {
+    back_off_.reset();
+    if (!status_.trouble) return;
+    archive_.options_.warn("archive " + path_ + " goes on");
+    update_status([](ArchiveStatus& status) { status.trouble.reset(); });
   }
 
   // Without his name, which is in the file: nothing of a user goes into a line of the log.
@@ -143,7 +164,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   }
 
   bool commit() {
-    cancel_timer();
+    if (reader_) cancel_timer();  // without one it is that of the next try
     if (anchors_ && anchors_->anchored().size > file_->anchored().size)
       file_->set_anchored(anchors_->anchored());
     if (auto done = file_->commit(position_); !done) {
@@ -156,8 +177,8 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
       status.events_added = added_;
       status.verdicts = verdicts_;
       if (anchors_) status.anchors = anchors_->status();
-      status.trouble.reset();
     });
+    if (reader_) go_on();
     archive_.report_progress();
     return true;
   }
@@ -205,6 +226,7 @@ class ArchiveWriter::PartitionWriter final : private JudgedSink {
   TimerId timer_ = TimerId::none;
   mutable std::mutex mutex_;
   std::optional<AnchorWriter> anchors_;
+  BackOff back_off_;
   ArchiveStatus status_;  // written on the executor under mutex_, read there without
   std::optional<PartitionReader> reader_;
 };
@@ -231,6 +253,7 @@ ArchiveWriter::ArchiveWriter(EventLog& log, Executor& executor, const Clock& clo
       clock_(clock),
       folder_(std::move(folder)),
       options_(std::move(options)),
+      random_(options_.seed),
       self_(std::make_shared<ArchiveWriter*>(this)) {}
 
 ArchiveWriter::~ArchiveWriter() {

@@ -5,9 +5,11 @@
 // Lifetime: made and destroyed on its executor ("archive"), which outlives it as the log does; the
 // destructor commits what it has. Threads: own executor, but rebuild() and status() from any.
 // Memory: per partition one batch of the tail, SQLite's page cache and users_cached_max chains.
-// When a file cannot be written, the partition is tried again every second from its position; when
-// its file is damaged, it is moved aside and made anew. The log is never affected.
-// With `anchors`, each partition's tree is stated there from time to time and at the end.
+// A partition whose file cannot be written, or that cannot be read on in the log, stops and is
+// tried again from the position its file states, after waits that grow, until it goes on: without a
+// restart once there is space again, the log answers, or its damaged row is restored. A damaged
+// file is moved aside and made anew. The log is never affected. With `anchors`, each partition's
+// tree is stated there from time to time and at the end.
 #pragma once
 
 #include <array>
@@ -24,6 +26,7 @@
 #include "event-store/archive/partition_archive.hpp"
 #include "event-store/log/event_log.hpp"
 #include "event-store/log/partition_reader.hpp"
+#include "event-store/model/random.hpp"
 
 namespace signalbox::event_store {
 
@@ -35,8 +38,11 @@ struct ArchiveProgress {
 struct ArchiveOptions {
   std::size_t events_per_commit = 1000;
   std::chrono::milliseconds commit_delay{200};  // an event waits no longer for its commit
-  std::chrono::milliseconds retry_delay{1000};  // after a file could not be written
-  std::size_t users_cached_max = 2000;          // per partition
+  // Before a partition that stopped is tried again: at first, and at most.
+  std::chrono::milliseconds retry_delay{1000};
+  std::chrono::milliseconds retry_max{10'000};
+  std::uint64_t seed = 0;               // of the waits
+  std::size_t users_cached_max = 2000;  // per partition
   std::optional<Anchoring> anchors{};
   // One sentence for the operator: damage, files moved aside, files that cannot be written.
   std::function<void(const std::string&)> warn = [](const std::string&) {};
@@ -82,6 +88,7 @@ class ArchiveWriter {
   const Clock& clock_;
   const std::string folder_;
   const ArchiveOptions options_;
+  Random random_;
   std::int64_t total_ = 0;
   bool reporting_ = true;
   std::vector<std::unique_ptr<PartitionWriter>> writers_;

@@ -93,16 +93,29 @@ std::string archive_path(const std::string& folder, Partition partition) {
   return folder + "/" + std::to_string(partition.value()) + ".db";
 }
 
-Hash row_hash(std::initializer_list<RowPart> parts) {
-  thread_local Sha256 hash;
+namespace {
+
+void add_parts(auto& hasher, std::initializer_list<RowPart> parts) {
   for (const RowPart& part : parts) {
     if (const auto* number = std::get_if<std::int64_t>(&part)) {
-      hash.update(big_endian(*number));
+      hasher.update(big_endian(*number));
     } else {
-      hash.update_prefixed(std::get<std::string_view>(part));
+      hasher.update_prefixed(std::get<std::string_view>(part));
     }
   }
+}
+
+}  // namespace
+
+Hash row_hash(std::initializer_list<RowPart> parts) {
+  thread_local Sha256 hash;
+  add_parts(hash, parts);
   return hash.finish();
+}
+
+void add_row(Sha256Batch& rows, std::initializer_list<RowPart> parts) {
+  add_parts(rows, parts);
+  rows.end();
 }
 
 Hash thread_hash(std::string_view user, std::string_view thread, Seq newest, std::string_view time,

@@ -27,6 +27,7 @@
 #include "event-store/archive/merkle_tree.hpp"
 #include "event-store/archive/run_summary.hpp"
 #include "event-store/contract/sha256.hpp"
+#include "event-store/contract/sha256_batch.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/ids.hpp"
 #include "event-store/sqlite/rebuildable_file.hpp"
@@ -38,6 +39,8 @@ namespace signalbox::event_store {
 
 using RowPart = std::variant<std::int64_t, std::string_view>;
 [[nodiscard]] Hash row_hash(std::initializer_list<RowPart> parts);
+// One more of many that are hashed at once.
+void add_row(Sha256Batch& rows, std::initializer_list<RowPart> parts);
 [[nodiscard]] Hash thread_hash(std::string_view user, std::string_view thread, Seq newest,
                                std::string_view time, std::int64_t messages,
                                std::string_view first_words);

@@ -266,69 +266,52 @@ Result<RecordPtr> ArchiveIndex::File::viewing_event(std::int64_t user, Seq seq) 
 
 ArchiveIndex::ArchiveIndex(std::string folder, std::int32_t partitions,
                            const std::set<Partition>& kept, OnDamage on_damage)
-    : folder_(std::move(folder)), partitions_(partitions), on_damage_(std::move(on_damage)) {
+    : partitions_(partitions), on_damage_(std::move(on_damage)), files_(std::move(folder)) {
   for (std::int32_t p = 0; p < partitions; ++p)
     if (kept.empty() || kept.contains(Partition(p))) kept_.emplace_back(p);
 }
 
 ArchiveIndex::~ArchiveIndex() = default;
 
-Result<ArchiveIndex::File*> ArchiveIndex::file_of(Partition partition) {
-  const auto found = files_.find(partition);
-  if (found != files_.end()) {
-    if (found->second->is_current()) return found->second.get();
-    files_.erase(found);
-  }
-  auto opened = File::open(archive_path(folder_, partition), partition);
-  if (!opened) return tl::unexpected<Error>(opened.error());
-  return files_.emplace(partition, *std::move(opened)).first->second.get();
-}
-
 template <class Answer, class Ask>
 Result<Answer> ArchiveIndex::ask(Partition partition, const Ask& question) {
-  const Result<File*> file = file_of(partition);
-  if (!file) return tl::unexpected<Error>(file.error());
-  Result<Answer> answer = question(**file);
-  if (!answer) files_.erase(partition);
+  Result<Answer> answer = files_.ask<Answer>(partition, question);
   if (!answer && answer.error().code == Errc::corrupt) on_damage_(partition, answer.error());
   return answer;
 }
 
-template <class Item, class Ask>
-Result<std::vector<Position>> ArchiveIndex::ask_each(std::vector<Item>& items,
-                                                     const Ask& question) {
-  std::vector<Position> complete_to(static_cast<std::size_t>(partitions_));
+template <class Item, class Ask, class Order>
+Result<IndexPage<Item>> ArchiveIndex::ask_each(std::size_t items_max, const Ask& question,
+                                               const Order& is_before) {
+  IndexPage<Item> page{{}, false, {}, {}};
+  page.complete_to.resize(static_cast<std::size_t>(partitions_));
+  std::vector<Item>& items = page.items;
   std::optional<Error> refused;
   std::size_t refusals = 0;
   for (const Partition partition : kept_) {
     const std::size_t had = items.size();
     auto position = ask<Position>(partition, [&](File& file) { return question(file, items); });
     if (position) {
-      complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
+      page.complete_to[static_cast<std::size_t>(partition.value())] = *std::move(position);
       continue;
     }
     // What it gave before it failed is no page of it.
     items.erase(items.begin() + static_cast<std::ptrdiff_t>(had), items.end());
+    if (position.error().code == Errc::corrupt) page.damaged.insert(partition);
     refused = position.error();
     ++refusals;
   }
   if (refused && refusals == kept_.size()) return tl::unexpected<Error>(*std::move(refused));
-  return complete_to;
+  std::ranges::sort(items, is_before);
+  page.more = items.size() > items_max;
+  if (page.more) items.erase(items.begin() + static_cast<std::ptrdiff_t>(items_max), items.end());
+  return page;
 }
 
-Result<UserPage> ArchiveIndex::find_users(const UserSearch& search) {
-  UserPage page{{}, false, {}};
-  auto complete_to =
-      ask_each(page.users, [&](File& file, auto& users) { return file.find_users(search, users); });
-  if (!complete_to) return tl::unexpected<Error>(complete_to.error());
-  page.complete_to = *std::move(complete_to);
-  std::sort(page.users.begin(), page.users.end(),
-            [](const UserSummary& a, const UserSummary& b) { return a.id < b.id; });
-  page.more = page.users.size() > search.users_max;
-  if (page.more)
-    page.users.erase(page.users.begin() + static_cast<std::ptrdiff_t>(search.users_max),
-                     page.users.end());
-  return page;
+Result<IndexPage<UserSummary>> ArchiveIndex::find_users(const UserSearch& search) {
+  return ask_each<UserSummary>(
+      search.users_max, [&](File& file, auto& users) { return file.find_users(search, users); },
+      [](const UserSummary& a, const UserSummary& b) { return a.id < b.id; });
 }
 
 Result<RunPage> ArchiveIndex::runs(const RunQuery& query) {
@@ -346,19 +329,10 @@ Result<bool> ArchiveIndex::is_damaged(const UserId& user) {
                    [&](File& file) { return file.is_damaged(user); });
 }
 
-Result<ViewPage> ArchiveIndex::views(const ViewQuery& query) {
-  ViewPage page{{}, false, {}};
-  auto complete_to =
-      ask_each(page.views, [&](File& file, auto& views) { return file.views(query, views); });
-  if (!complete_to) return tl::unexpected<Error>(complete_to.error());
-  page.complete_to = *std::move(complete_to);
-  std::sort(page.views.begin(), page.views.end(),
-            [](const View& a, const View& b) { return a.place > b.place; });
-  page.more = page.views.size() > query.views_max;
-  if (page.more)
-    page.views.erase(page.views.begin() + static_cast<std::ptrdiff_t>(query.views_max),
-                     page.views.end());
-  return page;
+Result<IndexPage<View>> ArchiveIndex::views(const ViewQuery& query) {
+  return ask_each<View>(
+      query.views_max, [&](File& file, auto& views) { return file.views(query, views); },
+      [](const View& a, const View& b) { return a.place > b.place; });
 }
 
 }  // namespace signalbox::event_store

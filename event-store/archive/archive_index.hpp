@@ -8,13 +8,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "event-store/archive/archive_files.hpp"
 #include "event-store/archive/run_summary.hpp"
 #include "event-store/log/validity_fold.hpp"
 #include "event-store/model/record.hpp"
@@ -33,11 +32,15 @@ struct UserSummary {
   Seq newest;        // of his newest event
   std::string time;  // its ce_time
 };
-struct UserPage {
-  std::vector<UserSummary> users;  // by id
+
+// A list over all partitions, in its order.
+template <class Item>
+struct IndexPage {
+  std::vector<Item> items;
   bool more;
   // By partition; of one that is not kept, or whose file cannot be read: the beginning.
   std::vector<Position> complete_to;
+  std::set<Partition> damaged;  // their files were found corrupt: nothing of them is here
 };
 
 struct RunQuery {
@@ -68,11 +71,6 @@ struct View {
   ViewPlace place;
   RecordPtr event;  // history_viewed, in the history of the one who looked
 };
-struct ViewPage {
-  std::vector<View> views;  // newest first
-  bool more;
-  std::vector<Position> complete_to;  // as of UserPage
-};
 
 class ArchiveIndex {
  public:
@@ -85,7 +83,8 @@ class ArchiveIndex {
   ArchiveIndex(const ArchiveIndex&) = delete;
   ArchiveIndex& operator=(const ArchiveIndex&) = delete;
 
-  [[nodiscard]] Result<UserPage> find_users(const UserSearch& search);
+  // By id.
+  [[nodiscard]] Result<IndexPage<UserSummary>> find_users(const UserSearch& search);
   [[nodiscard]] Result<RunPage> runs(const RunQuery& query);
   // A run, and how far the archive was complete when it was looked for.
   struct FoundRun {
@@ -93,26 +92,26 @@ class ArchiveIndex {
     Position complete_to;
   };
   [[nodiscard]] Result<FoundRun> run(const UserId& user, const RunId& id);
-  [[nodiscard]] Result<ViewPage> views(const ViewQuery& query);
+  // Newest first.
+  [[nodiscard]] Result<IndexPage<View>> views(const ViewQuery& query);
   // Whether his history was found damaged when it was archived.
   [[nodiscard]] Result<bool> is_damaged(const UserId& user);
 
  private:
   class File;
-  [[nodiscard]] Result<File*> file_of(Partition partition);
-  // Asks the file of a partition; one that answers with an error is opened again the next time.
+  // Asks the file of a partition; on_damage is called where that is corrupt.
   template <class Answer, class Ask>
   [[nodiscard]] Result<Answer> ask(Partition partition, const Ask& question);
-  // Collects the items of every kept partition whose file can be read; how far each is complete.
-  template <class Item, class Ask>
-  [[nodiscard]] Result<std::vector<Position>> ask_each(std::vector<Item>& items,
-                                                       const Ask& question);
+  // The first `items_max` of every kept partition whose file can be read, in the order of
+  // `is_before`.
+  template <class Item, class Ask, class Order>
+  [[nodiscard]] Result<IndexPage<Item>> ask_each(std::size_t items_max, const Ask& question,
+                                                 const Order& is_before);
 
-  const std::string folder_;
   const std::int32_t partitions_;
   std::vector<Partition> kept_;
   const OnDamage on_damage_;
-  std::map<Partition, std::unique_ptr<File>> files_;
+  ArchiveFiles<File> files_;
 };
 
 }  // namespace signalbox::event_store

@@ -171,23 +171,12 @@ Result<RecordPtr> ArchiveReader::File::record_of(const SqliteStatement& row, con
 }
 
 ArchiveReader::ArchiveReader(std::string folder, std::int32_t partitions)
-    : folder_(std::move(folder)), partitions_(partitions) {}
+    : partitions_(partitions), files_(std::move(folder)) {}
 
 ArchiveReader::~ArchiveReader() = default;
 
 Partition ArchiveReader::partition_of(const UserId& user) const {
   return event_store::partition_of(user, partitions_);
-}
-
-Result<ArchiveReader::File*> ArchiveReader::file_of(Partition partition) {
-  const auto found = files_.find(partition);
-  if (found != files_.end()) {
-    if (found->second->is_current()) return found->second.get();
-    files_.erase(found);
-  }
-  auto opened = File::open(archive_path(folder_, partition), partition);
-  if (!opened) return tl::unexpected<Error>(opened.error());
-  return files_.emplace(partition, std::move(*opened)).first->second.get();
 }
 
 Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query) {
@@ -200,21 +189,13 @@ Result<HistoryPage> ArchiveReader::read_chained(const HistoryQuery& query) {
 
 Result<HistoryPage> ArchiveReader::read(const HistoryQuery& query, Rows rows) {
   SIGNALBOX_ASSERT(query.after.has_value() != query.before.has_value());
-  const Partition partition = partition_of(query.user);
-  const Result<File*> file = file_of(partition);
-  if (!file) return tl::unexpected<Error>(file.error());
-  auto page = (*file)->read(query, rows);
-  if (!page) files_.erase(partition);
-  return page;
+  return files_.ask<HistoryPage>(partition_of(query.user),
+                                 [&](File& file) { return file.read(query, rows); });
 }
 
 Result<ThreadPage> ArchiveReader::read_threads(const ThreadQuery& query) {
-  const Partition partition = partition_of(query.user);
-  const Result<File*> file = file_of(partition);
-  if (!file) return tl::unexpected<Error>(file.error());
-  auto page = (*file)->read_threads(query);
-  if (!page) files_.erase(partition);
-  return page;
+  return files_.ask<ThreadPage>(partition_of(query.user),
+                                [&](File& file) { return file.read_threads(query); });
 }
 
 Result<HistoryPage> ArchiveReader::user_events(const UserId& user, Seq after_seq,

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
+#include "event-store/archive/archive_files.hpp"
 #include "event-store/archive/user_history.hpp"
 
 namespace signalbox::event_store {
@@ -39,11 +39,9 @@ class ArchiveReader {
   class File;
   enum class Rows { checked, chained };
   [[nodiscard]] Result<HistoryPage> read(const HistoryQuery& query, Rows rows);
-  [[nodiscard]] Result<File*> file_of(Partition partition);
 
-  const std::string folder_;
   const std::int32_t partitions_;
-  std::map<Partition, std::unique_ptr<File>> files_;
+  ArchiveFiles<File> files_;
 };
 
 struct LocalUserHistoryOptions {

@@ -5,7 +5,8 @@
 namespace signalbox::event_store {
 namespace {
 
-constexpr std::int64_t kRowsPerRead = 256;
+constexpr std::int64_t kRowsPerRead = 128;
+constexpr std::size_t kBytesPerRead = 256 * 1024;  // the last row may be beyond
 
 }  // namespace
 
@@ -44,7 +45,8 @@ Result<ArchivedEvent> ArchiveScan::event_of_row() {
   const std::int64_t appended_at = select_.number(4);
   const std::string_view headers = select_.bytes(6);
   const std::string_view value = select_.bytes(7);
-  const Hash hash = row_hash({**user, seq.value(), offset.value(), appended_at, headers, value});
+  add_row(hashes_, {**user, seq.value(), offset.value(), appended_at, headers, value});
+  stated_.emplace_back(select_.bytes(8));
   return ArchivedEvent{
       .number = select_.number(0),
       .user = **user,
@@ -54,29 +56,39 @@ Result<ArchivedEvent> ArchiveScan::event_of_row() {
       .thread = select_.is_null(5) ? std::nullopt : std::optional<std::string>(select_.bytes(5)),
       .headers = std::string(headers),
       .value = std::string(value),
-      .is_whole = select_.bytes(8) == as_bytes(hash)};
+      .is_whole = false};
 }
 
 Result<const ArchivedEvent*> ArchiveScan::peek() {
   if (batch_.empty() && !is_at_end_) {
-    select_.bind(1, last_);
-    select_.bind(2, kRowsPerRead);
-    Result<bool> row = false;
-    while ((row = select_.step()) && *row) {
-      auto event = event_of_row();
-      // A damaged page may lead back, and so it would never end.
-      if (event && event->number <= last_)
-        event = failure(Errc::corrupt, path_ + ": its events do not lie in their order");
-      if (!event) row = tl::unexpected<Error>(event.error());
-      if (!event) break;
-      batch_.push_back(std::move(*event));
-      last_ = batch_.back().number;
-    }
-    select_.reset();
-    if (!row) return tl::unexpected<Error>(row.error());
+    if (auto filled = fill(); !filled) return tl::unexpected<Error>(filled.error());
     is_at_end_ = batch_.empty();
   }
   return batch_.empty() ? nullptr : &batch_.front();
+}
+
+Result<void> ArchiveScan::fill() {
+  select_.bind(1, last_);
+  select_.bind(2, kRowsPerRead);
+  std::size_t bytes = 0;
+  Result<bool> row = false;
+  while (bytes < kBytesPerRead && (row = select_.step()) && *row) {
+    auto event = event_of_row();
+    // A damaged page may lead back, and so it would never end.
+    if (event && event->number <= last_)
+      event = failure(Errc::corrupt, path_ + ": its events do not lie in their order");
+    if (!event) row = tl::unexpected<Error>(event.error());
+    if (!event) break;
+    bytes += event->headers.size() + event->value.size();
+    batch_.push_back(std::move(*event));
+    last_ = batch_.back().number;
+  }
+  select_.reset();
+  const std::span<const Hash> hashes = hashes_.finish();
+  for (std::size_t i = 0; i < batch_.size(); ++i)
+    batch_[i].is_whole = stated_[i] == as_bytes(hashes[i]);
+  stated_.clear();
+  return row.map([](bool) {});
 }
 
 }  // namespace signalbox::event_store

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "event-store/archive/archive_format.hpp"
 
@@ -39,6 +40,9 @@ class ArchiveScan {
   void drop() { batch_.pop_front(); }
 
  private:
+  // The next batch; none at the end.
+  [[nodiscard]] Result<void> fill();
+  // Its hash is one of hashes_, to be compared with that of stated_.
   [[nodiscard]] Result<ArchivedEvent> event_of_row();
   [[nodiscard]] Result<const std::string*> user_of(std::int64_t number);
   ArchiveScan(std::string path, SqliteDatabase file, SqliteStatement select,
@@ -58,6 +62,8 @@ class ArchiveScan {
   std::int64_t last_ = 0;
   bool is_at_end_ = false;
   std::deque<ArchivedEvent> batch_;
+  Sha256Batch hashes_{};  // of the rows of the batch, while it is read
+  std::vector<std::string> stated_{};
 };
 
 }  // namespace signalbox::event_store

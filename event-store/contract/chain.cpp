@@ -52,6 +52,20 @@ class NamesInOrder {
   std::vector<std::size_t> hashed_{};
 };
 
+void add_hashed(auto& hasher, std::span<const Header> headers) {
+  // A user's events have the headers of a message, of a run or of neither, which are not as many.
+  thread_local std::array<NamesInOrder, 8> names;
+  for (const std::size_t place : names[headers.size() % names.size()].hashed(headers))
+    hasher.update(stored(headers[place]));
+}
+
+ContentHash joined(const Hash& of_headers, const Hash& of_value) {
+  ContentHash content;
+  std::ranges::copy(of_headers, content.begin());
+  std::ranges::copy(of_value, content.begin() + of_headers.size());
+  return content;
+}
+
 }  // namespace
 
 ContentHash content_hash(const Headers& headers, std::string_view value) {
@@ -61,17 +75,24 @@ ContentHash content_hash(const Headers& headers, std::string_view value) {
 }
 
 ContentHash content_hash(std::span<const Header> headers, std::string_view value) {
-  // A user's events have the headers of a message, of a run or of neither, which are not as many.
-  thread_local std::array<NamesInOrder, 8> names;
   Sha256& hasher = thread_hasher();
-  for (const std::size_t place : names[headers.size() % names.size()].hashed(headers))
-    hasher.update(stored(headers[place]));
-  const Hash of_headers = hasher.finish();
-  const Hash of_value = sha256(value);
-  ContentHash content;
-  std::ranges::copy(of_headers, content.begin());
-  std::ranges::copy(of_value, content.begin() + of_headers.size());
-  return content;
+  add_hashed(hasher, headers);
+  return joined(hasher.finish(), sha256(value));
+}
+
+void ContentHashBatch::add(std::span<const Header> headers, std::string_view value) {
+  add_hashed(hashes_, headers);
+  hashes_.end();
+  hashes_.update(value);
+  hashes_.end();
+}
+
+std::span<const ContentHash> ContentHashBatch::finish() {
+  const std::span<const Hash> hashes = hashes_.finish();
+  contents_.clear();
+  for (std::size_t i = 0; i < hashes.size(); i += 2)
+    contents_.push_back(joined(hashes[i], hashes[i + 1]));
+  return contents_;
 }
 
 Hash chain_start(const LogId& log, const UserId& user) {

@@ -39,8 +39,10 @@ constexpr std::array kRows{
                  "send a shorter path or query"},
     HttpErrorRow{421, "other_event_store", "another event store keeps this user's partition",
                  "ask the other event stores; `event_store.partitions` says what each keeps"},
-    HttpErrorRow{426, "protocol", "the WebSocket is of another version than 13",
-                 "use a client of RFC 6455"},
+    HttpErrorRow{426, "protocol",
+                 "what came to `/ws` asks for no WebSocket, or for one of another version than 13",
+                 "use a client of RFC 6455; a proxy in between must pass on `Upgrade` and "
+                 "`Connection`"},
     HttpErrorRow{429, "rate_limited",
                  "too many connects of this address, or requests of this user, at a time",
                  "wait as long as `Retry-After` says"},

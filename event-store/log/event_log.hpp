@@ -68,8 +68,8 @@ class MembershipSink {
   virtual ~MembershipSink() = default;
   // The complete set this member should own from now on.
   virtual void on_assigned(std::span<const Partition> partitions) = 0;
-  // Why the group does not take this member, for people; it goes on trying, and on_assigned() is
-  // the end of it.
+  // Why this member is not, or no longer, in the group, for people; it goes on trying, and
+  // on_assigned() is the end of it.
   virtual void on_trouble(const Error&) {}
 };
 

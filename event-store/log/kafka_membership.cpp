@@ -162,45 +162,58 @@ void KafkaMember::on_rebalance(rd_kafka_resp_err_t what,
   }
   rd_kafka_assign(client_.get(), nullptr);
   if (is_lost) {
-    spdlog::warn(
-        "group {}: this member was not heard of for too long, others may own its partitions",
-        group_);
-    tell_lost();
-  } else {
+    tell_lost(Loss::unheard);
+  } else if (subscribed_) {
     revoked_at_ = steady_clock::now();
     spdlog::info("group {}: members came or went, its partitions are shared out anew", group_);
   }
 }
 
-void KafkaMember::tell(std::vector<Partition> partitions) {
-  assigned_ = !partitions.empty();
-  trouble_.clear();
+void KafkaMember::post(Task task) {
   const std::lock_guard lock(mutex_);
   if (where_ == nullptr) return;
-  where_->post([self = shared_from_this(), partitions = std::move(partitions)] {
-    if (!self->has_left()) self->sink_.on_assigned(partitions);
+  where_->post([self = shared_from_this(), task = std::move(task)] {
+    if (!self->has_left()) task();
   });
 }
 
-void KafkaMember::tell_lost() {
+void KafkaMember::tell(std::vector<Partition> partitions) {
+  assigned_ = !partitions.empty();
+  trouble_.clear();
+  post([this, partitions = std::move(partitions)] { sink_.on_assigned(partitions); });
+}
+
+void KafkaMember::tell_lost(Loss how) {
   revoked_at_.reset();
-  if (assigned_) tell({});
+  const std::string what = why_out(how);
+  if (!std::exchange(assigned_, false)) return tell_trouble(what);
+  trouble_ = what;
+  // As one: between the two a member without partitions would pass for a spare one, which is ready.
+  post([this, trouble = log_trouble(what)] {
+    sink_.on_assigned({});
+    if (!has_left()) sink_.on_trouble(trouble);
+  });
+}
+
+std::string KafkaMember::why_out(Loss how) {
+  if (how == Loss::unheard) return "its brokers have not heard of this member for too long";
+  if (how == Loss::revoked) return "what it had was revoked and nothing assigned since";
+  return "the thread that owns its partitions does not come round";
 }
 
 void KafkaMember::tell_trouble(const std::string& what) {
   if (std::exchange(trouble_, what) == what) return;
+  post([this, trouble = log_trouble(what)] { sink_.on_trouble(trouble); });
+}
+
+Error KafkaMember::log_trouble(const std::string& what) const {
   spdlog::error("group {}: {}; it is tried again", group_, what);
-  const std::lock_guard lock(mutex_);
-  if (where_ == nullptr) return;
-  where_->post([self = shared_from_this(),
-                error = Error{Errc::unavailable, "group " + group_ + ": " + what}] {
-    if (!self->has_left()) self->sink_.on_trouble(error);
-  });
+  return {Errc::unavailable, "group " + group_ + ": " + what};
 }
 
 void KafkaMember::watch_revocation() {
   if (!revoked_at_ || steady_clock::now() - *revoked_at_ < session_timeout_) return;
-  tell_lost();
+  tell_lost(Loss::revoked);
 }
 
 void KafkaMember::watch_executor() {
@@ -213,11 +226,9 @@ void KafkaMember::watch_executor() {
     const std::lock_guard lock(mutex_);
     if (where_ != nullptr) where_->post([answered = answered_] { *answered = true; });
   } else if (subscribed_ && now - asked_at_ >= silence_max_) {
-    spdlog::error("group {}: its thread did not come round for {} ms, others take its partitions",
-                  group_, silence_max_.count());
     rd_kafka_unsubscribe(client_.get());
     subscribed_ = false;
-    tell_lost();
+    tell_lost(Loss::stuck);
   }
 }
 

@@ -1,8 +1,9 @@
 // KafkaMember: a member of a consumer group that fetches nothing: what it is assigned is a hint
 // which partitions to own (contract 8). It is subscribed to inbound and has a thread of its own
 // ("kafka-group"), which polls, tells its sink the complete set after each rebalance, and the empty
-// one when it is out of the group: the assignment was lost, or none came within the session timeout
-// after a revocation. Between revocation and assignment nothing is told: the owner goes on.
+// one, with the reason as a trouble, when it is out of the group: the assignment was lost, or none
+// came within the session timeout after a revocation. An empty set without a trouble is that of a
+// spare member. Between revocation and assignment nothing is told: the owner goes on.
 // What the group refuses (rights, a topic) is said once in the log and to the sink, and tried
 // again; a client that broke is replaced. One that cannot be made is the end of the process
 // (options.fatal). Watchdog: when the sink's executor does not come round for executor_silence_max
@@ -44,6 +45,8 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
   [[nodiscard]] bool wait_until_gone(MonotonicTime deadline);
 
  private:
+  enum class Loss { unheard, revoked, stuck };
+
   KafkaMember(const KafkaEventLogOptions& options, const std::string& group, Executor& where,
               MembershipSink& sink);
 
@@ -56,9 +59,13 @@ class KafkaMember : public std::enable_shared_from_this<KafkaMember> {
   void wait_a_moment();
   void subscribe();
   void on_rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t* partitions);
+  // A task that tells the sink, unless it has left by then.
+  void post(Task task);
   void tell(std::vector<Partition> partitions);
-  void tell_lost();
+  void tell_lost(Loss how);
+  [[nodiscard]] static std::string why_out(Loss how);
   void tell_trouble(const std::string& what);
+  [[nodiscard]] Error log_trouble(const std::string& what) const;
   void watch_revocation();
   void watch_executor();
 

@@ -19,6 +19,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds kPollFor{100};
 constexpr milliseconds kLearnFor{2'000};
 constexpr milliseconds kRebuildAfter{100};
+constexpr milliseconds kLastReportsMax{1'000};  // of one that is broken
 constexpr int kEventsPerTurn = 16;
 // What topics take at least (topic_rules.cpp); the client's own limit would be a fifth of it.
 constexpr std::string_view kMessageBytesMax = "5242880";
@@ -227,20 +228,25 @@ void KafkaProducer::produce_waiting(PostBatch& posts) {
 
 void KafkaProducer::serve_reports() {
   MonotonicTime deadline{};
+  bool is_broken = false;  // before the last turn
   while (true) {
     PostBatch posts(gate_);
-    for (int turn = 0; turn < kEventsPerTurn; ++turn) {
-      const int wait = turn == 0 ? static_cast<int>(kPollFor.count()) : 0;
+    int events = 0;
+    for (; events < kEventsPerTurn; ++events) {
+      const int wait = events == 0 ? static_cast<int>(kPollFor.count()) : 0;
       const KafkaEvent event(rd_kafka_queue_poll(reports_.get(), wait));
       if (!event) break;
       take_reports(*event, posts);
     }
     posts.flush();
     const std::lock_guard lock(mutex_);
-    if (broken_) return;
-    if (!stopping_) continue;
+    if (is_broken && events == 0) return;
+    // The report of what broke it, and thus why, comes after the news that it is broken.
+    is_broken = broken_.has_value();
+    if (!is_broken && !stopping_) continue;
     const MonotonicTime now = steady_clock::now();
-    if (deadline == MonotonicTime{}) deadline = now + options_.close_timeout;
+    if (deadline == MonotonicTime{})
+      deadline = now + (is_broken ? kLastReportsMax : options_.close_timeout);
     if (unanswered_.empty() || now >= deadline) return;
   }
 }

@@ -85,6 +85,7 @@ class LogReader final : public HistoryLog {
   SqliteStatement events_;
   SqliteStatement all_;
   SqliteStatement partition_;
+  RowChecks checks_{};
 };
 
 // Of the embedded log in that folder. Errors: as LogReader::open.

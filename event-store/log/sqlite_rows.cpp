@@ -17,6 +17,33 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+// As its number says, whether there is such a place or not.
+TopicPartition stated_place(std::int64_t place) {
+  return {static_cast<Topic>(place >> 24), Partition(static_cast<std::int32_t>(place & 0xffffff))};
+}
+
+void add_content(auto& hasher, const std::optional<std::string_view>& key, std::string_view headers,
+                 std::string_view value) {
+  hasher.update(key ? std::string_view("\1", 1) : std::string_view("\0", 1));
+  hasher.update_prefixed(key.value_or(std::string_view()));
+  hasher.update_prefixed(headers);
+  hasher.update_prefixed(value);
+}
+
+using RowBytes = std::array<std::uint8_t, 1 + 4 + 8 + 8 + 32>;
+
+RowBytes row_bytes(const TopicPartition& at, Offset offset, Timestamp appended_at,
+                   const Hash& content) {
+  RowBytes bytes{};
+  std::uint8_t* to = bytes.data();
+  put_big_endian<1>(to, static_cast<std::uint8_t>(at.topic));
+  put_big_endian<4>(to, static_cast<std::uint64_t>(at.partition.value()));
+  put_big_endian<8>(to, static_cast<std::uint64_t>(offset.value()));
+  put_big_endian<8>(to, static_cast<std::uint64_t>(appended_at.time_since_epoch().count()));
+  std::ranges::copy(content, to);
+  return bytes;
+}
+
 StoredRow row_of(const SqliteStatement& row, const TopicPartition& at) {
   return {.number = 0,
           .place = place_number(at),
@@ -43,14 +70,45 @@ std::optional<TopicPartition> place_of(std::int64_t place, std::int32_t partitio
 
 bool is_as_written(const StoredRow& row) {
   const Hash content = content_checksum(row.key, row.headers, row.value);
-  const TopicPartition at{static_cast<Topic>(row.place >> 24),
-                          Partition(static_cast<std::int32_t>(row.place & 0xffffff))};
-  return std::ranges::equal(as_bytes(row.sha256),
-                            row_checksum(at, row.offset, row.appended_at, content));
+  return std::ranges::equal(as_bytes(row.sha256), row_checksum(stated_place(row.place), row.offset,
+                                                               row.appended_at, content));
+}
+
+void RowChecks::add(const StoredRow& row) {
+  add_content(contents_, row.key, row.headers, row.value);
+  contents_.end();
+  std::optional<Hash> sha256;
+  if (row.sha256.size() == Hash().size())
+    std::ranges::copy(as_bytes(row.sha256), sha256.emplace().begin());
+  stated_.push_back({stated_place(row.place), row.offset, row.appended_at, sha256});
+}
+
+std::size_t RowChecks::count_whole() {
+  const std::vector<bool>& are_as_written = finish();
+  return static_cast<std::size_t>(std::ranges::find(are_as_written, false) -
+                                  are_as_written.begin());
+}
+
+const std::vector<bool>& RowChecks::finish() {
+  const std::span<const Hash> contents = contents_.finish();
+  for (std::size_t i = 0; i < stated_.size(); ++i) {
+    const Stated& stated = stated_[i];
+    rows_.update(row_bytes(stated.at, stated.offset, stated.appended_at, contents[i]));
+    rows_.end();
+  }
+  const std::span<const Hash> rows = rows_.finish();
+  are_as_written_.clear();
+  for (std::size_t i = 0; i < stated_.size(); ++i)
+    are_as_written_.push_back(stated_[i].sha256 == rows[i]);
+  stated_.clear();
+  return are_as_written_;
 }
 
 RecordPtr verified_record(const StoredRow& row, const TopicPartition& at) {
-  if (!is_as_written(row)) return nullptr;
+  return is_as_written(row) ? record_of(row, at) : nullptr;
+}
+
+RecordPtr record_of(const StoredRow& row, const TopicPartition& at) {
   auto headers = Headers::parse(row.headers);
   if (!headers) return nullptr;
   return std::make_shared<Record>(
@@ -67,24 +125,14 @@ std::string name_place(const TopicPartition& at, Offset offset) {
 Hash content_checksum(const std::optional<std::string_view>& key, std::string_view headers,
                       std::string_view value) {
   thread_local Sha256 hasher;
-  hasher.update(key ? std::string_view("\1", 1) : std::string_view("\0", 1));
-  hasher.update_prefixed(key.value_or(std::string_view()));
-  hasher.update_prefixed(headers);
-  hasher.update_prefixed(value);
+  add_content(hasher, key, headers, value);
   return hasher.finish();
 }
 
 Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
                   const Hash& content) {
-  std::array<std::uint8_t, 1 + 4 + 8 + 8 + 32> bytes{};
-  std::uint8_t* to = bytes.data();
-  put_big_endian<1>(to, static_cast<std::uint8_t>(at.topic));
-  put_big_endian<4>(to, static_cast<std::uint64_t>(at.partition.value()));
-  put_big_endian<8>(to, static_cast<std::uint64_t>(offset.value()));
-  put_big_endian<8>(to, static_cast<std::uint64_t>(appended_at.time_since_epoch().count()));
-  std::ranges::copy(content, to);
   thread_local Sha256 hasher;
-  hasher.update(std::span<const std::uint8_t>(bytes));
+  hasher.update(row_bytes(at, offset, appended_at, content));
   return hasher.finish();
 }
 
@@ -117,6 +165,10 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
   select_.bind(3, static_cast<std::int64_t>(std::max<std::size_t>(limits.records_max, 1)));
   std::vector<RecordPtr> records;
   std::optional<Error> failed;
+  const auto mismatch = [&at](Offset of_row) {
+    return Error{Errc::corrupt,
+                 name_place(at, of_row) + ": the stored row does not match its checksum"};
+  };
   std::size_t bytes = 0;
   Result<bool> row = false;
   while (bytes < limits.bytes_max && (row = select_.step()) && *row) {
@@ -125,18 +177,24 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
       failed = Error{Errc::corrupt, name_place(at, expected) + ": the stored row is missing"};
       break;
     }
-    RecordPtr record = verified_record(row_of(select_, at), at);
+    const StoredRow stored = row_of(select_, at);
+    RecordPtr record = record_of(stored, at);
     if (!record) {
-      failed = Error{Errc::corrupt,
-                     name_place(at, expected) + ": the stored row does not match its checksum"};
+      failed = mismatch(expected);
       break;
     }
     bytes += size_bytes(*record);
     // The limit holds but for the first record, which always goes.
     if (bytes > limits.bytes_max && !records.empty()) break;
+    checks_.add(stored);
     records.push_back(std::move(record));
   }
   if (!row) failed = database_.last_error("cannot read " + name_place(at, from) + " of");
+  // Lies before whatever ended the reading.
+  if (const std::size_t whole = checks_.count_whole(); whole < records.size()) {
+    failed = mismatch(records[whole]->offset);
+    records.resize(whole);
+  }
   // Also ends the read transaction, so that checkpoints are not held up.
   select_.reset();
   if (failed && records.empty()) return tl::unexpected(std::move(*failed));

@@ -54,6 +54,7 @@ class SqliteRowReader {
   SqliteStatement select_;
   SqliteStatement first_;
   SqliteStatement counter_;
+  RowChecks checks_{};
 };
 
 }  // namespace signalbox::event_store

@@ -15,16 +15,6 @@ std::optional<Seq> as_seq(std::optional<std::int64_t> number) {
   return Seq(*number);
 }
 
-struct Stated {
-  std::optional<Seq> seq;
-  std::optional<Hash> hash;
-};
-
-Stated stated_in(std::span<const Header> headers) {
-  const auto hash = find_header(headers, "ce_chainhash");
-  return {stated_seq(headers), hash ? parse_hash(*hash) : std::nullopt};
-}
-
 std::string describe_unreadable(bool seq, bool hash) {
   if (!seq && !hash) return "neither ce_userseq nor ce_chainhash can be read";
   return seq ? "ce_chainhash is absent or no hash"
@@ -45,8 +35,13 @@ std::optional<Seq> stated_seq(std::span<const Header> headers) {
   return as_seq(header_number(headers, "ce_userseq"));
 }
 
+StatedPlace stated_place(std::span<const Header> headers) {
+  const auto hash = find_header(headers, "ce_chainhash");
+  return {stated_seq(headers), hash ? parse_hash(*hash) : std::nullopt};
+}
+
 std::optional<UserChain> stated_chain(const Record& valid_event) {
-  const auto [seq, hash] = stated_in(valid_event.headers.split());
+  const auto [seq, hash] = stated_place(valid_event.headers.split());
   if (!seq || !hash) return std::nullopt;
   return UserChain{*seq, *hash};
 }
@@ -74,6 +69,16 @@ std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event) {
   return follow_hashed(chain, valid_event).broken;
 }
 
+// From what the event states, so that each break is named once; what it does not state goes on as
+// if it were right.
+std::optional<ChainBreak> follow(UserChain& chain, const StatedPlace& stated, const Hash& next,
+                                 Offset of_event) {
+  const UserChain expected{chain.seq.next(), next};
+  chain.seq = stated.seq.value_or(expected.seq);
+  chain.hash = stated.hash ? *stated.hash : expected.hash;
+  return judge(chain, expected, stated.seq.has_value(), stated.hash.has_value(), of_event);
+}
+
 Followed follow_hashed(UserChain& chain, const Record& valid_event) {
   thread_local std::vector<Header> headers;
   valid_event.headers.split_into(headers);
@@ -82,14 +87,9 @@ Followed follow_hashed(UserChain& chain, const Record& valid_event) {
 
 Followed follow_hashed(UserChain& chain, const Record& valid_event,
                        std::span<const Header> headers) {
-  const auto [seq, hash] = stated_in(headers);
   const ContentHash content = content_hash(headers, valid_event.value);
-  const UserChain expected{chain.seq.next(), chain_next(chain.hash, content)};
-  // From what the event states, so that each break is named once; what it does not state goes on
-  // as if it were right.
-  chain.seq = seq.value_or(expected.seq);
-  chain.hash = hash ? *hash : expected.hash;
-  return {content, judge(chain, expected, seq.has_value(), hash.has_value(), valid_event.offset)};
+  return {content, follow(chain, stated_place(headers), chain_next(chain.hash, content),
+                          valid_event.offset)};
 }
 
 }  // namespace signalbox::event_store

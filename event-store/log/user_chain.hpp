@@ -30,6 +30,12 @@ struct ChainBreak {
 [[nodiscard]] std::optional<Seq> stated_seq(std::span<const Header> headers);
 // Where the chain stands after this event by what it states; none where it states too little.
 [[nodiscard]] std::optional<UserChain> stated_chain(const Record& valid_event);
+// What an event states of its place in the chain; none of what cannot be read.
+struct StatedPlace {
+  std::optional<Seq> seq;
+  std::optional<Hash> hash;
+};
+[[nodiscard]] StatedPlace stated_place(std::span<const Header> headers);
 // Follows one valid event of that user. On a break the chain goes on from what the event states.
 [[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const Record& valid_event);
 // The same, with the hash of the event's content that it took.
@@ -41,5 +47,8 @@ struct Followed {
 // The same, for who has split the event's headers (Headers::split) already.
 [[nodiscard]] Followed follow_hashed(UserChain& chain, const Record& valid_event,
                                      std::span<const Header> headers);
+// The same, for who has hashed already: `next` is chain_next(chain.hash, content of the event).
+[[nodiscard]] std::optional<ChainBreak> follow(UserChain& chain, const StatedPlace& stated,
+                                               const Hash& next, Offset of_event);
 
 }  // namespace signalbox::event_store

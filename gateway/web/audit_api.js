@@ -22,7 +22,7 @@
  */
 /** @typedef {{offset: number, epoch: number, ownerseq: number}} Position */
 /** @typedef {{user_id: string, partition: number, events: number, newest_seq: number, newest_time: string}} UserSummary */
-/** A part of the log that could not be waited for. @typedef {{partition: number, complete_to: Position}} Incomplete */
+/** A part of the log that could not be waited for. @typedef {{partition: number, complete_to: Position, reason?: string}} Incomplete */
 /** @typedef {{users: UserSummary[], next?: string, incomplete?: Incomplete[]}} UserPage */
 /** @typedef {{user_id: string, partition: number, complete_to: Position, events: AuditEvent[], next?: string}} EventPage */
 /** @typedef {{path: string, before: any, after: any}} Difference */
@@ -81,6 +81,9 @@ const query_text = (query) => {
   const text = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&');
   return text && `?${text}`;
 };
+
+/** Else it is of somebody between, such as the sign-in page of a proxy. */
+const kOurs = /^application\/(json|x-ndjson)\b/;
 
 /** @param {unknown} error @returns {error is AuditError} */
 const may_pass = (error) => error instanceof AuditError && (error.status === 0 || kMayPass.has(error.status));
@@ -197,7 +200,9 @@ export class AuditApi {
       if (init.signal?.aborted) throw error;
       throw new AuditError(0, 'unreachable', 'the service cannot be reached');
     });
-    if (answer.ok) return answer;
+    if (answer.ok && kOurs.test(answer.headers.get('Content-Type') ?? '')) return answer;
+    if (answer.ok)
+      throw new AuditError(answer.status, 'other_answer', `something else answered for the service (${answer.status}): load this page anew`);
     const {error} = await answer.json().catch(() => ({}));
     throw new AuditError(answer.status, error?.code ?? '', error?.message ?? `the service answered ${answer.status}`, error?.field);
   }
@@ -274,9 +279,13 @@ export function gist_of(type, data) {
   return short(told ?? data);
 }
 
+/** @param {Incomplete} part */
+const gap_text = ({partition, complete_to, reason}) => (reason === 'archive_damaged'
+  ? `nothing of partition ${partition} (its archive is damaged and is made anew from the log; look again in a while)`
+  : `partition ${partition} only up to its offset ${complete_to.offset.toLocaleString()}`);
+
 /** What is not among an answer; nothing where all of it is. @param {Incomplete[] | undefined} parts */
-export const incomplete_text = (parts) => (!parts?.length ? '' : ` Not everything is here: ${parts.map(({partition, complete_to}) =>
-  `partition ${partition} only up to its offset ${complete_to.offset.toLocaleString()}`).join(', ')}.`);
+export const incomplete_text = (parts) => (!parts?.length ? '' : ` Not everything is here: ${parts.map(gap_text).join(', ')}.`);
 
 /** @param {number | undefined} ms */
 export function duration_text(ms) {

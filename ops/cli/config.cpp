@@ -105,7 +105,9 @@ void collect_leaves(const toml::table& table, const std::string& prefix, const s
 
 void Config::add(Setting setting) {
   std::string key = setting.key;
-  const bool added = entries_.emplace(std::move(key), Entry{std::move(setting)}).second;
+  Entry entry{std::move(setting)};
+  entry.is_here = is_here_;
+  const bool added = entries_.emplace(std::move(key), std::move(entry)).second;
   SIGNALBOX_ASSERT(added);
 }
 

@@ -30,6 +30,9 @@ class Config {
  public:
   // What the settings refer to must outlive this. A key is added once.
   void add(Setting setting);
+  // Whether this process has the part that uses the settings added from now on. Those of another
+  // process's part are judged and shown, and change nothing here.
+  void begin_part(bool is_here) { is_here_ = is_here; }
   // A table with keys of somebody else: what makes a setting of one that nobody added, to take that
   // text. Errors: bad_config, its message beginning with the key. `prefix` ends with a dot.
   using MakeSetting =
@@ -57,6 +60,7 @@ class Config {
     Setting setting;
     std::string origin = "default";
     bool is_open = false;  // a key of an open table
+    bool is_here = true;   // as begin_part() said
   };
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
 
@@ -78,6 +82,7 @@ class Config {
                                                      const std::optional<std::string>& text,
                                                      const std::string& origin);
 
+  bool is_here_ = true;
   std::map<std::string, Entry> entries_;
   std::map<std::string, MakeSetting> open_tables_;  // by prefix
   std::set<std::string> others_;                    // keys

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "ops/cli/usage_error.hpp"
+
 namespace signalbox::cli {
 
 void ConfigSources::add_to(CLI::App& app, const Config& config) {
@@ -17,7 +19,7 @@ void ConfigSources::add_to(CLI::App& app, const Config& config) {
       given_[key] = app.add_option(setting.flag, flags_[key],
                                    setting.help + " (default " + setting.show() + ")");
   }
-  app.add_option("--config", file_, "settings in TOML");
+  app.add_option("--config", file_, "settings in TOML")->check(not_empty());
   app.add_flag("--print-config", print_config_,
                "print every setting and where its value came from, and end");
 }

@@ -24,6 +24,9 @@ constexpr std::array kRows{
     PageErrorRow{"it names no user. Ask for another one", "get a token with a `sub`"},
     PageErrorRow{"something else answered for the service (…): try again",
                  "try again; the operator: look at the proxy before the service"},
+    PageErrorRow{"something else answered for the service (…): load this page anew",
+                 "load the page anew and sign in where something before it asks for that; the "
+                 "operator: look at the proxy before the service"},
     PageErrorRow{"…. Ask for a new one, and sign in with it.", "get a new token and sign in"},
     // the connection
     PageErrorRow{"Not connected: …. What you write is kept and sent later.", kComesBack},

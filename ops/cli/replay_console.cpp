@@ -32,7 +32,8 @@ replay::Watch ReplayConsole::watch(std::string_view unit) {
 }
 
 bool ReplayConsole::goes_on() {
-  bar_.show(progress_.done, progress_.total, unit_);
+  // Who erased it there would erase what the line has.
+  if (!is_on_terminal_ || !is_within_line_) bar_.show(progress_.done, progress_.total, unit_);
   const auto now = Clock::now();
   if (now < next_look_) return true;
   if (signal_.sleep(std::chrono::milliseconds(0))) return false;
@@ -42,6 +43,7 @@ bool ReplayConsole::goes_on() {
 
 bool ReplayConsole::write(std::string_view text) {
   if (is_on_terminal_) bar_.erase();
+  if (!text.empty()) is_within_line_ = !text.ends_with('\n');
   if (unwritten_ == 0 && std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
     unwritten_ = errno;
   return unwritten_ == 0;

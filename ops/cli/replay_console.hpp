@@ -36,8 +36,9 @@ class ReplayConsole {
   [[nodiscard]] replay::Watch watch(std::string_view unit);
   // For who waits: draws how far it was last, for how long; false once it shall end.
   [[nodiscard]] bool goes_on();
-  // Whole lines to standard output, in the place of the bar; false once nothing arrives any
-  // more, which finish() tells: nobody reads it, or what it goes to is full.
+  // To standard output, in the place of the bar, which is not drawn into a line that is not whole
+  // yet; false once nothing arrives any more, which finish() tells: nobody reads it, or what it
+  // goes to is full.
   bool write(std::string_view text);
   // Sleeps, once what was written before has arrived; false: it shall end.
   [[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point when);
@@ -58,7 +59,8 @@ class ReplayConsole {
   Clock::time_point next_look_{};  // at the signal
   replay::Progress progress_{};
   std::string_view unit_;
-  const bool is_on_terminal_;  // standard output, where a bar would stand on the same line
+  const bool is_on_terminal_;    // standard output, where a bar would stand on the same line
+  bool is_within_line_ = false;  // where what was written last ended
   ProgressBar bar_;
   int unwritten_ = 0;  // the first errno of standard output
 };

@@ -18,6 +18,7 @@
 #include "ops/cli/progress_bar.hpp"
 #include "ops/cli/service_data.hpp"
 #include "ops/cli/shutdown_signal.hpp"
+#include "ops/cli/usage_error.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -181,9 +182,11 @@ Subcommand add_backup(CLI::App& program) {
                                          "keys that sign. An anchor directory "
                                          "elsewhere is not copied.");
   app->add_option("--data", arguments->data, "data directory of the service")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(not_empty());
   app->add_option("--to", arguments->to, "folder that is made; holds secrets, so mode 0700")
-      ->required();
+      ->required()
+      ->check(not_empty());
   app->footer("Examples:\n  signalbox backup --data signalbox-data --to backup-2026-11-21");
   return {app, [arguments] { return run_backup(*arguments); }};
 }

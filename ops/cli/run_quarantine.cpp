@@ -22,6 +22,7 @@
 #include "ops/cli/service_data.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "ops/cli/system_random.hpp"
+#include "ops/cli/usage_error.hpp"
 #include "ops/cli/watch_options.hpp"
 #include "replay/shown_text.hpp"
 
@@ -210,7 +211,8 @@ std::shared_ptr<QuarantineArguments> add_verb(CLI::App& quarantine, const std::s
   arguments->app = quarantine.add_subcommand(name, about);
   arguments->sources.add_to(*arguments->app, arguments->config);
   arguments->app->add_option("--data", arguments->data, "data directory, without --kafka")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(not_empty());
   if (takes_id) {
     arguments->app->add_option("ID", arguments->id, "as `list` shows it")->required();
   } else {

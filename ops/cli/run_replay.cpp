@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -288,6 +290,12 @@ Result<void> check_is_known(ReplayConsole& console, HistoryLog& log,
   return {};
 }
 
+// As it was named, whether or not it is there: most reports need none, and who needs it says so.
+std::string temporary_folder() {
+  const char* const named = std::getenv("TMPDIR");
+  return named != nullptr && *named != '\0' ? named : "/tmp";
+}
+
 int run_state(const StateArguments& arguments) {
   ReplayConsole console("state");
   const auto user = user_of(arguments);
@@ -296,14 +304,23 @@ int run_state(const StateArguments& arguments) {
   if (!at) return console.refuse(at.error());
   auto log = arguments.log.open();
   if (!log) return console.refuse(log.error());
+  const replay::Watch watch = console.watch("records");
+  replay::EndedRuns ended(arguments.json ? replay::run_json : replay::run_text, temporary_folder());
   const auto state = arguments.open ? open_state(console, **log, arguments, **user, *at)
                                     : replay::read_state(**log, arguments.log.archive_folder(),
-                                                         **user, *at, console.watch("records"));
+                                                         **user, *at, watch, ended);
   if (!state) return console.refuse(state.error());
   if (state->events == 0)
     if (const auto known = check_is_known(console, **log, arguments, **user); !known)
       return console.refuse(known.error());
-  console.write(arguments.json ? replay::state_json(*state) : replay::state_text(*state));
+  const auto write = arguments.json ? replay::write_state_json : replay::write_state_text;
+  bool is_read = true;
+  const auto written = write(*state, ended, [&](std::string_view piece) -> Result<void> {
+    is_read = console.write(piece);
+    if (is_read && console.goes_on()) return {};
+    return failure(Errc::stopped, "interrupted");
+  });
+  if (!written && is_read) return console.refuse(written.error());
   return console.finish();
 }
 

@@ -108,6 +108,7 @@ void reread_limits(ServeArguments& arguments, Service& service) {
   std::vector<std::string> changed;
   std::vector<std::string> of_next_start;
   for (const auto& [key, entry] : config.entries()) {
+    if (!entry.is_here) continue;
     const auto known = arguments.config.entries().find(key);
     const std::string value = entry.setting.show();
     if (known == arguments.config.entries().end() || known->second.setting.show() == value)

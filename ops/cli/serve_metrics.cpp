@@ -61,7 +61,7 @@ void ServeMetrics::show_limits(const Config& config) {
                      .Help("What a limit is set to: a number, or seconds")
                      .Register(registry_);
   for (const auto& [key, entry] : config.entries()) {
-    if (!key.starts_with(kTable)) continue;
+    if (!entry.is_here || !key.starts_with(kTable)) continue;
     std::string shown = entry.setting.show();
     std::erase(shown, '"');
     const auto number = parse_integer(shown);
@@ -153,6 +153,8 @@ void ServeMetrics::add_router(const router::RouterCounters& counters) {
   add_counter("signalbox_router_terms_total", "Ownerships of partitions begun",
               read(&Counters::terms));
   add_counter("signalbox_router_resends_total", "Open lists sent again", read(&Counters::resends));
+  add_counter("signalbox_router_events_refused_total",
+              "Events that the log refused as larger than it takes", read(&Counters::refused));
   add_counter("signalbox_router_rebuilds_total", "Users folded again from the log",
               read(&Counters::rebuilds));
   add_gauge("signalbox_router_runs_open", "Runs with a supervisor", read(&Counters::runs_open));
@@ -202,6 +204,11 @@ void ServeMetrics::add_archive(const event_store::ArchiveWriter& archive) {
               sum(&event_store::ArchiveStatus::events_added));
   add_counter("signalbox_archive_damages_total", "Breaks of users' chains met",
               sum(&event_store::ArchiveStatus::damages));
+  add_gauge("signalbox_archive_partitions_stopped", "Partitions the archive cannot go on with now",
+            [&archive] {
+              return static_cast<double>(std::ranges::count_if(
+                  archive.status(), [](const auto& status) { return status.trouble.has_value(); }));
+            });
   add_verdicts("archive", [&archive](std::size_t verdict) {
     double total = 0;
     for (const auto& status : archive.status())

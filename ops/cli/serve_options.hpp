@@ -73,7 +73,8 @@ struct ServeOptions {
   router::RouterOptions router;
 };
 
-// The settings of `serve`, in the fields of `options`, which must outlive them.
+// The settings of `serve`, in the fields of `options`, which must outlive them; of its roles those
+// are here that it has.
 [[nodiscard]] Config describe(ServeOptions& options);
 
 // What no single setting can see: a bad_config where settings do not go together.

@@ -87,7 +87,7 @@ Result<void> Service::Parts::start_gateway(const ServeOptions& options) {
               [this](const HttpAuthorizer& authorize) {
                 return history_api ? history_api->routes(authorize) : std::vector<HttpRoute>();
               },
-          .not_ready = [this] { return not_ready(); }});
+          .readiness = [this](auto reasons) { return readiness(std::move(reasons)); }});
   if (!started) return tl::unexpected(started.error());
   gateway = *std::move(started);
   watch_keys();
@@ -102,7 +102,7 @@ Result<void> Service::Parts::start_http(const ServeOptions& options) {
         "proxy or in a network of its own");
   std::vector<HttpRoute> routes{
       gateway::make_health_route(),
-      {"GET", "/readyz", [this](const HttpRequest&) { return readiness(); }},
+      {"GET", "/readyz", [this](const HttpRequest&) { return readiness({}); }},
       gateway::make_metrics_route(registry)};
   if (audit) {
     if (auto made = make_keys(options); !made) return made;
@@ -142,16 +142,16 @@ std::map<Partition, Offset> Service::Parts::archived_to() const {
   return reached;
 }
 
-HttpResponse Service::Parts::readiness() const {
-  const std::vector<std::string> reasons = not_ready();
-  nlohmann::json body{{"ready", reasons.empty()}, {"reasons", reasons}};
+HttpResponse Service::Parts::readiness(std::vector<std::string> reasons) const {
+  for (std::string& reason : not_ready()) reasons.push_back(std::move(reason));
+  nlohmann::json parts = nlohmann::json::object();
   // Unknown is null.
   const auto lag_of = [this](Topic topic, Partition partition, std::optional<Offset> next) {
     const auto lag = lags ? lags->lag({topic, partition}, next) : std::nullopt;
     return lag ? nlohmann::json(*lag) : nlohmann::json();
   };
   if (router) {
-    nlohmann::json& partitions = body["router"]["partitions"] = nlohmann::json::object();
+    nlohmann::json& partitions = parts["router"]["partitions"] = nlohmann::json::object();
     for (const auto& [partition, share] : router->shares())
       partitions[std::to_string(partition.value())] = {
           {"owned", share.is_owned},
@@ -160,12 +160,16 @@ HttpResponse Service::Parts::readiness() const {
           {"lag", lag_of(Topic::inbound, partition, share.inbound_next)}};
   }
   if (archive) {
-    nlohmann::json& partitions = body["event_store"]["partitions"] = nlohmann::json::object();
-    for (const auto& [partition, next] : archived_to())
-      partitions[std::to_string(partition.value())] = {
-          {"complete_to", next.value()}, {"lag", lag_of(Topic::events, partition, next)}};
+    nlohmann::json& partitions = parts["event_store"]["partitions"] = nlohmann::json::object();
+    for (const event_store::ArchiveStatus& status : archive->status()) {
+      const Offset next = status.complete_to.next_offset;
+      partitions[std::to_string(status.partition.value())] = {
+          {"complete_to", next.value()},
+          {"lag", lag_of(Topic::events, status.partition, next)},
+          {"trouble", status.trouble ? nlohmann::json(status.trouble->message) : nlohmann::json()}};
+    }
   }
-  return {.status = reasons.empty() ? 200 : 503, .body = body.dump() + "\n"};
+  return gateway::make_readiness(reasons, std::move(parts));
 }
 
 }  // namespace signalbox::cli

@@ -51,7 +51,9 @@ struct Service::Parts {
   Result<void> start_gateway(const ServeOptions& options);
   Result<void> start_http(const ServeOptions& options);
   void watch_keys();
-  [[nodiscard]] HttpResponse readiness() const;
+  // What /readyz answers: `reasons` and those of this process, and where its parts stand. Any
+  // thread.
+  [[nodiscard]] HttpResponse readiness(std::vector<std::string> reasons) const;
   [[nodiscard]] std::map<Partition, Offset> archived_to() const;
   // service.cpp
   void start_metrics(const ServeOptions& options);

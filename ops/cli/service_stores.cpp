@@ -110,9 +110,11 @@ Result<void> Service::Parts::open_archive(const ServeOptions& options) {
       .source = "the one this service signs with"};
   Result<void> opened;
   archive_thread.run([&] {
-    auto writer = event_store::ArchiveWriter::open(
-        log->log(), archive_thread, clock, folder, *kept,
-        {.anchors = *std::move(anchors), .warn = warn, .progress = RebuildProgress(clock)});
+    auto writer = event_store::ArchiveWriter::open(log->log(), archive_thread, clock, folder, *kept,
+                                                   {.seed = system_random(),
+                                                    .anchors = *std::move(anchors),
+                                                    .warn = warn,
+                                                    .progress = RebuildProgress(clock)});
     if (writer)
       archive.part() = *std::move(writer);
     else

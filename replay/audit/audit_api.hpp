@@ -15,7 +15,7 @@
 // damaged, 400 a bad parameter, 404 no such run, job or event, 413 a state or run that is too
 // large, or what takes scan_time_max, 421 other_event_store (the user's partition is kept by
 // another one; lists over all users name as `incomplete` the partitions that are not, and those
-// whose archive cannot be read while that of another can); with
+// whose archive cannot be read while that of another can; a damaged one is not waited for); with
 // Retry-After 503 overloaded (requests_max are under way, or as many verifications as there are
 // threads, or a scan did not come to its turn within patience) and 503 log_unavailable (the look
 // could not be stated; the history cannot be read). Where the archive is behind for longer than

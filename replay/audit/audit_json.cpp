@@ -71,8 +71,9 @@ void write_complete_to(JsonWriter& json, const event_store::Position& position) 
   json.end_object();
 }
 
-void write_incomplete(JsonWriter& json, const std::vector<Partition>& lacking,
-                      const std::vector<event_store::Position>& complete_to) {
+void write_incomplete(JsonWriter& json, const std::set<Partition>& lacking,
+                      const std::vector<event_store::Position>& complete_to,
+                      const std::set<Partition>& damaged) {
   if (lacking.empty()) return;
   json.key("incomplete");
   json.begin_array();
@@ -81,6 +82,10 @@ void write_incomplete(JsonWriter& json, const std::vector<Partition>& lacking,
     json.key("partition");
     json.integer(partition.value());
     write_complete_to(json, complete_to[static_cast<std::size_t>(partition.value())]);
+    if (damaged.contains(partition)) {
+      json.key("reason");
+      json.string("archive_damaged");
+    }
     json.end_object();
   }
   json.end_array();

@@ -1,6 +1,7 @@
 // How events, runs and positions stand in an auditor's answers. Pure.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,12 @@ namespace signalbox::replay {
 void write_summary(event_store::JsonWriter& json, const event_store::RunSummary& run);
 // "complete_to":{"offset","epoch","ownerseq"}
 void write_complete_to(event_store::JsonWriter& json, const event_store::Position& position);
-// "incomplete":[{"partition","complete_to"}] of the partitions that are `lacking`, where there are
-// any: their archive is behind for longer than anybody waits, or another event store keeps it
-// (then it is the beginning); complete_to: of each partition.
-void write_incomplete(event_store::JsonWriter& json, const std::vector<Partition>& lacking,
-                      const std::vector<event_store::Position>& complete_to);
+// "incomplete":[{"partition","complete_to","reason"?}] of the partitions that are `lacking`, where
+// there are any: their archive is behind for longer than anybody waits, another event store keeps
+// it, or it is one of those that are `damaged` (reason "archive_damaged"; of both complete_to is
+// the beginning); complete_to: of each partition.
+void write_incomplete(event_store::JsonWriter& json, const std::set<Partition>& lacking,
+                      const std::vector<event_store::Position>& complete_to,
+                      const std::set<Partition>& damaged);
 
 }  // namespace signalbox::replay

@@ -175,12 +175,19 @@ AuditReads::AuditReads(AuditSources sources, AuditReadLimits limits,
       description_(sources_.log.describe()),
       stopping_(stopping),
       archive_(sources_.archive_folder, description_.partitions),
-      index_(sources_.archive_folder, description_.partitions, sources_.kept, sources_.on_damage) {}
+      index_(sources_.archive_folder, description_.partitions, sources_.kept,
+             [this](Partition partition, const Error& error) { note_damage(partition, error); }) {}
 
 bool AuditReads::is_frozen(const UserId& user) { return index_.is_damaged(user).value_or(false); }
 
+void AuditReads::note_damage(Partition partition, const Error& error) {
+  const auto bounds = sources_.log.bounds({Topic::events, partition});
+  if (bounds) made_anew_to_.insert_or_assign(partition, bounds->end);
+  sources_.on_damage(partition, error);
+}
+
 HttpResponse AuditReads::damaged(const UserId& user, const Error& error) {
-  if (error.code == Errc::corrupt) sources_.on_damage(archive_.partition_of(user), error);
+  if (error.code == Errc::corrupt) note_damage(archive_.partition_of(user), error);
   return unreadable(error);
 }
 
@@ -191,26 +198,30 @@ bool AuditReads::must_wait(const UserId& user, const Position& complete_to, cons
                                       limits_.scan_bytes_max);
 }
 
-std::vector<Partition> AuditReads::behind(const std::vector<Position>& complete_to,
-                                          const Wanted& wanted,
-                                          const std::function<bool(const Record&)>& concerns) {
-  std::vector<Partition> found;
+template <class Item>
+std::optional<std::set<Partition>> AuditReads::lacking(
+    event_store::IndexPage<Item>& page, const Wanted& wanted,
+    const std::function<bool(const Record&)>& concerns) {
+  // The file of one that is made anew is a whole one, but it begins empty.
+  std::erase_if(made_anew_to_, [&](const auto& made) {
+    const auto& [partition, end] = made;
+    return page.complete_to[static_cast<std::size_t>(partition.value())].next_offset >= end;
+  });
+  std::set<Partition> found = page.damaged;
   for (std::size_t i = 0; i < wanted.ends.size(); ++i) {
     const Partition partition(static_cast<std::int32_t>(i));
-    if (!sources_.kept.empty() && !sources_.kept.contains(partition)) continue;
-    if (event_store::may_hold(sources_.log, partition, complete_to[i], wanted.ends[i],
-                              limits_.scan_bytes_max, concerns))
-      found.push_back(partition);
+    const bool is_elsewhere = !sources_.kept.empty() && !sources_.kept.contains(partition);
+    if (is_elsewhere) found.insert(partition);
+    if (found.contains(partition) ||
+        !event_store::may_hold(sources_.log, partition, page.complete_to[i], wanted.ends[i],
+                               limits_.scan_bytes_max, concerns))
+      continue;
+    const bool is_made_anew = made_anew_to_.contains(partition);
+    if (is_made_anew) page.damaged.insert(partition);
+    if (!is_made_anew && !wanted.at_once) return std::nullopt;
+    found.insert(partition);
   }
   return found;
-}
-
-std::vector<Partition> AuditReads::with_those_elsewhere(std::vector<Partition> some) const {
-  if (sources_.kept.empty()) return some;
-  for (std::int32_t p = 0; p < description_.partitions; ++p)
-    if (!sources_.kept.contains(Partition(p))) some.emplace_back(p);
-  std::ranges::sort(some);
-  return some;
 }
 
 Watch AuditReads::watch(const Wanted& wanted) const {
@@ -307,15 +318,15 @@ AuditReads::Answer AuditReads::state(const StateQuery& query, const Wanted& want
 }
 
 AuditReads::Answer AuditReads::users(const event_store::UserSearch& search, const Wanted& wanted) {
-  const auto page = index_.find_users(search);
+  auto page = index_.find_users(search);
   if (!page) return unreadable(page.error());
   const auto is_found = [&](const Record& event) {
     return event.key && event.key->starts_with(search.prefix);
   };
-  const auto lacking = behind(page->complete_to, wanted, is_found);
-  if (!lacking.empty() && !wanted.at_once) return std::nullopt;
+  const auto without = lacking(*page, wanted, is_found);
+  if (!without) return std::nullopt;
   ListPage list("users", limits_.page_bytes_max);
-  for (const event_store::UserSummary& user : page->users) {
+  for (const event_store::UserSummary& user : page->items) {
     JsonWriter item;
     item.begin_object();
     item.key("user_id");
@@ -332,10 +343,10 @@ AuditReads::Answer AuditReads::users(const event_store::UserSearch& search, cons
     if (!list.take(item.take())) break;
   }
   return list.answer(
-      page->more, page->users,
+      page->more, page->items,
       [&](const event_store::UserSummary& last) { return next_link(search, last.id); },
       [&](JsonWriter& json) {
-        write_incomplete(json, with_those_elsewhere(lacking), page->complete_to);
+        write_incomplete(json, *without, page->complete_to, page->damaged);
       });
 }
 
@@ -438,13 +449,13 @@ AuditReads::Answer AuditReads::export_part(const ExportQuery& query, const Wante
 
 AuditReads::Answer AuditReads::views(const HttpRequest& request, const ViewsQuery& query,
                                      const Wanted& wanted) {
-  const auto page = index_.views(query.views);
+  auto page = index_.views(query.views);
   if (!page) return unreadable(page.error());
   const auto is_view = [&](const Record& event) { return looks_at(event, query.views.subject); };
-  const auto lacking = behind(page->complete_to, wanted, is_view);
-  if (!lacking.empty() && !wanted.at_once) return std::nullopt;
+  const auto without = lacking(*page, wanted, is_view);
+  if (!without) return std::nullopt;
   ListPage list("views", limits_.page_bytes_max);
-  for (const event_store::View& view : page->views) {
+  for (const event_store::View& view : page->items) {
     const auto decoded = event_store::decode_event(*view.event);
     const auto* viewed = decoded ? std::get_if<HistoryViewed>(&decoded->data) : nullptr;
     if (viewed != nullptr && is_search(*viewed)) {
@@ -465,10 +476,10 @@ AuditReads::Answer AuditReads::views(const HttpRequest& request, const ViewsQuer
     if (!list.take(item.take())) break;
   }
   return list.answer(
-      page->more, page->views,
+      page->more, page->items,
       [&](const event_store::View& last) { return next_link(request, query, last.place); },
       [&](JsonWriter& json) {
-        write_incomplete(json, with_those_elsewhere(lacking), page->complete_to);
+        write_incomplete(json, *without, page->complete_to, page->damaged);
       });
 }
 

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -81,17 +82,20 @@ class AuditReads {
   [[nodiscard]] bool is_frozen(const UserId& user);
 
  private:
+  void note_damage(Partition partition, const Error& error);
   [[nodiscard]] HttpResponse damaged(const UserId& user, const Error& error);
   [[nodiscard]] Result<std::vector<RecordPtr>> events_of(const UserId& user,
                                                          const event_store::RunSummary& run);
   [[nodiscard]] bool must_wait(const UserId& user, const event_store::Position& complete_to,
                                const Wanted& wanted);
-  // Of the kept partitions those that may lack an event that `concerns` the answer.
-  [[nodiscard]] std::vector<Partition> behind(const std::vector<event_store::Position>& complete_to,
-                                              const Wanted& wanted,
-                                              const std::function<bool(const Record&)>& concerns);
-  // `some` and those that are not kept here, in their order: what an answer over all users lacks.
-  [[nodiscard]] std::vector<Partition> with_those_elsewhere(std::vector<Partition> some) const;
+  // What a list over all users lacks; nullopt: it is to be waited for. Of the kept partitions those
+  // that may lack an event that `concerns` the list, and those that are damaged, whose archive is
+  // not there sooner than anybody waits; and all that are not kept here. Notes in the page as
+  // damaged what is made anew, too.
+  template <class Item>
+  [[nodiscard]] std::optional<std::set<Partition>> lacking(
+      event_store::IndexPage<Item>& page, const Wanted& wanted,
+      const std::function<bool(const Record&)>& concerns);
   [[nodiscard]] Watch watch(const Wanted& wanted) const;
   // What a long reading ended with: 413 where it had no more time, else 503.
   [[nodiscard]] HttpResponse ended(const Error& error, std::string_view command) const;
@@ -104,6 +108,8 @@ class AuditReads {
   const std::atomic<bool>& stopping_;
   event_store::ArchiveReader archive_;
   event_store::ArchiveIndex index_;
+  // Where the archive of a partition ends that was found damaged, once it is made anew.
+  std::map<Partition, Offset> made_anew_to_;
 };
 
 // 503 with Retry-After.

@@ -45,9 +45,9 @@ class IndexOfAnArchive : public testing::Test {
     EXPECT_TRUE(page) << page.error().message;
     return page ? *page : RunPage{{}, false, {}};
   }
-  std::vector<std::string> viewers(const ViewPage& page) {
+  std::vector<std::string> viewers(const IndexPage<View>& page) {
     std::vector<std::string> names;
-    for (const View& view : page.views) names.push_back(view.event->key.value_or(""));
+    for (const View& view : page.items) names.push_back(view.event->key.value_or(""));
     return names;
   }
 
@@ -134,7 +134,7 @@ TEST_F(IndexOfAnArchive, FindsUsersOfAllPartitionsByTheBeginningOfTheirId) {
     EXPECT_TRUE(page) << page.error().message;
     EXPECT_EQ(page->more, more);
     std::vector<std::string> names;
-    for (const UserSummary& user : page->users) names.push_back(user.id);
+    for (const UserSummary& user : page->items) names.push_back(user.id);
     return names;
   };
   EXPECT_THAT(ids({.prefix = "ab", .after = ""}, false),
@@ -144,7 +144,7 @@ TEST_F(IndexOfAnArchive, FindsUsersOfAllPartitionsByTheBeginningOfTheirId) {
               ElementsAre("abd", "ab\xC3\xBC"));
   EXPECT_THAT(ids({.prefix = "a%", .after = ""}, false), ElementsAre("a%"));
   EXPECT_EQ(ids({.prefix = "", .after = ""}, false).size(), 7u);
-  EXPECT_EQ(index_.find_users({.prefix = "abc", .after = ""})->users[0].newest, Seq(2));
+  EXPECT_EQ(index_.find_users({.prefix = "abc", .after = ""})->items[0].newest, Seq(2));
 }
 
 TEST_F(IndexOfAnArchive, TellsWhoLookedAtAUserNewestFirst) {
@@ -161,10 +161,10 @@ TEST_F(IndexOfAnArchive, TellsWhoLookedAtAUserNewestFirst) {
     ASSERT_TRUE(page) << page.error().message;
     for (const std::string& name : viewers(*page)) all.push_back(name);
     more = page->more;
-    query.before = page->views.back().place;
+    query.before = page->items.back().place;
   }
   EXPECT_THAT(all, ElementsAre("chief", "boss", "chief", "boss", "chief", "boss", "chief", "boss"));
-  EXPECT_TRUE(index_.views({.subject = "nobody"})->views.empty());
+  EXPECT_TRUE(index_.views({.subject = "nobody"})->items.empty());
 }
 
 TEST_F(IndexOfAnArchive, ViewsThatAreShownNowhereHideNoOthers) {
@@ -183,10 +183,10 @@ TEST_F(IndexOfAnArchive, ViewsThatAreShownNowhereHideNoOthers) {
   std::vector<Offset> places;
   for (bool more = true; more && places.size() < 20;) {
     const auto page = index_.views(query);
-    ASSERT_TRUE(page && page->views.size() == 1);
-    places.push_back(page->views[0].place.offset);
+    ASSERT_TRUE(page && page->items.size() == 1);
+    places.push_back(page->items[0].place.offset);
     more = page->more;
-    query.before = page->views[0].place;
+    query.before = page->items[0].place;
   }
   EXPECT_EQ(places.size(), 4u);
   EXPECT_TRUE(*index_.is_damaged(UserId("boss")));
@@ -207,10 +207,10 @@ TEST_F(IndexOfAnArchive, OfOneMicrosecondShowsEachViewOnce) {
   ViewQuery query{.subject = "anna", .views_max = 1};
   for (bool more = true; more && shown < 20; ++shown) {
     const auto page = index_.views(query);
-    ASSERT_TRUE(page && page->views.size() == 1);
+    ASSERT_TRUE(page && page->items.size() == 1);
     all.insert(viewers(*page)[0]);
     more = page->more;
-    query.before = page->views[0].place;
+    query.before = page->items[0].place;
   }
   EXPECT_EQ(shown, 5u);
   EXPECT_EQ(all.size(), 5u);

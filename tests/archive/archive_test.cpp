@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "event-store/archive/archive_reader.hpp"
+#include "event-store/log/stored_row.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "tests/archive/running_archive.hpp"
 #include "tests/archive/written_log.hpp"
@@ -72,6 +73,22 @@ class Archive : public testing::Test {
   void expect_archive_equals_log() {
     for (const std::string& user : kUsers)
       EXPECT_EQ(archived(folder(), 2, user), logged(written_.log(), user)) << user;
+  }
+  // A space at the end of a record's value, and what it was.
+  void damage_log(Partition partition, Offset offset) {
+    change_log(partition, offset, "CAST(value || x'20' AS BLOB)");
+  }
+  void restore_log(Partition partition, Offset offset) {
+    change_log(partition, offset, "substr(value, 1, length(value) - 1)");
+  }
+  void change_log(Partition partition, Offset offset, const std::string& value) {
+    auto log =
+        SqliteDatabase::open(temporary_.path() + "/log.db", SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(log);
+    const auto done = log->execute("UPDATE records SET value = " + value + " WHERE place = " +
+                                   std::to_string(place_number({Topic::events, partition})) +
+                                   " AND \"offset\" = " + std::to_string(offset.value()));
+    ASSERT_TRUE(done) << done.error().message;
   }
   [[nodiscard]] std::string folder() const { return temporary_.path() + "/archive"; }
 
@@ -307,6 +324,69 @@ TEST_F(Archive, IsMadeAnewWhenAReaderFindsADamagedRow) {
   };
   for (int i = 0; i < 5000 && !mended(); ++i) std::this_thread::sleep_for(2ms);
   expect_archive_equals_log();
+}
+
+TEST_F(Archive, GoesOnWithoutARestartOnceADamagedRowOfTheLogIsRestored) {
+  write(3);
+  const Partition partition = written_.partition_of("anna");
+  damage_log(partition, Offset(4));
+  RunningArchive archive(written_.log(), folder());
+  EXPECT_THAT(archive.wait_until_stopped(partition),
+              testing::HasSubstr(name_place({Topic::events, partition}, Offset(4))));
+  // What stands before it is kept, and other partitions go on.
+  write(1);
+  for (const ArchiveStatus& status : archive.writer().status()) {
+    EXPECT_EQ(status.trouble.has_value(), status.partition == partition);
+    EXPECT_TRUE(!status.trouble || status.complete_to.next_offset == Offset(4));
+  }
+  restore_log(partition, Offset(4));
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+  ASSERT_EQ(archive.warnings().size(), 2u) << "however often it was tried";
+  EXPECT_THAT(archive.warnings()[1], testing::EndsWith("goes on"));
+}
+
+// Found by reading: the anchor's commit took the timer of the next try with it.
+TEST_F(Archive, GoesOnWhereAnAnchorIsWrittenWhileItIsStopped) {
+  write(3);
+  const Partition partition = written_.partition_of("anna");
+  auto anchoring =
+      Anchoring::open(temporary_.path() + "/anchor.key", written_.log().describe().log_id,
+                      {.folder = temporary_.path() + "/anchors", .interval = 100ms});
+  ASSERT_TRUE(anchoring) << anchoring.error().message;
+  ArchiveOptions options;
+  options.anchors = *std::move(anchoring);
+  damage_log(partition, Offset(4));
+  RunningArchive archive(written_.log(), folder(), std::move(options), 1s);
+  EXPECT_THAT(archive.wait_until_stopped(partition), testing::HasSubstr("4"));
+  const auto anchors = [&] {
+    for (const ArchiveStatus& status : archive.writer().status())
+      if (status.partition == partition) return status.anchors.written;
+    return std::uint64_t{0};
+  };
+  for (int i = 0; i < 15'000 && anchors() == 0; ++i) std::this_thread::sleep_for(2ms);
+  EXPECT_EQ(anchors(), 1u);
+  restore_log(partition, Offset(4));
+  archive.wait_until_complete();
+  expect_archive_equals_log();
+}
+
+TEST_F(Archive, StaysStoppedAndNamedAtAnEventNobodyMayWrite) {
+  write(2);
+  const Partition partition = written_.partition_of("anna");
+  written_.add_event("anna", "work", 0,
+                     [](NewRecord& record) { record.headers.set("ce_ownerepoch", "9"); });
+  const Offset corrupt = written_.settle();
+  RunningArchive archive(written_.log(), folder());
+  const std::string why = archive.wait_until_stopped(partition);
+  EXPECT_THAT(why, testing::HasSubstr("epoch 9, which nobody has claimed"));
+  std::this_thread::sleep_for(50ms);  // some tries
+  EXPECT_EQ(archive.wait_until_stopped(partition), why);
+  const ArchiveStatus status =
+      archive.writer().status()[static_cast<std::size_t>(partition.value())];
+  EXPECT_EQ(status.complete_to.next_offset, corrupt);
+  EXPECT_EQ(status.verdicts[static_cast<std::size_t>(Verdict::corrupt)], 1u);
+  EXPECT_EQ(archive.warnings().size(), 1u);
 }
 
 TEST_F(Archive, HasNeitherGapNorDoubleAfterBeingKilledInTheMiddle) {

@@ -20,14 +20,15 @@ namespace signalbox::event_store {
 
 class RunningArchive {
  public:
-  RunningArchive(EventLog& log, std::string folder, ArchiveOptions options = {})
+  RunningArchive(EventLog& log, std::string folder, ArchiveOptions options = {},
+                 std::chrono::milliseconds retry_delay = std::chrono::milliseconds(5))
       : log_(log), folder_(std::move(folder)) {
     options.warn = [this](const std::string& text) {
       const std::lock_guard lock(mutex_);
       warnings_.push_back(text);
     };
     options.commit_delay = std::chrono::milliseconds(5);
-    options.retry_delay = std::chrono::milliseconds(5);
+    options.retry_delay = options.retry_max = retry_delay;
     thread_.run([&] {
       std::vector<Partition> partitions;
       for (std::int32_t p = 0; p < log.describe().partitions; ++p)
@@ -63,6 +64,15 @@ class RunningArchive {
     for (int i = 0; i < 5000 && !is_complete(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     ASSERT_TRUE(is_complete());
+  }
+  // Why this partition does not go on, once it does not.
+  [[nodiscard]] std::string wait_until_stopped(Partition partition) const {
+    for (int i = 0; i < 15'000; ++i) {
+      for (const ArchiveStatus& status : writer_->status())
+        if (status.partition == partition && status.trouble) return status.trouble->message;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return "it goes on";
   }
   [[nodiscard]] std::vector<std::string> warnings() const {
     const std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@ own, which it may kill, stop, freeze and move leaders of. Every wait is bounded.
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -183,6 +184,14 @@ class Kafka:
         """The first records of a topic as the Java console consumer prints them, a line each."""
         return self.tool("consumer.ConsoleConsumer", "--topic", topic, "--from-beginning",
                          "--max-messages", str(count), "--timeout-ms", "30000", *arguments)
+
+    def batches(self, topic, node=1):
+        """What a node has on its disk of a topic, a dict for each batch as it was sent: baseOffset,
+        producerId, baseSequence, compresscodec and more, all texts."""
+        files = sorted((self.folder / f"node-{node}" / "data").glob(f"{topic}-*/*.log"))
+        said = self.tool("DumpLogSegments", "--files", ",".join(map(str, files)))
+        return [dict(re.findall(r"(\w+): (\S+)", line)) for line in said.splitlines()
+                if line.startswith("baseOffset: ")]
 
     def move_leaders(self, topic):
         """Gives each partition of the topic to its next replica, and waits until it leads. No data

@@ -11,11 +11,11 @@ from raw_socket import KEY, PING, PONG, TEXT, connect, frame, read_to_end, upgra
 VERSION, PROTOCOL = "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"
 # (header, what stands there instead; None: nothing, status); `{host}` stands for the address.
 HEADERS = [
-    ("Upgrade", "WebSocket", 101), ("Upgrade", "WEBSOCKET", 101), ("Upgrade", None, 404),
-    ("Upgrade", "", 404), ("Upgrade", "h2c", 404), ("Upgrade", "TLS/1.0", 404),
+    ("Upgrade", "WebSocket", 101), ("Upgrade", "WEBSOCKET", 101), ("Upgrade", None, 426),
+    ("Upgrade", "", 426), ("Upgrade", "h2c", 426), ("Upgrade", "TLS/1.0", 426),
     ("Connection", "keep-alive, Upgrade", 101), ("Connection", "upgrade", 101),
-    ("Connection", "UPGRADE,keep-alive", 101), ("Connection", None, 404),
-    ("Connection", "close", 404), ("Connection", "keep-alive", 404),
+    ("Connection", "UPGRADE,keep-alive", 101), ("Connection", None, 426),
+    ("Connection", "close", 426), ("Connection", "keep-alive", 426),
     (VERSION, None, 426), (VERSION, "", 426), (VERSION, "0", 426), (VERSION, "7", 426),
     (VERSION, "8", 426), (VERSION, "12", 426), (VERSION, "14", 426), (VERSION, "013", 426),
     (VERSION, "13x", 426), (VERSION, "13, 8", 426), (VERSION, "-13", 426), (VERSION, "9" * 30, 426),

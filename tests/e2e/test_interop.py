@@ -150,6 +150,21 @@ def test_the_java_console_consumer_reads_what_kcat_reads(kafka, box):
         assert (f"Partition:{one['partition']}", headers, key, one["payload"]) in seen, one
 
 
+def test_the_broker_has_what_idempotent_producers_sent_compressed(kafka, box):
+    _, prefix = box
+    codecs = set()
+    for topic in ("events", "inbound"):
+        # As the broker numbers producers: those that are not idempotent are -1. An idempotent one of
+        # librdkafka cannot be made without acks of all replicas.
+        batches = kafka.batches(f"{prefix}.{topic}")
+        strangers = [batch for batch in batches if int(batch["producerId"]) < 0]
+        assert len(strangers) == (1 if topic == "inbound" else 0), strangers  # by kcat
+        assert all(int(batch["baseSequence"]) >= 0 for batch in batches if batch not in strangers)
+        codecs |= {batch["compresscodec"] for batch in batches if batch not in strangers}
+    # A record of its own may be shorter as it is.
+    assert "zstd" in codecs and codecs <= {"zstd", "none"}
+
+
 def test_a_stock_java_producer_is_served_like_anybody(kafka, box):
     service, prefix = box
     user, message = "jävä-user", f"m-{uuid.uuid4().hex[:8]}"

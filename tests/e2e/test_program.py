@@ -47,6 +47,18 @@ def test_wrong_usage_is_exit_code_2(signalbox):
     assert signalbox("--help")[0] == 0
 
 
+@pytest.mark.parametrize("words", [
+    ["serve", "--config"], ["gateway", "--config"], ["topics", "check", "--config"],
+    ["token", "--user", "anna", "--config"], ["watch", "--config"], ["doctor", "--config"],
+    ["quarantine", "list", "--config"], ["quarantine", "list", "--data"],
+    ["backup", "--to", "copy", "--data"], ["backup", "--to"]])
+def test_an_empty_file_or_folder_is_refused(signalbox, words):
+    """Review of issue 5: with a shell's variable that was not set, the defaults were taken."""
+    code, printed, said = signalbox(*words, "")
+    assert code == 2 and not printed, (code, printed, said)
+    assert f"{words[-1]}: cannot be empty: leave the flag out, or name something" in said, said
+
+
 def test_an_unknown_subcommand_is_named_with_those_there_are(signalbox):
     for words in (["routers"], ["gatway", "--help"]):
         code, _, said = signalbox(*words)
@@ -296,9 +308,15 @@ def test_health_readiness_and_metrics_answer(service):
     assert service.get("/healthz")[0] == 200
     status, body = service.get("/readyz")
     assert status == 200, body
+    parts = json.loads(body)
+    assert parts["ready"] and not parts["reasons"]
+    assert all(one["owned"] for one in parts["router"]["partitions"].values())
+    assert set(parts["event_store"]["partitions"]) == set(parts["router"]["partitions"])
+    assert all(one["trouble"] is None for one in parts["event_store"]["partitions"].values())
     status, metrics = service.get("/metrics")
     assert status == 200
     assert "# TYPE signalbox_" in metrics
+    assert "signalbox_archive_partitions_stopped 0" in metrics
     # Every role says how its fold judged what it read; each has read that partitions were claimed.
     for role in ("router", "gateway", "archive"):
         counted = re.search(rf"^signalbox_{role}_records_control_total (\d+)$", metrics, re.MULTILINE)

@@ -140,6 +140,24 @@ def test_state_at_each_instant(service, replay):
     assert refused.returncode == 2 and "--at" in refused.stderr
 
 
+def test_a_long_state_names_the_folder_that_is_not_there(make_service, request):
+    """Its file was made in the root folder then. A short one needs no file."""
+    service = make_service(limits_messages_burst="100000").start()
+    run_async(talk(service, "anna", "what is 17 * 23?"))
+    run_async(talk(service, "berta", *["x" * 32_000] * 150))
+
+    def state(user):
+        return subprocess.run(
+            [request.config.getoption("--program"), "replay", "state", "--data", str(service.data),
+             "--user", user, "--json"], capture_output=True, text=True, timeout=60, check=False,
+            env=clean_environment() | {"TMPDIR": "/nowhere/at/all"})
+
+    assert state("anna").returncode == 0
+    refused = state("berta")
+    assert refused.returncode == 1 and not refused.stdout
+    assert "a temporary file in /nowhere/at/all cannot be made" in refused.stderr, refused.stderr
+
+
 def test_play_gives_the_frames_the_client_got(service, replay, request):
     seen = run_async(talk(service, "anna", "what is 17 * 23?"))
     assert objects(replay("play", service.data, "--user", "anna", "--speed", "max")) == seen

@@ -25,6 +25,7 @@ BAR = re.compile(r"\r\[#* *\] (\d+)/(\d+) records  \d+\.\d s  ")
 ERASED = "\r\x1b[K"  # what stands on its line
 CTRL_C = b"\x03"
 LONGER_THAN_THE_BAR_WAITS = 1.1  # seconds
+LARGER_THAN_A_TERMINAL = 30_000  # bytes: what it takes before it is read
 PAUSE = 1  # second, between two of anna's messages
 VERBS = {
     "verify": [], "state": [], "export": ["--out", "OUT"], "timeline": [],
@@ -34,9 +35,10 @@ VERBS = {
 
 
 class Terminal:
-    """A program whose terminal this is; `shown` is all it has drawn. Use with `with`."""
+    """A program whose terminal this is; `shown` is all it has drawn. One that is not read yet holds
+    it up once it is full, until its end is waited for. Use with `with`."""
 
-    def __init__(self, command, **streams):
+    def __init__(self, command, is_read=True, **streams):
         self.ours, self.theirs = os.openpty()
         self.before = termios.tcgetattr(self.theirs)
         self.program = subprocess.Popen(
@@ -44,10 +46,14 @@ class Terminal:
             | streams, env=clean_environment(), start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0))
         self.drawn = b""
+        self.may_read = threading.Event()
+        if is_read:
+            self.may_read.set()
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
 
     def read(self):
+        self.may_read.wait()
         with contextlib.suppress(OSError):  # it is closed
             while piece := os.read(self.ours, 4096):
                 self.drawn += piece
@@ -58,6 +64,7 @@ class Terminal:
     def __exit__(self, *failure):
         self.program.kill()
         self.program.wait()
+        self.may_read.set()
         os.close(self.theirs)
         self.reader.join()
         os.close(self.ours)
@@ -71,6 +78,7 @@ class Terminal:
 
     def end(self):
         """The exit code, once all it drew is here and the terminal was found as it had been."""
+        self.may_read.set()
         code = self.program.wait(WAIT_SECONDS)
         assert termios.tcgetattr(self.theirs) == self.before
         os.write(self.theirs, b"<end>")
@@ -151,6 +159,9 @@ def data(request, tmp_path_factory):
             await client.wait_for_end(await client.say("m-1", "what is 17 * 23?"))
             await asyncio.sleep(PAUSE)
             await client.wait_for_end(await client.say("m-2", "what is 2 + 2?"))
+        async with Client(service, "berta") as client:
+            for number in range(3):
+                await client.wait_for_end(await client.say(f"m-{number}", "x" * LARGER_THAN_A_TERMINAL))
 
     try:
         asyncio.run(talk())
@@ -242,6 +253,15 @@ def test_between_two_frames_that_are_far_apart_there_is_a_bar(command):
         assert len(drawn) > 1 and drawn == sorted(drawn), terminal.shown
         # So many were played, not read ahead.
         assert all(done < total for done, total in drawn), terminal.shown
+
+
+def test_a_bar_is_not_drawn_into_a_line_that_is_not_whole(command):
+    """It was, between two pieces of the one line of JSON, and took what the line had with it."""
+    words = [*command("state")[:-1], "berta", "--json"]
+    with Terminal(words, is_read=False) as terminal:
+        time.sleep(LONGER_THAN_THE_BAR_WAITS)
+        assert terminal.end() == 0, terminal.shown
+        assert screen(terminal.shown) == printed(words)
 
 
 def test_an_export_that_is_piped_slowly_shows_how_far_it_is(command, data, tmp_path):

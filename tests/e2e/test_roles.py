@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+import signal
 import subprocess
 import time
 
@@ -129,7 +131,46 @@ def test_all_roles_in_one_process_work_on_kafka_too(start):
             assert terminals(events) == ["agent_completed"]
 
     asyncio.run(chat())
+
+    def stands(part, place):
+        partitions = readiness(service)[part]["partitions"]
+        return set(partitions) == {str(p) for p in range(PARTITIONS)} and place(
+            partitions[str(partition_of("bob", PARTITIONS))]) and all(
+                one["lag"] == 0 for one in partitions.values())
+
+    # As a router and an event store of their own tell it.
+    wait_until(lambda: stands("router", lambda one: one["owned"] and one["inbound_next"] == 1),
+               "whose the partitions are, and that nothing waits in inbound")
+    wait_until(lambda: stands("event_store", lambda one: one["complete_to"] > 1),
+               "how far the archive is, and that nothing waits in events")
+    assert readiness(service)["ready"]
     assert service.stop() == 0
+
+
+def test_a_role_speaks_of_its_own_limits_alone_when_they_are_read_anew(make_service, log, tmp_path):
+    file = tmp_path / "limits.toml"
+    own = {"router": ["limits.queue_per_thread is 3 now",
+                      "limits.step has changed; that takes effect at the next start"],
+           "gateway": ["limits.log_scans_max has changed; that takes effect at the next start",
+                       "limits.sockets_per_user_max is 7 now"]}
+    for role, lines in own.items():
+        file.write_text("")
+        process = make_service(role, role=role, kafka=log)
+        process.command += ["--config", str(file)]
+        process.start()
+        limits = ("[limits]\nqueue_per_thread = 3\nstep = \"9s\"\nlog_scans_max = 3\n"
+                  "sockets_per_user_max = 7\n")
+        file.write_text(limits)
+        process.process.send_signal(signal.SIGHUP)
+
+        def said():
+            return re.findall(r"SIGHUP: (limits\.[^\"]+)", process.log.read_text("utf-8"))
+
+        wait_until(lambda: set(lines) <= set(said()), f"what the {role} has to say")
+        assert sorted(said()) == sorted(lines)
+        shown = re.findall(r'^signalbox_limit{limit="(\w+)"}', process.get("/metrics")[1], re.MULTILINE)
+        assert ("queue_per_thread" in shown) == (role == "router")
+        assert ("sockets_per_user_max" in shown) == (role == "gateway")
 
 
 def test_routers_share_the_partitions_and_hand_them_over_when_one_ends(start):

@@ -6,7 +6,6 @@
 #include <set>
 #include <stdexcept>
 
-#include "gateway/back_off.hpp"
 #include "gateway/client_registry.hpp"
 #include "gateway/handshake.hpp"
 #include "gateway/http_routes.hpp"
@@ -506,29 +505,6 @@ TEST(CloseCodes, have_one_row_each_with_a_name_and_an_advice) {
     EXPECT_FALSE(row.client_should.empty());
     EXPECT_EQ(to_text(row.code), row.name);
   }
-}
-
-TEST(BackOff, waits_longer_up_to_its_limit_each_time_another_time_and_shortly_after_success) {
-  using std::chrono::milliseconds;
-  constexpr milliseconds kFirst{100};
-  constexpr milliseconds kMost{10'000};
-  Random random(1);
-  BackOff back_off(random, kFirst, kMost);
-  milliseconds last = kFirst;
-  std::set<milliseconds> waits;
-  milliseconds longest{0};
-  for (int i = 0; i < 1000; ++i) {
-    const milliseconds wait = back_off.next();
-    EXPECT_GE(wait, kFirst);
-    EXPECT_LE(wait, std::min(kMost, 3 * last));
-    last = wait;
-    longest = std::max(longest, wait);
-    waits.insert(wait);
-  }
-  EXPECT_GT(longest, kMost / 2);
-  EXPECT_GT(waits.size(), 100U);
-  back_off.reset();
-  EXPECT_LE(back_off.next(), 3 * kFirst);
 }
 
 TEST(ClientId, is_a_ulid_that_sorts_by_time) {

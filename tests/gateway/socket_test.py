@@ -920,15 +920,41 @@ class Http(WithServer):
         cases = [("GET", "/healthz", 200), ("HEAD", "/healthz", 200), ("POST", "/healthz", 405),
                  ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/nothing", 404),
                  ("GET", "/healthz?x=1", 200), ("GET", "/healthz/", 404), ("GET", "/dev/token", 405),
-                 ("GET", "/ws", 404)]
+                 ("GET", "/ws", 426), ("HEAD", "/ws", 426), ("POST", "/ws", 405)]
         for method, path, status in cases:
             response, body = self.server.request(method, path)
             self.assertEqual(response.status, status, (method, path, body))
-            self.assertEqual(response.getheader("Connection"), "close")
+            self.assertEqual(response.getheader("Connection"),
+                             "close, Upgrade" if status == 426 else "close")
             if method == "HEAD":
                 self.assertEqual(body, b"")
-                self.assertEqual(response.getheader("Content-Length"), "16")
+                self.assertEqual(response.getheader("Content-Length"),
+                                 str(len(self.server.request("GET", path)[1])))
         self.assertEqual(self.server.request("POST", "/healthz")[0].getheader("Allow"), "GET, HEAD")
+
+    def test_ws_without_an_upgrade_says_what_it_takes(self):
+        """As a proxy passes it on that drops one of the headers, or both."""
+        for left in {}, {"Upgrade": "websocket"}, {"Connection": "Upgrade"}:
+            response, text = self.server.request("GET", "/ws", headers={
+                **left, "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="})
+            error = json.loads(text)["error"]
+            self.assertEqual((response.status, error["code"], error["field"]),
+                             (426, "protocol", "Upgrade"), left)
+            self.assertIn("a proxy in between dropped them", error["message"])
+            self.assertEqual(response.getheader("Upgrade"), "websocket")
+            self.assertEqual(response.getheader("Connection"), "close, Upgrade")
+
+    def test_a_body_without_a_length_is_told_what_it_lacks(self):
+        """One that http.client would give a length."""
+        head = f"POST /dev/token HTTP/1.1\r\nHost: {self.server.host}\r\n\r\n"
+        with socket.create_connection(self.server.host.split(":"), timeout=10) as s:
+            s.sendall(head.encode())
+            with s.makefile("rb") as answer:
+                status, _, text = answer.read().partition(b"\r\n\r\n")
+        self.assertTrue(status.startswith(b"HTTP/1.1 411 "), status)
+        self.assertEqual(json.loads(text), {"error": {
+            "code": "bad_request", "message": "send the body with a Content-Length"}})
 
     def test_bodies_that_websocketpp_would_misread_are_refused(self):
         for headers, status in [({"Transfer-Encoding": "chunked"}, b"411"),

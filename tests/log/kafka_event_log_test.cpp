@@ -43,6 +43,10 @@ class Assigned final : public MembershipSink {
     const std::lock_guard lock(mutex_);
     all_.emplace_back(partitions.begin(), partitions.end());
   }
+  void on_trouble(const Error& error) override {
+    const std::lock_guard lock(mutex_);
+    troubles_ += error.message + "\n";
+  }
   // nullopt: nothing was told yet.
   [[nodiscard]] std::optional<std::size_t> count() const {
     const std::lock_guard lock(mutex_);
@@ -57,10 +61,15 @@ class Assigned final : public MembershipSink {
     const std::lock_guard lock(mutex_);
     return all_.back();
   }
+  [[nodiscard]] bool was_told(const std::string& trouble) const {
+    const std::lock_guard lock(mutex_);
+    return troubles_.find(trouble) != std::string::npos;
+  }
 
  private:
   mutable std::mutex mutex_;
   std::vector<std::vector<Partition>> all_;
+  std::string troubles_;
 };
 
 TEST_F(KafkaLog, WhatRetentionTookIsNotFound) {
@@ -226,6 +235,7 @@ TEST_F(KafkaLog, AMemberWhoseThreadHangsLeavesUntilItComesRound) {
   goes_on.set_value();
   EXPECT_TRUE(fixture->wait_until([&] { return hanging.was_ever_empty(); }));
   EXPECT_TRUE(fixture->wait_until([&] { return hanging.count() == 2u && other.count() == 2u; }));
+  EXPECT_TRUE(hanging.was_told("does not come round"));
   fixture->run_on(0, [&] { one.reset(); });
   fixture->run_on(1, [&] { two.reset(); });
 }

@@ -6,6 +6,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <map>
 #include <set>
@@ -554,6 +555,27 @@ TEST_F(KafkaMock, ABrokenProducerIsReplacedAndNothingIsPastTheFailure) {
   appends.expect_kept(read_all(fixture->log(), kEvents, Offset(1)));
 }
 
+// Found by reading: the client says that it is broken before it reports what broke it, and often
+// nobody stayed for the report.
+TEST_F(KafkaMock, WhatTheBrokersRefuseAsTooLargeIsNamedSoEveryTime) {
+  open();
+  Appends appends(*fixture, kEvents);
+  appends.append(1);
+  ASSERT_TRUE(appends.wait_for_all());
+  for (std::size_t refused = 1; refused <= 12; ++refused) {
+    const auto rebuilt = fixture->kafka().statistics().producers_rebuilt;
+    cluster.refuse(kProduceRequest, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+    appends.append(1);
+    ASSERT_TRUE(appends.wait_for_all());
+    ASSERT_EQ(appends.count(Errc::too_large), refused);
+    ASSERT_TRUE(fixture->wait_until(
+        [&] { return fixture->kafka().statistics().producers_rebuilt > rebuilt; }));
+  }
+  appends.append(10);
+  ASSERT_TRUE(appends.wait_for_all());
+  EXPECT_EQ(appends.ok(), 11u);
+}
+
 TEST_F(KafkaMock, ClosingAnswersEverything) {
   KafkaEventLogOptions options = quick();
   options.close_timeout = milliseconds(200);
@@ -587,11 +609,16 @@ class Member final : public MembershipSink {
  public:
   void on_assigned(std::span<const Partition> partitions) override {
     assigned = static_cast<int>(partitions.size());
+    is_out = false;
   }
   void on_trouble(const Error& error) override {
     if (error.message.find("Group authorization failed") != std::string::npos) ++refusals;
+    // The latter where its share was just taken to be given out anew.
+    for (const char* const reason : {"not heard of this member", "nothing assigned since"})
+      if (error.message.find(reason) != std::string::npos) is_out = true;
   }
-  std::atomic<int> assigned = 0;
+  std::atomic<int> assigned = -1;  // nothing was told yet
+  std::atomic<bool> is_out = false;
   std::atomic<int> refusals = 0;
 };
 
@@ -605,6 +632,32 @@ TEST_F(KafkaMock, WhatAGroupRefusesIsToldOnceAndTriedAgain) {
   EXPECT_TRUE(fixture->wait_until([&] { return member.assigned == kPartitions; }));
   EXPECT_EQ(member.refusals, 1);
   fixture->run_on(0, [&] { membership.reset(); });
+}
+
+// With partitions or a spare one.
+TEST_F(KafkaMock, AMemberThatIsNotHeardOfIsOutUntilItIsAssignedAgain) {
+  KafkaEventLogOptions options = quick();
+  options.session_timeout = milliseconds(4'000);
+  open(std::move(options));
+  std::array<Member, kPartitions + 1> members;
+  std::vector<std::unique_ptr<Membership>> memberships;
+  const auto each = [&](auto holds) { return std::ranges::all_of(members, holds); };
+  const auto is_in = [](const Member& one) { return !one.is_out && one.assigned >= 0; };
+  const auto is_shared_out = [&] {
+    const auto spare = [](const Member& one) { return one.assigned == 0; };
+    return each(is_in) && std::ranges::count_if(members, spare) == 1;
+  };
+  fixture->run_on(0, [&] {
+    for (Member& member : members)
+      memberships.push_back(fixture->log().join("g", fixture->executor(0), member));
+  });
+  ASSERT_TRUE(fixture->wait_until(is_shared_out));
+  cluster.go_down();
+  EXPECT_TRUE(fixture->wait_until(
+      [&] { return each([](const Member& one) { return one.is_out && one.assigned == 0; }); }));
+  cluster.come_up();
+  EXPECT_TRUE(fixture->wait_until(is_shared_out));
+  fixture->run_on(0, [&] { memberships.clear(); });
 }
 
 TEST_F(KafkaMock, AMemberThatCannotBeMadeEndsTheProcess) {

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "event-store/archive/archive_file.hpp"
 #include "event-store/archive/checkpoint.hpp"
+#include "event-store/archive/partition_archive.hpp"
 #include "event-store/contract/http_parameters.hpp"
 #include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/durable_file.hpp"
@@ -46,7 +49,11 @@ class AuditOfALog : public testing::Test {
                               .snapshots = folder_.path() + "/snapshots.db",
                               .anchor_key = anchor_key_,
                               .kept = std::move(kept),
-                              .on_damage = [this](Partition, const Error&) { ++damages_; }},
+                              .on_damage =
+                                  [this](Partition partition, const Error&) {
+                                    ++damages_;
+                                    if (begins_anew_) begin_anew(partition);
+                                  }},
                  AuditApi::Parts{pages_, scans_, {&verifier_}, clock_, 7}, std::move(options));
     routes_ = api_->routes([](const HttpRequest& request) -> tl::expected<UserId, HttpResponse> {
       if (const auto bearer = request.header("authorization"))
@@ -61,6 +68,15 @@ class AuditOfALog : public testing::Test {
   void archive_all() {
     RunningArchive archive(written_.log(), folder_.path() + "/archive");
     archive.wait_until_complete();
+  }
+
+  // As an archive does whose file was found damaged: there is a whole one again, which is empty.
+  void begin_anew(Partition partition) {
+    const std::string path = event_store::archive_path(folder_.path() + "/archive", partition);
+    std::filesystem::remove(path);
+    const auto made = event_store::PartitionArchive::open(path, written_.log().describe().log_id,
+                                                          10, [](const std::string&) {});
+    EXPECT_TRUE(made) << made.error().message;
   }
 
   std::future<HttpResponse> begin(const std::string& route, const std::string& target,
@@ -113,6 +129,7 @@ class AuditOfALog : public testing::Test {
   cli::RoleThread scans_{"audit-scan"};
   cli::RoleThread verifier_{"audit-verify"};
   std::atomic<int> damages_ = 0;
+  bool begins_anew_ = false;  // on damage; set before start()
   std::optional<KnownAnchorKey> anchor_key_;
   std::optional<AuditApi> api_;
   std::vector<HttpRoute> routes_;
@@ -275,12 +292,50 @@ TEST_F(AuditOfALog, ListsWhatThereIsWhereAPartitionHasNoArchiveOrADamagedOne) {
   }
   expect_other_alone();
   EXPECT_GE(damages_, 1);
+  // Nobody waits for it: it is made anew, which takes longer.
+  start({.source = "", .patience = 1h});
+  const Json at_once = Json::parse(ask("/v1/audit/users", "/v1/audit/users").body);
+  EXPECT_EQ(at_once["incomplete"][0]["reason"], "archive_damaged");
+  start({.source = "", .patience = 50ms});
   std::filesystem::remove(path);
   expect_other_alone();
+  // Of one that is no database nobody was told, so that it was never made anew.
+  std::ofstream(path, std::ios::binary) << std::string(9000, 'x');
+  const int damages = damages_;
+  expect_other_alone();
+  EXPECT_GT(damages_, damages);
   // Of him alone nothing can be said.
   EXPECT_EQ(ask(kEvents, "/v1/audit/users/anna/events").status, 503);
   std::filesystem::remove_all(folder_.path() + "/archive");
   EXPECT_EQ(ask("/v1/audit/users", "/v1/audit/users").status, 503);
+}
+
+// Only who found the damage was answered at once: the next found a file that was only behind.
+TEST_F(AuditOfALog, WaitsForNoArchiveThatIsMadeAnew) {
+  const Partition lost = written_.partition_of("anna");
+  write(1);
+  archive_all();
+  begins_anew_ = true;
+  start({.source = "", .patience = 1h});
+  {
+    auto file = event_store::SqliteDatabase::open(
+        event_store::archive_path(folder_.path() + "/archive", lost),
+        event_store::SqliteDatabase::Access::read_write);
+    ASSERT_TRUE(file && file->execute("UPDATE users SET hash = zeroblob(32)"));
+  }
+  const auto users = [this] { return Json::parse(ask("/v1/audit/users", "/v1/audit/users").body); };
+  for (int i = 0; i < 2; ++i) {
+    const Json found = users();
+    EXPECT_TRUE(found["users"].empty()) << found;
+    ASSERT_EQ(found["incomplete"].size(), 1u) << found;
+    EXPECT_EQ(found["incomplete"][0]["partition"], lost.value());
+    EXPECT_EQ(found["incomplete"][0]["reason"], "archive_damaged");
+  }
+  EXPECT_EQ(damages_, 1);
+  archive_all();
+  const Json whole = users();
+  EXPECT_EQ(whole["users"].size(), 1u) << whole;
+  EXPECT_FALSE(whole.contains("incomplete")) << whole;
 }
 
 TEST_F(AuditOfALog, AnswersOnlySoManyAtATime) {

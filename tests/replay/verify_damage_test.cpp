@@ -88,11 +88,13 @@ const WholeLog& whole_log() {
   return log;
 }
 
-VerifyReport verify(const std::string& dir, std::optional<UserId> user = std::nullopt) {
+VerifyReport verify(const std::string& dir, std::optional<UserId> user = std::nullopt,
+                    std::size_t rows_at_once = RowBatch::kRowsMax) {
   auto log = LogReader::open(dir);
   EXPECT_TRUE(log) << log.error().message;
   ArchiveCheck archive(dir + "/archive", log->describe(), user);
-  auto report = verify_log(*log, {.user = user, .observers = {&archive}}, kPatient);
+  auto report = verify_log(
+      *log, {.user = user, .rows_at_once = rows_at_once, .observers = {&archive}}, kPatient);
   EXPECT_TRUE(report) << report.error().message;
   return std::move(*report);
 }
@@ -414,6 +416,8 @@ TEST_P(Damage, IsFoundAndNamedOrSaidToBeUnseen) {
   const VerifyReport report = verify(copy.path());
   const std::string verdict = verdict_text(report, {});
   EXPECT_NE(verdict.find("unanchored: a removed tail cannot be seen"), std::string::npos);
+  for (const std::size_t rows_at_once : {1, 3})
+    EXPECT_EQ(verdict_text(verify(copy.path(), std::nullopt, rows_at_once), {}), verdict);
   if (!GetParam().kind) {
     EXPECT_TRUE(is_whole(report)) << verdict;
     return;

@@ -66,6 +66,7 @@ class CountedReads final : public event_store::EventLog {
   }
   [[nodiscard]] std::unique_ptr<event_store::Membership> join(
       std::string group, Executor& where, event_store::MembershipSink& sink) override {
+    member = &sink;
     return log_.join(std::move(group), where, sink);
   }
 
@@ -94,6 +95,8 @@ class CountedReads final : public event_store::EventLog {
   std::atomic<int> event_pages = 0;
   std::atomic<int> event_bounds = 0;
   std::atomic<int> tails_from_start = 0;
+  // Who joined last, to be spoken to on its executor in the group's place.
+  std::atomic<event_store::MembershipSink*> member = nullptr;
 
  private:
   event_store::EventLog& log_;

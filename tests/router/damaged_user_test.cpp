@@ -103,6 +103,24 @@ TEST_F(DamagedUser, IsCountedAndNamedOnceWhetherFoldedFromTheBeginningOrRebuilt)
   }
 }
 
+// Contract 8: whoever may write to events can move the resume point; no command is skipped for it.
+TEST_F(DamagedUser, ARecordThatNamesACommandBeyondInboundsEndStopsThePartitionWhoeverOwnsIt) {
+  live_before();
+  puts_after_the_last("u0", "ce_inboundoffset", "1000");
+  for (SimulatedRouter* router : {&b_, &a_}) {
+    router->may_stop = true;
+    router->start();
+    ASSERT_TRUE(scheduler_.run_until([&] { return router->stopped.has_value(); }));
+    EXPECT_EQ(router->stopped->message,
+              "the log regressed: inbound ends at offset 2, work goes on at 1001");
+    EXPECT_EQ(router->why_not_serving(), "stopped: " + router->stopped->message);
+  }
+  const auto before = outcomes().size();
+  says("u1", "next");
+  scheduler_.advance(minutes(1));
+  EXPECT_EQ(outcomes().size(), before);
+}
+
 // By whom his history is folded: from the beginning, from the log alone, from his snapshot.
 TEST_F(DamagedUser, GetsNothingButRefusalsThatGoOnFromWhatHisNewestEventStates) {
   live_before();

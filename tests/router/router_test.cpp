@@ -39,6 +39,26 @@ TEST(Router, WhileTheLogIsSilentAboutOnePartitionTheOthersAreServed) {
   EXPECT_TRUE(router.has(kUser, "agent_completed"));
 }
 
+TEST(Router, OnlyAMemberOfItsGroupIsReadyWithoutPartitions) {
+  RouterOnLog router;
+  router.start();
+  ASSERT_TRUE(router.is_serving());
+  const auto is_told = [&](const Names& reasons) {
+    return RouterOnLog::eventually(
+        [&] { return router.router().not_ready() == reasons && router.router().shares().empty(); });
+  };
+  const auto group = [&](auto speaks) {
+    router.thread().run([&] { speaks(*router.reads().member.load()); });
+  };
+  group([](event_store::MembershipSink& member) {
+    member.on_assigned({});
+    member.on_trouble({Errc::unavailable, "group routers: not heard of"});
+  });
+  EXPECT_TRUE(is_told({"router: group routers: not heard of"}));
+  group([](event_store::MembershipSink& member) { member.on_assigned({}); });
+  EXPECT_TRUE(is_told({})) << "a spare one";
+}
+
 TEST(Router, AnAgentThatThrowsEndsItsRunAndNothingElse) {
   RouterOnLog router;
   router.start();

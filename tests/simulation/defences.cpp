@@ -37,18 +37,22 @@ void pass_everything(bool pass) { passes_everything = pass; }
 
 namespace {
 
+using event_store::ChainBreak;
 using event_store::Cursor;
 using event_store::CursorFault;
-using event_store::Followed;
+using event_store::Hash;
 using event_store::Judged;
 using event_store::Position;
+using event_store::StatedPlace;
 using event_store::UserChain;
 using event_store::Verdict;
 using CursorResult = tl::expected<Cursor, CursorFault>;
 
 // The product's own, and what the linker puts in their place (CMakeLists.txt names them too).
 #define SIGNALBOX_FOLD "_ZN9signalbox11event_store4foldERNS0_8PositionERKNS_6RecordE"
-#define SIGNALBOX_FOLLOW "_ZN9signalbox11event_store13follow_hashedERNS0_9UserChainERKNS_6RecordE"
+#define SIGNALBOX_FOLLOW                                                                  \
+  "_ZN9signalbox11event_store6followERNS0_9UserChainERKNS0_11StatedPlaceERKSt5arrayIhLm3" \
+  "2EENS_6TaggedIlNS_9OffsetTagEEE"
 #define SIGNALBOX_CURSOR                                                                        \
   "_ZN9signalbox11event_store13decode_cursorESt17basic_string_viewIcSt11char_traitsIcEERKNS_6T" \
   "aggedINSt7__cxx1112basic_stringIcS3_SaIcEEENS_9UserIdTagEEERKNS5_INS_4UuidENS_8LogIdTagEEEN" \
@@ -57,7 +61,8 @@ using CursorResult = tl::expected<Cursor, CursorFault>;
 }  // namespace
 
 Judged real_fold(Position& position, const Record& record) __asm__("__real_" SIGNALBOX_FOLD);
-Followed real_follow(UserChain& chain, const Record& event) __asm__("__real_" SIGNALBOX_FOLLOW);
+std::optional<ChainBreak> real_follow(UserChain& chain, const StatedPlace& stated, const Hash& next,
+                                      Offset of_event) __asm__("__real_" SIGNALBOX_FOLLOW);
 CursorResult real_decode(std::string_view text, const UserId& user, const LogId& log,
                          Partition partition) __asm__("__real_" SIGNALBOX_CURSOR);
 
@@ -70,11 +75,14 @@ Judged fold_or_not(Position& position, const Record& record) {
   return judged;
 }
 
-Followed follow_or_not(UserChain& chain, const Record& event) __asm__("__wrap_" SIGNALBOX_FOLLOW);
-Followed follow_or_not(UserChain& chain, const Record& event) {
-  Followed followed = real_follow(chain, event);
-  if (is_off(Defence::chain)) followed.broken.reset();
-  return followed;
+std::optional<ChainBreak> follow_or_not(UserChain& chain, const StatedPlace& stated,
+                                        const Hash& next,
+                                        Offset of_event) __asm__("__wrap_" SIGNALBOX_FOLLOW);
+std::optional<ChainBreak> follow_or_not(UserChain& chain, const StatedPlace& stated,
+                                        const Hash& next, Offset of_event) {
+  auto broken = real_follow(chain, stated, next, of_event);
+  if (is_off(Defence::chain)) broken.reset();
+  return broken;
 }
 
 CursorResult decode_or_not(std::string_view text, const UserId& user, const LogId& log,

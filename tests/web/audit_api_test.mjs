@@ -38,7 +38,9 @@ function api_before(t, answers) {
     const [status, message] = answers[Math.min(told.asked++, answers.length - 1)];
     if (told.asked > 20) return new Response('{}', {status: 418}); // asked for ever: that ends it
     if (status === 0) throw new TypeError('fetch failed');
-    return new Response(JSON.stringify(status === 200 ? {users: []} : {error: {code: 'of_test', message}}), {status});
+    if (status === 200 && message) return new Response(message, {headers: {'Content-Type': 'text/html; charset=utf-8'}});
+    const body = status === 200 ? {users: []} : {error: {code: 'of_test', message}};
+    return new Response(JSON.stringify(body), {status, headers: {'Content-Type': 'application/json'}});
   });
   told.api = new AuditApi({token: async () => 'token', trouble: (why) => {
     told.trouble.push(why);
@@ -57,6 +59,15 @@ test('a final answer is told at once', async (t) => {
     assert.deepEqual([told.asked, told.trouble], [1, []], `${status}`);
     t.mock.restoreAll();
   }
+});
+
+// Review of issue 5: words of the parser stood on the page, and an export would have been saved so.
+test('an answer of somebody between is told in words, and never taken for ours', async (t) => {
+  const words = 'something else answered for the service (200): load this page anew';
+  const told = api_before(t, [[200, '<html>Sign in to the network</html>']]);
+  for (const ask of [() => told.api.get('/x'), () => told.api.users('a'), () => told.api.part('/x'), () => told.api.verify('anna')])
+    await assert.rejects(ask(), fails_with(200, words));
+  assert.deepEqual([told.asked, told.trouble], [4, []]);
 });
 
 test('what takes too long is tried twice, also between other troubles', async (t) => {

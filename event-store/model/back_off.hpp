@@ -9,7 +9,7 @@
 
 #include "event-store/model/random.hpp"
 
-namespace signalbox::gateway {
+namespace signalbox {
 
 class BackOff {
  public:
@@ -31,4 +31,4 @@ class BackOff {
   std::chrono::milliseconds last_;
 };
 
-}  // namespace signalbox::gateway
+}  // namespace signalbox
