@@ -5,7 +5,6 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/model/assert.hpp"
 #include "event-store/model/overloaded.hpp"
-#include "router/user_fold.hpp"
 
 namespace signalbox::replay {
 namespace {
@@ -121,6 +120,15 @@ void note(KnownState& state, Event& event) {
   if (memory != state.routing.memories.end()) run->second.memory_before = memory->second.memory;
 }
 
+Result<void> take(KnownState& state, const Record& record, Result<router::FoldedEvent> folded) {
+  if (!folded) return tl::unexpected(std::move(folded.error()));
+  if (folded->damage) state.damage = std::move(folded->damage);
+  ++state.events;
+  state.value_bytes += record.value.size();
+  if (folded->event) note(state, *folded->event);
+  return {};
+}
+
 KnownStep known_of(const router::RecordedStep& recorded, Step step) {
   return std::visit(Overloaded{
                         [&](const router::RecordedThought& thought) {
@@ -223,15 +231,12 @@ Result<void> give_away_ended(KnownState& state,
 KnownState::KnownState(const LogId& log, const UserId& user)
     : routing(user, event_store::start_of_chain(log, user)) {}
 
-Result<void> fold_known(KnownState& state, const Record& record,
-                        const event_store::ContentHash& content) {
-  auto folded = router::fold_event(state.routing, record, {}, content);
-  if (!folded) return tl::unexpected(folded.error());
-  if (folded->damage) state.damage = std::move(folded->damage);
-  ++state.events;
-  state.value_bytes += record.value.size();
-  if (folded->event) note(state, *folded->event);
-  return {};
+Result<void> fold_known(KnownState& state, const Record& record) {
+  return take(state, record, router::fold_event(state.routing, record, {}));
+}
+
+Result<void> fold_known(KnownState& state, const Record& record, const router::ChainPlace& place) {
+  return take(state, record, router::fold_event(state.routing, record, {}, place));
 }
 
 }  // namespace signalbox::replay

@@ -13,6 +13,7 @@
 #include "event-store/model/event.hpp"
 #include "event-store/model/record.hpp"
 #include "router/routing_state.hpp"
+#include "router/user_fold.hpp"
 
 namespace signalbox::replay {
 
@@ -72,9 +73,10 @@ void keep_open(KnownState& state);
 [[nodiscard]] Result<void> give_away_ended(
     KnownState& state, const std::function<Result<void>(const KnownRun&)>& take);
 
-// One more valid event of that user, with the hash of its content. Error unsupported_version: this
-// build cannot fold it.
+// One more valid event of that user. Error unsupported_version: this build cannot fold it.
+[[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event);
+// The same, for who knows its place in the chain already.
 [[nodiscard]] Result<void> fold_known(KnownState& state, const Record& event,
-                                      const event_store::ContentHash& content);
+                                      const router::ChainPlace& place);
 
 }  // namespace signalbox::replay

@@ -1,5 +1,6 @@
 #include "replay/shown_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -41,11 +42,23 @@ void append_escape(std::string& out, char32_t c) {
   out += escape.data();
 }
 
+// How many characters that are shown as they are and of one byte stand at its start.
+std::size_t count_plain(std::string_view text) {
+  const auto end =
+      std::ranges::find_if(text, [](char c) { return c < ' ' || c > '~'; });  // or negative
+  return static_cast<std::size_t>(end - text.begin());
+}
+
 }  // namespace
 
 std::string shown_text(std::string_view text, std::size_t characters_max) {
   std::string shown;
   for (std::size_t count = 0; !text.empty(); ++count) {
+    const std::size_t plain = count_plain(text.substr(0, characters_max - count));
+    shown += text.substr(0, plain);
+    text.remove_prefix(plain);
+    count += plain;
+    if (text.empty()) break;
     if (count == characters_max) return shown + "…";
     const Character character = first_of(text);
     if (character.length == 0) {

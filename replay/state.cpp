@@ -9,6 +9,7 @@
 #include "event-store/model/decimal.hpp"
 #include "event-store/model/timestamp.hpp"
 #include "event-store/snapshot/snapshot_reader.hpp"
+#include "replay/archived_pages.hpp"
 #include "replay/valid_events.hpp"
 #include "router/snapshot_codec.hpp"
 #include "router/stored_texts.hpp"
@@ -19,7 +20,6 @@ namespace {
 using event_store::HistoryLog;
 using event_store::Position;
 
-constexpr std::size_t kEventsPerRead = 200;  // so few that a processor's cache keeps them
 // Of runs that have ended, until they are forgotten or given away.
 constexpr std::size_t kEndedRunsMax = 1000;
 constexpr std::size_t kHeldBytesMax = 4 * 1024 * 1024;  // of values folded meanwhile
@@ -54,9 +54,8 @@ Result<void> forget_ended(Reached& reached, const Start& start) {
   return {};
 }
 
-Result<void> fold_next(Reached& reached, const Record& record,
-                       const event_store::ContentHash& content, const Start& start) {
-  if (auto folded = fold_known(reached.state, record, content); !folded) return folded;
+// Once one more event is folded.
+Result<void> keep_within(Reached& reached, const Start& start) {
   if (auto forgotten = forget_ended(reached, start); !forgotten) return forgotten;
   if (reached.state.value_bytes <= start.bytes_max) return {};
   return failure(Errc::too_large, "the history up to there is larger than " +
@@ -71,48 +70,37 @@ Result<void> check_follows(event_store::UserChain chain, const Record& event) {
   return broken ? failure(Errc::corrupt, broken->what) : Result<void>();
 }
 
-std::span<const event_store::ContentHash> hash(event_store::ContentHashBatch& contents,
-                                               const std::vector<RecordPtr>& events) {
-  std::vector<Header> headers;
-  for (const RecordPtr& event : events) {
-    event->headers.split_into(headers);
-    contents.add(headers, event->value);
-  }
-  return contents.finish();
-}
-
 // Its progress, like that of the log behind it, is of the records of his partition, up to `end`.
 // Errors: the archive cannot be used; too_large.
 Result<Reached> fold_archive(const Start& start, event_store::ArchiveReader& archive,
                              const UserId& user, const Instant& at, Offset end,
                              const Watch& watch) {
   Reached reached{start.state};
-  event_store::ContentHashBatch contents;
-  Seq after = reached.state.routing.chain.seq;
+  ArchivedPages pages(archive, user, reached.state.routing.chain);
+  ArchivedPages::Page page;
   Offset passed = start.position.next_offset;
   for (;;) {
     if (!watch({passed.value(), end.value()})) return failure(Errc::stopped, "interrupted");
-    const auto page = archive.read_chained(
-        {.user = user, .after = after, .before = std::nullopt, .events_max = kEventsPerRead});
-    if (!page) return tl::unexpected(page.error());
-    if (page->complete_to.next_offset < reached.position.next_offset)
+    if (auto read = pages.next(page); !read) return tl::unexpected(read.error());
+    const event_store::HistoryPage& history = page.history;
+    if (history.complete_to.next_offset < reached.position.next_offset)
       return failure(Errc::unavailable, "the archive is made anew");
-    const auto hashes = hash(contents, page->events);
-    for (std::size_t i = 0; i < page->events.size(); ++i) {
-      const RecordPtr& record = page->events[i];
+    for (std::size_t i = 0; i < history.events.size(); ++i) {
+      const RecordPtr& record = history.events[i];
       reached.is_done = !is_within(at, *record);
       if (reached.is_done)
         return check_follows(reached.state.routing.chain, *record).map([&] {
           return std::move(reached);
         });
-      if (auto folded = fold_next(reached, *record, hashes[i], start); !folded)
-        return tl::unexpected(folded.error());
+      const auto folded = fold_known(reached.state, *record, page.places[i]).and_then([&] {
+        return keep_within(reached, start);
+      });
+      if (!folded) return tl::unexpected(folded.error());
       if (reached.state.damage) return failure(Errc::corrupt, *reached.state.damage);
     }
-    if (!page->seqs.empty()) after = page->seqs.back();
-    if (!page->events.empty()) passed = page->events.back()->offset.next();
-    reached.position = page->complete_to;
-    if (!page->more) break;
+    if (!history.events.empty()) passed = history.events.back()->offset.next();
+    reached.position = history.complete_to;
+    if (!history.more) break;
   }
   // It may be behind what was begun with.
   if (reached.position.next_offset < start.position.next_offset) reached.position = start.position;
@@ -142,9 +130,9 @@ Result<KnownState> fold_until(HistoryLog& log, event_store::ArchiveReader& archi
     if (!event) return tl::unexpected(event.error());
     if (!*event || !is_within(at, *(*event)->record)) return std::move(reached->state);
     const Record& record = *(*event)->record;
-    const auto content = event_store::content_hash(record.headers, record.value);
-    if (const auto folded = fold_next(*reached, record, content, start); !folded)
-      return tl::unexpected(folded.error());
+    const auto folded =
+        fold_known(reached->state, record).and_then([&] { return keep_within(*reached, start); });
+    if (!folded) return tl::unexpected(folded.error());
   }
 }
 

@@ -5,7 +5,6 @@
 #include "event-store/contract/codec.hpp"
 
 namespace signalbox::router {
-
 namespace {
 
 // `follow` moves the chain on and tells where it is broken.
@@ -38,11 +37,9 @@ Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
 }
 
 Result<FoldedEvent> fold_event(RoutingState& state, const Record& record,
-                               const RoutingLimits& limits,
-                               const event_store::ContentHash& content) {
+                               const RoutingLimits& limits, const ChainPlace& place) {
   return fold_followed(state, record, limits, [&] {
-    return event_store::follow(state.chain, event_store::stated_place(record.headers.split()),
-                               event_store::chain_next(state.chain.hash, content), record.offset);
+    return event_store::follow(state.chain, place.stated, place.next, record.offset);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "event-store/contract/chain.hpp"
+#include "event-store/log/user_chain.hpp"
 #include "event-store/model/event.hpp"
 #include "event-store/model/record.hpp"
 #include "event-store/model/result.hpp"
@@ -24,9 +25,13 @@ struct FoldedEvent {
 // changed.
 [[nodiscard]] Result<FoldedEvent> fold_event(RoutingState& state, const Record& event,
                                              const RoutingLimits& limits);
-// The same, for who has hashed the event's content already.
+
+// An event's place in the chain of its user, which can be had ahead of the state.
+struct ChainPlace {
+  event_store::StatedPlace stated;
+  event_store::Hash next;  // chain_next of the hash before it and of its content
+};
 [[nodiscard]] Result<FoldedEvent> fold_event(RoutingState& state, const Record& event,
-                                             const RoutingLimits& limits,
-                                             const event_store::ContentHash& content);
+                                             const RoutingLimits& limits, const ChainPlace& place);
 
 }  // namespace signalbox::router
