@@ -70,27 +70,29 @@ void OpenList::send_all() {
     if (!entry.sent) append(entry);
 }
 
+OpenList::Entry* OpenList::find(OwnerSeq owner_seq) {
+  if (entries_.empty() || owner_seq < entries_.front().event.owner_seq) return nullptr;
+  return &entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)];
+}
+
 void OpenList::note_reported(OwnerSeq owner_seq) {
   trouble_.clear();
-  if (entries_.empty() || owner_seq < entries_.front().event.owner_seq)
-    return;  // read back already
-  Entry& entry = entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)];
-  entry.reported = true;
+  Entry* const entry = find(owner_seq);
+  if (entry == nullptr) return;
+  entry->reported = true;
   resend_wait_ = {};
-  entry.since = clock_.monotonic();
+  entry->since = clock_.monotonic();
   if (alone_until_) send_next();
 }
 
 void OpenList::note_failed(OwnerSeq owner_seq, const Error& error) {
   trouble_ = error.message;
-  if (error.code == Errc::too_large && !entries_.empty() &&
-      entries_.front().event.owner_seq <= owner_seq) {
+  const Entry* const entry = find(owner_seq);
+  if (error.code == Errc::too_large && entry != nullptr) {
     if (alone_until_) {
       ++generation_;
       in_doubt_ = true;  // for good: nothing may go past it
-      return refused_(
-          entries_[static_cast<std::size_t>(owner_seq - entries_.front().event.owner_seq)].event,
-          error);
+      return refused_(entry->event, error);
     }
     alone_until_ = entries_.back().event.owner_seq;
   }

@@ -66,6 +66,8 @@ class OpenList {
     bool reported = false;  // as appended
   };
 
+  // Null: it was read back.
+  Entry* find(OwnerSeq owner_seq);
   void append(Entry& entry);
   void send_next();
   void send_all();

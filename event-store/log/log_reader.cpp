@@ -115,9 +115,6 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
   events_.bind(2, static_cast<std::int64_t>(std::max<std::size_t>(limits.records_max, 1)));
   std::vector<NumberedRecord> records;
   std::optional<Error> failed;
-  const auto mismatch = [](const std::string& row) {
-    return Error{Errc::corrupt, row + ": the stored row does not match its checksum"};
-  };
   std::size_t bytes = 0;
   Result<bool> stepped = false;
   while (bytes < limits.bytes_max && (stepped = events_.step()) && *stepped) {
@@ -130,7 +127,7 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
     const auto at = place_of(row.place, description_.partitions);
     RecordPtr record = at ? record_of(row, *at) : nullptr;
     if (!record) {
-      failed = mismatch(at ? name_place(*at, row.offset) : "row of no partition");
+      failed = checksum_mismatch(at ? name_place(*at, row.offset) : "row of no partition");
       break;
     }
     bytes += size_bytes(*record);
@@ -140,7 +137,8 @@ Result<std::vector<NumberedRecord>> LogReader::read_events(std::int64_t after_ro
   if (!stepped) failed = rows_.database().last_error("cannot read events of");
   // Lies before whatever ended the reading.
   if (const std::size_t whole = checks_.count_whole(); whole < records.size()) {
-    failed = mismatch(name_place(records[whole].record->at, records[whole].record->offset));
+    failed =
+        checksum_mismatch(name_place(records[whole].record->at, records[whole].record->offset));
     records.resize(whole);
   }
   events_.reset();

@@ -18,7 +18,7 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
 }
 
 // As its number says, whether there is such a place or not.
-TopicPartition stated_place(std::int64_t place) {
+TopicPartition place_as_numbered(std::int64_t place) {
   return {static_cast<Topic>(place >> 24), Partition(static_cast<std::int32_t>(place & 0xffffff))};
 }
 
@@ -70,8 +70,9 @@ std::optional<TopicPartition> place_of(std::int64_t place, std::int32_t partitio
 
 bool is_as_written(const StoredRow& row) {
   const Hash content = content_checksum(row.key, row.headers, row.value);
-  return std::ranges::equal(as_bytes(row.sha256), row_checksum(stated_place(row.place), row.offset,
-                                                               row.appended_at, content));
+  return std::ranges::equal(
+      as_bytes(row.sha256),
+      row_checksum(place_as_numbered(row.place), row.offset, row.appended_at, content));
 }
 
 void RowChecks::add(const StoredRow& row) {
@@ -80,7 +81,7 @@ void RowChecks::add(const StoredRow& row) {
   std::optional<Hash> sha256;
   if (row.sha256.size() == Hash().size())
     std::ranges::copy(as_bytes(row.sha256), sha256.emplace().begin());
-  stated_.push_back({stated_place(row.place), row.offset, row.appended_at, sha256});
+  stated_.push_back({place_as_numbered(row.place), row.offset, row.appended_at, sha256});
 }
 
 std::size_t RowChecks::count_whole() {
@@ -120,6 +121,10 @@ RecordPtr record_of(const StoredRow& row, const TopicPartition& at) {
 std::string name_place(const TopicPartition& at, Offset offset) {
   return std::string(to_text(at.topic)) + " partition " + std::to_string(at.partition.value()) +
          " offset " + std::to_string(offset.value());
+}
+
+Error checksum_mismatch(const std::string& row) {
+  return {Errc::corrupt, row + ": the stored row does not match its checksum"};
 }
 
 Hash content_checksum(const std::optional<std::string_view>& key, std::string_view headers,
@@ -165,10 +170,6 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
   select_.bind(3, static_cast<std::int64_t>(std::max<std::size_t>(limits.records_max, 1)));
   std::vector<RecordPtr> records;
   std::optional<Error> failed;
-  const auto mismatch = [&at](Offset of_row) {
-    return Error{Errc::corrupt,
-                 name_place(at, of_row) + ": the stored row does not match its checksum"};
-  };
   std::size_t bytes = 0;
   Result<bool> row = false;
   while (bytes < limits.bytes_max && (row = select_.step()) && *row) {
@@ -180,7 +181,7 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
     const StoredRow stored = row_of(select_, at);
     RecordPtr record = record_of(stored, at);
     if (!record) {
-      failed = mismatch(expected);
+      failed = checksum_mismatch(name_place(at, expected));
       break;
     }
     bytes += size_bytes(*record);
@@ -192,7 +193,7 @@ Result<std::vector<RecordPtr>> SqliteRowReader::read(const TopicPartition& at, O
   if (!row) failed = database_.last_error("cannot read " + name_place(at, from) + " of");
   // Lies before whatever ended the reading.
   if (const std::size_t whole = checks_.count_whole(); whole < records.size()) {
-    failed = mismatch(records[whole]->offset);
+    failed = checksum_mismatch(name_place(at, records[whole]->offset));
     records.resize(whole);
   }
   // Also ends the read transaction, so that checkpoints are not held up.

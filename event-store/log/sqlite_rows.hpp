@@ -25,6 +25,8 @@ namespace signalbox::event_store {
                                     std::string_view headers, std::string_view value);
 [[nodiscard]] Hash row_checksum(const TopicPartition& at, Offset offset, Timestamp appended_at,
                                 const Hash& content);
+// `row`: its name, as of name_place.
+[[nodiscard]] Error checksum_mismatch(const std::string& row);
 
 // A read-only connection and its one query. Thread: one at a time.
 class SqliteRowReader {
