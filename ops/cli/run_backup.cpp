@@ -125,12 +125,6 @@ class Backup {
   ProgressBar bar_;
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox backup: %s%s%s\n", error.field.c_str(),
-               error.field.empty() ? "" : ": ", error.message.c_str());
-  return exit_code_of(error);
-}
-
 bool lies_within(const fs::path& path, const fs::path& folder) {
   std::error_code ignored;
   const fs::path below =
@@ -140,12 +134,15 @@ bool lies_within(const fs::path& path, const fs::path& folder) {
 
 int run_backup(const BackupArguments& arguments) {
   const auto started = std::chrono::steady_clock::now();
-  if (auto checked = check_service_data(arguments.data); !checked) return refuse(checked.error());
+  if (auto checked = check_service_data(arguments.data); !checked)
+    return refuse("backup", checked.error());
   std::error_code ignored;  // what is in the way is told by who makes the folder
   if (fs::exists(arguments.to, ignored))
-    return refuse({Errc::bad_field, arguments.to + " is there already; name a new folder", "--to"});
+    return refuse("backup",
+                  {Errc::bad_field, arguments.to + " is there already; name a new folder", "--to"});
   if (lies_within(arguments.to, arguments.data))
-    return refuse({Errc::bad_field,
+    return refuse("backup",
+                  {Errc::bad_field,
                    arguments.to + " lies inside the data directory, which would be copied into "
                                   "itself; name a folder elsewhere",
                    "--to"});
@@ -155,11 +152,11 @@ int run_backup(const BackupArguments& arguments) {
   const auto done = Backup(arguments.data, partial).run();
   if (!done) {
     fs::remove_all(partial, ignored);
-    return refuse(done.error());
+    return refuse("backup", done.error());
   }
   fs::rename(partial, arguments.to);
   if (auto synced = event_store::sync_folder_of(arguments.to); !synced)
-    return refuse(synced.error());
+    return refuse("backup", synced.error());
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - started;
   std::printf(
       "%s holds the log up to row %lld (%.1f MiB), copied in %.1f s\n"

@@ -55,10 +55,10 @@ struct QuarantineArguments {
   }
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox quarantine: %s%s%s\n", error.field.c_str(),
-               error.field.empty() ? "" : ": ", error.message.c_str());
-  return error.code == Errc::already_running ? kExitTryAgain : exit_code_of(error);
+// A service that runs may soon have stopped.
+int refuse_verb(const Error& error) {
+  const int code = refuse("quarantine", error);
+  return error.code == Errc::already_running ? kExitTryAgain : code;
 }
 
 // The log, and the thread that hears what became of appends to it.
@@ -154,12 +154,12 @@ void print_json(const QuarantineEntry& entry) {
 
 int list(const QuarantineArguments& arguments) {
   auto desk = Desk::open(arguments, false);
-  if (!desk) return refuse(desk.error());
+  if (!desk) return refuse_verb(desk.error());
   const auto done = (*desk)->desk().scan([&](const QuarantineEntry& entry) {
     if (entry.resolved && !arguments.all) return;
     arguments.json ? print_json(entry) : print_line(entry);
   });
-  return done ? kExitOk : refuse(done.error());
+  return done ? kExitOk : refuse_verb(done.error());
 }
 
 // As it is where a terminal can show it, else in base64.
@@ -170,9 +170,9 @@ std::string readable(std::string_view bytes) {
 
 int show(const QuarantineArguments& arguments) {
   auto desk = Desk::open(arguments, false);
-  if (!desk) return refuse(desk.error());
+  if (!desk) return refuse_verb(desk.error());
   const auto entry = (*desk)->desk().find(arguments.id);
-  if (!entry) return refuse(entry.error());
+  if (!entry) return refuse_verb(entry.error());
   print_line(*entry);
   if (entry->record.cut_from)
     std::printf("kept in part: it has %lld bytes\n",
@@ -186,26 +186,27 @@ int show(const QuarantineArguments& arguments) {
 
 int resolve(const QuarantineArguments& arguments, bool retry) {
   auto opened = Desk::open(arguments, true);
-  if (!opened) return refuse(opened.error());
+  if (!opened) return refuse_verb(opened.error());
   Desk& desk = **opened;
   const auto append = [&desk](TopicPartition at, NewRecord record) {
     return desk.append(at, std::move(record));
   };
   if (!retry) {
     const auto done = desk.desk().drop(arguments.id, desk.signature(), desk.random(), append);
-    if (!done) return refuse(done.error());
+    if (!done) return refuse_verb(done.error());
     std::printf("%s is dropped\n", arguments.id.c_str());
     return kExitOk;
   }
   const auto done = desk.desk().retry(arguments.id, desk.signature(), desk.random(), append);
-  if (!done) return refuse(done.error());
+  if (!done) return refuse_verb(done.error());
   std::printf("%s is in inbound again, at offset %lld\n", arguments.id.c_str(),
               static_cast<long long>(done->value()));
   return kExitOk;
 }
 
-std::shared_ptr<QuarantineArguments> add_verb(CLI::App& quarantine, const std::string& name,
-                                              const std::string& about, bool takes_id) {
+std::shared_ptr<QuarantineArguments> add_quarantine_verb(CLI::App& quarantine,
+                                                         const std::string& name,
+                                                         const std::string& about, bool takes_id) {
   const std::string example = name + (takes_id ? " 941da0c4-33b9-5660-b5c3-43f551525f11" : "");
   auto arguments = std::make_shared<QuarantineArguments>();
   arguments->app = quarantine.add_subcommand(name, about);
@@ -230,7 +231,7 @@ std::shared_ptr<QuarantineArguments> add_verb(CLI::App& quarantine, const std::s
 }
 
 int run(QuarantineArguments& arguments, const std::function<int()>& verb) {
-  if (auto done = arguments.sources.read(arguments.config); !done) return refuse(done.error());
+  if (auto done = arguments.sources.read(arguments.config); !done) return refuse_verb(done.error());
   if (!arguments.sources.print_config()) return verb();
   std::fputs(arguments.config.print().c_str(), stdout);
   return kExitOk;
@@ -242,11 +243,14 @@ Subcommand add_quarantine(CLI::App& program) {
   CLI::App* app = program.add_subcommand(
       "quarantine", "Records nobody may act on: lists them, shows one, tries or drops it.");
   app->require_subcommand(1);
-  const auto listed = add_verb(*app, "list", "One line for each that is not resolved.", false);
-  const auto shown = add_verb(*app, "show", "All of one: headers, value, reason, place.", true);
-  const auto retried = add_verb(
+  const auto listed =
+      add_quarantine_verb(*app, "list", "One line for each that is not resolved.", false);
+  const auto shown =
+      add_quarantine_verb(*app, "show", "All of one: headers, value, reason, place.", true);
+  const auto retried = add_quarantine_verb(
       *app, "retry", "Puts one into inbound again as it was, then calls it resolved.", true);
-  const auto dropped = add_verb(*app, "drop", "Calls one resolved: nobody will act on it.", true);
+  const auto dropped =
+      add_quarantine_verb(*app, "drop", "Calls one resolved: nobody will act on it.", true);
   app->footer(
       "list and show read beside a running service; retry and drop of a data directory need it\n"
       "stopped, and end with 75 while it runs. A retry that is cut off before it is called\n"

@@ -36,7 +36,7 @@ struct ServeArguments {
   ConfigSources sources;
 };
 
-int refuse(const ServeArguments& arguments, const Error& error) {
+int refuse_to_serve(const ServeArguments& arguments, const Error& error) {
   // Most sentences about a setting have its key.
   const bool has_key = error.field.empty() || error.field.find('.') == std::string::npos ||
                        error.message.find(error.field) != std::string::npos;
@@ -126,12 +126,12 @@ void reread_limits(ServeArguments& arguments, Service& service) {
 
 int run_serve(ServeArguments& arguments) {
   if (auto done = arguments.sources.read(arguments.config); !done)
-    return refuse(arguments, done.error());
+    return refuse_to_serve(arguments, done.error());
   if (arguments.sources.print_config()) {
     std::fputs(arguments.config.print().c_str(), stdout);
     return kExitOk;
   }
-  if (auto done = check(arguments.options); !done) return refuse(arguments, done.error());
+  if (auto done = check(arguments.options); !done) return refuse_to_serve(arguments, done.error());
 
   ShutdownSignal shutdown;
   log_as_json_lines();
@@ -139,7 +139,7 @@ int run_serve(ServeArguments& arguments) {
   const auto on_stopped = [&](const Error& error) { partition_stopped(shutdown, error); };
   auto service = Service::start(arguments.options,
                                 {.log_ended = stop_at_once, .partition_stopped = on_stopped});
-  if (!service) return refuse(arguments, service.error());
+  if (!service) return refuse_to_serve(arguments, service.error());
   const bool is_tls = arguments.options.roles.gateway && arguments.options.tls_certificate;
   const std::string scheme = is_tls ? "https://" : "http://";
   tell_address(scheme + (*service)->address(), wait_until_ready(**service, shutdown));

@@ -12,6 +12,7 @@
 #include "ops/cli/setting.hpp"
 #include "ops/cli/signing_key.hpp"
 #include "ops/cli/system_clock.hpp"
+#include "ops/cli/usage_error.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -25,25 +26,20 @@ struct TokenArguments {
   std::string issuer;
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox token: %s: %s\n", error.field.c_str(), error.message.c_str());
-  return exit_code_of(error);
-}
-
 int run_token(TokenArguments& arguments) {
   const auto wanted = arguments.log.read();
-  if (!wanted) return refuse(wanted.error());
+  if (!wanted) return refuse("token", wanted.error());
   if (!*wanted) return kExitOk;
   const auto user = parse_id<UserId>(arguments.user, "--user");
-  if (!user) return refuse(user.error());
+  if (!user) return refuse("token", user.error());
   const auto time_to_live = parse_duration(arguments.time_to_live);
   if (!time_to_live || *time_to_live < std::chrono::seconds(1))
-    return refuse(
-        {Errc::bad_field, "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
+    return refuse("token", {Errc::bad_field,
+                            "must be a duration of at least 1s, like 30s, 15m or 1h", "--ttl"});
   const auto key = arguments.key.empty() && arguments.log.on_kafka()
                        ? kafka_signing_key(arguments.log.kafka())
                        : load_signing_key(arguments.log.data(), arguments.key);
-  if (!key) return refuse(key.error());
+  if (!key) return refuse("token", key.error());
   const gateway::TokenClaims claims{
       .user_id = *user,
       .roles = arguments.roles,

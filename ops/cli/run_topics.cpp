@@ -14,6 +14,7 @@
 #include "ops/cli/serve_options.hpp"
 #include "ops/cli/system_clock.hpp"
 #include "ops/cli/system_random.hpp"
+#include "ops/cli/usage_error.hpp"
 #include "ops/cli/watch_options.hpp"
 
 namespace signalbox::cli {
@@ -38,11 +39,6 @@ struct TopicsArguments {
   }
 };
 
-int refuse(const Error& error) {
-  std::fprintf(stderr, "signalbox topics: %s\n", error.message.c_str());
-  return exit_code_of(error.code);
-}
-
 int tell(const event_store::KafkaOptions& kafka, const event_store::TopicsReport& report) {
   if (report.log)
     std::printf("log %s, %d partitions, topics %s.*\n",
@@ -55,23 +51,25 @@ int tell(const event_store::KafkaOptions& kafka, const event_store::TopicsReport
 }
 
 int run_topics(TopicsArguments& arguments, bool create) {
-  if (auto done = arguments.sources.read(arguments.config); !done) return refuse(done.error());
+  if (auto done = arguments.sources.read(arguments.config); !done)
+    return refuse("topics", done.error());
   if (arguments.sources.print_config()) {
     std::fputs(arguments.config.print().c_str(), stdout);
     return kExitOk;
   }
   if (arguments.kafka.brokers.empty())
-    return refuse({Errc::bad_config, "name the cluster with --kafka HOST:PORT", "kafka.brokers"});
+    return refuse("topics",
+                  {Errc::bad_config, "name the cluster with --kafka HOST:PORT", "kafka.brokers"});
   Random random(system_random());
   const auto report =
       create ? create_topics(arguments.kafka, arguments.wanted, SystemClock(), random, kPatience)
              : check_topics(arguments.kafka, arguments.wanted, kPatience);
-  if (!report) return refuse(report.error());
+  if (!report) return refuse("topics", report.error());
   return tell(arguments.kafka, *report);
 }
 
-std::shared_ptr<TopicsArguments> add_verb(CLI::App& topics, const std::string& name,
-                                          const std::string& about) {
+std::shared_ptr<TopicsArguments> add_topics_verb(CLI::App& topics, const std::string& name,
+                                                 const std::string& about) {
   auto arguments = std::make_shared<TopicsArguments>();
   arguments->app = topics.add_subcommand(name, about);
   arguments->sources.add_to(*arguments->app, arguments->config);
@@ -98,12 +96,12 @@ Subcommand add_topics(CLI::App& program) {
       program.add_subcommand("topics", "Makes the topics of a log on Kafka, or checks them.");
   app->require_subcommand(1);
   const auto create =
-      add_verb(*app, "create", "Makes the topics that are missing, then checks them all.");
+      add_topics_verb(*app, "create", "Makes the topics that are missing, then checks them all.");
   create->app->footer(
       "Examples:\n"
       "  signalbox topics create --kafka 127.0.0.1:9092\n"
       "  signalbox topics create --kafka k1:9092,k2:9092 --topic-prefix box --partitions 240");
-  const auto check = add_verb(
+  const auto check = add_topics_verb(
       *app, "check", "Tells every setting that is not as it should be, and what mends it.");
   check->app->footer(
       "Examples:\n"

@@ -27,6 +27,7 @@
 #include "ops/cli/serve_options.hpp"
 #include "ops/cli/signing_key.hpp"
 #include "ops/cli/system_clock.hpp"
+#include "ops/cli/usage_error.hpp"
 #include "ops/cli/watch_options.hpp"
 #include "ops/watch/metrics_page.hpp"
 #include "ops/watch/probe_text.hpp"
@@ -46,13 +47,6 @@ struct WatchArguments {
   ConfigSources sources;
   bool once = false;
 };
-
-int refuse(const Error& error) {
-  const bool names_place = !error.field.empty() && error.message.find(error.field) != 0;
-  std::fprintf(stderr, "signalbox watch: %s%s%s\n", names_place ? error.field.c_str() : "",
-               names_place ? ": " : "", error.message.c_str());
-  return exit_code_of(error);
-}
 
 // When a token ends, if it can be read: whether it is good is for the service to say.
 std::optional<Timestamp> end_of(const std::string& token) {
@@ -206,25 +200,27 @@ class RunningWatch {
 
 int run_watch(WatchArguments& arguments) {
   WatchOptions& options = arguments.options;
-  if (auto done = arguments.sources.read(arguments.config); !done) return refuse(done.error());
+  if (auto done = arguments.sources.read(arguments.config); !done)
+    return refuse("watch", done.error());
   if (arguments.sources.print_config()) {
     std::fputs(arguments.config.print().c_str(), stdout);
     return kExitOk;
   }
-  if (auto done = check(options); !done) return refuse(done.error());
+  if (auto done = check(options); !done) return refuse("watch", done.error());
   options.plan.probe.service = client::parse_websocket_url(options.url);
   if (options.plan.probe.service.secure) {
     auto tls = make_tls(options);
-    if (!tls) return refuse(tls.error());
+    if (!tls) return refuse("watch", tls.error());
     options.plan.probe.tls = *std::move(tls);
   }
   const SystemClock clock;
   auto tokens = make_token_source(options, clock);
-  if (!tokens) return refuse(tokens.error());
+  if (!tokens) return refuse("watch", tokens.error());
   if (!is_watched()) log_as_json_lines();
   RunningWatch running(options, *std::move(tokens), arguments.once);
   if (options.metrics_listen)
-    if (auto done = running.listen(*options.metrics_listen); !done) return refuse(done.error());
+    if (auto done = running.listen(*options.metrics_listen); !done)
+      return refuse("watch", done.error());
   const auto broken = running.run();
   if (arguments.once) return running.newest_failed() ? kExitFailed : kExitOk;
   return broken ? roll_back(options, *broken) : kExitOk;

@@ -11,12 +11,6 @@
 #include "ops/cli/service_parts.hpp"
 
 namespace signalbox::cli {
-namespace {
-
-void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
-
-}  // namespace
-
 Result<void> Service::Parts::make_keys(const ServeOptions& options) {
   if (!options.dev) {
     auto opened = gateway::KeyWatch::open({.jwks = options.jwks.value_or(""),

@@ -34,6 +34,9 @@
 
 namespace signalbox::cli {
 
+// Of a part, in the process's log.
+void warn(const std::string& sentence);
+
 struct Service::Parts {
   Parts()
       : log_random(system_random()),

@@ -16,8 +16,6 @@ constexpr std::chrono::seconds kProgressLine{1};
 // Of the ids in a partition's snapshot that has to fit a record.
 constexpr std::size_t kTravellingIdsMax = std::size_t{512} << 10;
 
-void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
-
 std::string archive_folder(const ServeOptions& options) { return options.data + "/archive"; }
 
 std::string anchor_folder(const ServeOptions& options) {
@@ -64,6 +62,8 @@ class RebuildProgress {
 };
 
 }  // namespace
+
+void warn(const std::string& sentence) { spdlog::warn("{}", sentence); }
 
 Result<void> Service::Parts::open_stores(const ServeOptions& options, const Alarms& alarms) {
   auto opened = ServiceLog::open(options, clock, log_random, alarms.log_ended);

@@ -1,8 +1,10 @@
 #include "ops/cli/usage_error.hpp"
 
 #include <algorithm>
-#include <string_view>
+#include <cstdio>
 #include <vector>
+
+#include "ops/cli/exit_code.hpp"
 
 namespace signalbox::cli {
 namespace {
@@ -69,6 +71,14 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
 }
 
 }  // namespace
+
+int refuse(std::string_view command, const Error& error) {
+  const bool names_field = !error.field.empty() && !error.message.starts_with(error.field);
+  std::fprintf(stderr, "signalbox %s: %s%s%s\n", std::string(command).c_str(),
+               names_field ? error.field.c_str() : "", names_field ? ": " : "",
+               error.message.c_str());
+  return exit_code_of(error);
+}
 
 CLI::Validator not_empty() {
   const auto check = [](const std::string& value) {
