@@ -23,14 +23,14 @@ NO_BROKER = skipped("kafka.broker_up", "kafka does not run\nSKIPPED: there is no
 NO_CLIENT = skipped("e2e.stock_client.browser", "s\nSKIPPED [1] test_stock_clients.py:9: no browser\n")
 
 
-def count(tmp_path, *reports):
+def count(tmp_path, *reports, options=()):
     """(exit code, lines) of ops/count_tests.py over JUnit files of these test cases."""
     files = []
     for number, cases in enumerate(reports):
         files.append(tmp_path / f"{number}.xml")
         files[-1].write_text(f'<testsuite name="all">{"".join(cases)}</testsuite>', "utf-8")
-    done = subprocess.run([sys.executable, "-B", str(ROOT / "ops/count_tests.py"), *map(str, files)], text=True,
-                          capture_output=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-B", str(ROOT / "ops/count_tests.py"), *options,
+                           *map(str, files)], text=True, capture_output=True, timeout=60, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines()
 
@@ -48,6 +48,15 @@ def test_nothing_is_said_of_kafka_where_it_was_there(tmp_path):
     code, lines = count(tmp_path, [PASSED, NO_CLIENT])
     assert code == 0
     assert lines[1:] == ["1 passed, 0 failed, 1 skipped"]
+
+
+def test_what_was_left_out_is_told_and_counted(tmp_path):
+    names = tmp_path / "left_out.txt"
+    names.write_text("e2e.benches\nsimulation.seeds\n", "utf-8")
+    code, lines = count(tmp_path, [PASSED], options=["--left-out", str(names)])
+    assert code == 0
+    assert lines == ["skipped: e2e.benches: left out by --quick", "skipped: simulation.seeds: left out by --quick",
+                     "1 passed, 0 failed, 2 skipped"]
 
 
 def test_a_failure_is_shown_and_what_did_not_run_is_one(tmp_path):
