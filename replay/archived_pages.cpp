@@ -1,5 +1,6 @@
 #include "replay/archived_pages.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace signalbox::replay {
@@ -25,9 +26,9 @@ ArchivedPages::~ArchivedPages() {
 
 Result<void> ArchivedPages::next(Page& page) {
   if (!thread_.joinable()) {
-    auto first = read(page);
-    if (first && page.history.more) thread_ = std::thread([this] { read_ahead(); });
-    return first;
+    auto read_here = read(page);
+    if (read_here && page.history.more) begin_ahead();
+    return read_here;
   }
   std::unique_lock lock(mutex_);
   folded_.push_back(std::move(page));
@@ -37,6 +38,14 @@ Result<void> ArchivedPages::next(Page& page) {
   changed_.notify_all();
   if (next) page = *std::move(next);
   return next.map([](const Page&) {});
+}
+
+// Where there can be no more threads, each page is read when it is asked for.
+void ArchivedPages::begin_ahead() {
+  try {
+    thread_ = std::thread([this] { read_ahead(); });
+  } catch (const std::system_error&) {
+  }
 }
 
 void ArchivedPages::read_ahead() {

@@ -39,6 +39,7 @@ class ArchivedPages {
   static constexpr std::size_t kPagesAhead = 2;
 
   [[nodiscard]] Result<void> read(Page& page);
+  void begin_ahead();
   void read_ahead();
   [[nodiscard]] Page take_folded();
   [[nodiscard]] bool hand_over(Result<Page> page);
