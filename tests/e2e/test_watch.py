@@ -443,26 +443,38 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_release_is_seen_and_rolled_back(watch, releases, how):
+def deploy_broken(watch, releases, how, window, wait_seconds, **settings):
+    """A good release is watched with these settings, a broken one comes, and goes."""
     script, stage = BROKEN[how]
     releases.release("42", script.format(program=watch.program, python=sys.executable,
                                          port=releases.port))
     path = ["--dev", "--data", releases.folder / "data",
             "--url", f"ws://127.0.0.1:{releases.port}/ws"]
     watch.wait_for(lambda: watch.run("--once", *path)[0] == 0, "good release")
-    running = watch.start(*path, interval="200ms", window="10s", deadline="2s", stage_deadline="2s",
-                          rollback_command=str(releases.folder / "rollback"))
+    running = watch.start(*path, rollback_command=str(releases.folder / "rollback"), **settings)
     watch.wait_for(lambda: any(r["level"] == "info" for r in watch.reports()), "good probe")
     releases.deploy("42")
-    assert running.wait(WAIT_SECONDS) == 1, watch.log()
+    began = time.monotonic()
+    assert running.wait(wait_seconds) == 1, watch.log()
+    print(f"put back {time.monotonic() - began:.0f} s after the broken release came")
     assert stage in {r.get("failed_stage") for r in watch.reports()}
-    assert re.search(r"only \d+ of the \d+ probes of the last 10s succeeded, fewer than 95 %",
+    assert re.search(rf"only \d+ of the \d+ probes of the last {window} succeeded, fewer than 95 %",
                      watch.log())
     assert "the rollback command ended with 0" in watch.log()
     assert "puts release 41 back" in watch.said()
     assert os.readlink(releases.folder / "current") == "releases/41"
     watch.wait_for(lambda: watch.run("--once", *path)[0] == 0, "release that was put back")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_release_is_seen_and_rolled_back(watch, releases, how):
+    deploy_broken(watch, releases, how, "10s", WAIT_SECONDS, interval="200ms", window="10s",
+                  deadline="2s", stage_deadline="2s")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_as_shipped_it_rolls_back_within_minutes(watch, releases, how):
+    deploy_broken(watch, releases, how, "1m", 240)
 
 
 def test_a_rollback_command_that_fails_or_hangs_is_told(watch, service):
