@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ops/bench/digest.hpp"
+#include "ops/bench/json_text.hpp"
 
 namespace signalbox::bench {
 
@@ -17,11 +18,6 @@ constexpr milliseconds kBackoffFirst(50);
 constexpr milliseconds kLeaveMax(2'000);
 constexpr int kStatusUnauthorized = 401;
 constexpr std::uint16_t kNormalClosure = 1000;
-
-std::string text_of(const json& object, const char* field) {
-  const auto found = object.find(field);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 milliseconds milliseconds_of(const json& object, const char* field) {
   const auto found = object.find(field);

@@ -4,6 +4,7 @@
 
 #include "event-store/model/utf8.hpp"
 #include "ops/bench/digest.hpp"
+#include "ops/bench/json_text.hpp"
 
 namespace signalbox::bench {
 
@@ -19,11 +20,6 @@ std::string shown(const json& value) {
 }
 
 // An empty text where the field is absent or no text.
-std::string text_of(const json& object, const char* field) {
-  const auto found = object.find(field);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::optional<std::int64_t> number_of(const json& object, const char* field) {
   const auto found = object.find(field);
   if (found == object.end() || !found->is_number_integer()) return std::nullopt;

@@ -115,14 +115,30 @@ void Config::add_open_table(std::string prefix, MakeSetting make) {
   open_tables_.emplace(std::move(prefix), std::move(make));
 }
 
-void Config::leave_to_others(const Config& other) {
-  for (const auto& [key, entry] : other.entries_) others_.insert(key);
-  for (const auto& [prefix, make] : other.open_tables_) open_tables_of_others_.insert(prefix);
+Config::Keys Config::keys() const {
+  Keys own;
+  for (const auto& [key, entry] : entries_) own.settings.insert(key);
+  for (const auto& [prefix, make] : open_tables_) own.open_tables.insert(prefix);
+  return own;
+}
+
+void Config::leave_to_others(Keys (*ask)()) { others_.push_back(ask); }
+
+const Config::Keys& Config::keys_of_others() const {
+  if (keys_of_others_) return *keys_of_others_;
+  keys_of_others_.emplace();
+  for (const auto ask : others_) {
+    Keys own = ask();
+    keys_of_others_->settings.merge(own.settings);
+    keys_of_others_->open_tables.merge(own.open_tables);
+  }
+  return *keys_of_others_;
 }
 
 bool Config::is_of_others(const std::string& key) const {
-  return others_.contains(key) ||
-         std::ranges::any_of(open_tables_of_others_,
+  const Keys& others = keys_of_others();
+  return others.settings.contains(key) ||
+         std::ranges::any_of(others.open_tables,
                              [&](const std::string& prefix) { return key.starts_with(prefix); });
 }
 
@@ -210,7 +226,7 @@ Result<void> Config::take(const Leaf& leaf) {
 bool Config::has_table(const std::string& prefix) const {
   const auto is_in_it = [&](const std::string& key) { return key.starts_with(prefix); };
   return std::ranges::any_of(entries_, [&](const auto& entry) { return is_in_it(entry.first); }) ||
-         std::ranges::any_of(others_, is_in_it);
+         std::ranges::any_of(keys_of_others().settings, is_in_it);
 }
 
 std::string Config::keys_beside(const std::string& unknown) const {
@@ -249,7 +265,7 @@ Result<void> Config::take_variable(const std::string& name, const std::string& t
     if (auto done = set_open(key_of_variable(name), text, origin)) return *done;
   if (entry == entries_.end()) {
     if (is_of_others(key_of_variable(name))) return {};
-    if (std::ranges::any_of(others_,
+    if (std::ranges::any_of(keys_of_others().settings,
                             [&](const std::string& key) { return environment_name(key) == name; }))
       return {};
     std::string allowed;

@@ -40,7 +40,13 @@ class Config {
   void add_open_table(std::string prefix, MakeSetting make);
   // One file and one environment serve several subcommands: the settings of another one, which is
   // the one to judge them, are skipped unless they are also added here.
-  void leave_to_others(const Config& other);
+  struct Keys {
+    std::set<std::string> settings;
+    std::set<std::string> open_tables;  // prefixes
+  };
+  [[nodiscard]] Keys keys() const;
+  // `ask` tells those of the other one, once there is something that is not ours.
+  void leave_to_others(Keys (*ask)());
 
   [[nodiscard]] Result<void> read_file(const std::string& path);
   // Every variable named SIGNALBOX_* must be a setting: `gateway.listen` is
@@ -76,6 +82,7 @@ class Config {
   // The keys of the same table, or all where there is no such table.
   [[nodiscard]] std::string keys_beside(const std::string& unknown) const;
 
+  [[nodiscard]] const Keys& keys_of_others() const;
   [[nodiscard]] bool is_of_others(const std::string& key) const;
   // Into the open table the key belongs to; nullopt: to none.
   [[nodiscard]] std::optional<Result<void>> set_open(const std::string& key,
@@ -85,8 +92,8 @@ class Config {
   bool is_here_ = true;
   std::map<std::string, Entry> entries_;
   std::map<std::string, MakeSetting> open_tables_;  // by prefix
-  std::set<std::string> others_;                    // keys
-  std::set<std::string> open_tables_of_others_;     // prefixes
+  std::vector<Keys (*)()> others_;
+  mutable std::optional<Keys> keys_of_others_;  // once they were asked for
 };
 
 }  // namespace signalbox::cli

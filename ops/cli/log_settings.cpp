@@ -21,10 +21,8 @@ LogSettings::LogSettings() {
   config_.add(
       optional_text_setting("audit.anchor_dir", "folder of the signed anchors", anchor_dir_));
   add_kafka(config_, kafka_);
-  ServeOptions of_service;
-  config_.leave_to_others(describe(of_service));
-  WatchOptions of_watch;
-  config_.leave_to_others(describe(of_watch));
+  config_.leave_to_others(keys_of_service);
+  config_.leave_to_others(keys_of_watch);
 }
 
 Result<bool> LogSettings::read() {

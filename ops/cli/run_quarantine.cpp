@@ -48,10 +48,8 @@ struct QuarantineArguments {
 
   QuarantineArguments() {
     add_kafka(config, kafka);
-    ServeOptions of_service;
-    config.leave_to_others(describe(of_service));
-    WatchOptions of_watch;
-    config.leave_to_others(describe(of_watch));
+    config.leave_to_others(keys_of_service);
+    config.leave_to_others(keys_of_watch);
   }
 };
 

@@ -230,8 +230,7 @@ int run_watch(WatchArguments& arguments) {
 
 Subcommand add_watch(CLI::App& program) {
   const auto arguments = std::make_shared<WatchArguments>();
-  ServeOptions of_serve;
-  arguments->config.leave_to_others(describe(of_serve));
+  arguments->config.leave_to_others(keys_of_service);
   CLI::App* app = program.add_subcommand(
       "watch",
       "Sends a marked message along the whole path every few seconds and times each stage. Once "

@@ -369,9 +369,13 @@ Config describe(ServeOptions& options) {
   add_router(config, options.router);
   config.begin_part(true);
   add_contract(config, options.router.supervisor.write_version);
-  WatchOptions of_watch;
-  config.leave_to_others(describe(of_watch));
+  config.leave_to_others(keys_of_watch);
   return config;
+}
+
+Config::Keys keys_of_service() {
+  ServeOptions options;
+  return describe(options).keys();
 }
 
 std::vector<Error> problems_of(const ServeOptions& options) {

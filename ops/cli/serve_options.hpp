@@ -76,6 +76,7 @@ struct ServeOptions {
 // The settings of `serve`, in the fields of `options`, which must outlive them; of its roles those
 // are here that it has.
 [[nodiscard]] Config describe(ServeOptions& options);
+[[nodiscard]] Config::Keys keys_of_service();
 
 // What no single setting can see: a bad_config where settings do not go together.
 [[nodiscard]] Result<void> check(const ServeOptions& options);

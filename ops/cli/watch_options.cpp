@@ -81,6 +81,11 @@ Config describe(WatchOptions& options) {
   return config;
 }
 
+Config::Keys keys_of_watch() {
+  WatchOptions options;
+  return describe(options).keys();
+}
+
 Result<void> check(const WatchOptions& options) {
   const int sources =
       (options.dev ? 1 : 0) + (options.token_file ? 1 : 0) + (options.key_file ? 1 : 0);

@@ -29,6 +29,7 @@ struct WatchOptions {
 
 // The settings of `watch`, in the fields of `options`, which must outlive them.
 [[nodiscard]] Config describe(WatchOptions& options);
+[[nodiscard]] Config::Keys keys_of_watch();
 
 // What no single setting can see: a bad_config where settings do not go together.
 [[nodiscard]] Result<void> check(const WatchOptions& options);
