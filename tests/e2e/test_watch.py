@@ -443,8 +443,8 @@ BROKEN = {
 }
 
 
-def deploy_broken(watch, releases, how, window, wait_seconds, **settings):
-    """A good release is watched with these settings, a broken one comes, and goes."""
+def deploy_broken(watch, releases, how, said, wait_seconds, **settings):
+    """A good release is watched with these settings, a broken one comes, and goes; `said`: the window."""
     script, stage = BROKEN[how]
     releases.release("42", script.format(program=watch.program, python=sys.executable,
                                          port=releases.port))
@@ -458,7 +458,7 @@ def deploy_broken(watch, releases, how, window, wait_seconds, **settings):
     assert running.wait(wait_seconds) == 1, watch.log()
     print(f"put back {time.monotonic() - began:.0f} s after the broken release came")
     assert stage in {r.get("failed_stage") for r in watch.reports()}
-    assert re.search(rf"only \d+ of the \d+ probes of the last {window} succeeded, fewer than 95 %",
+    assert re.search(rf"only \d+ of the \d+ probes of the last {said} succeeded, fewer than 95 %",
                      watch.log())
     assert "the rollback command ended with 0" in watch.log()
     assert "puts release 41 back" in watch.said()
