@@ -15,7 +15,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// A broker that has just started may not know of its topics yet.
+// A broker that has just started may not know of its topics yet, and one that has just become the
+// leader not of what was written.
 constexpr milliseconds kAskAgainAfter{100};
 constexpr milliseconds kMissingIsFinal{2'000};
 // Owners state which log it is at least that often.
@@ -114,6 +115,17 @@ Result<LogDescription> describe_cut_log(KafkaReader& reader, std::int32_t partit
                  "is left says which log it was");
 }
 
+// Of the partition that genesis is in; empty only where it stays so.
+Result<LogBounds> bounds_with_genesis(KafkaReader& reader, const TopicPartition& at,
+                                      MonotonicTime deadline) {
+  const MonotonicTime missing_until = std::min(deadline, steady_clock::now() + kMissingIsFinal);
+  while (true) {
+    auto bounds = reader.bounds(at, deadline);
+    if (!bounds || bounds->end > Offset(0) || steady_clock::now() >= missing_until) return bounds;
+    std::this_thread::sleep_for(kAskAgainAfter);
+  }
+}
+
 }  // namespace
 
 Result<LogDescription> find_kafka_log(KafkaReader& reader, const KafkaEventLogOptions& options) {
@@ -122,7 +134,7 @@ Result<LogDescription> find_kafka_log(KafkaReader& reader, const KafkaEventLogOp
   if (!partitions) return tl::unexpected(partitions.error());
   const TopicPartition first{Topic::events, Partition(0)};
   const std::string name = topic_name(options.kafka, Topic::events);
-  const auto bounds = reader.bounds(first, deadline);
+  const auto bounds = bounds_with_genesis(reader, first, deadline);
   if (!bounds) return tl::unexpected(bounds.error());
   if (bounds->end == Offset(0))
     return failure(Errc::not_found, "topic " + name + " is empty, its genesis is missing: run " +

@@ -390,6 +390,20 @@ TEST_F(KafkaMock, APartitionThatIsUnknownForAMomentIsWaitedFor) {
   EXPECT_EQ(read->size(), 5u);
 }
 
+// Found on three brokers: right behind `topics create` a new leader said that there was nothing,
+// and the role that began ended with "its genesis is missing".
+TEST_F(KafkaMock, AGenesisThatIsUnknownForAMomentIsWaitedFor) {
+  TestTopicsOptions topics{
+      .brokers = cluster.brokers(), .partitions = kPartitions, .prefix = kPrefix, .exist = true};
+  std::thread later([topics] {
+    std::this_thread::sleep_for(milliseconds(500));
+    const KafkaTopicsForTest written(topics);
+  });
+  topics.genesis = false;
+  EXPECT_NO_THROW(KafkaFixture(topics, quick()));
+  later.join();
+}
+
 TEST_F(KafkaMock, AFullQueueRefuses) {
   KafkaEventLogOptions options = quick();
   options.queue_records_max = 10;
