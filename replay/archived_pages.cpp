@@ -1,5 +1,7 @@
 #include "replay/archived_pages.hpp"
 
+#include <pthread.h>
+
 #include <system_error>
 #include <utility>
 
@@ -32,7 +34,8 @@ Result<void> ArchivedPages::next(Page& page) {
   }
   std::unique_lock lock(mutex_);
   folded_.push_back(std::move(page));
-  changed_.wait(lock, [this] { return !ahead_.empty(); });
+  changed_.wait(lock, [this] { return !ahead_.empty() || thrown_; });
+  if (ahead_.empty()) std::rethrow_exception(thrown_);
   auto next = std::move(ahead_.front());
   ahead_.pop_front();
   changed_.notify_all();
@@ -43,8 +46,19 @@ Result<void> ArchivedPages::next(Page& page) {
 // Where there can be no more threads, each page is read when it is asked for.
 void ArchivedPages::begin_ahead() {
   try {
-    thread_ = std::thread([this] { read_ahead(); });
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), "read-ahead");
   } catch (const std::system_error&) {
+  }
+}
+
+void ArchivedPages::run() {
+  try {
+    read_ahead();
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    thrown_ = std::current_exception();
+    changed_.notify_all();
   }
 }
 

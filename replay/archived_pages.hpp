@@ -1,11 +1,12 @@
 // ArchivedPages: a user's events from the archive in their order, page by page, each with its place
 // in his chain. While the caller folds one page, the next ones are read and hashed on a thread of
 // their own: that is half of the work, and the events go back there, where their memory is from.
-// Memory: four pages. Thread: one.
+// Memory: four pages (HistoryQuery::bytes_max). Thread: one, beside its own, `read-ahead`.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -32,7 +33,8 @@ class ArchivedPages {
   ArchivedPages& operator=(const ArchivedPages&) = delete;
 
   // Puts the next page in the place of the one that was folded, an empty one at first. Not called
-  // behind one without `more`. Errors: the archive's; nothing follows them.
+  // behind one without `more`. Errors: the archive's; nothing follows them. Throws what reading
+  // did.
   [[nodiscard]] Result<void> next(Page& page);
 
  private:
@@ -40,6 +42,7 @@ class ArchivedPages {
 
   [[nodiscard]] Result<void> read(Page& page);
   void begin_ahead();
+  void run();
   void read_ahead();
   [[nodiscard]] Page take_folded();
   [[nodiscard]] bool hand_over(Result<Page> page);
@@ -53,8 +56,9 @@ class ArchivedPages {
 
   std::mutex mutex_{};
   std::condition_variable changed_{};
-  std::deque<Result<Page>> ahead_{};
+  std::deque<Result<Page>> ahead_{};  // guarded by mutex_, as what follows
   std::vector<Page> folded_{};
+  std::exception_ptr thrown_{};  // what ended the reading; goes to the caller
   bool is_left_ = false;
   std::thread thread_{};
 };

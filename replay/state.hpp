@@ -1,6 +1,7 @@
 // state: what was known of a user at an instant, from the archive as far as it goes and from the
 // log behind it; from the log alone where the archive is missing, damaged or does not fit. Thread:
-// one. Errors: as ValidEvents; unsupported_version; too_large.
+// one, and one that reads the archive ahead (ArchivedPages, whose pages are beside what is said of
+// memory here). Errors: as ValidEvents; unsupported_version; too_large.
 //
 // read_state folds all his events: messages, runs that have ended and their steps included. Memory:
 // as large as what was said; where runs that have ended go to an EndedRuns, what a router holds of

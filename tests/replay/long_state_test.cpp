@@ -155,6 +155,32 @@ TEST(LongState, BeginsAnewWhereTheArchiveIsDamaged) {
   EXPECT_TRUE(report(folder.path(), true).text == whole);
 }
 
+TEST(LongState, OfAnInstantInALaterPageOfTheArchiveIsWhatTheLogSays) {
+  const TemporaryFolder folder;
+  write_history(folder.path(), 1600, 100);
+  const Instant at{.seq = Seq(1501)};
+  const auto log = opened(folder.path());
+  const auto state_then = [&] {
+    const auto state = read_state(*log, folder.path() + "/archive", kAnna, at, kToTheEnd);
+    EXPECT_TRUE(state) << state.error().message;
+    return state_json(*state);
+  };
+  const std::string without_archive = state_then();
+  write_archive(folder.path());
+  EXPECT_EQ(state_then(), without_archive);
+}
+
+TEST(LongState, EndsAmidTheArchiveWhenItIsStopped) {
+  const TemporaryFolder folder;
+  write_history(folder.path(), 1600, 100);
+  write_archive(folder.path());
+  int asked = 0;
+  const auto state = read_state(*opened(folder.path()), folder.path() + "/archive", kAnna, {},
+                                [&](const Progress&) { return ++asked < 4; });
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, Errc::stopped);
+}
+
 // More than is kept in memory.
 std::string tell_at_length(const KnownRun&) {
   return std::string(EndedRuns::kBufferBytesMax + 1, 'x');

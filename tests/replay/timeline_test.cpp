@@ -120,6 +120,14 @@ TEST(ShownText, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(shown_text("\xff!", 99), "\xef\xbf\xbd!");
   EXPECT_EQ(shown_text("abcdef", 3), "abc…");
   EXPECT_EQ(shown_text("abc", 3), "abc");
+  EXPECT_EQ(shown_text("abc", 0), "…");
+  EXPECT_EQ(shown_text("ab\nc", 3), "ab\\n…");
+  EXPECT_EQ(shown_text("ab\nc", 2), "ab…");
+  EXPECT_EQ(shown_text("ab\ncd\xff"
+                       "ef",
+                       99),
+            "ab\\ncd\xef\xbf\xbd"
+            "ef");
 }
 
 }  // namespace
