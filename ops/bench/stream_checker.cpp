@@ -19,7 +19,6 @@ std::string shown(const json& value) {
   return text.size() <= kShownBytesMax ? text : text.substr(0, kShownBytesMax) + "…";
 }
 
-// An empty text where the field is absent or no text.
 std::optional<std::int64_t> number_of(const json& object, const char* field) {
   const auto found = object.find(field);
   if (found == object.end() || !found->is_number_integer()) return std::nullopt;

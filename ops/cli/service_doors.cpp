@@ -11,6 +11,7 @@
 #include "ops/cli/service_parts.hpp"
 
 namespace signalbox::cli {
+
 Result<void> Service::Parts::make_keys(const ServeOptions& options) {
   if (!options.dev) {
     auto opened = gateway::KeyWatch::open({.jwks = options.jwks.value_or(""),

@@ -73,7 +73,9 @@ std::string what_is_wrong(const CLI::App& app, const std::vector<std::string>& e
 }  // namespace
 
 int refuse(std::string_view command, const Error& error) {
-  const bool names_field = !error.field.empty() && !error.message.starts_with(error.field);
+  // Most sentences about a setting have its key.
+  const bool names_field =
+      !error.field.empty() && error.message.find(error.field) == std::string::npos;
   std::fprintf(stderr, "signalbox %s: %s%s%s\n", std::string(command).c_str(),
                names_field ? error.field.c_str() : "", names_field ? ": " : "",
                error.message.c_str());
