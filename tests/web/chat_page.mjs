@@ -76,6 +76,14 @@ export async function ask(page, text) {
   }, async () => `answer to ${text}; ${JSON.stringify((await turns(page)).slice(-2))}`)).at(-1);
 }
 
+/** Opens the steps of every turn; the page fills them in a task of its own, after the click. */
+export async function open_steps(page) {
+  for (const steps of await page.locator('.steps').all()) {
+    await steps.locator('summary').click();
+    await steps.locator('li').first().waitFor();
+  }
+}
+
 export const scrolls_sideways = (page) => page.evaluate(() => {
   const wide = [document.documentElement, document.getElementById('scroller')];
   return wide.some(({scrollWidth, clientWidth}) => scrollWidth > clientWidth);

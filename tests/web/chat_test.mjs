@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
-import {ask, context_of, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
+import {ask, context_of, done_turns, is_live, launch_browser, open_page, open_steps, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
 import {Network, Service, until} from './service.mjs';
 
 const kOrder = 'Can I get an mocha for Jean?'; // the playbook calls four tools for it
@@ -76,7 +76,7 @@ test('a name signs in, a question is answered, and its steps are there with argu
   const page = await device(t, 'ann');
   const loaded = page.requests.length;
   assert.equal((await ask(page, 'what is 17 * 23?')).answer, '17 * 23 = 391');
-  await page.click('summary');
+  await open_steps(page);
   const steps = await page.textContent('.steps ol');
   assert.match(steps, /This is a calculation\./);
   assert.match(steps, /calculator/);
@@ -244,7 +244,7 @@ test('a page outlives kill -9 of the service: nothing is lost, nothing is double
   const shown = await done_turns(page, 2);
   assert.deepEqual(shown.map(({answer}) => answer), ["Okay I'll get right on that is this order correct?", '5 + 5 = 10']);
   assert.match(await page.locator('.steps').first().textContent(), /Used 4 tools/);
-  await page.locator('summary').first().click();
+  await open_steps(page);
   assert.match(await page.locator('.steps').first().textContent(), /Interrupted, and taken up again/);
   const live = await turns(page);
   await page.reload();
@@ -280,7 +280,7 @@ test('hostile words are text: in messages, titles, steps and answers', async (t)
   await page.click('#new_thread');
   const answered = await ask(page, 'reverse "<img src=x onerror=alert(1)>"');
   assert.match(answered.answer, />/);
-  for (const summary of await page.locator('summary').all()) await summary.click();
+  await open_steps(page);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   assert.equal(await page.evaluate(() => document.querySelectorAll('#chat img, #chat script, #chat b:not(.steps b)').length), 0);
   assert.equal(await page.evaluate(() => ({}).hacked), undefined);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
 
-import {ask, context_of, done_turns, is_live, launch_browser, open_page, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
+import {ask, context_of, done_turns, is_live, launch_browser, open_page, open_steps, say, scrolls_sideways, sign_in, turns} from './chat_page.mjs';
 import {make_history} from './made_history.mjs';
 import {serious_problems} from './serious_problems.mjs';
 import {Service, until, until_count} from './service.mjs';
@@ -162,7 +162,7 @@ for (const colorScheme of ['light', 'dark'])
       await page.waitForSelector('#empty', {state: 'visible'});
       assert.deepEqual(await serious_problems(page), []);
       await ask(page, 'what is 17 * 23?');
-      await page.locator('summary').click();
+      await open_steps(page);
       assert.deepEqual(await serious_problems(page), []);
       await page.route('**/ws', (route) => route.abort());
       if (options.hasTouch) {
