@@ -14,15 +14,16 @@ constexpr std::chrono::seconds kWaitMax{60};
 constexpr std::size_t kHostileHistory = 300;
 constexpr double kMebibyte = 1024 * 1024;
 
-// False when a user lost an event or its socket.
+// False when a user lost an event or its socket. However long a step takes, the last one is told.
 bool live_for(std::chrono::milliseconds time, GoodUsers& users, ServedProcess& process,
               std::vector<double>& all, std::ostream& out) {
   const SteadyTime start = std::chrono::steady_clock::now();
   std::vector<double> latencies;
   SteadyTime told = start;
-  for (SteadyTime now = start; now < start + time; now = std::chrono::steady_clock::now()) {
+  for (SteadyTime now = start; now < start + time;) {
     if (!users.step(latencies)) return false;
-    if (now < told + std::chrono::seconds(10) && now + GoodUsers::kPace < start + time) continue;
+    now = std::chrono::steady_clock::now();
+    if (now < told + std::chrono::seconds(10) && now < start + time) continue;
     told = now;
     out << std::setprecision(2) << "  "
         << std::chrono::duration_cast<std::chrono::seconds>(now - start).count() << " s: p50 "
@@ -32,7 +33,6 @@ bool live_for(std::chrono::milliseconds time, GoodUsers& users, ServedProcess& p
     all.insert(all.end(), latencies.begin(), latencies.end());
     latencies.clear();
   }
-  all.insert(all.end(), latencies.begin(), latencies.end());
   return true;
 }
 
