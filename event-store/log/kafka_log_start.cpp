@@ -18,7 +18,7 @@ using std::chrono::steady_clock;
 // A broker that has just started may not know of its topics yet, and one that has just become the
 // leader not of what was written.
 constexpr milliseconds kAskAgainAfter{100};
-constexpr milliseconds kMissingIsFinal{2'000};
+constexpr milliseconds kMissingIsFinal{5'000};
 // Owners state which log it is at least that often.
 constexpr std::size_t kControlWithin = 2'000;
 

@@ -233,7 +233,8 @@ void KafkaProducer::serve_reports() {
     PostBatch posts(gate_);
     int events = 0;
     for (; events < kEventsPerTurn; ++events) {
-      const int wait = events == 0 ? static_cast<int>(kPollFor.count()) : 0;
+      const milliseconds patience = is_broken ? kLastReportsMax / 2 : kPollFor;
+      const int wait = events == 0 ? static_cast<int>(patience.count()) : 0;
       const KafkaEvent event(rd_kafka_queue_poll(reports_.get(), wait));
       if (!event) break;
       take_reports(*event, posts);

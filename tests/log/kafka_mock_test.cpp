@@ -244,7 +244,7 @@ TEST_F(KafkaMock, WhatIsReportedWithoutAPlaceIsNotOk) {
 
 TEST_F(KafkaMock, WhatRoutersAppendWaitsForTheBrokers) {
   KafkaEventLogOptions options = quick();
-  options.append_timeout = milliseconds(2'000);
+  options.append_timeout = milliseconds(8'000);
   open(std::move(options));
   Appends appends(*fixture, kEvents);
   Appends commands(*fixture, kInbound);
@@ -395,11 +395,14 @@ TEST_F(KafkaMock, APartitionThatIsUnknownForAMomentIsWaitedFor) {
 TEST_F(KafkaMock, AGenesisThatIsUnknownForAMomentIsWaitedFor) {
   TestTopicsOptions topics{
       .brokers = cluster.brokers(), .partitions = kPartitions, .prefix = kPrefix, .exist = true};
-  std::thread later([topics] {
-    std::this_thread::sleep_for(milliseconds(500));
-    const KafkaTopicsForTest written(topics);
-  });
   topics.genesis = false;
+  // Its client knows the topic by then; the other partitions' genesis is in none's way.
+  KafkaTopicsForTest writer(topics);
+  writer.produce(Topic::events, kPartitions - 1, nullptr, "x");
+  std::thread later([&] {
+    std::this_thread::sleep_for(milliseconds(300));
+    writer.write_genesis();
+  });
   EXPECT_NO_THROW(KafkaFixture(topics, quick()));
   later.join();
 }
@@ -507,7 +510,7 @@ TEST_F(KafkaMock, PartitionsWithoutALeaderDoNotHoldUpTailsOfOthers) {
   const TailOn behind(*fixture, kInbound, Offset(0), healthy, 1);
   ASSERT_TRUE(fixture->wait_until([&] { return healthy.records().size() == 3000u; }));
   // Twelve pieces, and no turn of all the others between any two of them.
-  EXPECT_LT(in_vain() - before, 12 * dead.size() / 2);
+  EXPECT_LT(in_vain() - before, 10 * dead.size());
 }
 
 // Issue 6: it waited for as long as the other did, and two such partitions stopped all tails of the
@@ -692,7 +695,6 @@ TEST_F(KafkaMock, OpeningNamesWhatIsWrong) {
   cli::SystemClock clock;
   Random random(1);
   KafkaEventLogOptions options = quick();
-  options.open_timeout = milliseconds(500);
   options.kafka = {.brokers = cluster.brokers(), .topic_prefix = "elsewhere"};
   const auto missing = KafkaEventLog::open(options, clock, random);
   ASSERT_FALSE(missing);
@@ -702,6 +704,7 @@ TEST_F(KafkaMock, OpeningNamesWhatIsWrong) {
   EXPECT_EQ(empty.error().code, Errc::not_found) << empty.error().message;
   EXPECT_NE(empty.error().message.find("signalbox topics create"), std::string::npos)
       << empty.error().message;
+  options.open_timeout = milliseconds(500);
   options.kafka.brokers = "127.0.0.1:1";
   const auto nobody = KafkaEventLog::open(options, clock, random);
   ASSERT_FALSE(nobody);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <random>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "event-store/contract/codec.hpp"
@@ -12,6 +13,7 @@ namespace signalbox::event_store {
 namespace {
 
 constexpr int kWaitMs = 30'000;
+constexpr int kAskMs = 1'000;
 constexpr std::size_t kReasonBytes = 256;
 
 using NewTopic = KafkaHandle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
@@ -103,6 +105,17 @@ void KafkaTopicsForTest::write_genesis() {
                          "/signalbox/" + log_id.value().to_string() + "/topics/test", now,
                          LogGenesis{log_id, options_.partitions, "murmur2-java"}}));
   check(rd_kafka_flush(client_.get(), kWaitMs) == RD_KAFKA_RESP_ERR_NO_ERROR, "no genesis");
+  // Whoever has just become the leader may not know of it yet.
+  const std::string name = topic_name(kafka_, Topic::events);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
+  for (std::int32_t p = 0; p < options_.partitions; ++p)
+    for (std::int64_t low = 0, high = 0;
+         rd_kafka_query_watermark_offsets(client_.get(), name.c_str(), p, &low, &high, kAskMs) !=
+             RD_KAFKA_RESP_ERR_NO_ERROR ||
+         high < 1;) {
+      check(std::chrono::steady_clock::now() < until, "no leader knows of the genesis");
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
 }
 
 void KafkaTopicsForTest::send(Topic topic, std::int32_t partition, const NewRecord& record) {

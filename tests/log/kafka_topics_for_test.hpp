@@ -34,10 +34,11 @@ class KafkaTopicsForTest {
   void produce_in_transaction(Topic topic, std::int32_t partition, const char* value);
   // What retention would take, at once.
   void delete_records(Topic topic, std::int32_t partition, std::int64_t before);
+  // In every partition of events; returns when their leaders know of it.
+  void write_genesis();
 
  private:
   void create();
-  void write_genesis();
   void send(Topic topic, std::int32_t partition, const NewRecord& record);
   [[nodiscard]] KafkaEvent wait_for(rd_kafka_queue_t& queue, const char* what);
 
