@@ -28,7 +28,7 @@ class Service:
         line = self.process.stdout.readline()
         if "http://" not in line:
             sys.exit(f"the service did not start; see {self.errors.name}")
-        self.address = line.split("http://")[1].strip()
+        self.address = line.split("http://")[1].split(",")[0].strip()
         while not self.is_ready():
             time.sleep(0.002)
         self.start_seconds = time.monotonic() - self.began

@@ -16,7 +16,7 @@ async function start_service(folder) {
   const service = spawn(kProgram, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data', join(folder, 'data'),
     '--playbook', kPlaybook], {stdio: ['ignore', 'pipe', 'ignore'], env: {...Object.fromEntries(kept),
     SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: '10000', SIGNALBOX_LIMITS_MESSAGES_BURST: '10000',
-    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '250'}});
+    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '600'}});
   let said = '';
   service.stdout.on('data', (text) => { said += text; });
   while (!said.includes('\n')) {

@@ -20,13 +20,14 @@ std::string message(std::size_t number) {
          R"(","content":"what is )" + text + R"( + 1?"})";
 }
 
-// Until something has come, and then nothing for a while: all runs have ended.
-void await_silence(Swarm& swarm) {
+// Until something has come, and then nothing for so long: all runs have ended. A busy disk is
+// silent for a while, too.
+void await_silence(Swarm& swarm, std::chrono::milliseconds silence) {
   const std::uint64_t before = swarm.counts().events;
   swarm.run_until([&] { return swarm.counts().events > before; }, kWaitMax);
   for (std::uint64_t seen = before; seen != swarm.counts().events;) {
     seen = swarm.counts().events;
-    swarm.run_until([] { return false; }, std::chrono::milliseconds(200));
+    swarm.run_until([] { return false; }, silence);
   }
 }
 
@@ -42,11 +43,13 @@ std::vector<std::string> fill(BenchedService& service, Swarm& swarm) {
   for (bool enough = false; !enough; sent += kMessagesAtOnce) {
     for (std::size_t user = 0; user < kUsers; ++user)
       for (std::size_t i = 0; i < kMessagesAtOnce; ++i) swarm.send_text(user, message(sent + i));
-    await_silence(swarm);
+    await_silence(swarm, std::chrono::milliseconds(200));
     enough = true;
     for (std::size_t user = 0; user < kUsers; ++user)
       enough = enough && swarm.member(user).seq >= kMissed;
   }
+  swarm.send_text(0, message(sent));  // what comes at last
+  await_silence(swarm, std::chrono::seconds(5));
   return cursors;
 }
 

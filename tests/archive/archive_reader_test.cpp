@@ -30,7 +30,7 @@ class ReadArchive : public testing::Test {
       writer = std::move(
           *ArchiveWriter::open(written_.log(), thread, clock, folder_, {Partition(0)}, {}));
     });
-    for (int i = 0; i < 5000 && writer->status()[0].complete_to.next_offset <= last; ++i)
+    for (int i = 0; i < 15'000 && writer->status()[0].complete_to.next_offset <= last; ++i)
       std::this_thread::sleep_for(2ms);
     thread.run([&] { writer.reset(); });
   }

@@ -61,7 +61,7 @@ class RunningArchive {
   }
   void wait_until_complete() const {
     ASSERT_FALSE(refused_) << refused_->message;
-    for (int i = 0; i < 5000 && !is_complete(); ++i)
+    for (int i = 0; i < 15'000 && !is_complete(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     ASSERT_TRUE(is_complete());
   }

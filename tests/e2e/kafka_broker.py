@@ -17,6 +17,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 WAIT_SECONDS = 60
+METADATA_SECONDS = 20  # kcat's own limit is 5
 UNAVAILABLE = 69
 
 
@@ -45,8 +46,9 @@ def fresh_prefix():
 
 def kcat(address, *arguments, text=None, check=True):
     """What kcat printed; with check=False the finished process."""
-    done = subprocess.run(["kcat", "-b", address, *arguments], input=text, text=True,
-                          capture_output=True, timeout=WAIT_SECONDS, check=False)
+    done = subprocess.run(["kcat", "-b", address, "-m", str(METADATA_SECONDS), *arguments],
+                          input=text, text=True, capture_output=True, timeout=WAIT_SECONDS,
+                          check=False)
     if not check:
         return done
     assert done.returncode == 0, f"kcat {arguments}: {done.stderr}"
@@ -171,7 +173,7 @@ class Kafka:
 
         def ask():
             at = address.split(",")[(node or self.answering()[0]) - 1]
-            asked = kcat(at, *who, "-L", "-J", "-t", topic, check=False)
+            asked = kcat(at, *who, "-m", "5", "-L", "-J", "-t", topic, check=False)
             return asked.stdout if asked.returncode == 0 else ""
 
         return json.loads(self.wait_until(ask, f"what node {node} knows of {topic}"))["topics"][0]["partitions"]

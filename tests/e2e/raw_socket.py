@@ -97,6 +97,8 @@ class RawSocket:
         frames = []
         while not frames or not wanted(frames[-1]):
             opcode, payload = self.receive()
+            if opcode == PING:  # a heartbeat
+                continue
             assert opcode == TEXT, (opcode, payload)
             frames.append(json.loads(payload))
         return frames

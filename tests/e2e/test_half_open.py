@@ -77,7 +77,7 @@ class Through:
 
 
 def test_peers_behind_a_proxy_that_says_nothing_are_let_go_and_leave_nothing(make_service):
-    service = make_service(limits_heartbeat="1s", limits_heartbeat_lost="3s",
+    service = make_service(limits_heartbeat="1s", limits_heartbeat_lost="12s",
                            limits_sockets_per_user_max=str(PEERS), limits_close_stalled="1s",
                            limits_close_linger="2s").start()
     proxy = Proxy(service.address)

@@ -34,7 +34,7 @@ def sends_a_byte_at_a_time(connection, text):
         for byte in text * 1000:
             connection.sendall(bytes([byte]))
             sent += 1
-            time.sleep(0.01)
+            time.sleep(0.05)
     except (BrokenPipeError, ConnectionResetError):
         pass
     assert sent < len(text), "the request was read to its end"

@@ -21,6 +21,7 @@ from kafka_reader import KafkaReader
 PARTITIONS = 4
 USERS = ["105945141827451681156", "ann", "ben", "cleo", "dora"]
 RETRY_SECONDS = 0.2
+SILENT_SECONDS = 5
 # No connection, one that ended, a run whose end did not come in time.
 CUT_OFF = (OSError, asyncio.TimeoutError, AssertionError, websockets.WebSocketException)
 
@@ -108,8 +109,10 @@ class Talker:
                 raise
             if answer["type"] == "ack":
                 run = self.acknowledged[message] = answer["run_id"]
-                # One at a time, so that no queue is ever full.
-                await client.wait_until(lambda at=run: ended(client.run_events(at)), "end of the run")
+                # One at a time, so that no queue is ever full; but what lasts must not silence him.
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(client.wait_until(
+                        lambda at=run: ended(client.run_events(at)), "end of the run"), SILENT_SECONDS)
             else:
                 self.refused.append(answer["code"])
                 await asyncio.sleep(RETRY_SECONDS)

@@ -77,10 +77,14 @@ def listed(quarantine, service, *words):
     return [json.loads(line) for line in said.splitlines()]
 
 
-async def rejections(service):
+async def rejections(service, count):
+    """At least so many: one is stated after its record is in quarantine."""
     async with Client(service, USER, from_="start") as client:
+        def found():
+            return [e for e in client.events() if e["type"] == "message_rejected"]
         await client.wait_for(type="caught_up")
-        return [e for e in client.events() if e["type"] == "message_rejected"]
+        await client.wait_until(lambda: len(found()) >= count, f"{count} rejections")
+        return found()
 
 
 def test_what_is_in_quarantine_is_listed_beside_a_running_service(poisoned, quarantine):
@@ -108,7 +112,7 @@ def test_who_would_write_beside_a_running_service_is_told_to_wait(poisoned, quar
 def test_a_retry_has_an_outcome_and_is_done_once(poisoned, quarantine):
     service, partition = poisoned
     entry, = listed(quarantine, service)
-    assert len(asyncio.run(rejections(service))) == 1
+    assert len(asyncio.run(rejections(service, 1))) == 1
     service.stop()
     code, said, trouble = quarantine(service, "retry", entry["id"])
     assert code == 0 and "in inbound again" in said, trouble
@@ -120,7 +124,7 @@ def test_a_retry_has_an_outcome_and_is_done_once(poisoned, quarantine):
     service.start(may_wait=True)
     # It is what it was: it has its outcome, and is in quarantine under another id.
     wait_for_quarantine(service, partition, 3)
-    assert len(asyncio.run(rejections(service))) == 2
+    assert len(asyncio.run(rejections(service, 2))) == 2
     again, = listed(quarantine, service)
     assert again["id"] != entry["id"] and again["offset"] > entry["offset"]
 

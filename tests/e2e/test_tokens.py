@@ -224,12 +224,12 @@ def test_a_revocation_list_that_goes_bad_changes_nothing_and_is_told(make_strict
 
 
 def test_an_expiring_token_is_warned_of_refreshed_and_else_ends_the_socket(make_strict, keys):
-    service = make_strict(auth_leeway="0s", auth_expiry_warning="4s").start()
+    service = make_strict(auth_leeway="0s", auth_expiry_warning="13s").start()
     key = keys["RS256"]
 
     async def play():
-        async with Client(service, "ann", key.token("ann", 6)) as ends, \
-                Client(service, "ann", key.token("ann", 6)) as goes_on:
+        async with Client(service, "ann", key.token("ann", 15)) as ends, \
+                Client(service, "ann", key.token("ann", 15)) as goes_on:
             warning = await goes_on.wait_for(type="error", code="token_invalid")
             assert warning["hint"] == "send refresh_token"
             await goes_on.send({"type": "refresh_token", "id": "r0", "token": key.token("bob")})

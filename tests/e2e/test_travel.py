@@ -68,6 +68,8 @@ def test_who_takes_over_folds_what_changed_since_and_no_more(make_service, kafka
     assert first.stop() == 0  # in order: its last snapshots hold everything
     # Another machine, which knows what travelled and no more.
     second = make_service("router-1", role="router", kafka=log).start()
+    Kafka.wait_until(lambda: counter(second, "signalbox_router_records_control_total") > 0,
+                     "figures of after its claim")
     assert folded(second) == 0
     first.start(may_wait=True)
     routers = first, second
@@ -100,7 +102,7 @@ def owners_of_runs(log):
 def test_a_partition_is_handed_to_a_router_that_joins_between_two_steps(
         make_service, kafka_address, make_log):
     log = make_log(kafka_address, partitions=2)
-    slow = {"playbook_latency_scale": "300"}  # a call takes 0.3 to 2.4 s
+    slow = {"playbook_latency_scale": "600"}  # a call takes 0.6 to 4.8 s
     gateway = make_service("gateway", role="gateway", kafka=log).start()
     make_service("router-0", role="router", kafka=log, **slow).start()
 

@@ -59,7 +59,7 @@ class Server:
         return self.process.wait(timeout=30)
 
     def request(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection(self.host, timeout=10)
+        connection = http.client.HTTPConnection(self.host, timeout=60)
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
         text = response.read()
@@ -114,11 +114,11 @@ def masked(text):
     return bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
 
 
-async def receive(ws, seconds=10):
+async def receive(ws, seconds=60):
     return json.loads(await asyncio.wait_for(ws.recv(), seconds))
 
 
-async def receive_until(ws, kind, seconds=20):
+async def receive_until(ws, kind, seconds=60):
     frames = []
     while not frames or frames[-1]["type"] != kind:
         frames.append(await receive(ws, seconds))
@@ -133,7 +133,7 @@ async def come_and_go(server, *users):
         await ws.close()
 
 
-async def closed(ws, seconds=20):
+async def closed(ws, seconds=60):
     """The close code, once whatever else came is read."""
     try:
         while True:
@@ -147,11 +147,11 @@ def message(number, thread="t", content="hello", **more):
                        "content": content, **more})
 
 
-def run(story, seconds_max=60):
+def run(story, seconds_max=240):
     return asyncio.run(asyncio.wait_for(story, seconds_max))
 
 
-def wait_for(holds, seconds=20):
+def wait_for(holds, seconds=120):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "did not come true"
@@ -416,7 +416,7 @@ class OlderThanTheWindow(WithServer):
 
 
 class SigningIn(WithServer):
-    limits = ("authentication=1500", "sockets_per_user_max=3")
+    limits = ("authentication=8000", "sockets_per_user_max=3")
 
     def test_a_token_as_second_subprotocol_is_taken_and_never_echoed(self):
         async def story():
@@ -431,10 +431,10 @@ class SigningIn(WithServer):
 
     def test_a_token_in_the_first_frame_is_taken(self):
         async def story():
+            token = self.server.token("rex")
             async with websockets.connect(f"ws://{self.server.host}/ws",
                                           subprotocols=["signalbox.v1"]) as ws:
-                await ws.send(json.dumps({"type": "authenticate",
-                                          "token": self.server.token("rex")}))
+                await ws.send(json.dumps({"type": "authenticate", "token": token}))
                 self.assertEqual((await receive(ws))["user_id"], "rex")
         run(story())
 
@@ -477,7 +477,7 @@ class SigningIn(WithServer):
 
     def test_a_socket_ends_when_its_token_does_unless_it_was_refreshed(self):
         async def story():
-            claims = {"sub": "tim", "aud": "signalbox", "exp": time.time() - 27}
+            claims = {"sub": "tim", "aud": "signalbox", "exp": time.time() - 15}  # the leeway is 30 s
             first, second = self.server.forge(claims), self.server.forge(claims)
             async with self.server.connect("tim", token=first) as ends, \
                     self.server.connect("tim", token=second) as stays:
@@ -642,7 +642,7 @@ class PingFlood(WithServer):
 
     def test_a_ping_flood_from_a_client_that_never_reads_takes_no_memory(self):
         async def story():
-            flood = socket.create_connection(self.server.host.split(":"), timeout=5)
+            flood = socket.create_connection(self.server.host.split(":"), timeout=60)
             flood.sendall(self.server.upgrade("amy"))
             before = self.resident_kib()
             ping = b"\x89\xfd\x00\x00\x00\x00" + b"p" * 125
@@ -744,8 +744,8 @@ class CloseCodes(unittest.TestCase):
         frames = []
         with contextlib.suppress(websockets.ConnectionClosed):
             while True:
-                frames.append(await receive(ws, 40))
-                await asyncio.sleep(0.01)
+                frames.append(await receive(ws))
+                await asyncio.sleep(0.02)
                 if len(frames) % 50 == 25:  # its library may know of the close before it does
                     with contextlib.suppress(websockets.ConnectionClosed):
                         await ws.send(json.dumps({"type": "ping"}))
@@ -754,7 +754,7 @@ class CloseCodes(unittest.TestCase):
         return frames, ws.close_code, ws.close_reason
 
     def test_a_slow_reader_gets_everything_before_4000(self):
-        server = self.serve("outbox_bytes_max=100000000")
+        server = self.serve("outbox_bytes_max=100000000", "close_stalled=6000", "close_linger=60000")
 
         async def story():
             ws = await self.connect_slowly(server, "ben")
@@ -788,7 +788,10 @@ class CloseCodes(unittest.TestCase):
         server = self.serve("window_bytes_max=20000", "log_scans_max=1", "log_scans_waiting_max=1")
 
         async def story():
+            await come_and_go(server, "dee")
+            read = server.metric("events_read_total")
             server.tell("state dee 3000 500")
+            wait_for(lambda: server.metric("events_read_total") == read + 3000)
             sockets = await asyncio.gather(
                 *[server.connect("dee", "?from=start") for _ in range(12)])
             refused = 0
@@ -1039,7 +1042,7 @@ class Descriptors(unittest.TestCase):
         self.addCleanup(log.close)
         began = time.monotonic()
         server = Server(descriptors=80, log=log)
-        held = [socket.create_connection(server.host.split(":"), timeout=10) for _ in range(100)]
+        held = [socket.create_connection(server.host.split(":"), timeout=60) for _ in range(100)]
         # What was accepted stays open until its handshake is late; the newest were dropped at once.
         self.assertTrue(all(self.is_dropped(s) for s in held[-10:]))
         for s in held:
@@ -1072,12 +1075,15 @@ class ConnectsPerAddress(WithServer):
 
     def test_the_sixth_is_told_when_to_come_back(self):
         async def story():
-            sockets = [await self.server.connect("amy") for _ in range(5)]
-            with self.assertRaises(websockets.InvalidStatusCode) as refused:
-                await self.server.connect("amy")
-            self.assertEqual(refused.exception.status_code, 429)
-            self.assertEqual(refused.exception.headers["Retry-After"], "1")
-            self.assertIn(b'refused_handshakes_total{status="429"} 1',
+            came = await asyncio.gather(*(self.server.connect("amy") for _ in range(20)),
+                                        return_exceptions=True)
+            refused = [one for one in came if isinstance(one, websockets.InvalidStatusCode)]
+            sockets = [one for one in came if one not in refused]
+            self.assertGreaterEqual(len(sockets), 5)
+            self.assertTrue(refused)
+            self.assertEqual({(one.status_code, one.headers["Retry-After"]) for one in refused},
+                             {(429, "1")})
+            self.assertIn(b'refused_handshakes_total{status="429"} %d' % len(refused),
                           self.server.request("GET", "/metrics")[1])
             await asyncio.sleep(1.1)
             sockets.append(await self.server.connect("amy"))

@@ -207,6 +207,7 @@ class LingeringExecutor final : public Executor {
   void post(Task task) override {
     if (lingers) {
       inside = true;
+      while (!is_closing) std::this_thread::yield();
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
       while (!tail_is_gone && std::chrono::steady_clock::now() < deadline)
         std::this_thread::yield();
@@ -229,6 +230,7 @@ class LingeringExecutor final : public Executor {
 
   std::atomic<bool> lingers = false;
   std::atomic<bool> inside = false;
+  std::atomic<bool> is_closing = false;
   std::atomic<bool> tail_is_gone = false;
   std::atomic<bool> tail_went_meanwhile = false;
 
@@ -247,6 +249,7 @@ TEST(SqliteEventLog, WhenATailIsGoneItsExecutorMayGoToo) {
   fixture.log().append(kInbound, make_record("k", "v"), fixture.executor(0), [](Result<Offset>) {});
   ASSERT_TRUE(fixture.wait_until([&] { return executor.inside.load(); }));
   std::thread closing([&] {
+    executor.is_closing = true;
     tail.reset();
     executor.tail_is_gone = true;
   });
@@ -266,6 +269,7 @@ TEST(SqliteEventLog, TheVolatileTopicIsABoundedRing) {
   };
   const TailOn tail(fixture, progress, Offset(0), slow, 1);
   append_surely(fixture, progress, make_record("anna", "first"));
+  ASSERT_TRUE(fixture.wait_until([&] { return slow.calls() == 1; }));  // it holds the first alone
   for (const auto& answer : append_all(fixture, progress, numbered(3000))) ASSERT_TRUE(answer);
   const auto bounds = fixture.log().bounds(progress);
   EXPECT_EQ(bounds->end, Offset(3001));

@@ -22,7 +22,8 @@ class LagOfAPart : public ::testing::Test {
     for (int i = 0; i < 10; ++i) log_.put(kAt, {.key = "ann", .headers = {}, .value = "{}"});
     log_.forget_oldest(kAt, 6);
   }
-  void watch(std::map<Partition, LagWatch::Place> places) {
+  void watch(std::map<Partition, LagWatch::Place> places,
+             milliseconds interval = milliseconds(1'000)) {
     give(std::move(places));
     watch_.emplace(*session_, clock_, thread_, registry_,
                    std::vector<LagWatch::Part>{{"router", Topic::inbound,
@@ -30,7 +31,7 @@ class LagOfAPart : public ::testing::Test {
                                                   const std::lock_guard lock(mutex_);
                                                   return places_;
                                                 }}},
-                   LagWatchOptions{.interval = milliseconds(20)});
+                   LagWatchOptions{.interval = interval});
     thread_.run([] {});  // behind the first look
   }
   void give(std::map<Partition, LagWatch::Place> places) {
@@ -94,7 +95,7 @@ TEST_F(LagOfAPart, SilenceOfTheLogIsKnownToWhoWasGivenNothing) {
   log_.set_outage([&](const TopicPartition&, SimulatedEventLog::Asked) {
     return is_away ? std::optional(Error{Errc::log_unavailable, "away", {}}) : std::nullopt;
   });
-  watch({});
+  watch({}, milliseconds(20));
   is_away = true;
   EXPECT_TRUE(eventually([&] { return watch_->silence() > milliseconds(200); }));
   is_away = false;

@@ -41,8 +41,8 @@ class RouterOnLog {
     agents_.add(std::make_unique<testing::CrashAgent>());
     agents_.add(std::make_unique<testing::HugeAnswerAgent>());
     agents_.add(std::make_unique<testing::DivergingAgent>());
-    agents_.add(std::make_unique<testing::SlowToolAgent>(std::chrono::milliseconds(50),
-                                                         OnUnknown::retry, calls));
+    agents_.add(
+        std::make_unique<testing::SlowToolAgent>(std::chrono::seconds(3), OnUnknown::retry, calls));
     options.rules.default_agent = "echo";
     open();
   }

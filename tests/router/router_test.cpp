@@ -260,7 +260,9 @@ TEST(Router, FewUserStatesAreHeldAndAllAreServed) {
     ASSERT_TRUE(router.has(user, "agent_completed", 2)) << user;
     EXPECT_EQ(std::get<AgentCompleted>(router.history(user).back().data).memory, "2");
   }
-  EXPECT_GT(router.router().counters().states.evictions, 50u);
+  // 18 do not fit; more go where the machine lets them be served one after the other.
+  EXPECT_TRUE(
+      RouterOnLog::eventually([&] { return router.router().counters().states.evictions >= 18u; }));
 }
 
 std::vector<std::string> users_of(RouterOnLog& router, Partition partition, std::size_t count) {

@@ -33,6 +33,9 @@ export const rows_that = (page, are_so, what) => until(async () => {
   return are_so(shown) && shown;
 }, async () => `rows ${what}; ${JSON.stringify(await rows(page)).slice(0, 1500)}`);
 
+/** The page fills what is opened in a task of its own. */
+export const all_filled = (page) => page.waitForSelector('.known details[open]:not(:has(> .known))', {state: 'detached'});
+
 export const fault = (page) => page.textContent('#fault');
 
 export const scrolls_sideways = (page) => page.evaluate(() => {

@@ -122,7 +122,7 @@ test('a page outlives kill -9 of the service', async (t) => {
   await service.start();
   await until(async () => (await events_of(page)).filter(({type}) => type === 'agent_completed').length === 2, 'both ends');
   await assert_whole(page, ['m-1', 'm-2']);
-  assert.equal(await page.evaluate(() => window.client.state), 'live');
+  await until(() => page.evaluate(() => window.client.state === 'live'), 'live page');
 });
 
 test('close leaves the page without a socket', async (t) => {

@@ -76,11 +76,14 @@ export async function ask(page, text) {
   }, async () => `answer to ${text}; ${JSON.stringify((await turns(page)).slice(-2))}`)).at(-1);
 }
 
-/** Opens the steps of every turn; the page fills them in a task of its own, after the click. */
+/** Opens the steps of every turn. The page fills them in a task of its own, after the click. */
 export async function open_steps(page) {
   for (const steps of await page.locator('.steps').all()) {
+    await steps.evaluate((node) => {
+      node.filled = new Promise((then) => { node.addEventListener('toggle', () => node.open && then()); });
+    });
     await steps.locator('summary').click();
-    await steps.locator('li').first().waitFor();
+    await steps.evaluate((node) => node.filled);
   }
 }
 

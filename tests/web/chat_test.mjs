@@ -16,7 +16,7 @@ let network;
 let browser;
 before(async () => {
   service = await new Service({
-    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '100', // a tool takes 0.1 to 0.8 s
+    SIGNALBOX_PLAYBOOK_LATENCY_SCALE: '400', // a tool takes 0.4 to 3.2 s
     SIGNALBOX_GATEWAY_AGENTS: 'assistant,playbook,nobody', // the router knows no such agent
     SIGNALBOX_LIMITS_CONTENT_BYTES_MAX: String(kContentBytesMax),
   }).start();
@@ -88,16 +88,17 @@ test('a name signs in, a question is answered, and its steps are there with argu
   await page.reload();
   await is_live(page);
   assert.equal((await done_turns(page, 1))[0].said, 'what is 17 * 23?');
-  assert.equal(await page.textContent('#title'), 'what is 17 * 23?');
+  await page.waitForSelector('#title:text-is("what is 17 * 23?")');
 });
 
 test('steps are seen while they happen, and a run is stopped', async (t) => {
   const page = await device(t, 'live-steps');
   await page.selectOption('#agent', 'playbook');
   await say(page, kOrder);
-  await page.waitForSelector('.turn[data-state="running"] .steps[open] li.busy');
-  assert.match(await page.textContent('summary'), /^Using /);
-  assert.equal(await page.isVisible('.buttons button'), true);
+  await page.waitForFunction(() => { // all of it at one moment
+    const turn = document.querySelector('.turn[data-state="running"]:has(.steps[open] li.busy)');
+    return /^Using /.test(turn?.querySelector('summary').textContent ?? '') && turn.querySelector('.buttons button')?.checkVisibility();
+  });
   const [done] = await done_turns(page, 1);
   assert.equal(done.answer, "Okay I'll get right on that is this order correct?");
   assert.match(await page.textContent('summary'), /^Used 4 tools for /);
@@ -132,6 +133,7 @@ test('what is larger than this service takes goes back to the box with what it s
   await page.reload();
   await is_live(page);
   assert.equal((await page.inputValue('#message')).length, kContentBytesMax / 2 + 1);
+  await page.waitForSelector('#empty', {state: 'visible'});
   assert.deepEqual(await turns(page), []);
   // Where something else was written meanwhile, it is shown as what was not sent.
   await page.evaluate(() => {
@@ -170,7 +172,7 @@ test('two windows and another device of one user are in step; another thread is 
   await done_turns(one, 3);
   await entry.locator('.unread').waitFor({state: 'hidden'});
   await one.goBack();
-  assert.deepEqual(await turns(one), []);
+  await until(async () => (await turns(one)).length === 0, 'the empty thread');
 });
 
 async function offline_story(t, user, with_other) {

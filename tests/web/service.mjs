@@ -105,6 +105,7 @@ export class Network {
     if (!this.#allowed) return near.resetAndDestroy();
     near.on('error', () => {});
     near.once('data', (first) => {
+      if (!this.#allowed) return near.resetAndDestroy(); // by now
       const file = this.files.get(/^GET (\S+) /.exec(first)?.[1]);
       near.pause();
       if (!file) return this.#pipe(near, first);

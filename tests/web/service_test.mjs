@@ -162,11 +162,12 @@ test('warned of its token\'s end it refreshes on the same connection', async () 
   const {run_id} = await listener.say('m');
   await listener.ends(run_id);
   assert.deepEqual(listener.token_calls, ['first', 'expiring']);
+  await listener.live();
   assert.deepEqual(listener.states.map(({state}) => state), ['connecting', 'catching_up', 'live']);
 });
 
 test('4401 leads to a new token; a new one that is refused too stops it', async () => {
-  const listener = new Listener('refused', {token_seconds: [-25, -3600]});
+  const listener = new Listener('refused', {token_seconds: [-15, -3600]});
   await until(() => listener.client.state === 'stopped', () => `stop; ${listener.heard()}`);
   assert.deepEqual(listener.token_calls.filter((why) => why !== 'expiring'), ['first', 'refused']);
   assert.deepEqual([listener.states.at(-1).code, listener.errors.at(-1).code], [4401, 'token_invalid']);

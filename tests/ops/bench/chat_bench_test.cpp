@@ -100,7 +100,7 @@ TEST_F(ChatBench, GoesOnAtTheNextAddressWhereOneIsDead) {
 }
 
 TEST_F(ChatBench, PlaysRoundsOfNewUsersUntilItsTimeIsUp) {
-  duration_ = std::chrono::milliseconds(1'500);
+  duration_ = std::chrono::milliseconds(5'000);
   EXPECT_EQ(play({}), 0) << err_.str();
   std::ifstream file(history());
   std::set<std::string> users;
