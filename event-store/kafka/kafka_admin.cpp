@@ -188,8 +188,11 @@ Result<std::map<std::string, std::map<std::string, std::string>>> KafkaAdmin::se
   for (std::size_t i = 0; i < count; ++i) {
     const std::string topic = rd_kafka_ConfigResource_name(resources[i]);
     if (const auto code = rd_kafka_ConfigResource_error(resources[i]);
-        code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // Whoever was asked may not know yet of what another one has just made.
+      if (is_settling(code) && pause()) return settings(topics);
       return tl::unexpected(problem("cannot read the settings of topic " + topic, code));
+    }
     std::size_t entries = 0;
     const auto* const configs = rd_kafka_ConfigResource_configs(resources[i], &entries);
     for (std::size_t e = 0; e < entries; ++e)

@@ -181,7 +181,8 @@ def test_routers_share_the_partitions_and_hand_them_over_when_one_ends(start):
 
     async def chat(message):
         async with Client(gateway, "alice", from_="start") as client:
-            run = await client.say(message, "one Chai Latte please", agent="playbook")
+            run = await client.say(message, "one Chai Latte please", thread_id=message,
+                                   agent="playbook")
             await client.wait_for(type="tool_executing", run_id=run)
             leaving, staying = first, second
             if leaving is not owner_of("alice", (first, second)):
