@@ -37,7 +37,10 @@ export class Service {
   process = null;
 
   /** Settings by their names in the environment: {SIGNALBOX_LIMITS_MESSAGES_PER_SECOND: 100}. */
-  constructor(settings = {}) { this.settings = settings; }
+  constructor(settings = {}) {
+    this.settings = settings;
+    process.once('exit', () => this.process?.kill('SIGKILL')); // a test that is skipped ends this process at once
+  }
 
   async start() {
     const environment = [...Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNALBOX_')),
