@@ -21,8 +21,8 @@ using event_store::HistoryLog;
 using event_store::Position;
 
 // Of runs that have ended, until they are forgotten or given away.
-constexpr std::size_t kEndedRunsMax = 1000;
-constexpr std::size_t kHeldBytesMax = 4 * 1024 * 1024;  // of values folded meanwhile
+constexpr std::size_t kEndedRunsMax = 100;
+constexpr std::size_t kHeldBytesMax = 1024 * 1024;  // of values folded meanwhile
 constexpr std::string_view kAnotherHistory = "it was folded from another history";
 
 // Where the folding begins: before his first event, or at a snapshot.

@@ -47,6 +47,12 @@ export const talk = (page, user_id, thread_id, contents, agent = undefined) => p
   client.close();
 }, {user_id, thread_id, contents, agent, at_once: kAtOnce});
 
+/**
+ * Between opening a window, loading a page in it and asking that page anything: the browser still works on
+ * what came before, and a question has the page compile 300 KB of script of who asks.
+ */
+export const settled = () => new Promise((then) => { setTimeout(then, 500); });
+
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
 export const told = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -77,6 +77,22 @@ def test_every_verb_of_contract_helps(signalbox):
         assert code == 0 and "show [KIND/]NAME" in printed
 
 
+def test_libcurl_is_missed_by_those_alone_who_ask_over_http(request, tmp_path, make_service):
+    """Decision 0030: loaded when it is needed; where it is missing, a line names it."""
+    (tmp_path / "libcurl.so.4").write_bytes(b"no library")
+    missing = {"LD_LIBRARY_PATH": str(tmp_path)}
+    program = request.config.getoption("--program")
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60,
+                          check=True, env=dict(os.environ) | missing)
+    assert done.stdout.startswith("signalbox ") and not done.stderr
+    service = make_service(dev=False, auth_jwks="https://localhost:1/keys")
+    done = subprocess.run(service.command, capture_output=True, text=True, timeout=60,
+                          check=False, env=service.environment | missing)
+    assert done.returncode == 127, done
+    assert "libcurl cannot be used:" in done.stderr and str(tmp_path / "libcurl.so.4") in done.stderr
+    assert done.stderr.endswith("Debian has it as libcurl4\n")
+
+
 def test_a_token_is_not_signed_with_a_key_of_no_service(signalbox, tmp_path):
     code, _, said = signalbox("token", "--user", "alice", "--data", "nowhere")
     assert code != 0 and "no service's data in nowhere" in said
