@@ -6,10 +6,16 @@ namespace signalbox::replay {
 namespace {
 
 constexpr std::string_view kRestore = "stop the service and restore a backup; keep what is damaged";
+// What cannot be read says nothing, and can be made again.
 constexpr std::string_view kArchive =
     "stop the service and remove that file: the next start makes it from the log";
 constexpr std::string_view kSnapshots =
     "stop the service and remove `snapshots.db`: the next start makes it from the log";
+// What says something else than the log may be all that still knows what the log lost.
+constexpr std::string_view kWitness =
+    "one of both was changed, and it may be the log: keep both, and restore a backup that "
+    "verifies; only where you know the log to be right, as by anchors kept elsewhere, stop the "
+    "service and remove the other one: the next start makes it from the log";
 
 }  // namespace
 
@@ -49,13 +55,13 @@ ErrorHelp help_of(DamageKind kind) {
     case DamageKind::chain_unreadable: return {"an event has no seq or no chain hash", kRestore};
     case DamageKind::archive_unreadable: return {"a file of the archive cannot be read", kArchive};
     case DamageKind::archive_changed:
-      return {"the archive has another event than the log", kArchive};
+      return {"the archive has another event than the log", kWitness};
     case DamageKind::archive_lacks_event:
-      return {"an event of the log is not in the archive", kArchive};
+      return {"an event of the log is not in the archive", kWitness};
     case DamageKind::archive_has_more:
-      return {"the archive has an event the log has not", kArchive};
+      return {"the archive has an event the log has not", kWitness};
     case DamageKind::archive_ahead:
-      return {"the archive has read further than the log is long", kArchive};
+      return {"the archive has read further than the log is long", kWitness};
     case DamageKind::anchor_disagrees:
       return {"a signed anchor says something else than the log",
               "history was changed after it was signed: keep everything, restore a backup that "
@@ -63,8 +69,8 @@ ErrorHelp help_of(DamageKind kind) {
     case DamageKind::snapshot_unreadable:
       return {"a snapshot, or their file, cannot be read", kSnapshots};
     case DamageKind::snapshot_disagrees:
-      return {"a snapshot says something else than the log it was folded from", kSnapshots};
-    case DamageKind::snapshot_ahead: return {"a snapshot holds more than the log", kSnapshots};
+      return {"a snapshot says something else than the log it was folded from", kWitness};
+    case DamageKind::snapshot_ahead: return {"a snapshot holds more than the log", kWitness};
     case DamageKind::log_cut:
       return {"the oldest events of a partition are gone from the log",
               "`signalbox topics check` names the setting that deletes them; keep the archive and "

@@ -48,8 +48,10 @@ std::string to_text(const Finding& finding) {
     text.append(to_text(finding.at->topic))
         .append(" partition " + std::to_string(finding.at->partition.value()));
   if (finding.offset) text += " offset " + std::to_string(finding.offset->value());
-  if (!finding.user.empty()) text += ", user " + shown_text(finding.user, kUserCharactersMax);
-  if (finding.seq) text += ", seq " + std::to_string(finding.seq->value());
+  const auto separator = [&text] { return text.empty() ? "" : ", "; };
+  if (!finding.user.empty())
+    text.append(separator()).append("user " + shown_text(finding.user, kUserCharactersMax));
+  if (finding.seq) text.append(separator()).append("seq " + std::to_string(finding.seq->value()));
   if (!text.empty()) text += ": ";
   return text.append(to_text(finding.kind)) + ": " + finding.what;
 }

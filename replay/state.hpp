@@ -5,7 +5,7 @@
 //
 // read_state folds all his events: messages, runs that have ended and their steps included. Memory:
 // as large as what was said; where runs that have ended go to an EndedRuns, what a router holds of
-// him, what that object holds, and of such runs 4 MiB of values, or a run that is larger.
+// him, what that object holds, and of such runs 1 MiB of values, or a run that is larger.
 // read_open_state is about what is still open, which is what a router holds, and begins at his
 // snapshot where there is one that is not beyond the instant: its cost is that of the events since.
 // read_run is about one run. Memory of these two: what a router holds of him, however long his

@@ -23,7 +23,7 @@ ARROWS = {
     "event-store/model": ["event-store/model"],
     "event-store/contract": ["event-store/model", "event-store/contract"],
     "event-store/sqlite": ["event-store/model", "event-store/sqlite"],
-    "event-store/curl": [],
+    "event-store/curl": ["event-store/curl"],
     "event-store/kafka": ["event-store/model", "event-store/contract", "event-store/kafka"],
     "event-store/log": ["event-store/model", "event-store/contract", "event-store/sqlite",
                         "event-store/kafka", "event-store/log"],

@@ -16,6 +16,7 @@ const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
 const kUnkept = 'The browser keeps no data: this message is lost if you close the page before it is sent.';
+const kDamaged = 'Your record at the service is damaged: what you write is not answered until its operator has mended it.';
 const session = new Session('signalbox.session', '/');
 
 // ---- the page
@@ -39,6 +40,7 @@ class Chat {
   #top = 0; // where the messages were scrolled to
   #started = false; // the stream began: what is pulled from now on leaves no gap before it
   #trouble = false;
+  #damaged = false; // the user's history
   #more_threads = null;
   #actions = {
     cancel: (turn) => {
@@ -79,6 +81,12 @@ class Chat {
       this.#touch(turn);
     });
     this.client.on('reset', () => location.reload());
+    this.client.on('error', ({code}) => {
+      if (code !== 'history_damaged' || this.#damaged) return; // the others answer something, or come with a close
+      this.#damaged = true;
+      say(kDamaged);
+      this.#show_state(this.client);
+    });
     this.client.connect(); // its way to the service and back takes longer than all that follows
     this.#listen();
     this.#open(this.#id_of_address());
@@ -166,7 +174,9 @@ class Chat {
       this.#trouble = false;
       say('Connected again');
     }
-    $('banner').hidden = !this.#trouble;
+    if (!this.#trouble && this.#damaged) set_text($('banner_text'), kDamaged);
+    $('banner').hidden = !this.#trouble && !this.#damaged;
+    $('try_now').hidden = !this.#trouble;
     this.#count_down();
     return undefined;
   }
@@ -175,7 +185,7 @@ class Chat {
   #count_down() {
     const seconds = Math.ceil((this.#return_at - performance.now()) / 1000);
     const text = this.client.state === 'waiting' ? `Next try in ${Math.max(0, seconds)} s.` : kStates[this.client.state];
-    if (this.#trouble) set_text($('banner_wait'), text);
+    set_text($('banner_wait'), this.#trouble ? text : '');
   }
 
   #start() {

@@ -54,6 +54,11 @@ constexpr std::array kRows{
     PageErrorRow{
         "The browser keeps no data: this message is lost if you close the page before it is sent.",
         "leave the page open until it is sent, or let the browser keep data of this page"},
+    PageErrorRow{
+        "Your record at the service is damaged: what you write is not answered until its "
+        "operator has mended it.",
+        "tell the operator, whom `signalbox replay verify` tells what is damaged; a backup "
+        "mends it"},
     PageErrorRow{"It was not stopped: …", kLook},
     PageErrorRow{"Your conversations could not be listed: …", kLook},
     PageErrorRow{"Earlier messages could not be loaded: …", kLook},

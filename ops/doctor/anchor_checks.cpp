@@ -90,11 +90,10 @@ Finding check_anchor_key(const Subject& subject, const LogId& log) {
 }
 
 std::vector<Finding> check_anchors(const Subject& subject, LogReader& log, Timestamp now,
-                                   bool is_running) {
+                                   std::optional<pid_t> holder) {
   const auto folder = look_at(subject.anchor_dir);
   if (!folder) {
-    if (!is_running)
-      return {ok("anchors", subject.anchor_dir + " is not there yet; serve makes it")};
+    if (!holder) return {ok("anchors", subject.anchor_dir + " is not there yet; serve makes it")};
     return {fault("anchors", subject.anchor_dir + " is missing",
                   "no anchor can be written: a removed tail of the log would not be seen",
                   "install -d -m 700 " + shell_word(subject.anchor_dir))};
@@ -117,11 +116,20 @@ std::vector<Finding> check_anchors(const Subject& subject, LogReader& log, Times
       continue;
     }
     notes += *note ? 1 : 0;
+    if (const auto bounds = log.bounds({Topic::events, partition});
+        *note && bounds && (*note)->next_offset > bounds->end)
+      findings.push_back(fault("anchors",
+                               "the newest anchor of partition " + std::to_string(number) +
+                                   " was signed when the log had " +
+                                   count_text((*note)->next_offset.value(), "record", "records") +
+                                   " there, and now it has " + std::to_string(bounds->end.value()),
+                               "its newest records were removed since, or it is an older log",
+                               restore_command(subject.data, holder)));
     const auto since = uncovered_since(log, partition, *note ? (*note)->next_offset : Offset(0));
     if (since && (!oldest || *since < *oldest)) oldest = since;
   }
   const auto patience = 2 * subject.anchor_interval + kPatience;
-  if (is_running && oldest && now - *oldest > patience)
+  if (holder && oldest && now - *oldest > patience)
     findings.push_back(warning(
         "anchors",
         "an event waits for an anchor since " +

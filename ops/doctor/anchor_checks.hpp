@@ -15,6 +15,6 @@ namespace signalbox::doctor {
 [[nodiscard]] Finding check_anchor_key(const Subject& subject, const LogId& log);
 [[nodiscard]] std::vector<Finding> check_anchors(const Subject& subject,
                                                  event_store::LogReader& log, Timestamp now,
-                                                 bool is_running);
+                                                 std::optional<pid_t> holder);
 
 }  // namespace signalbox::doctor

@@ -39,8 +39,16 @@ std::vector<Finding> check_archive(const Subject& subject, event_store::LogReade
                 "was in it",
                 remove_command(subject, event_store::archive_path(folder, partition), holder)));
     } else if (const auto bounds = log.bounds({Topic::events, partition}); bounds) {
-      behind +=
-          std::max<std::int64_t>(0, bounds->end.value() - scan->complete_to().next_offset.value());
+      const std::int64_t read_to = scan->complete_to().next_offset.value();
+      if (read_to > bounds->end.value())
+        findings.push_back(
+            fault("archive",
+                  scan->path() + " has read " + count_text(read_to, "record", "records") +
+                      " of a partition of which the log has " + std::to_string(bounds->end.value()),
+                  "the log has lost its newest records, or is an older one: what was acknowledged "
+                  "is gone from it, and the archive may be all that has it",
+                  restore_command(subject.data, holder)));
+      behind += bounds->end.value() - read_to;
     }
   }
   if (!findings.empty()) return findings;

@@ -82,7 +82,7 @@ class Examination {
       add(check_archive(subject_, *log, holder_));
       add(check_snapshots(subject_, log->describe().log_id, holder_));
       add(check_anchor_key(subject_, log->describe().log_id));
-      add(check_anchors(subject_, *log, clock_.now(), holder_.has_value()));
+      add(check_anchors(subject_, *log, clock_.now(), holder_));
     }
     look_at_room(growth);
   }

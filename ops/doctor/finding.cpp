@@ -52,6 +52,11 @@ std::string once_ended(const std::string& data, pid_t holder, const std::string&
   return end + "flock " + lock + ' ' + command;
 }
 
+std::string restore_command(const std::string& data, std::optional<pid_t> holder) {
+  const std::string move = "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged");
+  return (holder ? once_ended(data, *holder, move) : move) + " && cp -a BACKUP " + shell_word(data);
+}
+
 std::string bytes_text(double bytes) {
   constexpr std::array kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;

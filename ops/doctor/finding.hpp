@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,8 @@ struct Finding {
 // so, however long it drains. `holder`: as lock_holder() gives it.
 [[nodiscard]] std::string once_ended(const std::string& data, pid_t holder,
                                      const std::string& command);
+// Puts what is damaged aside and BACKUP in its place, once the holder, if there is one, has ended.
+[[nodiscard]] std::string restore_command(const std::string& data, std::optional<pid_t> holder);
 // `2.5 GiB`
 [[nodiscard]] std::string bytes_text(double bytes);
 // `1 file`, `7 files`

@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "event-store/curl/curl_on_demand.hpp"
+
 namespace signalbox::doctor {
 namespace {
 
@@ -24,8 +26,10 @@ std::size_t take(char* bytes, std::size_t size, std::size_t count, void* into) {
 }  // namespace
 
 Result<HttpAnswer> http_get(const std::string& url) {
+  if (const std::string& why = event_store::why_no_libcurl(); !why.empty())
+    return failure(Errc::unavailable, why);
   const std::unique_ptr<CURL, Clean> handle(curl_easy_init());
-  if (!handle) return failure(Errc::unavailable, "libcurl cannot be used");
+  if (!handle) return failure(Errc::unavailable, "libcurl has no memory");
   HttpAnswer answer{0, {}};
   curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);

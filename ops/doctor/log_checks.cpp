@@ -36,11 +36,6 @@ constexpr std::int64_t kRoomWarning = 1LL << 30;
 constexpr double kDaysFault = 1;
 constexpr double kDaysWarning = 7;
 
-std::string restore_command(const std::string& data, std::optional<pid_t> holder) {
-  const std::string move = "mv " + shell_word(data) + ' ' + shell_word(data + ".damaged");
-  return (holder ? once_ended(data, *holder, move) : move) + " && cp -a BACKUP " + shell_word(data);
-}
-
 // Only what is damaged is replaced: what cannot be read here, or by this release, may be whole.
 std::string mend_of(const Error& error, const std::string& data, std::optional<pid_t> holder) {
   switch (error.code) {
@@ -133,7 +128,8 @@ std::string days_text(double days) {
   return text.data();
 }
 
-Finding judge_length(const VerifyReport& report, const std::string& restore) {
+Finding judge_length(const Subject& subject, const LogReader& log, const VerifyReport& report,
+                     const std::string& restore) {
   const std::string shorter = list_of(report, true);
   if (!shorter.empty())
     return fault("log-length", shorter, "what was acknowledged is gone; a service does not start",
@@ -141,6 +137,13 @@ Finding judge_length(const VerifyReport& report, const std::string& restore) {
   if (report.findings.count() > static_cast<std::int64_t>(report.findings.kept().size()))
     return fault("log-length", "so much is damaged that its length was not judged",
                  "what was acknowledged may be gone", restore);
+  if (!log.rows_witnessed())
+    return warning("log-length",
+                   "the log is as long as its own counters say, but the file head beside it, which "
+                   "says how long it was, is missing or cannot be read",
+                   "whoever removes the newest rows together with it is seen by archive, snapshots "
+                   "and anchors alone; a service makes it again",
+                   subject.serve_command);
   return ok("log-length", "the log is as long as the file head beside it and its own counters say");
 }
 
@@ -185,7 +188,7 @@ std::vector<Finding> check_records(const Subject& subject, LogReader& log,
   const std::string damaged = list_of(*report, false);
   const std::string seen = "of the newest " + std::to_string(subject.newest_records) +
                            " records of each topic and partition";
-  return {judge_length(*report, restore),
+  return {judge_length(subject, log, *report, restore),
           damaged.empty()
               ? ok("log-chain", seen + " (" + std::to_string(report->rows) + " in all, " +
                                     std::to_string(report->events) +

@@ -3,7 +3,8 @@
 
 Written from the contract (1 to 3, 7, 8) and, of the files themselves, from the heads of
 sqlite_rows.hpp, head_witness.hpp and archive_format.hpp; shares no code with the product. Reads a
-log that nobody writes to, all of it into memory. Prints every finding and what the anchors cover;
+log that nobody writes to, all of it into memory; snapshots, a cache that proves nothing, it leaves to
+the product, and a log on Kafka, too. Prints every finding and what the anchors cover;
 exit code 0 when all is whole, else 3.
 """
 import argparse

@@ -74,7 +74,11 @@ def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup,
 
     before = asyncio.run(story())
     assert log_check.check(to).faults == []
-    restored = Service(request.config.getoption("--program"), to)
+    program = request.config.getoption("--program")
+    verified = subprocess.run([program, "replay", "verify", "--data", str(to)], capture_output=True,
+                              text=True, timeout=60, check=False)
+    assert verified.returncode == 0, verified.stdout
+    restored = Service(program, to)
     restored.start()
     try:
         for user, count in before.items():

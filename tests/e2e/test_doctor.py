@@ -191,6 +191,20 @@ def cut_tail(data):
         log.execute("UPDATE counters SET next = next - 1 WHERE place IN (?, -1)", (place,))
 
 
+def cut_events(data, *lost):
+    """The newest record of ann's partition, with what the log itself says of it; these files, too."""
+    with contextlib.closing(sqlite3.connect(data / "log.db")) as log, log:
+        place, = log.execute("SELECT place FROM records WHERE place >> 24 = 1"
+                             " AND key = CAST('ann' AS BLOB)").fetchone()
+        log.execute("DELETE FROM records WHERE place = ?1 AND"
+                    ' "offset" = (SELECT next - 1 FROM counters WHERE place = ?1)', (place,))
+        log.execute("UPDATE counters SET next = next - 1 WHERE place = ?", (place,))
+        log.execute("UPDATE counters SET next = (SELECT max(id) FROM records) WHERE place = -1")
+    for name in ("head", *lost):
+        for path in data.glob(name):
+            path.unlink()
+
+
 def write_from_the_future(data):
     with contextlib.closing(sqlite3.connect(data / "log.db")) as log, log:
         log.execute("UPDATE records SET appended_at = appended_at + 86400000000"
@@ -215,6 +229,9 @@ BREAKAGES = {
     "no log any more": (lambda d: (d / "log.db").unlink(), "log-file", "fault", BACKUP),
     "a log that is no database": (lambda d: garbage(d / "log.db"), "log-file", "fault", BACKUP),
     "a tail that is lost": (cut_tail, "log-length", "fault", BACKUP),
+    "a tail that the archive knows of": (cut_events, "archive", "fault", BACKUP),
+    "a tail that anchors know of": (lambda d: cut_events(d, "archive/*", "snapshots.db*"), "anchors",
+                                    "fault", BACKUP),
     "a clock behind the log": (write_from_the_future, "clock", "fault", None),
     "an archive that is none": (lambda d: garbage(archive_with_events(d)), "archive", "fault", {}),
     "snapshots that are none": (lambda d: garbage(d / "snapshots.db"), "snapshots", "fault", {}),
@@ -241,6 +258,15 @@ def test_damage_is_found_by_name_and_mended_by_the_command(doctor, whole_data, b
     doctor.mend(found[check], **{name: whole_data for name in placeholders})
     code, found = doctor.findings()
     assert code == 0 and found[check]["result"] == "ok", found[check]
+
+
+def test_a_head_that_is_missing_is_told_and_made_again(doctor, make_service):
+    """Audit of issue 5: it was said to agree with the log."""
+    (doctor.data / "head").unlink()
+    found = doctor.found("log-length")
+    assert found["result"] == "warning" and "file head" in found["what"], found
+    assert make_service().start().stop() == 0
+    assert doctor.found("log-length")["result"] == "ok"
 
 
 def test_what_an_archive_and_snapshots_lost_a_service_makes_again(doctor, make_service):

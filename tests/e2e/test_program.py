@@ -91,6 +91,14 @@ def test_libcurl_is_missed_by_those_alone_who_ask_over_http(request, tmp_path, m
     assert done.returncode == 127, done
     assert "libcurl cannot be used:" in done.stderr and str(tmp_path / "libcurl.so.4") in done.stderr
     assert done.stderr.endswith("Debian has it as libcurl4\n")
+    # The doctor has more to tell.
+    service = make_service("other").start()
+    done = subprocess.run([program, "doctor", "--json", "--dev", "--data", str(service.data), "--listen",
+                           service.address], capture_output=True, text=True, timeout=60, check=False,
+                          env=service.environment | missing)
+    found = [check for check in json.loads(done.stdout)["checks"] if check["check"] == "service"]
+    assert [check["result"] for check in found] == ["warning"], found
+    assert "libcurl cannot be used:" in found[0]["what"], found
 
 
 def test_a_token_is_not_signed_with_a_key_of_no_service(signalbox, tmp_path):

@@ -1,8 +1,11 @@
 """`signalbox replay` on the data directory of a running service and on a copy of it."""
+import contextlib
 import json
 import pathlib
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
@@ -75,6 +78,13 @@ def test_timeline_of_a_running_service_and_of_a_copy(service, replay, tmp_path):
     assert {e["user_id"] for e in everything} == {"anna", "berta"}
     tools = replay("timeline", copy, "--user", "anna", "--type", "tool_executing")
     assert "calculator" in tools.stdout and "\n" in tools.stdout, tools.stdout
+    # Since is inclusive, until is not.
+    times = [event["time"] for event in everything]
+    assert times[0] < times[-1]
+    for at in (times[0], times[len(times) // 2], times[-1]):
+        since, until = (objects(replay("timeline", copy, word, at, "--json")) for word in ("--since", "--until"))
+        assert [event["time"] for event in since] == [time for time in times if time >= at]
+        assert [event["time"] for event in until] == [time for time in times if time < at]
     run = seen[0]["run_id"]
     of_run = objects(replay("timeline", copy, "--user", "anna", "--run", run, "--json"))
     assert of_run and {e["run_id"] for e in of_run} == {run}
@@ -176,6 +186,35 @@ def test_play_gives_the_frames_the_client_got(service, replay, request):
     assert slow.returncode == 1 and said == "signalbox replay play: interrupted\n", said
 
 
+def test_a_running_service_is_not_disturbed(service, replay, request):
+    """The same talk alone and beside every verb; and one that plays slowly keeps SQLite from nothing."""
+    questions = ["what is 17 * 23?"] * 10
+    alone = run_async(talk(service, "anna", *questions))
+    said_before = len(service.log.read_text("utf-8").splitlines())
+    program = request.config.getoption("--program")
+    with subprocess.Popen([program, "replay", "play", "--data", service.data, "--user", "anna", "--speed", "0.001"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as slow:
+        assert json.loads(slow.stdout.readline()) == alone[0]
+
+        async def both():
+            import asyncio
+            talking = asyncio.create_task(talk(service, "berta", *questions))
+            for verb in ("timeline", "verify", "state", "export", "verify"):
+                done = await asyncio.to_thread(replay, verb, service.data, "--user", "anna")
+                assert done.returncode == 0, done
+            return await talking
+
+        beside = run_async(both())
+        with contextlib.closing(sqlite3.connect(service.data / "log.db")) as log:
+            _, pages, moved = log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        assert moved == pages, "a reader is in the way"
+        assert slow.poll() is None
+        slow.send_signal(signal.SIGINT)
+        slow.communicate(timeout=30)
+    assert [event["type"] for event in beside] == [event["type"] for event in alone]
+    assert service.log.read_text("utf-8").splitlines()[said_before:] == []
+
+
 def test_rerun_of_every_run(service, replay):
     async def talks():
         seen = await talk(service, "anna", "what is 17 * 23?", "what is 2 + 2?")
@@ -192,6 +231,23 @@ def test_rerun_of_every_run(service, replay):
     unknown = replay("rerun", service.data, "--user", "anna", "--run",
                      "00000000-0000-4000-8000-000000000000")
     assert unknown.returncode == 1 and "has no run" in unknown.stderr
+
+
+def test_a_run_that_was_recorded_otherwise_is_named_down_to_the_field(stopped, replay, tmp_path):
+    shutil.copytree(stopped, tmp_path / "data")
+    attacker = Attacker(tmp_path / "data", stopped)
+    end = next(row for row in attacker.rows_of("anna") if row.headers["ce_type"].endswith("agent_completed"))
+    assert b"391" in end.value
+
+    def answer_otherwise(row):
+        row.value = row.value.replace(b"391", b"392")
+
+    attacker.edit(end, answer_otherwise)
+    attacker.chain_again("anna")
+    attacker.forget("archive", "snapshots.db")
+    done = replay("rerun", tmp_path / "data", "--user", "anna", "--run", end.headers["ce_runid"])
+    assert done.returncode == 3, done
+    assert re.search(r"DIFFERS at .*content\n  recorded: .*392.*\n  now:      .*391", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("words", [

@@ -7,6 +7,7 @@ pipe that is fed slowly, or by the pace it plays at.
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -30,7 +31,7 @@ PAUSE = 1  # second, between two of anna's messages
 VERBS = {
     "verify": [], "state": [], "export": ["--out", "OUT"], "timeline": [],
     "timeline of nothing": ["--type", "agent_failed"], "timeline of little": ["--type", "agent_started"],
-    "play": ["--speed", "max"], "export to the terminal": [],
+    "play": ["--speed", "max"], "export to the terminal": [], "rerun": ["--run", "RUN"],
 }
 
 
@@ -170,12 +171,21 @@ def data(request, tmp_path_factory):
     return service.data
 
 
+@pytest.fixture(scope="module")
+def run(request, data):
+    """Of anna's first message."""
+    words = [request.config.getoption("--program"), "replay", "timeline", "--data", str(data), "--user",
+             "anna", "--json"]
+    return json.loads(printed(words).splitlines()[0])["run_id"]
+
+
 @pytest.fixture
-def command(request, data, tmp_path):
+def command(request, data, run, tmp_path):
     def of(verb):
         words = [request.config.getoption("--program"), "replay", verb.split()[0], "--data", str(data)]
         words += ["--user", "anna"] if verb != "verify" else []
-        return words + [word.replace("OUT", str(tmp_path / "out")) for word in VERBS.get(verb, [])]
+        given = {"OUT": str(tmp_path / "out"), "RUN": run}
+        return words + [given.get(word, word) for word in VERBS.get(verb, [])]
     return of
 
 

@@ -29,8 +29,7 @@ class Sandbox:
     def __init__(self, folder, program, dice_box, ports=PORTS):
         self.ports = ports
         self.folder = folder / "signalbox"
-        shutil.copytree(ROOT, self.folder, symlinks=True,
-                        ignore=shutil.ignore_patterns(*NOT_OURS, "__pycache__"))
+        self.clone()
         self.put(program, "build/release/signalbox")
         self.put(dice_box, "build/release/ops/examples/dice_box")
         stubs = folder / "stubs"
@@ -44,6 +43,18 @@ class Sandbox:
         self.enter, self.holder = [], None
         self.serving = None
         self.open_network()
+
+    def clone(self):
+        """What a clone has; where this is none, all but what building and running makes."""
+        if not (ROOT / ".git").exists():
+            shutil.copytree(ROOT, self.folder, symlinks=True,
+                            ignore=shutil.ignore_patterns(*NOT_OURS, "__pycache__"))
+            return
+        listed = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z"],
+                                stdout=subprocess.PIPE, text=True, check=True).stdout
+        for name in filter(None, listed.split("\0")):
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, self.folder / name, follow_symlinks=False)
 
     def put(self, built, name):
         place = self.folder / name

@@ -6,6 +6,7 @@
 #include "event-store/log/log_reader.hpp"
 #include "event-store/sqlite/durable_file.hpp"
 #include "replay/anchor_check.hpp"
+#include "replay/damage_help.hpp"
 #include "replay/valid_events.hpp"
 #include "replay/verify_report.hpp"
 #include "tests/archive/running_archive.hpp"
@@ -362,6 +363,16 @@ TEST(AnchoredHistory, IsWholeByAKeyKeptElsewhere) {
   const auto [report, text] = verify(anchored_log().path(), std::nullopt, true);
   EXPECT_TRUE(is_whole(report)) << text;
   EXPECT_NE(text.find("cover 27 of 27 events"), std::string::npos) << text;
+}
+
+// Audit of issue 5: of an archive that had what the log had lost, it said to remove it.
+TEST(AnchoredHistory, AVerdictKeepsWhatMayKnowMoreThanTheLog) {
+  using enum DamageKind;
+  for (const DamageKind kind : {archive_changed, archive_lacks_event, archive_has_more,
+                                archive_ahead, snapshot_disagrees, snapshot_ahead}) {
+    const std::string to_do(help_of(kind).to_do);
+    EXPECT_LT(to_do.find("keep both"), to_do.find("remove")) << to_text(kind) << ": " << to_do;
+  }
 }
 
 }  // namespace

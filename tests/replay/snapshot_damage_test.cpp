@@ -73,11 +73,13 @@ class Snapshots : public ::testing::Test {
     std::string kinds;
     for (const Finding& finding : report->findings.kept())
       kinds.append(kinds.empty() ? "" : " ").append(to_text(finding.kind));
+    told_ = report->findings.kept().empty() ? "" : to_text(report->findings.kept().front());
     return kinds;
   }
 
   router::RouterOnLog router_;
   std::int64_t compared_ = 0;
+  std::string told_;  // of the first finding
 };
 
 TEST_F(Snapshots, ThatFitTheLogAreNoDamage) {
@@ -133,6 +135,8 @@ TEST_F(Snapshots, ThatHoldMoreThanTheySayAreNamed) {
 TEST_F(Snapshots, AheadOfTheLogAreNamed) {
   forge([](router::UserSnapshot& snapshot) { ++snapshot.state.chain.seq; });
   EXPECT_EQ(verdict(), "snapshot_ahead");
+  // Audit of issue 5: a finding without a place began with a comma.
+  EXPECT_TRUE(told_.starts_with("user " + kUser.value() + ", seq ")) << told_;
 }
 
 TEST_F(Snapshots, OfAnotherFoldVersionAreNotLookedAt) {

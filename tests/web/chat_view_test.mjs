@@ -268,6 +268,24 @@ test("an agent's questions are answered: by a button, by fields, and again where
   assert.equal((await turns(page))[0].end, 'The agent could not finish: nobody answered (deadline).');
 });
 
+// Audit of issue 5: a user whose record is damaged saw "Connected", and nothing else.
+test('a damaged record is told for as long as it is', async (t) => {
+  const played = await played_page(t);
+  const {page, send, close} = played;
+  await is_live(page);
+  assert.equal(await page.isVisible('#banner'), false);
+  send({type: 'error', code: 'history_damaged', message: 'seq 7 does not follow'});
+  await page.waitForSelector('#banner:has-text("Your record at the service is damaged")');
+  assert.equal(await page.isVisible('#try_now'), false);
+  await until(async () => (await page.textContent('#say')).includes('damaged'), 'it is read aloud');
+  assert.deepEqual(await serious_problems(page), []);
+  close(4000, 'restarts');
+  await page.waitForSelector('#banner:has-text("Not connected: the service restarts")');
+  await page.click('#try_now');
+  await is_live(page);
+  await page.waitForSelector('#banner:has-text("Your record at the service is damaged")');
+});
+
 test('an answer grows piece by piece, a lost piece shows, a new attempt starts over, the event is the truth', async (t) => {
   const played = await played_page(t);
   const {page, state, send} = played;

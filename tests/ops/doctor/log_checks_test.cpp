@@ -115,6 +115,15 @@ TEST_F(LogChecks, NoFileIsTakenFromBelowARunningService) {
             ": first end the service where it runs; flock " + lock + " true" + serve);
 }
 
+// Audit of issue 5: without the file head a log that had lost its newest rows was healthy.
+TEST_F(LogChecks, ALogWithoutItsHeadIsAWarning) {
+  attacker_->cut_tail("ann", 3);
+  attacker_->forget("head");
+  const Finding found = find("log-length");
+  EXPECT_EQ(found.level, Level::warning);
+  EXPECT_THAT(found.what, HasSubstr("head beside it"));
+}
+
 TEST_F(LogChecks, AChangedByteIsNamedWithItsPlace) {
   attacker_->sql("UPDATE records SET value = CAST(value || 'x' AS BLOB) WHERE " +
                  attacker_->where("ann", 20));
@@ -186,20 +195,20 @@ TEST_F(LogChecks, AnchorsAreMissedOnlyWhereAServiceShouldHaveWrittenSome) {
   LogReader log = open();
   const auto now = **newest_time(log);
   EXPECT_EQ(check_anchor_key(subject_, attacker_->log_id()).level, Level::ok);
-  EXPECT_EQ(check_anchors(subject_, log, now, false).front().level, Level::ok);
-  EXPECT_EQ(check_anchors(subject_, log, now, true).front().level, Level::fault);
+  EXPECT_EQ(check_anchors(subject_, log, now, std::nullopt).front().level, Level::ok);
+  EXPECT_EQ(check_anchors(subject_, log, now, kHolder).front().level, Level::fault);
   auto anchoring = event_store::Anchoring::open(subject_.data + "/anchor.key", attacker_->log_id(),
                                                 {.folder = subject_.anchor_dir});
   ASSERT_TRUE(anchoring);
   EXPECT_EQ(check_anchor_key(subject_, attacker_->log_id()).level, Level::ok);
   subject_.dev = true;
-  EXPECT_EQ(check_anchors(subject_, log, now, true).front().level, Level::ok);
-  const auto late = check_anchors(subject_, log, now + minutes(10), true);
+  EXPECT_EQ(check_anchors(subject_, log, now, kHolder).front().level, Level::ok);
+  const auto late = check_anchors(subject_, log, now + minutes(10), kHolder);
   EXPECT_EQ(late.front().level, Level::warning);
   EXPECT_THAT(late.front().what, HasSubstr("since 600 seconds"));
-  EXPECT_EQ(check_anchors(subject_, log, now + minutes(10), false).front().level, Level::ok);
+  EXPECT_EQ(check_anchors(subject_, log, now + minutes(10), std::nullopt).front().level, Level::ok);
   subject_.dev = false;
-  EXPECT_THAT(check_anchors(subject_, log, now, true).front().what, HasSubstr("same disk"));
+  EXPECT_THAT(check_anchors(subject_, log, now, kHolder).front().what, HasSubstr("same disk"));
 }
 
 TEST_F(LogChecks, AnAnchorKeyThatDoesNotFitIsAFault) {
