@@ -6,6 +6,7 @@
 #include "event-store/contract/codec.hpp"
 #include "event-store/contract/frame_codec.hpp"
 #include "event-store/contract/identity.hpp"
+#include "event-store/model/error_help.hpp"
 
 namespace signalbox::gateway {
 Session::Session(const SessionParts& parts, SessionId id, Handshake handshake,
@@ -181,6 +182,7 @@ ErrorFrame Session::make_error(std::optional<std::string> id, Errc code, std::st
 
 void Session::send_error(ErrorFrame error) {
   parts_.metrics.count_error(error.code);
+  if (!error.hint) error.hint = std::string(help_of(error.code).to_do);
   send(ServerFrame(std::move(error)));
 }
 

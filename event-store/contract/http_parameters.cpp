@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "event-store/contract/http_errors.hpp"
 #include "event-store/contract/json_writer.hpp"
 #include "event-store/model/decimal.hpp"
 
@@ -60,6 +61,13 @@ HttpResponse http_error(int status, std::string_view code, std::string_view mess
   }
   body.key("message");
   body.string(message);
+  const auto rows = http_errors();
+  const auto row = std::ranges::find_if(
+      rows, [&](const HttpErrorRow& one) { return one.status == status && one.code == code; });
+  if (row != rows.end()) {
+    body.key("hint");
+    body.string(row->to_do);
+  }
   body.end_object();
   body.end_object();
   return HttpResponse{.status = status, .body = body.take() + "\n"};

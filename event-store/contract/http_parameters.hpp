@@ -16,8 +16,9 @@
 
 namespace signalbox::event_store {
 
-// An error as every HTTP answer of ours shows it: {"error":{"code":…,"message":…,"field":…}},
-// without `field` where none is to blame.
+// An error as every HTTP answer of ours shows it:
+// {"error":{"code":…,"field":…,"message":…,"hint":…}}, without `field` where none is to blame;
+// `hint` is what to do, from http_errors().
 [[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
                                       std::string_view field = {});
 // 400 bad_field: `field what`.

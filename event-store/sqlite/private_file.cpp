@@ -48,7 +48,9 @@ Result<void> make_private_folders(const std::string& path) {
   if (std::error_code error; why == EEXIST && fs::is_directory(folder, error)) return {};
   // "File exists" would be true, and puzzle whoever named a file.
   errno = why == EEXIST ? ENOTDIR : why;
-  return system_failure("cannot create the folder", path);
+  auto failed = system_failure("cannot create the folder", path);
+  failed.value().message += "; name one below a folder that this user may write to";
+  return failed;
 }
 
 }  // namespace signalbox::event_store

@@ -191,7 +191,9 @@ std::vector<ConfigProblem> Config::take_file(const std::string& path) {
   } catch (const toml::parse_error& error) {
     const auto line = static_cast<std::int64_t>(error.source().begin.line);
     return {{.error = {Errc::bad_config,
-                       path + ":" + std::to_string(line) + ": " + std::string(error.description())},
+                       path + ":" + std::to_string(line) + ": " + std::string(error.description()) +
+                           "; write it as TOML: `key = value`, texts in quotes, as `signalbox "
+                           "serve --print-config` does"},
              .file = path,
              .first_line = line,
              .last_line = line,

@@ -108,13 +108,16 @@ std::string error_table() {
   for (const ExitCodeRow& code : kExitCodes)
     text += row(std::to_string(code.code), code.happened, code.to_do);
   text += settings_section();
-  text +=
-      begin("HTTP", "`{\"error\":{\"code\",\"message\",\"field\"?}}`, at most with `Retry-After`.",
-            "status and code");
+  text += begin("HTTP",
+                "`{\"error\":{\"code\",\"field\"?,\"message\",\"hint\"}}`, at most with "
+                "`Retry-After`; `hint` is "
+                "what to do.",
+                "status and code");
   for (const event_store::HttpErrorRow& http : event_store::http_errors())
     text +=
         row(std::to_string(http.status) + " " + code_text(http.code), http.happened, http.to_do);
-  text += begin("WebSocket: error frames", "`error.code`; `field` names the whole field.", "code");
+  text += begin("WebSocket: error frames",
+                "`error.code`; `field` names the whole field, `hint` says what to do.", "code");
   text += rows_up_to(Errc::history_damaged);
   text += close_codes_section();
   text += begin("Runs that failed", "`agent_failed.code`.", "code");

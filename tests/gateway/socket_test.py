@@ -957,7 +957,8 @@ class Http(WithServer):
                 status, _, text = answer.read().partition(b"\r\n\r\n")
         self.assertTrue(status.startswith(b"HTTP/1.1 411 "), status)
         self.assertEqual(json.loads(text), {"error": {
-            "code": "bad_request", "message": "send the body with a Content-Length"}})
+            "code": "bad_request", "message": "send the body with a Content-Length",
+            "hint": "send `Content-Length`"}})
 
     def test_bodies_that_websocketpp_would_misread_are_refused(self):
         for headers, status in [({"Transfer-Encoding": "chunked"}, b"411"),
