@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "event-store/contract/codec.hpp"
+#include "event-store/model/error_help.hpp"
 #include "tests/gateway/gateway_world.hpp"
 
 namespace signalbox::gateway {
@@ -206,6 +207,14 @@ TEST(Session, the_deprecated_name_is_answered_with_the_right_one) {
   auto client = world.connect("ann");
   client.say({{"type", "ping"}, {"websocket_connection_id", "ws_1"}});
   EXPECT_EQ(last(client)["hint"], "use websocket_client_id");
+}
+
+// Audit of issue 5: most refusals said what was wrong, and not what to do.
+TEST(Session, a_refusal_says_what_to_do) {
+  GatewayWorld world;
+  auto client = world.connect("ann");
+  client.say({{"type", "cancel_run"}, {"run_id", "r"}});
+  EXPECT_EQ(last(client)["hint"], help_of(Errc::bad_field).to_do);
 }
 
 TEST(Session, nothing_comes_before_connection_ready) {
