@@ -19,6 +19,11 @@ std::string what_to_do(const Findings& findings) {
   return text;
 }
 
+// `1 user`, `7 users`
+std::string counted(std::int64_t count, const std::string& one) {
+  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
@@ -51,11 +56,10 @@ void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
 bool is_whole(const VerifyReport& report) { return report.findings.count() == 0; }
 
 std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) {
-  std::string text = "read " + std::to_string(report.rows) +
-                     " rows: " + std::to_string(report.events) + " events of " +
-                     std::to_string(report.users) + " users, " +
-                     std::to_string(notes.archived_events) + " of them in the archive too, " +
-                     std::to_string(notes.snapshots) + " snapshots\n";
+  std::string text = "read " + counted(report.rows, "row") + ": " +
+                     counted(report.events, "event") + " of " + counted(report.users, "user") +
+                     ", " + std::to_string(notes.archived_events) +
+                     " of them in the archive too, " + counted(notes.snapshots, "snapshot") + "\n";
   if (notes.archive_files_missing > 0)
     text += "archive: " + std::to_string(notes.archive_files_missing) +
             " partitions have no file; the service makes it again from the log\n";
