@@ -307,7 +307,11 @@ UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& r
   }
   auto handshake = judge_handshake(request, options.origins, hosts);
   if (!handshake) return refuse(std::move(handshake.error()));
-  if (draining) return refuse(http_error(503, "overloaded", "the gateway stops"));
+  if (draining) {
+    HttpResponse refusal = http_error(503, "overloaded", "the gateway stops");
+    refusal.headers.emplace_back("Retry-After", "1");
+    return refuse(std::move(refusal));
+  }
   std::optional<Identity> identity;
   if (handshake->token) {
     auto verified = authenticator.verify(*handshake->token);

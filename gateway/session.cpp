@@ -64,9 +64,11 @@ void Session::authenticate(std::string_view text) {
     // A new token does not help who speaks something else.
     const bool is_ours =
         frame || (frame.error().code != Errc::bad_json && frame.error().field != "type");
-    send_error(
+    ErrorFrame refused =
         frame ? make_error(frame->id, Errc::token_invalid, "the first frame must be authenticate")
-              : std::move(frame.error()));
+              : std::move(frame.error());
+    if (is_ours) refused.hint = "send authenticate first";
+    send_error(std::move(refused));
     return close(is_ours ? CloseCode::not_authenticated : CloseCode::protocol,
                  "the first frame must be authenticate");
   }
@@ -221,6 +223,7 @@ void Session::handle(const std::optional<std::string>& id, AuthenticateFrame) {
   ErrorFrame error =
       make_error(id, Errc::unknown_type, "this socket is signed in; use refresh_token");
   error.field = "type";
+  error.hint = "send refresh_token";
   send_error(std::move(error));
 }
 
@@ -249,8 +252,12 @@ void Session::handle(const std::optional<std::string>& id, RunInputFrame frame) 
 }
 
 void Session::handle(const std::optional<std::string>& id, ResumeFrame frame) {
-  if (resuming_)
-    send_error(make_error(std::move(resume_id_), Errc::overloaded, "replaced by a later resume"));
+  if (resuming_) {
+    ErrorFrame replaced =
+        make_error(std::move(resume_id_), Errc::overloaded, "replaced by a later resume");
+    replaced.hint = "nothing: the later one is answered";
+    send_error(std::move(replaced));
+  }
   resuming_ = true;
   resume_id_ = id;
   set_pulling(false);
@@ -354,10 +361,12 @@ void Session::finish_append(AckFrame ack, const Result<Offset>& appended) {
     ErrorFrame error = passes_on ? make_error(std::move(ack.id), why.code, why.message)
                                  : make_error(std::move(ack.id), Errc::log_unavailable,
                                               "the log did not take it: " + why.message);
-    if (error.code == Errc::too_large)
+    if (error.code == Errc::too_large) {
       error.field = ack.message_id ? "content" : "data";
-    else
+      if (!ack.message_id) error.hint = "send less";
+    } else {
       error.retry_after_ms = kRetryAfterMs;
+    }
     error.message_id = std::move(ack.message_id);
     send_error(std::move(error));
   }

@@ -65,6 +65,7 @@ void Session::take(StreamRefused update) {
                  "the cursor cannot be used: " + std::string(event_store::to_text(update.reason)) +
                      "; send resume with another cursor or from");
   error.field = "cursor";
+  error.hint = "send resume with from, or with oldest_cursor where there is one";
   error.reason = event_store::to_text(update.reason);
   error.oldest_cursor = std::move(update.oldest_cursor);
   send_error(std::move(error));

@@ -15,7 +15,11 @@ constexpr std::string_view kSnapshots =
 constexpr std::string_view kWitness =
     "one of both was changed, and it may be the log: keep both, and restore a backup that "
     "verifies; only where you know the log to be right, as by anchors kept elsewhere, stop the "
-    "service and remove the other one: the next start makes it from the log";
+    "service and remove that file: the next start makes it from the log";
+constexpr std::string_view kCachedWitness =
+    "one of both was changed, and it may be the log: keep both, and restore a backup that "
+    "verifies; only where you know the log to be right, as by anchors kept elsewhere, stop the "
+    "service and remove `snapshots.db`: the next start makes it from the log";
 
 }  // namespace
 
@@ -65,12 +69,13 @@ ErrorHelp help_of(DamageKind kind) {
     case DamageKind::anchor_disagrees:
       return {"a signed anchor says something else than the log",
               "history was changed after it was signed: keep everything, restore a backup that "
-              "verifies"};
+              "verifies; one from before the anchor disagrees with it, too: where you know it to "
+              "be right, put the anchors of that partition aside"};
     case DamageKind::snapshot_unreadable:
       return {"a snapshot, or their file, cannot be read", kSnapshots};
     case DamageKind::snapshot_disagrees:
-      return {"a snapshot says something else than the log it was folded from", kWitness};
-    case DamageKind::snapshot_ahead: return {"a snapshot holds more than the log", kWitness};
+      return {"a snapshot says something else than the log it was folded from", kCachedWitness};
+    case DamageKind::snapshot_ahead: return {"a snapshot holds more than the log", kCachedWitness};
     case DamageKind::log_cut:
       return {"the oldest events of a partition are gone from the log",
               "`signalbox topics check` names the setting that deletes them; keep the archive and "

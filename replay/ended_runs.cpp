@@ -14,6 +14,7 @@ Result<void> EndedRuns::add(const KnownRun& run) {
   std::vector<Place>& places = threads_[run.thread_id];
   const auto behind = std::ranges::upper_bound(places, run.received, {}, &Place::received);
   places.insert(behind, {run.received, file_bytes_ + buffer_.size(), text.size()});
+  // At once: what grows by doubling is copied each time.
   if (buffer_.size() + text.size() > buffer_.capacity())
     buffer_.reserve(std::max(kBufferBytesMax, buffer_.size() + text.size()));
   buffer_ += text;

@@ -56,8 +56,9 @@ SnapshotCheck::SnapshotCheck(const std::string& path, const event_store::LogDesc
 
 void SnapshotCheck::name(DamageKind kind, const std::string& key, const std::string& what) {
   if (at_opening_.size() >= kNamedMax) return;
+  const std::string_view remedy = kind == DamageKind::snapshot_unreadable ? kRemedy : "";
   at_opening_.push_back(
-      {.kind = kind, .what = "the snapshot of " + key + ": " + what + std::string(kRemedy)});
+      {.kind = kind, .what = "the snapshot of " + key + ": " + what + std::string(remedy)});
 }
 
 void SnapshotCheck::take_user(const std::string& key, const std::string& bytes,
@@ -106,8 +107,7 @@ void SnapshotCheck::on_valid(const SeenEvent& event, Findings& findings) {
                                               "the history was rewritten since")
                                 : "the snapshot of this user holds this event and says it holds "
                                   "only what is before offset " +
-                                      std::to_string(snapshot.next_offset.value())) +
-                        std::string(kRemedy)});
+                                      std::to_string(snapshot.next_offset.value()))});
 }
 
 void SnapshotCheck::on_cut(const LogCut& cut) { cuts_.emplace(cut.at.partition, cut.first); }
@@ -127,8 +127,7 @@ void SnapshotCheck::on_end(const std::vector<event_store::Position>& ends, Findi
                     .seq = snapshot.seq,
                     .what = "the log has no valid event with the seq up to which this user's "
                             "snapshot goes: the newest events are gone, or the snapshot is "
-                            "another copy's" +
-                            std::string(kRemedy)});
+                            "another copy's"});
   if (user_) return;  // then only his partition was read
   for (const OfPartition& one : partitions_)
     if (one.next_offset > ends[static_cast<std::size_t>(one.partition.value())].next_offset)
@@ -136,8 +135,7 @@ void SnapshotCheck::on_end(const std::vector<event_store::Position>& ends, Findi
                     .at = TopicPartition{Topic::events, one.partition},
                     .offset = one.next_offset,
                     .what = "the snapshot of the partition goes up to this offset, which the log "
-                            "has not reached" +
-                            std::string(kRemedy)});
+                            "has not reached"});
 }
 
 }  // namespace signalbox::replay

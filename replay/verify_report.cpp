@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "event-store/model/count_text.hpp"
 #include "replay/damage_help.hpp"
 
 namespace signalbox::replay {
@@ -17,11 +18,6 @@ std::string what_to_do(const Findings& findings) {
     text.append(help_of(finding.kind).to_do).append("\n");
   }
   return text;
-}
-
-// `1 user`, `7 users`
-std::string counted(std::int64_t count, const std::string& one) {
-  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -56,24 +52,27 @@ void write_finding(event_store::JsonWriter& writer, const Finding& finding) {
 bool is_whole(const VerifyReport& report) { return report.findings.count() == 0; }
 
 std::string verdict_text(const VerifyReport& report, const VerdictNotes& notes) {
-  std::string text = "read " + counted(report.rows, "row") + ": " +
-                     counted(report.events, "event") + " of " + counted(report.users, "user") +
-                     ", " + std::to_string(notes.archived_events) +
-                     " of them in the archive too, " + counted(notes.snapshots, "snapshot") + "\n";
+  std::string text = "read " + count_text(report.rows, "row", "rows") + ": " +
+                     count_text(report.events, "event", "events") + " of " +
+                     count_text(report.users, "user", "users") + ", " +
+                     std::to_string(notes.archived_events) + " of them in the archive too, " +
+                     count_text(notes.snapshots, "snapshot", "snapshots") + "\n";
   if (notes.archive_files_missing > 0)
-    text += "archive: " + std::to_string(notes.archive_files_missing) +
-            " partitions have no file; the service makes it again from the log\n";
+    text +=
+        "archive: " + count_text(notes.archive_files_missing, "partition has", "partitions have") +
+        " no file; the service makes it again from the log\n";
   if (is_whole(report)) {
     text += "whole: no damage was found\n";
   } else {
     const auto& kept = report.findings.kept();
-    text += "DAMAGED: " + std::to_string(report.findings.count()) + " findings; the first:\n";
+    text +=
+        "DAMAGED: " + count_text(report.findings.count(), "finding", "findings") + "; the first:\n";
     for (const Finding& finding : kept) text += "  " + to_text(finding) + "\n";
     text += what_to_do(report.findings);
   }
   if (report.findings.of_others() > 0)
-    text += std::to_string(report.findings.of_others()) +
-            " findings of others in his partition: no part of this verdict\n";
+    text += count_text(report.findings.of_others(), "finding", "findings") +
+            " of others in his partition: no part of this verdict\n";
   return text + to_text(notes.anchors);
 }
 

@@ -16,7 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-// The header's macros check types in place of a declared parameter; here are the functions.
+// The header's macros fix the number of arguments; here are the functions themselves.
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 

@@ -48,8 +48,10 @@ Result<void> make_private_folders(const std::string& path) {
   if (std::error_code error; why == EEXIST && fs::is_directory(folder, error)) return {};
   // "File exists" would be true, and puzzle whoever named a file.
   errno = why == EEXIST ? ENOTDIR : why;
+  const int told = errno;
   auto failed = system_failure("cannot create the folder", path);
-  failed.value().message += "; name one below a folder that this user may write to";
+  if (told == EACCES || told == EPERM || told == EROFS || told == ENOENT || told == ENOTDIR)
+    failed.value().message += "; name one below a folder that this user may write to";
   return failed;
 }
 

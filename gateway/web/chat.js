@@ -16,7 +16,7 @@ const kNearEndPx = 80;
 const kTryAgainWithinMs = 24 * 3600 * 1000; // as long as the service knows a message again
 const kExamples = ['what is 17 * 23?', 'How many days until Christmas?', 'help'];
 const kUnkept = 'The browser keeps no data: this message is lost if you close the page before it is sent.';
-const kDamaged = 'Your record at the service is damaged: what you write is not answered until its operator has mended it.';
+const kDamaged = 'Your record at the service is damaged: nothing is answered until its operator has mended it.';
 const session = new Session('signalbox.session', '/');
 
 // ---- the page
@@ -81,12 +81,7 @@ class Chat {
       this.#touch(turn);
     });
     this.client.on('reset', () => location.reload());
-    this.client.on('error', ({code}) => {
-      if (code !== 'history_damaged' || this.#damaged) return; // the others answer something, or come with a close
-      this.#damaged = true;
-      say(kDamaged);
-      this.#show_state(this.client);
-    });
+    this.client.on('error', ({code}) => { if (code === 'history_damaged') this.#set_damaged(true); });
     this.client.connect(); // its way to the service and back takes longer than all that follows
     this.#listen();
     this.#open(this.#id_of_address());
@@ -181,6 +176,13 @@ class Chat {
     return undefined;
   }
 
+  #set_damaged(damaged) {
+    if (damaged === this.#damaged) return;
+    this.#damaged = damaged;
+    if (damaged) say(kDamaged);
+    this.#show_state(this.client);
+  }
+
   #return_at;
   #count_down() {
     const seconds = Math.ceil((this.#return_at - performance.now()) / 1000);
@@ -198,6 +200,8 @@ class Chat {
 
   #take(frame) {
     if (!frame.thread_id) return;
+    if (frame.type === 'message_received') this.#set_damaged(false);
+    if (frame.data?.code === 'history_damaged') this.#set_damaged(true); // a message that was not taken
     const thread = this.#thread(frame.thread_id);
     Object.assign(thread, {time: frame.time, newest_seq: frame.seq});
     if (frame.type === 'message_received') thread.title ||= frame.data.content.slice(0, kTitleMax);

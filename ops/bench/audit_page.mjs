@@ -3,7 +3,7 @@
 import {availableParallelism, loadavg} from 'node:os';
 import {join} from 'node:path';
 
-import {kSizes, settled, talk, told} from './pages.mjs';
+import {kSizes, ready_at, settled, talk, told} from './pages.mjs';
 
 const place = (of) => `/audit#${new URLSearchParams(of)}`;
 
@@ -36,11 +36,9 @@ export async function measure_audit(browser, address, {loads, runs}) {
     await devtools.send('Network.setCacheDisabled', {cacheDisabled: true});
     await settled();
     await loading.goto(address + place({user: 'long', tab: 'timeline'}));
-    await settled();
-    const {metrics} = await devtools.send('Performance.getMetrics');
-    await loading.waitForFunction(() => performance.getEntriesByName('signalbox-ready').length > 0);
-    views.push(await loading.evaluate(() => performance.getEntriesByName('signalbox-ready')[0].startTime));
-    worked.push(1000 * metrics.find(({name}) => name === 'TaskDuration').value);
+    const ready = await ready_at(devtools);
+    views.push(ready.at);
+    worked.push(ready.worked);
     if (i === 0) console.log(`rows of the first view: ${await loading.locator('.timeline .event').count()}`);
     await loading.close();
   }

@@ -11,14 +11,14 @@ import {join} from 'node:path';
 import {parseArgs} from 'node:util';
 
 import {draw_audit, measure_audit} from './audit_page.mjs';
-import {kSizes, settled, talk, told, with_service} from './pages.mjs';
+import {kSizes, ready_at, settled, talk, told, with_service} from './pages.mjs';
 
 /** How large, by what is measured: pages loaded, runs talked of, seconds scrolled. */
 const kSizesOf = {
   measure: {loads: 10, runs: 5_000, seconds: 10}, // a run is a message and its answer
   audit: {loads: 20, runs: 16_700}, // of six events each: 100,000
 };
-const kFrameMs = 1000 / 60;
+const kLateMs = 2.05 * 1000 / 60; // two frames, and what clocks differ by
 
 /** A page that is signed in and shows its newest thread's newest messages. */
 async function signed_in(context, address, user, thread = '') {
@@ -39,7 +39,7 @@ async function measure_load(browser, address, {loads}) {
     const context = await browser.newContext();
     const page = await signed_in(context, address, 'loads', 't-loads');
     if (i === 0) await talk(page, 'loads', 't-loads', Array(20).fill('what is 17 * 23?'));
-    const ready = async (how) => {
+    const load = async (how) => {
       const loading = await context.newPage();
       const network = await context.newCDPSession(loading);
       await network.send('Network.enable');
@@ -48,15 +48,13 @@ async function measure_load(browser, address, {loads}) {
       if (how === first && i === 0) network.on('Network.loadingFinished', ({encodedDataLength}) => { bytes += encodedDataLength; });
       await settled();
       await loading.goto(`${address}/#t-loads`);
-      await settled();
-      const {metrics} = await network.send('Performance.getMetrics');
-      await loading.waitForFunction(() => performance.getEntriesByName('signalbox-ready').length > 0);
-      how.push(await loading.evaluate(() => performance.getEntriesByName('signalbox-ready')[0].startTime));
-      worked.push(1000 * metrics.find(({name}) => name === 'TaskDuration').value);
+      const ready = await ready_at(network);
+      how.push(ready.at);
+      worked.push(ready.worked);
       await loading.close();
     };
-    await ready(first);
-    await ready(again);
+    await load(first);
+    await load(again);
     await context.close();
   }
   console.log(`load to ready, nothing cached     p50, p95, p99, max of ${loads}: ${told(first)} ms (asked: below 300)`);
@@ -81,14 +79,14 @@ async function traced(browser, page, what, act) {
   const within = traceEvents.filter(({ts}) => ts >= begin.ts && ts <= end.ts);
   const drawn = [begin, ...within.filter(({name}) => name === 'DrawFrame')].map(({ts}) => ts).sort((a, b) => a - b);
   const gaps = drawn.slice(1).map((ts, i) => (ts - drawn[i]) / 1000);
-  const late = (i) => gaps[i] > 2.05 * kFrameMs;
+  const late = (i) => gaps[i] > kLateMs;
   // What the page's own thread worked, without waiting for a processor: says more on a busy machine.
   const of_page = within.filter(({tid, pid}) => tid === end.tid && pid === end.pid);
   const worked = of_page.filter(({name, tdur}) => name === 'RunTask' && tdur).map(({tdur}) => tdur / 1000);
   const collected = of_page.filter(({name}) => name === 'MajorGC')
     .filter(({ts, dur}) => drawn.some((at, i) => late(i) && ts < drawn[i + 1] && ts + dur > at)).map(({dur}) => dur / 1000);
   console.log(`${what}: ${gaps.length} frames, ms between them p50, p95, p99, max: ${told(gaps)}; `
-    + `the first ${gaps[0].toFixed(1)}; over two frames (${(2 * kFrameMs).toFixed(1)} ms): ${gaps.filter((_, i) => late(i)).length}`
+    + `the first ${gaps[0].toFixed(1)}; over two frames (${kLateMs.toFixed(1)} ms): ${gaps.filter((_, i) => late(i)).length}`
     + `${collected.length ? `, the browser's collector in ${collected.map((ms) => ms.toFixed(1)).join(', ')} ms of them` : ''}; `
     + `page's CPU per task p50, p95, p99, max: ${told(worked)} ms, `
     + `${(worked.reduce((sum, ms) => sum + ms, 0) / gaps.length).toFixed(1)} ms a frame`);

@@ -47,11 +47,23 @@ export const talk = (page, user_id, thread_id, contents, agent = undefined) => p
   client.close();
 }, {user_id, thread_id, contents, agent, at_once: kAtOnce});
 
-/**
- * Between opening a window, loading a page in it and asking that page anything: the browser still works on
- * what came before, and a question has the page compile 300 KB of script of who asks.
- */
+/** A browser still works on what it was asked before: a new window, a page that went. */
 export const settled = () => new Promise((then) => { setTimeout(then, 500); });
+
+/**
+ * When the page was ready, in ms of its own clock, and what its thread had worked half a second or more later.
+ * Asked over `devtools` itself: the driver's questions have a page compile 300 KB of their script.
+ */
+export async function ready_at(devtools) {
+  const expression = "performance.getEntriesByName('signalbox-ready')[0]?.startTime ?? -1";
+  for (;;) {
+    await settled();
+    const {result} = await devtools.send('Runtime.evaluate', {expression});
+    if (result.value < 0) continue;
+    const {metrics} = await devtools.send('Performance.getMetrics');
+    return {at: result.value, worked: 1000 * metrics.find(({name}) => name === 'TaskDuration').value};
+  }
+}
 
 const at = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
 export const told = (numbers) => {

@@ -192,8 +192,8 @@ std::vector<ConfigProblem> Config::take_file(const std::string& path) {
     const auto line = static_cast<std::int64_t>(error.source().begin.line);
     return {{.error = {Errc::bad_config,
                        path + ":" + std::to_string(line) + ": " + std::string(error.description()) +
-                           "; write it as TOML: `key = value`, texts in quotes, as `signalbox "
-                           "serve --print-config` does"},
+                           "; mend that line: TOML has `key = value`, texts in quotes, and each "
+                           "key and table once"},
              .file = path,
              .first_line = line,
              .last_line = line,

@@ -37,6 +37,8 @@ constexpr std::array kExitCodes{
                 "the first findings are printed; restore a backup, or take the change back"},
     ExitCodeRow{kExitTryAgain, "something is not there at the moment, or this version is too old",
                 "start it again later; with a newer version where the message says so"},
+    ExitCodeRow{kExitLibraryMissing, "a library is not there",
+                "install the package that the message names"},
 };
 
 std::string row(const std::string& name, std::string_view happened, std::string_view to_do) {
@@ -110,8 +112,7 @@ std::string error_table() {
   text += settings_section();
   text += begin("HTTP",
                 "`{\"error\":{\"code\",\"field\"?,\"message\",\"hint\"}}`, at most with "
-                "`Retry-After`; `hint` is "
-                "what to do.",
+                "`Retry-After`; `hint` is what to do.",
                 "status and code");
   for (const event_store::HttpErrorRow& http : event_store::http_errors())
     text +=

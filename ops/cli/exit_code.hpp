@@ -10,6 +10,7 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitFaultFound = 3;  // a verification found one
 inline constexpr int kExitTryAgain = 75;
+inline constexpr int kExitLibraryMissing = 127;  // ld.so(8), and event-store/curl
 
 [[nodiscard]] inline int exit_code_of(Errc code) {
   if (code == Errc::bad_config) return kExitUsage;

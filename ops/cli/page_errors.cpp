@@ -56,8 +56,8 @@ constexpr std::array kRows{
         "The browser keeps no data: this message is lost if you close the page before it is sent.",
         "leave the page open until it is sent, or let the browser keep data of this page"},
     PageErrorRow{
-        "Your record at the service is damaged: what you write is not answered until its "
-        "operator has mended it.",
+        "Your record at the service is damaged: nothing is answered until its operator has "
+        "mended it.",
         "tell the operator, whom `signalbox replay verify` tells what is damaged; a backup "
         "mends it"},
     PageErrorRow{"It was not stopped: …", kLook},

@@ -54,6 +54,21 @@ std::string aside_command(const std::string& path) {
   return "mv " + shell_word(path) + ' ' + shell_word(path + ".aside");
 }
 
+Finding behind_its_anchor(const Subject& subject, const Checkpoint& note, Partition partition,
+                          Offset end, std::optional<pid_t> holder) {
+  return fault(
+      "anchors",
+      "the newest anchor of partition " + std::to_string(partition.value()) +
+          " was signed when the log had " +
+          count_text(note.next_offset.value(), "record", "records") + " there, and now it has " +
+          std::to_string(end.value()),
+      "its newest records were removed since, or it is an older log, as every backup from before "
+      "that anchor",
+      restore_command(subject.data, holder) +
+          "  # a backup you know to be right, and then, where this is told of it again: " +
+          aside_command(event_store::anchor_folder(subject.anchor_dir, partition)));
+}
+
 }  // namespace
 
 Finding check_anchor_key(const Subject& subject, const LogId& log) {
@@ -118,13 +133,7 @@ std::vector<Finding> check_anchors(const Subject& subject, LogReader& log, Times
     notes += *note ? 1 : 0;
     if (const auto bounds = log.bounds({Topic::events, partition});
         *note && bounds && (*note)->next_offset > bounds->end)
-      findings.push_back(fault("anchors",
-                               "the newest anchor of partition " + std::to_string(number) +
-                                   " was signed when the log had " +
-                                   count_text((*note)->next_offset.value(), "record", "records") +
-                                   " there, and now it has " + std::to_string(bounds->end.value()),
-                               "its newest records were removed since, or it is an older log",
-                               restore_command(subject.data, holder)));
+      findings.push_back(behind_its_anchor(subject, **note, partition, bounds->end, holder));
     const auto since = uncovered_since(log, partition, *note ? (*note)->next_offset : Offset(0));
     if (since && (!oldest || *since < *oldest)) oldest = since;
   }

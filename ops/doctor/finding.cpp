@@ -66,8 +66,4 @@ std::string bytes_text(double bytes) {
   return text.data();
 }
 
-std::string count_text(std::int64_t count, std::string_view one, std::string_view many) {
-  return std::to_string(count) + ' ' + std::string(count == 1 ? one : many);
-}
-
 }  // namespace signalbox::doctor

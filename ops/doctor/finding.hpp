@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "event-store/model/count_text.hpp"
+
 namespace signalbox::doctor {
 
 enum class Level { ok, warning, fault };
@@ -39,8 +41,5 @@ struct Finding {
 [[nodiscard]] std::string restore_command(const std::string& data, std::optional<pid_t> holder);
 // `2.5 GiB`
 [[nodiscard]] std::string bytes_text(double bytes);
-// `1 file`, `7 files`
-[[nodiscard]] std::string count_text(std::int64_t count, std::string_view one,
-                                     std::string_view many);
 
 }  // namespace signalbox::doctor

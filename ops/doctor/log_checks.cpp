@@ -128,8 +128,31 @@ std::string days_text(double days) {
   return text.data();
 }
 
+// Where the log has no witness of how long it was.
+Finding judge_missing_head(const Subject& subject, std::optional<pid_t> holder) {
+  const std::string path = subject.data + "/head";
+  const std::string who_knows =
+      "whether the newest rows were removed with it, `signalbox replay verify` tells by archive, "
+      "snapshots and anchors";
+  const auto and_serve = [&](const std::string& command) {
+    return holder ? once_ended(subject.data, *holder, command) + " && " + subject.serve_command
+                  : command;
+  };
+  std::error_code ignored;
+  if (fs::exists(path, ignored))
+    return fault("log-length",
+                 path +
+                     ", which says how long the log was, is damaged, of another log, or cannot "
+                     "be read",
+                 "a service does not start; " + who_knows,
+                 and_serve("mv " + shell_word(path) + ' ' + shell_word(path + ".aside")));
+  return warning("log-length", path + ", which says how long the log was, is missing", who_knows,
+                 holder ? and_serve("true") : subject.serve_command + "  # makes it again");
+}
+
 Finding judge_length(const Subject& subject, const LogReader& log, const VerifyReport& report,
-                     const std::string& restore) {
+                     std::optional<pid_t> holder) {
+  const std::string restore = restore_command(subject.data, holder);
   const std::string shorter = list_of(report, true);
   if (!shorter.empty())
     return fault("log-length", shorter, "what was acknowledged is gone; a service does not start",
@@ -137,13 +160,7 @@ Finding judge_length(const Subject& subject, const LogReader& log, const VerifyR
   if (report.findings.count() > static_cast<std::int64_t>(report.findings.kept().size()))
     return fault("log-length", "so much is damaged that its length was not judged",
                  "what was acknowledged may be gone", restore);
-  if (!log.rows_witnessed())
-    return warning("log-length",
-                   "the log is as long as its own counters say, but the file head beside it, which "
-                   "says how long it was, is missing or cannot be read",
-                   "whoever removes the newest rows together with it is seen by archive, snapshots "
-                   "and anchors alone; a service makes it again",
-                   subject.serve_command);
+  if (!log.rows_witnessed()) return judge_missing_head(subject, holder);
   return ok("log-length", "the log is as long as the file head beside it and its own counters say");
 }
 
@@ -188,7 +205,7 @@ std::vector<Finding> check_records(const Subject& subject, LogReader& log,
   const std::string damaged = list_of(*report, false);
   const std::string seen = "of the newest " + std::to_string(subject.newest_records) +
                            " records of each topic and partition";
-  return {judge_length(subject, log, *report, restore),
+  return {judge_length(subject, log, *report, holder),
           damaged.empty()
               ? ok("log-chain", seen + " (" + std::to_string(report->rows) + " in all, " +
                                     std::to_string(report->events) +

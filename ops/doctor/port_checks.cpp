@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "event-store/curl/curl_on_demand.hpp"
 #include "event-store/model/decimal.hpp"
 #include "ops/doctor/http_get.hpp"
 
@@ -191,6 +192,10 @@ Finding check_service(const Subject& subject, std::optional<pid_t> holder) {
   if (const auto endpoint = endpoint_of(subject.listen); endpoint && endpoint->port == 0)
     return ok("service", who + " runs, and at which port is not known from " + subject.listen);
   const std::string url = url_of(subject.listen, is_tls, "/readyz");
+  if (const std::string& why = event_store::why_no_libcurl(); !why.empty())
+    return warning("service", who + " was not asked: " + why,
+                   "neither it nor who else listens there can be asked how it is",
+                   "apt-get install libcurl4");
   const auto answer = http_get(url);
   if (!answer)
     return warning("service", who + " gives no answer at " + url + ": " + answer.error().message,

@@ -76,7 +76,7 @@ def test_a_copy_made_while_users_chat_is_a_service_that_goes_on(service, backup,
     assert log_check.check(to).faults == []
     program = request.config.getoption("--program")
     verified = subprocess.run([program, "replay", "verify", "--data", str(to)], capture_output=True,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=60, check=False, env=clean_environment())
     assert verified.returncode == 0, verified.stdout
     restored = Service(program, to)
     restored.start()

@@ -192,13 +192,12 @@ def cut_tail(data):
 
 
 def cut_events(data, *lost):
-    """The newest record of ann's partition, with what the log itself says of it; these files, too."""
+    """From ann's newest event on, with what the log itself says of it; these files, too."""
     with contextlib.closing(sqlite3.connect(data / "log.db")) as log, log:
-        place, = log.execute("SELECT place FROM records WHERE place >> 24 = 1"
-                             " AND key = CAST('ann' AS BLOB)").fetchone()
-        log.execute("DELETE FROM records WHERE place = ?1 AND"
-                    ' "offset" = (SELECT next - 1 FROM counters WHERE place = ?1)', (place,))
-        log.execute("UPDATE counters SET next = next - 1 WHERE place = ?", (place,))
+        place, offset = log.execute('SELECT place, max("offset") FROM records WHERE place >> 24 = 1'
+                                    " AND key = CAST('ann' AS BLOB)").fetchone()
+        log.execute('DELETE FROM records WHERE place = ? AND "offset" >= ?', (place, offset))
+        log.execute("UPDATE counters SET next = ? WHERE place = ?", (offset, place))
         log.execute("UPDATE counters SET next = (SELECT max(id) FROM records) WHERE place = -1")
     for name in ("head", *lost):
         for path in data.glob(name):
@@ -264,7 +263,18 @@ def test_a_head_that_is_missing_is_told_and_made_again(doctor, make_service):
     """Audit of issue 5: it was said to agree with the log."""
     (doctor.data / "head").unlink()
     found = doctor.found("log-length")
-    assert found["result"] == "warning" and "file head" in found["what"], found
+    assert found["result"] == "warning" and "is missing" in found["what"], found
+    assert make_service().start().stop() == 0
+    assert doctor.found("log-length")["result"] == "ok"
+
+
+def test_a_head_that_is_damaged_is_put_aside(doctor, make_service):
+    """A service does not start with it, and said so; the doctor said that one makes it again."""
+    change_byte(doctor.data / "head", (doctor.data / "head").read_bytes()[:8])
+    found = doctor.found("log-length")
+    assert found["result"] == "fault" and "a service does not start" in found["why"], found
+    doctor.mend(found)
+    assert doctor.found("log-length")["result"] == "warning"
     assert make_service().start().stop() == 0
     assert doctor.found("log-length")["result"] == "ok"
 

@@ -99,6 +99,7 @@ def test_libcurl_is_missed_by_those_alone_who_ask_over_http(request, tmp_path, m
     found = [check for check in json.loads(done.stdout)["checks"] if check["check"] == "service"]
     assert [check["result"] for check in found] == ["warning"], found
     assert "libcurl cannot be used:" in found[0]["what"], found
+    assert found[0]["mend"] == "apt-get install libcurl4"
 
 
 def test_a_token_is_not_signed_with_a_key_of_no_service(signalbox, tmp_path):

@@ -19,7 +19,8 @@ HTTP_SOURCES = ("event-store", "gateway", "replay")
 PAGE_CALLS = re.compile(
     r"""(?:fault\(|leave\(|\.to\(|[eE]rror\((?:[\d\w.?]+,\s*'\w*',\s*)?|fault\s*=\s*|_fault'\),\s*"""
     r"""|banner_text'\),\s*|reason:\s*|failed:\s*\(v\)\s*=>\s*|rejected:\s*\(v\)\s*=>\s*"""
-    r"""|plain\(|'fault'\},\s*|const why = |const message = |const kNoRole = |const kUnkept = |const kDamaged = |\$\('found'\),\s*"""
+    r"""|plain\(|'fault'\},\s*|const why = |const message = |const kNoRole = |const kUnkept = |const kDamaged = """
+    r"""|\$\('found'\),\s*"""
     r"""|=== 'token_invalid' \?\s*)"""
     # To the end of the statement, which is no semicolon within a text.
     r"""((?:'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[^;'`])*)""")

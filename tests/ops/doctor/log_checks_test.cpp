@@ -103,6 +103,9 @@ TEST_F(LogChecks, NoFileIsTakenFromBelowARunningService) {
   attacker_->cut_tail("ann", 3);
   LogReader log = open();
   EXPECT_TRUE(check_records(subject_, log, kHolder, go_on).front().mend.starts_with(ended + "mv "));
+  attacker_->forget("head");
+  const std::string again = ended + "true && " + subject_.serve_command;
+  EXPECT_EQ(check_records(subject_, log, kHolder, go_on).front().mend, again);
   std::ofstream(subject_.data + "/snapshots.db") << std::string(8192, 'x');
   const std::string remove = "rm -f " + subject_.data;
   const std::string serve = " && " + subject_.serve_command;
@@ -121,7 +124,7 @@ TEST_F(LogChecks, ALogWithoutItsHeadIsAWarning) {
   attacker_->forget("head");
   const Finding found = find("log-length");
   EXPECT_EQ(found.level, Level::warning);
-  EXPECT_THAT(found.what, HasSubstr("head beside it"));
+  EXPECT_THAT(found.what, HasSubstr("/head, which says how long the log was, is missing"));
 }
 
 TEST_F(LogChecks, AChangedByteIsNamedWithItsPlace) {
