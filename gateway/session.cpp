@@ -67,7 +67,7 @@ void Session::authenticate(std::string_view text) {
     ErrorFrame refused =
         frame ? make_error(frame->id, Errc::token_invalid, "the first frame must be authenticate")
               : std::move(frame.error());
-    if (is_ours) refused.hint = "send authenticate first";
+    if (frame) refused.hint = "send authenticate first";
     send_error(std::move(refused));
     return close(is_ours ? CloseCode::not_authenticated : CloseCode::protocol,
                  "the first frame must be authenticate");

@@ -25,8 +25,10 @@ const kStates = {connecting: 'Connecting…', catching_up: 'Catching up…', liv
   stopped: 'Disconnected'};
 const kClosed = {1001: 'the service went away', 1006: 'the service cannot be reached', 4000: 'the service restarts',
   4001: 'this device read too slowly', 4002: 'nothing was heard from this device', 4003: 'the service has too much to do',
-  4004: 'the service cannot read its log', 4403: 'this user may not do that: sign in as another one', 4408: 'signing in took too long: load the page anew',
-  4409: 'too many windows of this user are open: close some of them', 4429: 'too many messages were sent: wait a minute, then load the page anew'};
+  4004: 'the service cannot read its log', 4403: 'this user may not do that: sign in as another one',
+  4408: 'signing in took too long: load the page anew',
+  4409: 'too many windows of this user are open: close some of them',
+  4429: 'too many messages were sent: wait a minute, then load the page anew'};
 
 class Chat {
   #threads = new Map();

@@ -448,9 +448,23 @@ class SigningIn(WithServer):
                 self.assertEqual((await receive(forged))["code"], "token_invalid")
                 self.assertEqual(await closed(forged), 4401)
                 await hasty.send(message(1))
-                self.assertEqual((await receive(hasty))["code"], "token_invalid")
+                error = await receive(hasty)
+                self.assertEqual((error["code"], error["hint"]),
+                                 ("token_invalid", "send authenticate first"))
                 self.assertEqual(await closed(hasty), 4401)
                 self.assertEqual(await closed(silent), 4408)
+        run(story())
+
+    def test_a_first_frame_with_an_old_name_is_told_the_new_one(self):
+        async def story():
+            async with websockets.connect(f"ws://{self.server.host}/ws",
+                                          subprotocols=["signalbox.v1"]) as ws:
+                await ws.send(json.dumps({"type": "authenticate", "token": "a.b.c",
+                                          "websocket_connection_id": "ws_1"}))
+                error = await receive(ws)
+                self.assertEqual((error["code"], error["hint"]),
+                                 ("deprecated_field", "use websocket_client_id"))
+                self.assertEqual(await closed(ws), 4401)
         run(story())
 
     def test_a_first_frame_that_is_none_of_ours_is_4400(self):
