@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "event-store/contract/identity.hpp"
+#include "event-store/model/count_text.hpp"
 
 namespace signalbox::replay {
 namespace {
@@ -39,9 +40,11 @@ std::optional<MerkleTree> archived_tree(const std::string& folder, Partition par
 std::string to_text(const AnchorSummary& summary) {
   std::string text;
   if (summary.notes > 0)
-    text += "anchored: " + std::to_string(summary.notes) +
-            " anchors agree with the log and cover " + std::to_string(summary.covered) + " of " +
-            std::to_string(summary.events) + " events\n";
+    text += "anchored: " +
+            count_text(summary.notes, "anchor agrees with the log and covers",
+                       "anchors agree with the log and cover") +
+            ' ' + std::to_string(summary.covered) + " of " +
+            count_text(summary.events, "event", "events") + "\n";
   for (const std::string& sentence : cannot_show(summary)) text += sentence + "\n";
   return text;
 }
