@@ -307,11 +307,7 @@ UpgradeAnswer Gateway::Parts::upgrade(std::size_t shard, const UpgradeRequest& r
   }
   auto handshake = judge_handshake(request, options.origins, hosts);
   if (!handshake) return refuse(std::move(handshake.error()));
-  if (draining) {
-    HttpResponse refusal = http_error(503, "overloaded", "the gateway stops");
-    refusal.headers.emplace_back("Retry-After", "1");
-    return refuse(std::move(refusal));
-  }
+  if (draining) return refuse(come_back(503, "overloaded", "the gateway stops"));
   std::optional<Identity> identity;
   if (handshake->token) {
     auto verified = authenticator.verify(*handshake->token);

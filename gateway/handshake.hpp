@@ -16,6 +16,7 @@
 
 namespace signalbox::gateway {
 
+using event_store::come_back;
 using event_store::has_query_parameter;
 using event_store::http_error;
 using event_store::percent_encode;

@@ -27,12 +27,6 @@ namespace {
 // Room for the members around the list and for the link.
 constexpr std::size_t kPageFrameBytes = 1024;
 
-HttpResponse come_back(int status, std::string_view code, std::string_view message) {
-  HttpResponse response = http_error(status, code, message);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
 HttpResponse unavailable(std::string_view code, std::string_view message) {
   return come_back(503, code, message);
 }

@@ -350,13 +350,10 @@ void WebsocketServer::Shard::hurry_http() {
     const auto handle = unopened_.find(extra);
     if (handle == unopened_.end()) continue;
     const ConnectionPtr connection = connection_of(handle->second);
-    if (http_.at(extra).kept) {
-      HttpResponse answer = http_error(503, "overloaded", "this took too long");
-      answer.headers.emplace_back("Retry-After", "1");
-      send_answer(handle->second, answer);
-    } else {
+    if (http_.at(extra).kept)
+      send_answer(handle->second, come_back(503, "overloaded", "this took too long"));
+    else
       connection->terminate(wspp::error::make_error_code(wspp::error::open_handshake_timeout));
-    }
   }
 }
 

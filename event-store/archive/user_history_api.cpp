@@ -19,15 +19,9 @@ constexpr std::string_view kThreadsParameters[] = {"before_seq", "limit"};
 template <class Query>
 using Asked = tl::expected<Query, HttpResponse>;
 
-HttpResponse come_back(std::string_view code, std::string_view message) {
-  HttpResponse response = http_error(503, code, message);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
 HttpResponse refusal(const Error& error) {
-  if (error.code == Errc::overloaded) return come_back("overloaded", error.message);
-  return come_back("log_unavailable", "the history cannot be read now");
+  if (error.code == Errc::overloaded) return come_back(503, "overloaded", error.message);
+  return come_back(503, "log_unavailable", "the history cannot be read now");
 }
 
 Asked<HistoryQuery> read_events_query(const HttpRequest& request, std::int64_t bytes_most) {
@@ -133,7 +127,7 @@ std::shared_ptr<const void> UserHistoryApi::begin(const HttpAnswer& answer) {
       });
     }
   }
-  answer(come_back("overloaded", "too many requests for history, or the service stops"));
+  answer(come_back(503, "overloaded", "too many requests for history, or the service stops"));
   return nullptr;
 }
 

@@ -73,6 +73,12 @@ HttpResponse http_error(int status, std::string_view code, std::string_view mess
   return HttpResponse{.status = status, .body = body.take() + "\n"};
 }
 
+HttpResponse come_back(int status, std::string_view code, std::string_view message) {
+  HttpResponse response = http_error(status, code, message);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 std::string percent_encode(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   constexpr std::string_view kPlain = "-._~";

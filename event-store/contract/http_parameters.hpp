@@ -21,6 +21,8 @@ namespace signalbox::event_store {
 // `hint` is what to do, from http_errors().
 [[nodiscard]] HttpResponse http_error(int status, std::string_view code, std::string_view message,
                                       std::string_view field = {});
+// The same of what may work a second later: with Retry-After.
+[[nodiscard]] HttpResponse come_back(int status, std::string_view code, std::string_view message);
 // 400 bad_field: `field what`.
 [[nodiscard]] HttpResponse bad_parameter(std::string_view field, const std::string& what);
 

@@ -154,7 +154,8 @@ HttpResponse AuditApi::begin_job(const HttpRequest& request, const UserId& user,
                                  const UserId& auditor) {
   const std::string id = random_.uuid().to_string();
   if (!jobs_.begin(id, user, auditor))
-    return come_back("overloaded", "as many verifications as may be are under way");
+    return event_store::come_back(503, "overloaded",
+                                  "as many verifications as may be are under way");
   event_store::JsonWriter json;
   json.begin_object();
   json.key("job");
@@ -180,7 +181,8 @@ tl::expected<std::shared_ptr<const void>, HttpResponse> AuditApi::take_slot(Cost
   const std::lock_guard lock(slots_->mutex);
   const bool is_scan = cost == Cost::scan;
   if (slots_->taken >= options_.requests_max || (is_scan && slots_->scans >= options_.scans_max))
-    return tl::unexpected(come_back("overloaded", "too many audit requests are under way"));
+    return tl::unexpected(
+        event_store::come_back(503, "overloaded", "too many audit requests are under way"));
   ++slots_->taken;
   slots_->scans += is_scan ? 1 : 0;
   return std::shared_ptr<const void>(this, [slots = slots_, is_scan](const void*) {
@@ -195,7 +197,7 @@ void AuditApi::begin(Look look, const HttpAnswer& answer) {
   if (!slot) return answer(std::move(slot.error()));
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return answer(come_back("overloaded", "the service stops"));
+    if (stopping_) return answer(event_store::come_back(503, "overloaded", "the service stops"));
     ++under_way_;
   }
   const MonotonicTime now = parts_.clock.monotonic();
@@ -211,7 +213,8 @@ void AuditApi::begin(Look look, const HttpAnswer& answer) {
 void AuditApi::state_look(const UnderWayPtr& request) {
   // Before it is stated: what the look itself adds to the log need not be in the answer.
   if (!note_ends(*request))
-    return finish(request, come_back("log_unavailable", "the log cannot be asked now"));
+    return finish(request,
+                  event_store::come_back(503, "log_unavailable", "the log cannot be asked now"));
   const Look& look = request->look;
   // The command would become a rejection, and the look stand nowhere.
   if (page_reads_.is_frozen(look.auditor))
@@ -230,8 +233,9 @@ void AuditApi::state_look(const UnderWayPtr& request) {
               event_store::encode_command(command), parts_.pages,
               [this, request](const Result<Offset>& appended) {
                 if (!appended)
-                  return finish(request, come_back("log_unavailable",
-                                                   "that you looked could not be written down"));
+                  return finish(
+                      request, event_store::come_back(503, "log_unavailable",
+                                                      "that you looked could not be written down"));
                 if (request->look.cost == Cost::page) return read(request);
                 parts_.scans.post([this, request] { read(request); });
               });
@@ -253,12 +257,14 @@ bool AuditApi::note_ends(UnderWay& request) {
 }
 
 void AuditApi::read(const UnderWayPtr& request) {
-  if (stopping_) return finish(request, come_back("overloaded", "the service stops"));
+  if (stopping_)
+    return finish(request, event_store::come_back(503, "overloaded", "the service stops"));
   const bool is_page = request->look.cost == Cost::page;
   const MonotonicTime now = parts_.clock.monotonic();
   const bool is_impatient = now >= request->patience_ends;
   if (!is_page && is_impatient && !std::exchange(request->is_begun, true))
-    return finish(request, come_back("overloaded", "too many audit requests are under way"));
+    return finish(request, event_store::come_back(503, "overloaded",
+                                                  "too many audit requests are under way"));
   request->is_begun = true;
   request->wanted.at_once = is_impatient;
   auto answer = request->look.read(is_page ? page_reads_ : scan_reads_, request->wanted);

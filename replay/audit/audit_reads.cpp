@@ -135,10 +135,13 @@ class ListPage {
   std::size_t taken_ = 0;
 };
 
-HttpResponse made_anew() { return come_back("log_unavailable", "the archive is made anew"); }
+HttpResponse made_anew() {
+  return event_store::come_back(503, "log_unavailable", "the archive is made anew");
+}
 
 HttpResponse unreadable(const Error& error) {
-  return come_back("log_unavailable", "the history cannot be read now: " + error.message);
+  return event_store::come_back(503, "log_unavailable",
+                                "the history cannot be read now: " + error.message);
 }
 
 // A search states as its subject the beginning of an id, which may be somebody's: no look at him.
@@ -161,12 +164,6 @@ std::string without_line_end(std::string text) {
 }
 
 }  // namespace
-
-HttpResponse come_back(std::string_view code, std::string_view message) {
-  HttpResponse response = event_store::http_error(503, code, message);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
 
 AuditReads::AuditReads(AuditSources sources, AuditReadLimits limits,
                        const std::atomic<bool>& stopping)
@@ -249,7 +246,7 @@ AuditReads::Answer AuditReads::events(const HttpRequest& request, const EventsQu
                        .thread = query.filter.thread};
   bool more = true;
   while (more && !page.is_full() && !page.is_through()) {
-    if (stopping_) return come_back("overloaded", "the service stops");
+    if (stopping_) return event_store::come_back(503, "overloaded", "the service stops");
     history.events_max = std::min<std::size_t>(page.room(), 1000);
     const auto read = archive_.read(history);
     if (!read) return damaged(query.user, read.error());
@@ -408,7 +405,8 @@ AuditReads::Answer AuditReads::run(const RunTreeQuery& query, const Wanted& want
   if (!found) return unreadable(found.error());
   if (must_wait(query.user, found->complete_to, wanted)) return std::nullopt;
   if (!found->run && wanted.at_once)
-    return come_back("log_unavailable", "the archive is behind the log and has no such run yet");
+    return event_store::come_back(503, "log_unavailable",
+                                  "the archive is behind the log and has no such run yet");
   if (!found->run)
     return event_store::http_error(404, "not_found", "this user has no such run", "run_id");
   const auto events = events_of(query.user, *found->run);

@@ -112,7 +112,4 @@ class AuditReads {
   std::map<Partition, Offset> made_anew_to_;
 };
 
-// 503 with Retry-After.
-[[nodiscard]] HttpResponse come_back(std::string_view code, std::string_view message);
-
 }  // namespace signalbox::replay
